@@ -1,0 +1,125 @@
+"""Checked data: what a model may assume of its input after one look at it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .arrays import like, to_host
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Observed values and which of them are present, for the M modalities that appear at all.
+
+    x         dict name → (N, P), in the model's order; 0 where missing
+    present   (M, N) bool, always a NumPy array: which terms to compute is decided on the host
+    index     the modalities' positions in the model's order
+    """
+
+    x: dict
+    present: np.ndarray
+    index: list
+
+    @property
+    def size(self):
+        return self.present.shape[1]
+
+    @property
+    def mask(self):
+        """None where nothing is missing, else `present`."""
+        return None if self.present.all() else self.present
+
+    def present_in(self, modalities):
+        """`present` with a row for every modality of the model, absent ones False."""
+        present = np.zeros((len(modalities), self.size), dtype=bool)
+        present[self.index] = self.present
+        return present
+
+    def take(self, rows):
+        """The batch of these rows (an index array on the host)."""
+        on_device = like(rows, next(iter(self.x.values())))
+        x = {name: values[on_device] for name, values in self.x.items()}
+        return Batch(x, self.present[:, rows], self.index)
+
+
+def check_batch(modalities, x, mask, theta):
+    """A Batch in theta's dtype and on its device, or a ValueError that says what to mend.
+
+    modalities: dict name → likelihood, in the model's order; x: dict name → (N, P), an absent
+    modality is an absent key; mask (M, N) bool over all M modalities of the model, True = present.
+    What stands under False may be anything, NaN included.  A Batch is returned as it is.
+    """
+    if isinstance(x, Batch):
+        return x
+    names = _names(modalities, x)
+    arrays = {name: np.asarray(x[name]) if isinstance(x[name], list) else x[name] for name in names}
+    N = _rows(modalities, arrays)
+    present = _present(modalities, names, mask, N)
+    dtype = theta.real.dtype
+    for m, name in enumerate(names):
+        values = arrays[name]
+        if not present[m].all():
+            keep = like(present[m], values)[:, None]
+            values = np.where(keep, values, 0)
+        arrays[name] = like(values, theta).astype(dtype, copy=False)
+        _check_values(name, modalities[name], values, to_host(present[m]))
+    return Batch(arrays, present, [list(modalities).index(name) for name in names])
+
+
+def _names(modalities, x):
+    if not isinstance(x, dict):
+        raise ValueError(f"x: expected a dict of name → array, found {type(x).__name__}")
+    for name in x:
+        if name not in modalities:
+            raise ValueError(f"x: unknown modality {name!r}; this model has {list(modalities)}")
+    names = [name for name in modalities if name in x]
+    if not names:
+        raise ValueError(f"x: expected at least one of {list(modalities)}, found none")
+    return names
+
+
+def _rows(modalities, arrays):
+    first, N = next((name, len(values)) for name, values in arrays.items())
+    for name, values in arrays.items():
+        expected = (N, modalities[name].features)
+        if values.shape != expected:
+            rows = "" if name == first else f" (N as in {first!r})"
+            raise ValueError(f"x[{name!r}]: expected shape {expected}{rows}, found {values.shape}")
+    if N == 0:
+        raise ValueError("x: expected at least one example, found an empty batch")
+    return N
+
+
+def _present(modalities, names, mask, N):
+    rows = [list(modalities).index(name) for name in names]
+    if mask is None:
+        return np.ones((len(names), N), dtype=bool)
+    mask = to_host(mask)
+    if mask.dtype != bool or mask.shape != (len(modalities), N):
+        raise ValueError(
+            f"mask: expected bool of shape {(len(modalities), N)} (M, N), "
+            f"found {mask.dtype} of shape {mask.shape}"
+        )
+    for m, name in enumerate(modalities):
+        if name not in names and mask[m].any():
+            raise ValueError(f"mask: row {m} says that {name!r} is present, but x has no such key")
+    empty = np.flatnonzero(~mask.any(axis=0))
+    if len(empty):
+        raise ValueError(
+            f"mask: example {empty[0]} has no modality at all; every example needs one"
+        )
+    return mask[rows]
+
+
+def _check_values(name, likelihood, values, present):
+    finite = np.isfinite(values)
+    if not finite.all():
+        row, column = np.argwhere(~to_host(finite))[0].tolist()
+        raise ValueError(
+            f"x[{name!r}]: expected finite values, found {values[row, column]} at example {row}, "
+            f"feature {column}; mark missing values in mask"
+        )
+    problem = likelihood.problem(values[like(present, values)])
+    if problem:
+        expected, found = problem
+        raise ValueError(f"x[{name!r}]: expected {expected}, found {found}")

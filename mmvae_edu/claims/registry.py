@@ -1,0 +1,123 @@
+"""Claims: executable statements about the slides' equations.
+
+A claim is a function of an implementation, so that one claim serves the tour (the library's
+function), a lesson, an exercise (the learner's function) and every mutant (a wrong function,
+which the claim must reject):
+
+    @claim("S5.11", of=neg_kl_std_normal, tol=T1, oracle="O2 quadrature")
+    def l1_is_minus_kl(f, rng):
+        '''L1 is minus the KL divergence from q to the prior.'''
+        ...
+        return lhs, rhs
+
+    @mutant(neg_kl_std_normal, says="the 1/2 of S5.11 is missing")
+    def missing_half(mu, log_var): ...
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How closely lhs must match rhs; the error is relative to max(1, |rhs|), or a z-score."""
+
+    name: str
+    meaning: str
+    limit: float
+
+
+T0 = Tolerance("T0", "finite identity", 1e-12)
+T1 = Tolerance("T1", "quadrature or 50-digit arithmetic", 1e-10)
+T2 = Tolerance("T2", "gradient against central differences", 1e-7)
+T2C = Tolerance("T2'", "gradient against complex step", 1e-13)
+T3 = Tolerance("T3", "gradient against another library's", 1e-10)
+T4 = Tolerance("T4", "Monte Carlo, |z| with a fixed seed", 4.0)
+POWER = 8.0  # a mutant must reach this |z| at the same number of draws, or the check has no power
+
+
+@dataclass(frozen=True)
+class Claim:
+    name: str
+    equations: tuple[str, ...]
+    of: Callable  # the library's implementation
+    tol: Tolerance
+    oracle: str
+    check: Callable  # (f, rng) -> (lhs, rhs); under T4 lhs holds the draws, stacked first
+
+    @property
+    def statement(self):
+        return " ".join(self.check.__doc__.split())
+
+
+@dataclass(frozen=True)
+class Mutant:
+    name: str
+    says: str
+    f: Callable
+
+
+@dataclass(frozen=True)
+class Result:
+    claim: Claim
+    passed: bool
+    error: float  # achieved; compare with claim.tol.limit
+    note: str = field(default="")  # the exception's text, where the implementation raised
+
+
+CLAIMS: dict[str, Claim] = {}
+MUTANTS: dict[Callable, list[Mutant]] = {}
+
+
+def claim(*equations, of, tol, oracle):
+    """Register a check `(f, rng) -> (lhs, rhs)` as a claim about `equations`."""
+
+    def register(check):
+        if check.__name__ in CLAIMS:
+            raise ValueError(f"two claims are named {check.__name__}")
+        CLAIMS[check.__name__] = Claim(check.__name__, equations, of, tol, oracle, check)
+        return check
+
+    return register
+
+
+def mutant(of, *, says):
+    """Register a wrong implementation of `of`, with the words that name its mistake."""
+
+    def register(f):
+        MUTANTS.setdefault(of, []).append(Mutant(f.__name__, says, f))
+        return f
+
+    return register
+
+
+def achieved_error(lhs, rhs, tol):
+    """Largest relative error, or the largest |z| under T4; inf where anything is not finite."""
+    if tol is T4:
+        draws = np.asarray(lhs, dtype=np.float64)
+        n = draws.shape[0]
+        with np.errstate(all="ignore"):
+            standard_error = draws.std(axis=0, ddof=1) / np.sqrt(n)
+            error = np.abs(draws.mean(axis=0) - rhs) / standard_error
+            error = np.where(
+                standard_error == 0, np.where(draws.mean(axis=0) == rhs, 0, np.inf), error
+            )
+    else:
+        lhs, rhs = np.asarray(lhs), np.asarray(rhs)
+        if lhs.shape != rhs.shape:
+            return np.inf
+        error = np.abs(lhs - rhs) / np.maximum(1.0, np.abs(rhs))
+    worst = float(np.max(error, initial=0.0))
+    return worst if np.isfinite(worst) else np.inf
+
+
+def run(claim, f=None, *, seed=0):
+    """Check one claim on `f`, by default on the library's own function."""
+    rng = np.random.default_rng(seed)
+    try:
+        error = achieved_error(*claim.check(claim.of if f is None else f, rng), claim.tol)
+    except Exception as problem:  # a wrong implementation may raise anything; that is a failure
+        return Result(claim, False, np.inf, f"{type(problem).__name__}: {problem}")
+    return Result(claim, error <= claim.tol.limit, error)

@@ -1,0 +1,56 @@
+"""Models whose every quantity is known exactly, to check everything else against.
+
+They import numpy and the standard library, and nothing of mmvae_edu, so that an error in the
+library cannot hide in the ruler that measures it.
+
+    DiscreteModel      S latent states, M modalities of V symbols: every sum is finite
+    NonlinearModel     one latent dimension, a tanh decoder: every integral by quadrature
+    LinearGaussian     x_m = W_m z + b_m + sigma_m eps: everything in closed form
+    iwae_exact, ...    IWAE and mixture bounds at any K without drawing a sample
+"""
+
+from .discrete import DiscreteModel
+from .importance import (
+    bound_gradient,
+    expected_log_mean,
+    iwae_continuous,
+    iwae_enumerated,
+    iwae_exact,
+    mixture_iwae_continuous,
+    mixture_iwae_exact,
+    stratified_iwae_continuous,
+    stratified_iwae_enumerated,
+    stratified_iwae_exact,
+)
+from .linear_gaussian import LinearGaussian
+from .quadrature import (
+    NonlinearModel,
+    complex_step,
+    expect_gaussian,
+    gaussian_grid,
+    integrate,
+    log_integrate,
+    log_normal,
+)
+
+__all__ = [
+    "DiscreteModel",
+    "LinearGaussian",
+    "NonlinearModel",
+    "bound_gradient",
+    "complex_step",
+    "expect_gaussian",
+    "expected_log_mean",
+    "gaussian_grid",
+    "integrate",
+    "iwae_continuous",
+    "iwae_enumerated",
+    "iwae_exact",
+    "log_integrate",
+    "log_normal",
+    "mixture_iwae_continuous",
+    "mixture_iwae_exact",
+    "stratified_iwae_continuous",
+    "stratified_iwae_enumerated",
+    "stratified_iwae_exact",
+]

@@ -1,0 +1,278 @@
+"""Is a pullback the derivative of its function?
+
+An op maps theta to y, and with J = ∂y/∂theta its pullback must map a cotangent dy to Jᵀ dy. For a
+direction v, one number is computed in two ways, from the op alone and from the pullback alone:
+
+    <dy, J v>  =  <Jᵀ dy, v>
+
+    J v = (y(theta + h v) − y(theta − h v)) / 2h     differences: error O(h²) + O(eps |y| / h)
+    J v = Im y(theta + i h v) / h                    complex step: no subtraction, so h = 1e-30
+
+A wrong Jᵀ passes for random v and dy with probability 0. With dy = 1 it may pass: the outputs of a
+softmax sum to 1, so Jᵀ 1 = 0, and a softmax pullback wrong by any factor agrees.
+
+Every array among the arguments gets its own directions, |v| = max(1, |array|) and h = 1e-5, so that
+no gradient hides behind a larger one. The two numbers may differ by
+
+    rtol · scale,    scale = max(‖dy ⊙ J v‖, ‖Jᵀ dy ⊙ v‖) + ‖dy ⊙ noise‖ / rtol
+
+where the norms are the size of such sums for random signs (the sum itself may cancel) and noise is
+the rounding of the quotient, 10 eps |y| / h for differences and 10 eps |y| for a complex step.
+Where value and gradient both vanish, differences are rounding only: check at a point beside it.
+"""
+
+import inspect
+from contextlib import contextmanager
+from itertools import pairwise
+
+import numpy as np
+from numpy.linalg import norm
+
+STEP = 1e-5
+RTOL = 1e-7
+RTOL_COMPLEX = 1e-13
+DIRECTIONS = 3
+EPS = np.finfo(np.float64).eps
+
+
+class GradientError(AssertionError):
+    """A pullback is not the derivative of its op, or one of the two breaks the convention."""
+
+
+def check_pullback(op, *args, rng, **constants):
+    """Checks the pullback of `op` at `args` by central differences.
+
+    op(*args, **constants) returns (value, pullback); value is an array or a tuple of arrays. args
+    are float64 arrays, floats, or dicts, lists and tuples of them. The pullback takes one cotangent
+    per array of the value. It returns the gradient of its one argument, or of several a tuple, each
+    with the argument's structure, shapes and dtype.
+    Returns the largest relative error, at most 1e-7.
+    Raises GradientError if the two differ, and names the op, the coordinate and both numbers; also
+    if an argument, value or gradient is no finite float64, if an input is changed in place, if the
+    value or the pullback changes when called again, or if the pullback is not linear.
+    """
+    return _check(_VectorOp(op, args, constants), rng, _central_difference, RTOL)
+
+
+def complex_step(op, *args, rng, **constants):
+    """Checks the pullback of `op` at `args` by a complex step: as `check_pullback`, but to 1e-13.
+
+    The op's code must take complex arrays and be analytic: no abs, ReLU or conjugate.
+    """
+    return _check(_VectorOp(op, args, constants), rng, _complex_difference, RTOL_COMPLEX)
+
+
+def numeric_gradient(f, x):
+    """∂f/∂x by central differences, one coordinate of x at a time; about 10 digits.
+
+        out[..., i] = (f(x + h e_i) − f(x − h e_i)) / 2h,    h = 1e-5 max(1, |x_i|)
+
+    f returns a scalar or an array; out has shape f(x).shape + x.shape.
+    """
+    x = np.asarray(x, dtype=np.float64)
+    out = np.empty(np.shape(f(x)) + x.shape)
+    for index in np.ndindex(x.shape):
+        step = np.zeros_like(x)
+        step[index] = STEP * max(1.0, abs(x[index]))
+        out[(..., *index)] = (f(x + step) - f(x - step)) / (2 * step[index])
+    return out
+
+
+def _check(f, rng, derivative, rtol):
+    y, pullback = f(f.theta)
+    _check_convention(f, rng)
+    worst = 0.0
+    for part in f.parts:
+        for _ in range(DIRECTIONS):
+            dy = rng.standard_normal(y.size)
+            dtheta = pullback(dy)
+            v = _direction(f.theta, part, rng)
+            left, right, scale = _two_sides(f, dy, dtheta, v, derivative)
+            error = abs(left - right) / scale if left != right else 0.0
+            if error > rtol:
+                raise GradientError(
+                    f"{_locate(f, dy, dtheta, v, part, derivative)}\n  along a random "
+                    f"direction {right:.9g} and {left:.9g}: error {error:.1e}, tolerance {rtol:.0e}"
+                )
+            worst = max(worst, float(error))
+    return worst
+
+
+def _check_convention(f, rng):
+    """The value and the pullback are functions, and the pullback is linear."""
+    y, pullback = f(f.theta)
+    dy, dy2 = rng.standard_normal((2, y.size))
+    dtheta, dtheta2 = pullback(dy), pullback(dy2)
+    size = norm(dtheta) + norm(dtheta2) + norm(dy)
+    if norm(f(f.theta)[0] - y) > 1e-12 * norm(y):
+        f.fail("the value changes when called again; pass its noise as a constant")
+    f(f.theta + STEP * _direction(f.theta, slice(None), rng))  # must not reach the first pullback
+    if norm(pullback(dy) - dtheta) > 1e-12 * size:
+        f.fail("the pullback gives another result when called again")
+    if norm(pullback(2 * dy - 3 * dy2) - 2 * dtheta + 3 * dtheta2) > 1e-12 * size:
+        f.fail("the pullback is not linear in its cotangent")
+
+
+def _direction(theta, part, rng):
+    """Random v, zero outside `part`, of length max(1, |theta[part]|)."""
+    v = np.zeros_like(theta)
+    v[part] = rng.standard_normal(theta[part].size)
+    return v * max(1.0, norm(theta[part])) / (norm(v) or 1.0)
+
+
+def _central_difference(f, v):
+    """J v and its noise / rtol."""
+    plus, minus = f(f.theta + STEP * v)[0], f(f.theta - STEP * v)[0]
+    return (plus - minus) / (2 * STEP), 5 * EPS * (abs(plus) + abs(minus)) / STEP / RTOL
+
+
+def _complex_difference(f, v):
+    """J v and its noise / rtol."""
+    y = f(f.theta + 1e-30j * v)[0]
+    return y.imag / 1e-30, 10 * EPS * abs(y.real) / RTOL_COMPLEX
+
+
+def _two_sides(f, dy, dtheta, v, derivative):
+    """<dy, J v>, <dtheta, v> and the scale of their difference."""
+    Jv, floor = derivative(f, v)
+    scale = max(norm(dy * Jv), norm(dtheta * v))
+    return dy @ Jv, dtheta @ v, scale + norm(dy * floor)
+
+
+def _locate(f, dy, dtheta, v, part, derivative):
+    """Names a wrong coordinate: halves `part` and keeps the half with the larger gap.
+
+    The gaps of two halves add up to that of the whole, so no gap is less than half of the last.
+    """
+
+    def sides(half, v):
+        inside = np.zeros_like(v)
+        inside[half] = v[half]
+        return np.array(_two_sides(f, dy, dtheta, inside, derivative)[:2])
+
+    i = np.arange(part.start, part.stop)
+    while i.size > 1:
+        i = max(np.array_split(i, 2), key=lambda half: abs(np.subtract(*sides(half, v))))
+    length = np.maximum(1.0, abs(f.theta))
+    left, right = sides(i, length) / length[i]
+    place = f"{f.name}: gradient of {_coordinate(f.leaves, i[0])}"
+    name = "complex step" if derivative is _complex_difference else "central differences"
+    return f"{place} is {right:.9g}, by {name} {left:.9g}"
+
+
+class _VectorOp:
+    """An op as y = f(theta) between vectors; every call watches over the convention.
+
+    leaves: path -> array, such as "params['W']"; theta: these end to end; parts: their slices.
+    """
+
+    def __init__(self, op, args, constants):
+        self.op, self.args, self.constants = op, args, constants
+        self.name = getattr(op, "__name__", repr(op))
+        self.names = _positional_names(op, len(args))
+        self.leaves = _flatten(dict(zip(self.names, args, strict=True)))
+        if not self.leaves:
+            self.fail("no positional argument to differentiate")
+        self.theta = self._join(self.leaves, self.leaves)
+        ends = np.cumsum([0, *map(np.size, self.leaves.values())]).tolist()
+        self.parts = [slice(*ends) for ends in pairwise(ends)]
+
+    def fail(self, message):
+        raise GradientError(f"{self.name}: {message}")
+
+    def __call__(self, theta):
+        inputs = _split(theta, self.leaves)
+        args = _unflatten(self.args, iter(inputs.values()))
+        inputs |= _flatten(self.constants)
+        with self._untouched(inputs, "the op"):
+            result = self.op(*args, **self.constants)
+        if not (isinstance(result, tuple) and len(result) == 2 and callable(result[1])):
+            self.fail("must return a pair (value, pullback)")
+        value, pullback = result
+        values = _flatten({"value": value})
+        y = self._join(values, values)
+
+        def vector_pullback(dy):
+            cotangents = _split(dy, values)
+            watched = inputs | {f"d{path}": dvalue for path, dvalue in cotangents.items()}
+            with self._untouched(watched, "the pullback"):
+                gradient = pullback(*cotangents.values())
+            if len(self.names) == 1:
+                gradient = (gradient,)
+            if not isinstance(gradient, tuple) or len(gradient) != len(self.names):
+                self.fail(f"the pullback must return a tuple, one for each of {self.names}")
+            gradients = _flatten(dict(zip(self.names, gradient, strict=True)))
+            return self._join(gradients, self.leaves, "gradient of ")
+
+        return y, vector_pullback
+
+    def _join(self, arrays, like, what=""):
+        """The arrays end to end; their paths, shapes and dtype are those of `like`, all finite."""
+        for path in arrays | like:
+            kind, expected = _kind(arrays.get(path)), _kind(like.get(path))
+            if kind != expected:
+                self.fail(f"{what}{path} is {kind}, expected {expected}")
+            if not kind.startswith(("float64", "complex128")):
+                self.fail(f"{what}{path} is {kind}, expected float64")
+        vector = np.concatenate([np.ravel(arrays[path]) for path in like])
+        for i in np.flatnonzero(~np.isfinite(vector))[:1]:
+            self.fail(f"{what}{_coordinate(like, i)} is {vector[i]}")
+        return vector
+
+    @contextmanager
+    def _untouched(self, leaves, who):
+        arrays = {path: leaf for path, leaf in leaves.items() if isinstance(leaf, np.ndarray)}
+        before = {path: array.tobytes() for path, array in arrays.items()}  # so that NaN == NaN
+        yield
+        for path, array in arrays.items():
+            if array.tobytes() != before[path]:
+                self.fail(f"{who} changes {path} in place")
+
+
+def _positional_names(op, n):
+    """The names of the first n positional parameters; those of *xs are xs[0], xs[1], ..."""
+    parameters = inspect.signature(op).parameters.values()
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    rest = "".join(p.name for p in parameters if p.kind == p.VAR_POSITIONAL)
+    return (names + [f"{rest}[{i}]" for i in range(n)])[:n]
+
+
+def _flatten(trees):
+    """The leaves of nested dicts, lists and tuples, each under the expression that reaches it."""
+    leaves = {}
+    for path, tree in trees.items():
+        children = dict(enumerate(tree)) if isinstance(tree, list | tuple) else tree
+        if isinstance(children, dict):
+            leaves |= _flatten({f"{path}[{key!r}]": child for key, child in children.items()})
+        else:
+            leaves[path] = tree
+    return leaves
+
+
+def _unflatten(like, leaves):
+    """The containers of `like` around the next leaves."""
+    if isinstance(like, dict):
+        return {key: _unflatten(child, leaves) for key, child in like.items()}
+    if isinstance(like, list | tuple):
+        return type(like)(_unflatten(child, leaves) for child in like)
+    return next(leaves)
+
+
+def _split(vector, like):
+    """Cuts a vector into copies of the shapes of `like`; shape () becomes a NumPy scalar."""
+    parts = np.split(vector, np.cumsum([*map(np.size, like.values())]))[:-1]
+    pairs = zip(like.items(), parts, strict=True)
+    return {path: part.reshape(np.shape(leaf)).copy()[()] for (path, leaf), part in pairs}
+
+
+def _coordinate(leaves, i):
+    """The name of coordinate i of the leaves laid end to end, such as W[2, 1]."""
+    for path, leaf in leaves.items():
+        if i < np.size(leaf):
+            index = [int(k) for k in np.unravel_index(i, np.shape(leaf))]
+            return f"{path}{index}" if index else path
+        i -= np.size(leaf)
+
+
+def _kind(leaf):
+    return "nothing" if leaf is None else f"{np.asarray(leaf).dtype} {np.shape(leaf)}"

@@ -1,0 +1,266 @@
+"""What all systems share: networks on one flat vector, encoding, decoding, using, saving.
+
+A system says three things in a file of its own: how the experts become a posterior, which
+subsets are encoded and decoded, and how log-weights reduce to a bound.
+"""
+
+from dataclasses import asdict
+
+import numpy as np
+
+from .. import estimators, likelihoods, storage, training
+from ..arrays import like, to_host
+from ..batch import check_batch
+from ..gaussian import gaussian_log_prob, gaussian_sample
+from ..kernels import best
+from ..networks import init_mlp, mlp, mlp_shapes
+from ..tree import Tree, leaves
+
+
+class MultimodalVAE:
+    """A latent z ~ N(0, I) of D dimensions, and for each modality an encoder and a decoder.
+
+    modalities   dict name → likelihood, in the model's order: {"image": Binomial(64, n=16)}
+    latent       D, the number of latent dimensions
+    hidden       hidden layer sizes, of every encoder and, reversed, of every decoder; or a dict
+                 name → (encoder sizes, decoder sizes)
+    activation   "swish", "relu" or "tanh"
+    weights      λ_m of the training objective, dict name → number; 1 where absent       [S6.3]
+    kernels      a backend module of mmvae_edu.kernels; by default the best for the arrays
+
+    `bound(theta, x, ...)` is functional: theta is one flat vector, and the pullback returns its
+    gradient.  `fit`, `encode`, `generate` and the others use the vector that `fit` or `load` left
+    in `model.theta`.
+    """
+
+    def __init__(
+        self,
+        modalities,
+        *,
+        latent=16,
+        hidden=(256, 256),
+        activation="swish",
+        weights=None,
+        kernels=None,
+    ):  # fmt: skip
+        if not modalities:
+            raise ValueError("modalities: expected at least one, found none")
+        unknown = set(weights or {}) - set(modalities)
+        if unknown:
+            raise ValueError(
+                f"weights: unknown modality {sorted(unknown)}, known {list(modalities)}"
+            )
+        self.modalities, self.latent, self.hidden = dict(modalities), latent, hidden
+        self.activation, self.kernels = activation, kernels
+        self.weights = {name: float((weights or {}).get(name, 1)) for name in modalities}
+        self.tree = Tree({name: self._shapes(name) for name in modalities})
+        self.theta = None
+
+    def _shapes(self, name):
+        likelihood, D = self.modalities[name], self.latent
+        sizes = self.hidden[name] if isinstance(self.hidden, dict) else (
+            self.hidden, tuple(reversed(self.hidden)))  # fmt: skip
+        P = likelihood.features
+        return {
+            "encoder": mlp_shapes((P, *sizes[0], 2 * D), first_bias=not likelihood.one_hot),
+            "decoder": mlp_shapes((D, *sizes[1], P)),
+            "likelihood": likelihood.shapes(),
+        }
+
+    def init(self, rng, dtype=np.float32):
+        """A fresh parameter vector."""
+        theta = np.zeros(self.tree.size, dtype=dtype)
+        for networks in self.tree.views(theta).values():
+            init_mlp(networks["encoder"], rng)
+            init_mlp(networks["decoder"], rng)
+        return theta
+
+    def noise_shape(self, N, K):
+        """The shape (T, K, N, D) of `eps`: T terms of the objective, K samples, N examples."""
+        return (1, K, N, self.latent)
+
+    def draw_noise(self, rng, N, K, dtype=np.float32):
+        """The random arguments of `bound`: a dict with eps ~ N(0, I)."""
+        return {"eps": rng.standard_normal(self.noise_shape(N, K), dtype=dtype)}
+
+    def open(self, theta, x, mask=None, eps=None):
+        """Checked data and named weights: (batch, nested views of theta)."""
+        batch = check_batch(self.modalities, x, mask, theta)
+        if eps is not None:
+            K = eps.shape[1] if eps.ndim == 4 else 1
+            expected = self.noise_shape(batch.size, K)
+            if eps.shape != expected or K == 0:
+                shape = f"({expected[0]}, K, {expected[2]}, {expected[3]}) with K at least 1"
+                raise ValueError(f"eps: expected shape {shape}, found {eps.shape}")
+        return batch, self.tree.views(theta)
+
+    def backend(self, array):
+        return self.kernels or best(array)
+
+    def encode_experts(self, w, batch):
+        """Every encoder once: mu, log_var (M, N, D) of the modalities in the batch."""
+        outputs, pullbacks = [], []
+        for name, x in batch.x.items():
+            output, mlp_pullback = mlp(
+                w[name]["encoder"],
+                self.modalities[name].network_input(x),
+                activation=self.activation,
+                input_gradient=False,
+            )
+            outputs.append(output)
+            pullbacks.append(mlp_pullback)
+        mu, log_var = np.split(np.stack(outputs), 2, axis=-1)
+
+        def encode_experts_pullback(dmu, dlog_var, dw):
+            """Writes the encoders' gradients into dw; those of absent modalities are 0."""
+            zero_absent(dw, batch, "encoder")
+            doutputs = np.concatenate([dmu, dlog_var], axis=-1)
+            for name, mlp_pullback, doutput in zip(batch.x, pullbacks, doutputs, strict=True):
+                mlp_pullback(doutput, out=dw[name]["encoder"])
+
+        return (mu, log_var), encode_experts_pullback
+
+    def log_likelihood(self, w, batch, z, *, weights, scored=None):
+        """Σ_m λ_m log p(x_m|z) over the scored modalities, each decoder run once.     [S6.2, S6.3]
+
+        z (T, K, N, D) for T terms; scored (T, M, N) bool, None = all; returns (T, K, N), nats.
+        A modality that no row of a term scores is not decoded there.
+        """
+        total = np.zeros_like(z, shape=z.shape[:-1])
+        decoded = []
+        for m, name in enumerate(batch.x):
+            terms = slice(None)
+            if scored is not None and not scored[:, m].any(axis=-1).all():
+                terms = np.flatnonzero(scored[:, m].any(axis=-1)).tolist()
+            counts = None if scored is None or scored[terms, m].all() else like(scored[terms, m], z)
+            outputs, mlp_pullback = mlp(w[name]["decoder"], z[terms], activation=self.activation)
+            log_px_z, likelihood_pullback = self.modalities[name].log_prob(
+                w[name]["likelihood"], outputs, x=batch.x[name], kernels=self.backend(z)
+            )
+            total[terms] += weights[name] * _keep(log_px_z, counts)
+            decoded.append((name, terms, counts, mlp_pullback, likelihood_pullback))
+
+        def log_likelihood_pullback(dtotal, dw):
+            """dz; writes the decoders' gradients into dw, 0 for absent modalities."""
+            zero_absent(dw, batch, "decoder", "likelihood")
+            dz = np.zeros_like(z)
+            for name, terms, counts, mlp_pullback, likelihood_pullback in decoded:
+                dlog_px_z = weights[name] * _keep(dtotal[terms], counts)
+                _, doutputs = likelihood_pullback(dlog_px_z, out=dw[name]["likelihood"])
+                dz[terms] += mlp_pullback(doutputs, out=dw[name]["decoder"])[1]
+            return dz
+
+        return total, log_likelihood_pullback
+
+    # ---- for the user: these read self.theta ------------------------------------------------
+
+    def fit(self, x, **options):
+        """Train on x, a dict name → (N, P); see `training.fit` for the options.  Returns self."""
+        training.fit(self, x, **options)
+        return self
+
+    def encode(self, x, *, mask=None):
+        """The posterior's parameters given these modalities, as the system defines it."""
+        batch, w = self.open(self._trained(), x, mask)
+        (mu, log_var), _ = self.encode_experts(w, batch)
+        return self.posterior(mu, log_var, batch)
+
+    def posterior_samples(self, w, batch, K, rng):
+        """z ~ q(z|batch) and log q(z|batch): (K, N, D), (K, N)."""
+        (mu, log_var), _ = self.encode_experts(w, batch)
+        mu, log_var = self.posterior(mu, log_var, batch)
+        eps = like(rng.standard_normal((K, *mu.shape), dtype=mu.dtype), mu)
+        z, _ = gaussian_sample(mu, log_var, eps=eps)
+        return z, gaussian_log_prob(z, mu, log_var)[0]
+
+    def posterior_sample(self, x, *, mask=None, K=1, rng):
+        """K draws of z from q(z|x): (K, N, D)."""
+        batch, w = self.open(self._trained(), x, mask)
+        return self.posterior_samples(w, batch, K, rng)[0]
+
+    def decode(self, z, names=None):
+        """The mean of each modality given z (…, D): dict name → (…, P)."""
+        w = self.tree.views(self._trained())
+        means = {}
+        for name in self.modalities if names is None else names:
+            self._known(name)
+            outputs, _ = mlp(w[name]["decoder"], z, activation=self.activation)
+            means[name] = self.modalities[name].mean(outputs)
+        return means
+
+    def sample(self, n, *, rng):
+        """n draws z ~ p(z), decoded: dict name → (n, P) of means."""
+        theta = self._trained()
+        z = rng.standard_normal((n, self.latent), dtype=theta.dtype)
+        return self.decode(like(z, theta))
+
+    def generate(self, given, target=None, *, mask=None, rng):
+        """Decode one z ~ q(z|given) an example: dict name → (N, P) of means, of `target` names."""
+        z = self.posterior_sample(given, mask=mask, rng=rng)[0]
+        return self.decode(z, [target] if isinstance(target, str) else target)
+
+    def log_marginal(self, x, *, given=None, K=1000, rng):
+        """log p(x) by importance sampling from q(z|given), (N,) nats; see `estimators`."""
+        return estimators.log_marginal(self, self._trained(), x, given=given, K=K, rng=rng)
+
+    def config(self):
+        """The constructor's arguments, as JSON can hold them."""
+        kinds = {
+            name: {"likelihood": type(likelihood).__name__, **asdict(likelihood)}
+            for name, likelihood in self.modalities.items()
+        }
+        return {
+            "modalities": kinds,
+            "latent": self.latent,
+            "hidden": self.hidden,
+            "activation": self.activation,
+            "weights": self.weights,
+        }
+
+    def save(self, path):
+        """Write the system and its parameters to one .npz file, whole or not at all."""
+        header = {"kind": "model", "system": type(self).__name__, "config": self.config()}
+        storage.write_arrays(path, header, {"theta": to_host(self._trained())})
+
+    @classmethod
+    def load(cls, path):
+        """The model that `save` wrote; a ValueError if the file holds another system."""
+        header, arrays = storage.read_arrays(path, "model")
+        if header["system"] != cls.__name__:
+            raise ValueError(f"{path}: expected a {cls.__name__}, found a {header['system']}")
+        config = header["config"]
+        config["modalities"] = {
+            name: getattr(likelihoods, arguments.pop("likelihood"))(**arguments)
+            for name, arguments in config["modalities"].items()
+        }
+        model = cls(**config)
+        model.theta = arrays["theta"]
+        model.tree.views(model.theta)  # checks the size
+        return model
+
+    def _trained(self):
+        if self.theta is None:
+            raise ValueError(f"this {type(self).__name__} has no parameters yet: fit or load first")
+        return self.theta
+
+    @staticmethod
+    def _choice(name, value, *choices):
+        if value not in choices:
+            raise ValueError(f"{name}: expected one of {choices}, found {value!r}")
+        return value
+
+    def _known(self, name):
+        if name not in self.modalities:
+            raise ValueError(f"unknown modality {name!r}; this model has {list(self.modalities)}")
+
+
+def _keep(log_prob, counts):
+    """Zero where a term does not score a row: (T, K, N), counts (T, N) bool."""
+    return log_prob if counts is None else np.where(counts[:, None], log_prob, 0)
+
+
+def zero_absent(dw, batch, *parts):
+    for name in dw.keys() - batch.x.keys():
+        for part in parts:
+            for _, view in leaves(dw[name][part]):
+                view[...] = 0

@@ -1,0 +1,163 @@
+"""MMVAE: a mixture of experts, every expert's samples decoded by all (Shi et al. 2019).   [S11]"""
+
+import numpy as np
+
+from ..arrays import like
+from ..gaussian import gaussian_sample, standard_normal_log_prob
+from ..objectives import mixture_elbo, mixture_iwae, stratified_iwae
+from ..posteriors import log_mixture_weights, mixture_log_prob
+from .base import MultimodalVAE
+
+OBJECTIVES = {"elbo": mixture_elbo, "iwae": mixture_iwae, "stratified": stratified_iwae}
+
+
+class MMVAE(MultimodalVAE):
+    """The mixture-of-experts multimodal VAE, with Gaussian experts.
+
+    `objective` is "elbo" [S11.1], "iwae" [S11.4] (the paper's "looser" bound) or "stratified",
+    the tighter one with the mean over experts inside the logarithm.
+    """
+
+    def __init__(self, modalities, *, objective="iwae", **options):
+        super().__init__(modalities, **options)
+        self.objective = self._choice("objective", objective, *OBJECTIVES)
+
+    def noise_shape(self, N, K):
+        """(M, K, N, D): K samples from each expert."""
+        return (len(self.modalities), K, N, self.latent)
+
+    def bound(self, theta, x, *, mask=None, eps, beta=1.0):
+        """(1/M) Σ_m E_{z_m ~ q_m} log (1/K) Σ_k p(z_m^k, x_1..M) / q_Φ(z_m^k|x_1..M).    [S11.4]
+
+        Under a mask M is the number of present modalities.  theta (size,), x dict name → (N, P),
+        mask (M, N), eps (M, K, N, D); returns the bound (N,) in nats, higher is better, and its
+        pullback: dbound (N,) → dtheta (size,).
+        """
+        log_w, present, log_weights_pullback = self.log_weights(theta, x, mask, eps, beta)
+        bound, reduce_pullback = self.reduce(log_w, present)
+
+        def bound_pullback(dbound):
+            return log_weights_pullback(reduce_pullback(dbound))
+
+        return bound, bound_pullback
+
+    def doubly_reparameterised(self, theta, x, *, mask=None, eps, beta=1.0):
+        """The same bound, with a gradient estimator of less variance in the encoders.
+
+        Its expectation is the bound's gradient, also for K > 1, where the usual w̃² form (which
+        drops log q_Φ's direct terms) is biased: they vanish only if q_Φ drew the samples.
+        """
+        log_w, present, log_weights_pullback = self.log_weights(theta, x, mask, eps, beta)
+        bound, reduce_pullback = self.reduce(log_w, present)
+        normalised = reduce_pullback(np.ones_like(bound))  # of the draws that share a logarithm
+        if self.objective == "iwae":
+            normalised = normalised * present.sum(axis=0)
+        elif self.objective == "elbo":
+            normalised = np.ones_like(log_w)
+
+        def gradient_estimator(dbound):
+            return log_weights_pullback(reduce_pullback(dbound), normalised)
+
+        return bound, gradient_estimator
+
+    def reduce(self, log_w, present):
+        """The bound of the log-weights (M, K, N), and its pullback."""
+        if self.objective == "elbo":
+            return mixture_elbo(log_w, present=present)
+        return OBJECTIVES[self.objective](log_w, present=present, kernels=self.backend(log_w))
+
+    def log_weights(self, theta, x, mask, eps, beta=1.0):
+        """log w = Σ_j λ_j log p(x_j|z) + β [log p(z) − log q_Φ(z|X)] at each expert's samples.
+
+        (M, K, N); those of absent experts are finite and mean nothing.  Also returns which experts
+        are present (M, N), and the pullback dlog_w → dtheta.
+        """
+        batch, w = self.open(theta, x, mask, eps)
+        eps = eps[batch.index]
+        M, K, N, D = eps.shape
+        kernels = self.backend(theta)
+        (mu, log_var), encode_pullback = self.encode_experts(w, batch)  # q_m(z|x_m)
+        present = like(batch.present, mu)
+        z, sample_pullback = gaussian_sample(mu, log_var, eps=eps)  # z_m^k: (M, K, N, D)
+        log_px_z, decode_pullback = self.log_likelihood(  # every decoder on every sample
+            w, batch, z, weights=self.weights, scored=np.stack([batch.present] * M)
+        )
+        log_pz, prior_pullback = standard_normal_log_prob(z)
+        log_alpha = log_mixture_weights(present, dtype=mu.dtype)
+        z_all = z.reshape(M * K, N, D)
+        log_q, r = kernels.mixture_log_prob(z_all, mu, log_var, log_alpha)  # log q_Φ  [S11.3]
+
+        def log_weights_pullback(dlog_w, normalised=None):
+            """dtheta; given the normalised weights, the doubly reparameterised estimator of it."""
+            dtheta = np.empty_like(theta)
+            dw = self.tree.views(dtheta)
+            dlog_q = (-beta * dlog_w).reshape(M * K, N)
+            dz_q, dmu, dlog_var = kernels.mixture_log_prob_vjp(dlog_q, r, z_all, mu, log_var)
+            dz = decode_pullback(dlog_w, dw) + prior_pullback(beta * dlog_w)
+            dz = dz + dz_q.reshape(z.shape)
+            if normalised is not None:
+                scale = 1 - beta * own_responsibilities(r, M) * (1 - normalised)
+                extra, dmu, dlog_var = own_density_as_path(dlog_q, r, z, mu, log_var, kernels)
+                dz = scale[..., None] * dz + extra
+            path_dmu, path_dlog_var = sample_pullback(dz)
+            encode_pullback(dmu + path_dmu, dlog_var + path_dlog_var, dw)
+            return dtheta
+
+        log_w = log_px_z + beta * (log_pz - log_q.reshape(M, K, N))
+        return log_w, present, log_weights_pullback
+
+    def posterior(self, mu, log_var, batch):
+        """The experts, (M, N, D) each, of which q_Φ is the even mixture where present.   [S11.3]"""
+        return mu, log_var
+
+    def posterior_samples(self, w, batch, K, rng):
+        """z ~ q_Φ(z|batch), stratified over the present experts, and log q_Φ: (K, N, D), (K, N)."""
+        (mu, log_var), _ = self.encode_experts(w, batch)
+        expert = like(stratified_experts(batch.present, K, rng), mu)  # (K, N)
+        rows = like(np.arange(batch.size), mu)
+        eps = like(rng.standard_normal((K, *mu.shape[1:]), dtype=mu.dtype), mu)
+        z = mu[expert, rows] + np.exp(0.5 * log_var[expert, rows]) * eps
+        log_alpha = log_mixture_weights(like(batch.present, mu), dtype=mu.dtype)
+        log_q, _ = mixture_log_prob(z, mu, log_var, log_alpha=log_alpha, kernels=self.backend(z))
+        return z, log_q
+
+
+def own_responsibilities(r, M):
+    """r_m(z_m^k), each expert's responsibility at its own samples: (M, M·K, N) → (M, K, N)."""
+    return r.reshape(M, M, -1, r.shape[-1])[np.arange(M), np.arange(M)]
+
+
+def own_density_as_path(dlog_q, r, z, mu, log_var, kernels):
+    """The direct terms of log q_Φ, with each expert's own turned into path terms.
+
+    Expert m's parameters stand directly in log q_Φ(z_m) with weight r_m, and z_m was drawn from
+    q_m, so that E[w̃ r_m ∂log q_m/∂φ_m] = E[∂(w̃ r_m)/∂z ∂z/∂φ_m]  (Bauer and Mnih 2021).
+    The derivative of w̃ is left to the caller; that of r_m is
+        ∂r_m/∂z = r_m (∂log q_m/∂z − ∂log q_Φ/∂z),
+    returned as a path cotangent.  The direct terms of experts j ≠ m stay: dmu, dlog_var.
+    """
+    M, K, N, D = z.shape
+    z_all = z.reshape(M * K, N, D)
+    others = r.reshape(M, M, K, N).copy()
+    others[np.arange(M), np.arange(M)] = 0
+    _, dmu, dlog_var = kernels.mixture_log_prob_vjp(
+        dlog_q, others.reshape(r.shape), z_all, mu, log_var
+    )
+    ones = np.ones_like(dlog_q)
+    mixture_score, _, _ = kernels.mixture_log_prob_vjp(ones, r, z_all, mu, log_var)
+    own_score = (mu[:, None] - z) * np.exp(-log_var)[:, None]
+    dr = own_responsibilities(r, M)[..., None] * (own_score - mixture_score.reshape(z.shape))
+    return dlog_q.reshape(M, K, N)[..., None] * dr, dmu, dlog_var
+
+
+def stratified_experts(present, K, rng):
+    """Which expert draws sample k of example n: (M, N) bool → (K, N) int.
+
+    Round robin over the present experts from a random start, so that each sample's expert is
+    uniform, and every expert gets its share of the K.
+    """
+    order = np.argsort(~present, axis=0, kind="stable")  # the present experts first
+    count = present.sum(axis=0)
+    start = rng.integers(0, count)
+    turn = (np.arange(K)[:, None] + start) % count
+    return np.take_along_axis(order, turn, axis=0)

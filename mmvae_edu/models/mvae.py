@@ -1,0 +1,78 @@
+"""MVAE: a product of experts, trained on sub-sampled sets (Wu and Goodman 2018).      [S6, S7]"""
+
+import numpy as np
+
+from ..arrays import like
+from ..gaussian import gaussian_sample
+from ..objectives import log_prior_ratio, sample_subsets, subsampled_terms
+from ..posteriors import product_of_experts, product_of_subsets
+from .base import MultimodalVAE
+
+
+class MVAE(MultimodalVAE):
+    """The multimodal VAE with a product-of-experts posterior.
+
+    `subsets` is k, how many random subsets each step scores besides the joint and the unimodal
+    terms; `kl` is "closed_form" [S5.11] or "monte_carlo".
+    """
+
+    def __init__(self, modalities, *, subsets=0, kl="closed_form", **options):
+        super().__init__(modalities, **options)
+        self.subsets = subsets
+        self.kl = self._choice("kl", kl, "closed_form", "monte_carlo")
+
+    def noise_shape(self, N, K):
+        """(T, K, N, D): the joint term, one term a modality, k random subsets."""
+        M = len(self.modalities)
+        return (1 + M + self.subsets, K, N, self.latent)
+
+    def draw_noise(self, rng, N, K, dtype=np.float32):
+        """eps, and the random subsets where the objective has some."""
+        noise = super().draw_noise(rng, N, K, dtype)
+        if self.subsets:
+            noise["sampled"] = sample_subsets(len(self.modalities), self.subsets, rng)
+        return noise
+
+    def bound(self, theta, x, *, mask=None, eps, beta=1.0, sampled=None):
+        """ELBO(x_1..M) + Σ_m ELBO(x_m) + Σ_j ELBO(X_j), each over its distinct subsets.  [S7.6]
+
+            ELBO(X) = E_q(z|X)[Σ_{x_m in X} λ_m log p(x_m|z)] − β KL(q(z|X) ‖ p(z))       [S6.3]
+
+        theta (size,), x dict name → (N, P), mask (M, N), eps (T, K, N, D), sampled (k, M) bool;
+        returns the sum of the terms (N,) in nats, higher is better, and its pullback.
+        """
+        batch, w = self.open(theta, x, mask, eps)
+        subsets, counted = subsampled_terms(batch.present_in(self.modalities), sampled)
+        subsets = subsets[:, batch.index]  # (T, M, N): the experts of each term; counted (T, N)
+
+        (mu, log_var), encode_pullback = self.encode_experts(w, batch)  # q̃(z|x_m)        [S7.4]
+        (mean, joint_log_var), product_pullback = product_of_subsets(  # p(z) Π_m q̃       [S7.5]
+            mu, log_var, subsets=like(subsets, mu), kernels=self.backend(theta)
+        )
+        z, sample_pullback = gaussian_sample(mean, joint_log_var, eps=eps)  # (T, K, N, D)
+        log_px_z, decode_pullback = self.log_likelihood(
+            w, batch, z, weights=self.weights, scored=subsets & counted[:, None]
+        )
+        log_ratio, ratio_pullback = log_prior_ratio(
+            z, mean, joint_log_var, closed_form=self.kl == "closed_form"
+        )
+        terms = (log_px_z + beta * log_ratio).mean(axis=1)  # one ELBO(X) each: (T, N)
+        counted = like(counted, terms)
+
+        def bound_pullback(dbound):
+            dtheta = np.empty_like(theta)
+            dw = self.tree.views(dtheta)
+            dterms = np.where(counted, dbound, 0) / eps.shape[1]
+            dlog_w = np.broadcast_to(dterms[:, None], log_px_z.shape)
+            dz, dmean, djoint_log_var = ratio_pullback(beta * dlog_w)
+            path_dmean, path_dlog_var = sample_pullback(dz + decode_pullback(dlog_w, dw))
+            dmu, dlog_var = product_pullback(dmean + path_dmean, djoint_log_var + path_dlog_var)
+            encode_pullback(dmu, dlog_var, dw)
+            return dtheta
+
+        return np.where(counted, terms, 0).sum(axis=0), bound_pullback
+
+    def posterior(self, mu, log_var, batch):
+        """q(z|X) of the present modalities: mean, log_var (N, D).                        [S7.5]"""
+        mask = None if batch.mask is None else like(batch.mask, mu)
+        return product_of_experts(mu, log_var, mask=mask, kernels=self.backend(mu))[0]

@@ -1,0 +1,66 @@
+"""VAE: one modality, one encoder, one decoder (Kingma and Welling 2014; Doersch 2016).     [S5]"""
+
+import numpy as np
+
+from ..gaussian import gaussian_sample
+from ..objectives import elbo, log_prior_ratio
+from .base import MultimodalVAE
+
+
+class VAE(MultimodalVAE):
+    """The variational autoencoder.  `kl` is "closed_form" [S5.11] or "monte_carlo"."""
+
+    def __init__(self, modalities, *, kl="closed_form", **options):
+        super().__init__(modalities, **options)
+        if len(modalities) != 1:
+            raise ValueError(
+                f"{type(self).__name__}: expected 1 modality, found {list(modalities)}"
+            )
+        self.kl = self._choice("kl", kl, "closed_form", "monte_carlo")
+
+    def bound(self, theta, x, *, mask=None, eps, beta=1.0):
+        """L^v = E_q[λ log p(x|z)] − β KL(q(z|x) ‖ p(z)), by K samples.           [S5.10, S6.1]
+
+        theta (size,), x dict name → (N, P), eps (1, K, N, D); returns the bound (N,) in nats,
+        higher is better, and its pullback: dbound (N,) → dtheta (size,).
+        """
+        log_w, log_weights_pullback = self.log_weights(theta, x, mask=mask, eps=eps, beta=beta)
+        bound, reduce_pullback = self.reduce(log_w)
+
+        def bound_pullback(dbound):
+            return log_weights_pullback(reduce_pullback(dbound))
+
+        return bound, bound_pullback
+
+    def reduce(self, log_w):
+        """The mean over K samples.                                                     [S5.13]"""
+        return elbo(log_w)
+
+    def log_weights(self, theta, x, *, mask=None, eps, beta=1.0):
+        """log w = λ log p(x|z) + β [log p(z) − log q(z|x)], one per sample: (K, N).     [S9.5]"""
+        batch, w = self.open(theta, x, mask, eps)
+        (mu, log_var), encode_pullback = self.encode_experts(w, batch)  # q(z|x): (1, N, D)
+        z, sample_pullback = gaussian_sample(mu, log_var, eps=eps)  # (1, K, N, D)       [S5.12]
+        log_px_z, decode_pullback = self.log_likelihood(w, batch, z, weights=self.weights)
+        log_ratio, ratio_pullback = log_prior_ratio(
+            z, mu, log_var, closed_form=self.kl == "closed_form"
+        )
+
+        def log_weights_pullback(dlog_w, normalised=None):
+            """dtheta; given the normalised weights, the doubly reparameterised estimator of it."""
+            dtheta = np.empty_like(theta)
+            dw = self.tree.views(dtheta)
+            dlog_w = dlog_w[None]
+            dz, dmu, dlog_var = ratio_pullback(beta * dlog_w)
+            dz = dz + decode_pullback(dlog_w, dw)
+            if normalised is not None:
+                dz, dmu, dlog_var = (1 - beta * (1 - normalised))[..., None] * dz, 0, 0
+            path_dmu, path_dlog_var = sample_pullback(dz)
+            encode_pullback(dmu + path_dmu, dlog_var + path_dlog_var, dw)
+            return dtheta
+
+        return (log_px_z + beta * log_ratio)[0], log_weights_pullback
+
+    def posterior(self, mu, log_var, batch):
+        """q(z|x): mu, log_var (N, D)."""
+        return mu[0], log_var[0]

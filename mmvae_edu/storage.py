@@ -1,0 +1,41 @@
+"""Files of arrays with a JSON header: written whole or not at all, read without pickle."""
+
+import json
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+
+def write_arrays(path, header, arrays):
+    """Write an .npz file under a temporary name, then rename it.  header: a JSON-able dict."""
+    path = Path(path)
+    header = np.array(json.dumps(header))
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+    except OSError as problem:
+        raise ValueError(f"{path}: cannot write here ({problem.strerror})") from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, header=header, **arrays)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def read_arrays(path, kind):
+    """(header, dict of arrays) of a file written by `write_arrays` whose header has this kind."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        header = json.loads(str(arrays.pop("header")))
+    except FileNotFoundError:
+        raise ValueError(f"{path}: no such file") from None
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
+        raise ValueError(f"{path}: not a whole file written by mmvae_edu (truncated?)") from None
+    if header.get("kind") != kind:
+        raise ValueError(f"{path}: expected a {kind} file, found a {header.get('kind')} file")
+    return header, arrays

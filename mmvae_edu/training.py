@@ -1,0 +1,204 @@
+"""Training: minibatches, Adam, KL annealing, early stopping, checkpoints that resume bit for bit."""
+
+import json
+import os
+import signal
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from . import storage
+from .arrays import like, namespace, to_host
+
+
+@dataclass
+class State:
+    """All that training changes: enough to go on from here as if nothing had happened."""
+
+    theta: np.ndarray
+    m: np.ndarray
+    v: np.ndarray
+    order: np.ndarray  # this epoch's order of the examples
+    step: int = 0
+    position: int = 0  # how many of them are used
+    best_bound: float = -np.inf
+    best_theta: np.ndarray | None = None
+    stale: int = 0  # epochs without improvement
+    total: np.ndarray | float = 0.0  # the sum of this epoch's bounds, on theta's device
+    history: list = field(default_factory=list)
+
+
+def fit(
+    model,
+    x,
+    *,
+    mask=None,
+    steps=1000,
+    batch_size=128,
+    learning_rate=1e-3,
+    samples=1,
+    anneal=0,
+    estimator="bound",
+    validation=None,
+    patience=None,
+    dtype=np.float32,
+    device="cpu",
+    seed=0,
+    checkpoint=None,
+    progress=True,
+):  # fmt: skip
+    """Raise the model's bound on x by Adam; leaves the parameters in `model.theta`.
+
+    x, mask        dict name → (n, P), and (M, n) bool, True = present
+    samples        K of the bound
+    anneal         β rises linearly from 0 to 1 over this many steps                        [S6.1]
+    estimator      "bound", or "doubly_reparameterised" where the model has it
+    validation     such a dict, never the test split: its bound (β = 1, fixed noise) is taken once
+                   an epoch, and the best parameters are kept
+    patience       stop after so many epochs without a better validation bound
+    checkpoint     a file written every epoch and on Ctrl-C; if it exists, training goes on from it,
+                   bit for bit as if it had not stopped
+    progress       draw a progress bar
+    Returns the history: one dict a epoch with step, bound (nats an example) and validation.
+    """
+    xp = namespace(device)
+    rng = np.random.default_rng(seed)
+    theta = xp.asarray(model.init(rng, dtype=dtype))
+    data = model.open(theta, x, mask)[0]
+    held_out = None if validation is None else model.open(theta, validation)[0]
+    if patience is not None and held_out is None:
+        raise ValueError("patience: expected a validation split to watch, found none")
+    objective = getattr(model, estimator, None)
+    if objective is None or estimator.startswith("_"):
+        raise ValueError(f"estimator: {type(model).__name__} has no {estimator!r}")
+    batch_size = min(batch_size, data.size)
+    state = State(theta, np.zeros_like(theta), np.zeros_like(theta), rng.permutation(data.size))
+    identity = {
+        "system": type(model).__name__,
+        "config": json.loads(json.dumps(model.config())),
+        "dtype": theta.dtype.name,
+        "seed": seed,
+        "examples": data.size,
+        "batch_size": batch_size,
+        "samples": samples,
+        "learning_rate": learning_rate,
+        "anneal": anneal,
+        "estimator": estimator,
+    }
+    if checkpoint is not None and os.path.exists(checkpoint):
+        resume(checkpoint, state, rng, identity)
+    model.theta = state.theta
+
+    with interruptible() as interrupted, _bar(progress, model, state, steps) as bar:
+        while state.step < steps and not (patience and state.stale >= patience):
+            rows = state.order[state.position : state.position + batch_size]
+            beta = min(1.0, (state.step + 1) / anneal) if anneal else 1.0
+            noise = model.draw_noise(rng, len(rows), samples, dtype)
+            noise["eps"] = xp.asarray(noise["eps"])
+            bound, pullback = objective(state.theta, data.take(rows), beta=beta, **noise)
+            dtheta = pullback(np.full_like(bound, -1 / len(rows)))  # the loss is −mean bound
+            state.step += 1
+            model.backend(theta).adam_step(
+                state.theta, dtheta, state.m, state.v, step=state.step, learning_rate=learning_rate
+            )
+            state.total = state.total + bound.sum(dtype=np.float64)
+            state.position += len(rows)
+            epoch_ends = state.position == data.size
+            if epoch_ends or state.step == steps:
+                record(model, state, held_out, samples, seed)
+            if epoch_ends:
+                state.order, state.position, state.total = rng.permutation(data.size), 0, 0.0
+            bar(state)
+            if checkpoint is not None and (epoch_ends or state.step == steps or interrupted()):
+                save(checkpoint, state, rng, identity)
+            if interrupted():
+                raise KeyboardInterrupt
+    if state.best_theta is not None:
+        model.theta = state.best_theta
+    return state.history
+
+
+def record(model, state, held_out, samples, seed):
+    """Close an epoch: its mean bound, and the validation bound if there is one."""
+    entry = {"step": state.step, "bound": float(to_host(state.total)) / state.position}
+    if not np.isfinite(entry["bound"]):
+        raise ValueError(
+            f"the bound became {entry['bound']} by step {state.step}; try a smaller learning_rate"
+        )
+    if held_out is not None:
+        entry["validation"] = mean_bound(model, state.theta, held_out, samples, seed)
+        state.stale += 1
+        if entry["validation"] > state.best_bound:
+            state.best_bound, state.stale = entry["validation"], 0
+            state.best_theta = state.theta.copy()
+    state.history.append(entry)
+
+
+def mean_bound(model, theta, batch, samples=1, seed=0, chunk=1000):
+    """The mean bound at β = 1 with noise fixed by the seed, in nats an example."""
+    rng = np.random.default_rng(seed)
+    total = 0.0
+    for start in range(0, batch.size, chunk):
+        part = batch.take(np.arange(start, min(start + chunk, batch.size)))
+        noise = model.draw_noise(rng, part.size, samples, theta.real.dtype)
+        noise["eps"] = like(noise["eps"], theta)
+        total += float(to_host(model.bound(theta, part, **noise)[0].sum()))
+    return total / batch.size
+
+
+def save(path, state, rng, identity):
+    """Write a checkpoint, whole or not at all."""
+    arrays = {name: getattr(state, name) for name in ("theta", "m", "v", "order", "total")}
+    if state.best_theta is not None:
+        arrays["best_theta"] = state.best_theta
+    header = {"kind": "checkpoint", "identity": identity, "rng": rng.bit_generator.state}
+    for name in ("step", "position", "best_bound", "stale", "history"):
+        header[name] = getattr(state, name)
+    storage.write_arrays(path, header, {name: to_host(array) for name, array in arrays.items()})
+
+
+def resume(path, state, rng, identity):
+    """Load a checkpoint into state and rng; a ValueError if it is of another training."""
+    header, arrays = storage.read_arrays(path, "checkpoint")
+    for key, here in identity.items():
+        found = header["identity"].get(key)
+        if found != here:
+            raise ValueError(f"{path}: a checkpoint of another training: {key} {found}, not {here}")
+    for name in ("step", "position", "best_bound", "stale", "history"):
+        setattr(state, name, header[name])
+    state.order = arrays.pop("order")
+    for name, array in arrays.items():
+        setattr(state, name, like(array, state.theta))
+    rng.bit_generator.state = header["rng"]
+
+
+@contextmanager
+def interruptible():
+    """Let Ctrl-C wait for the end of the step, so that it never leaves one half done."""
+    pressed = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed.is_set
+        return
+    previous = signal.signal(signal.SIGINT, lambda *_: pressed.set())
+    try:
+        yield pressed.is_set
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+@contextmanager
+def _bar(visible, model, state, steps):
+    """A progress bar; yields the function that updates it.  It never waits for the GPU."""
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
+    columns += [TimeRemainingColumn(), TextColumn("{task.fields[bound]}")]
+    with Progress(*columns, disable=not visible) as bar:
+        task = bar.add_task(type(model).__name__, total=steps, completed=state.step, bound="")
+
+        def update(state):
+            last = f"bound {state.history[-1]['bound']:.2f} nats" if state.history else ""
+            bar.update(task, completed=state.step, bound=last)
+
+        yield update

@@ -1,0 +1,47 @@
+"""Parameters: nested names over one flat vector.
+
+One flat vector makes Adam one pass, a checkpoint one array, and a gradient check of a whole
+model the same as that of an op.  The nested dict of views is what the networks read.
+"""
+
+import numpy as np
+
+
+class Tree:
+    """The layout of a nested dict of arrays in one flat vector.
+
+    >>> tree = Tree({"encoder": {"W": (4, 3), "b": (3,)}})
+    >>> theta = np.zeros(tree.size)
+    >>> tree.views(theta)["encoder"]["W"].shape
+    (4, 3)
+    """
+
+    def __init__(self, shapes):
+        self.shapes = shapes
+        self.size = sum(int(np.prod(shape)) for _, shape in leaves(shapes))
+
+    def views(self, flat):
+        """The nested dict of views into `flat`: writing to a view writes to the vector."""
+        if flat.shape != (self.size,):
+            raise ValueError(f"theta: expected shape ({self.size},), found {flat.shape}")
+        return _views(self.shapes, flat, 0)[0]
+
+
+def leaves(tree, path=""):
+    """(path, leaf) pairs in order, the path written with slashes."""
+    for name, branch in tree.items():
+        if isinstance(branch, dict):
+            yield from leaves(branch, f"{path}{name}/")
+        else:
+            yield path + name, branch
+
+
+def _views(shapes, flat, start):
+    views = {}
+    for name, shape in shapes.items():
+        if isinstance(shape, dict):
+            views[name], start = _views(shape, flat, start)
+        else:
+            stop = start + int(np.prod(shape))
+            views[name], start = flat[start:stop].reshape(shape), stop
+    return views, start

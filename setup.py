@@ -1,0 +1,46 @@
+"""Packaging.  kernels/ and lessons/ are top-level folders here and subpackages once installed."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+version = {}
+exec(Path("mmvae_edu/version.py").read_text(encoding="utf-8"), version)
+
+not_mac = '; sys_platform != "darwin"'
+setup(
+    name="mmvae_edu",
+    version=version["__version__"],
+    description="Multimodal variational autoencoders in NumPy: every gradient by hand, "
+    "every equation checked against an exact oracle",
+    long_description=Path("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.11",
+    packages=[*find_packages(include=["mmvae_edu*"]), "mmvae_edu.kernels", "mmvae_edu.lessons"],
+    package_dir={
+        "mmvae_edu": "mmvae_edu",
+        "mmvae_edu.kernels": "kernels",
+        "mmvae_edu.lessons": "lessons",
+    },
+    package_data={
+        "mmvae_edu.data": ["*.npz", "README.md"],
+        "mmvae_edu.kernels": ["*.cu"],
+        "mmvae_edu.lessons": ["*.toml"],
+    },
+    install_requires=["numpy>=2.0", "numba>=0.61", "matplotlib>=3.8", "mpmath>=1.3", "rich>=13"]
+    + ["latex2mathml>=3.77"],
+    extras_require={
+        "cuda12": ["cupy-cuda12x" + not_mac, "numba-cuda" + not_mac],
+        "cuda13": ["cupy-cuda13x" + not_mac, "numba-cuda" + not_mac],
+        "test": [
+            "pytest>=8",
+            "hypothesis>=6.100",
+            "scipy>=1.12",
+            "autograd>=1.8",
+            "build",
+            "wheel",
+        ],
+    },
+    entry_points={"console_scripts": ["mmvae-edu = mmvae_edu.cli:main"]},
+)

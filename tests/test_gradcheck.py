@@ -1,0 +1,531 @@
+"""The gradient checker passes what is right and names what is wrong."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmvae_edu.gradcheck import GradientError, check_pullback, complex_step, numeric_gradient
+
+CHECKERS = [check_pullback, complex_step]
+
+
+def normal(*shapes, seed=0):
+    rng = np.random.default_rng(seed)
+    return [rng.standard_normal(shape) for shape in shapes]
+
+
+def linear(x, W, b):
+    def linear_pullback(dy):
+        return dy @ W.T, x.T @ dy, dy.sum(axis=0)
+
+    return x @ W + b, linear_pullback
+
+
+def softmax(a):
+    y = np.exp(a - a.real.max(axis=-1, keepdims=True))
+    y = y / y.sum(axis=-1, keepdims=True)
+
+    def softmax_pullback(dy):
+        return y * (dy - (dy * y).sum(axis=-1, keepdims=True))
+
+    return y, softmax_pullback
+
+
+def log_sum_exp(a):
+    top = a.real.max(axis=0)
+    w = np.exp(a - top)
+
+    def log_sum_exp_pullback(dy):
+        return dy * w / w.sum(axis=0)
+
+    return top + np.log(w.sum(axis=0)), log_sum_exp_pullback
+
+
+def product_of_gaussians(mu, log_var):
+    """Two outputs, so two cotangents."""
+    prec = np.exp(-log_var)
+    var = 1 / prec.sum(axis=0)
+    mean = var * (prec * mu).sum(axis=0)
+
+    def product_of_gaussians_pullback(dmean, dlog_var):
+        share = var * prec
+        return share * dmean, share * (dlog_var - (mu - mean) * dmean)
+
+    return (mean, np.log(var)), product_of_gaussians_pullback
+
+
+def mlp(params, x):
+    """Containers of all kinds around the weights."""
+    (W0, b0), head = params["hidden"], params["head"]
+    h = np.tanh(x @ W0 + b0)
+
+    def mlp_pullback(dy):
+        da = (dy @ head["W"].T) * (1 - h**2)
+        dhead = {"scale": (dy * (h @ head["W"])).sum() * 0 + dy.sum(), "W": h.T @ dy}
+        return {"head": dhead, "hidden": [x.T @ da, da.sum(axis=0)]}, da @ W0.T
+
+    return h @ head["W"] + head["scale"], mlp_pullback
+
+
+def power(x, k):
+    def power_pullback(dy):
+        return dy * k * x ** (k - 1), dy * x**k * np.log(x)
+
+    return x**k, power_pullback
+
+
+def mlp_inputs():
+    W0, b0, W1, x = normal((3, 5), (5,), (5, 2), (4, 3))
+    return {"hidden": [W0, b0], "head": {"W": W1, "scale": 0.3}}, x
+
+
+RIGHT = {
+    "linear": (linear, normal((7, 3), (3, 4), (4,))),
+    "softmax": (softmax, normal((6, 5))),
+    "log_sum_exp": (log_sum_exp, normal((5, 7))),
+    "two outputs": (product_of_gaussians, normal((3, 4, 2), (3, 4, 2))),
+    "nested": (mlp, mlp_inputs()),
+    "floats": (power, (1.7, 2.5)),
+    "no rows": (linear, normal((0, 3), (3, 4), (4,))),
+    "no columns": (linear, normal((5, 3), (3, 0), (0,))),
+    "all empty": (softmax, [np.zeros((0, 3))]),
+    "arrays of shape ()": (power, (np.array(1.7), np.array(-2.5))),
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_right_pullbacks_pass(name):
+    op, args = RIGHT[name]
+    before = repr(args)
+    assert check_pullback(op, *args, rng=np.random.default_rng(1)) <= 1e-8
+    assert complex_step(op, *args, rng=np.random.default_rng(1)) <= 1e-13
+    assert repr(args) == before
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(
+    shape=st.tuples(*[st.integers(1, 5)] * 3), seed=st.integers(0, 10**6), size=st.integers(-4, 4)
+)
+def test_no_false_alarm_over_shapes_and_sizes(shape, seed, size):
+    N, P, H = shape
+    x, W, b, mu, log_var = normal((N, P), (P, H), (H,), shape, shape, seed=seed)
+    rng = np.random.default_rng(seed)
+    check_pullback(linear, x * 10.0**size, W, b, rng=rng)
+    check_pullback(product_of_gaussians, mu * 10.0**size, log_var, rng=rng)
+    check_pullback(softmax, 3 * mu, rng=rng)
+    complex_step(linear, x * 10.0**size, W, b, rng=rng)
+    complex_step(product_of_gaussians, mu * 10.0**size, log_var, rng=rng)
+    complex_step(softmax, 3 * mu, rng=rng)
+
+
+def test_constant_function_has_zero_gradient():
+    def total_probability(a):
+        y, softmax_pullback = softmax(a)
+
+        def total_probability_pullback(dy):
+            return softmax_pullback(dy[:, None] * np.ones_like(a))
+
+        return y.sum(axis=-1), total_probability_pullback
+
+    for check in CHECKERS:
+        check(total_probability, *normal((6, 5)), rng=np.random.default_rng(1))
+
+
+# ---- wrong derivatives -------------------------------------------------------------------------
+
+
+def with_gradients(op, change):
+    """`op` with its gradients changed: the mutant keeps the op's name and signature."""
+
+    def mutant(*args):
+        value, pullback = op(*args)
+
+        def mutant_pullback(*dvalue):
+            return change(pullback(*dvalue))
+
+        return value, mutant_pullback
+
+    mutant.__name__, mutant.__wrapped__ = op.__name__, op
+    return mutant
+
+
+def sign_flip(grads):
+    return grads[0], -grads[1], grads[2]
+
+
+def factor(c):
+    def change(grads):
+        return grads[0], grads[1], c * grads[2]
+
+    return change
+
+
+def bad_leaf(grads):
+    grads[0]["head"]["W"][2, 1] *= 1.0005
+    return grads
+
+
+def bad_float(grads):
+    grads[0]["head"]["scale"] *= 1.0005
+    return grads
+
+
+def second_expert(grads):
+    grads[1][1] *= 1.001
+    return grads
+
+
+LINEAR = normal((7, 3), (3, 4), (4,))
+WRONG = {
+    "sign flip": (linear, LINEAR, sign_flip, r"linear: gradient of W\[[012], [0123]\] is"),
+    "factor 1.001": (linear, LINEAR, factor(1.001), r"linear: gradient of b\[[0123]\] is"),
+    "factor 1.0005": (linear, LINEAR, factor(1.0005), r"linear: gradient of b\[[0123]\] is"),
+    "nested leaf": (
+        mlp,
+        mlp_inputs(),
+        bad_leaf,
+        r"mlp: gradient of params\['head'\]\['W'\]\[2, 1\] is",
+    ),
+    "nested float": (
+        mlp,
+        mlp_inputs(),
+        bad_float,
+        r"mlp: gradient of params\['head'\]\['scale'\] is",
+    ),
+    "two outputs": (
+        product_of_gaussians,
+        normal((3, 4, 2), (3, 4, 2)),
+        second_expert,
+        r"product_of_gaussians: gradient of log_var\[1, [0123], [01]\] is",
+    ),
+}
+
+
+@pytest.mark.parametrize("check", CHECKERS)
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_gradient_is_named(name, check):
+    op, args, change, message = WRONG[name]
+    for seed in range(5):
+        with pytest.raises(GradientError, match=message):
+            check(with_gradients(op, change), *args, rng=np.random.default_rng(seed))
+
+
+def test_message_states_both_numbers():
+    def scale(theta):
+        def scale_pullback(dy):
+            return np.array([dy, 2.5 * dy])
+
+        return 1.0 * theta[0] + 2.0 * theta[1], scale_pullback
+
+    with pytest.raises(GradientError) as caught:
+        check_pullback(scale, np.array([0.3, -0.7]), rng=np.random.default_rng(2))
+    first, second = str(caught.value).splitlines()
+    found = re.fullmatch(r"scale: gradient of theta\[1\] is (\S+), by central .* (\S+)", first)
+    assert float(found[1]) / float(found[2]) == pytest.approx(1.25, rel=1e-8)
+    assert re.search(r"error \d\.\de-01, tolerance 1e-07$", second)
+
+
+@pytest.mark.parametrize("check", CHECKERS)
+@pytest.mark.parametrize("index", [(0, 0), (37, 81), (99, 99)])
+def test_one_wrong_coordinate_in_ten_thousand_is_found(check, index):
+    def cubes(x):
+        def cubes_pullback(dy):
+            dx = 3 * dy * x**2
+            dx[index] *= 1.001
+            return dx
+
+        return x**3, cubes_pullback
+
+    (x,) = normal((100, 100))
+    with pytest.raises(GradientError, match=rf"cubes: gradient of x\[{index[0]}, {index[1]}\] is"):
+        check(cubes, x, rng=np.random.default_rng(1))
+
+
+def test_small_gradient_is_not_hidden_by_a_large_one():
+    def affine(x, b):
+        def affine_pullback(dy):
+            return 1e9 * dy, -1e-9 * dy
+
+        return 1e9 * x + 1e-9 * b, affine_pullback
+
+    x, b = normal((4,), (4,))
+    with pytest.raises(GradientError, match=r"gradient of b\["):
+        complex_step(affine, 1e-18 * x, b, rng=np.random.default_rng(1))
+
+
+def test_missing_sum_over_the_batch():
+    def shift(x, b):
+        def shift_pullback(dy):
+            return dy, dy[0]
+
+        return x + b, shift_pullback
+
+    with pytest.raises(GradientError, match=r"shift: gradient of b\["):
+        check_pullback(shift, *normal((5, 3), (3,)), rng=np.random.default_rng(1))
+
+
+def test_transposed_cotangent_of_a_square_matrix():
+    def product(A, B):
+        def product_pullback(dC):
+            return dC.T @ B.T, A.T @ dC
+
+        return A @ B, product_pullback
+
+    with pytest.raises(GradientError, match=r"product: gradient of A\["):
+        check_pullback(product, *normal((4, 4), (4, 4)), rng=np.random.default_rng(1))
+
+
+def test_softmax_wrong_by_seventeen_passes_only_for_a_cotangent_of_ones():
+    mutant = with_gradients(softmax, lambda da: 17 * da)
+    (a,) = normal((3, 4))
+    assert np.allclose(mutant(a)[1](np.ones((3, 4))), 0)
+    with pytest.raises(GradientError, match=r"softmax: gradient of a\["):
+        check_pullback(mutant, a, rng=np.random.default_rng(1))
+
+
+# ---- broken conventions ------------------------------------------------------------------------
+
+
+def changes_argument(x, W):
+    x -= x.mean()
+
+    def changes_argument_pullback(dy):
+        return dy @ W.T, x.T @ dy
+
+    return x @ W, changes_argument_pullback
+
+
+def pullback_changes_argument(x, W):
+    def pullback_changes_argument_pullback(dy):
+        dW = x.T @ dy
+        W[...] = 0
+        return dy @ W.T, dW
+
+    return x @ W, pullback_changes_argument_pullback
+
+
+def changes_cotangent(x, W):
+    def changes_cotangent_pullback(dy):
+        dy *= 1.0 + 0 * dy
+        dy += 1
+        return dy @ W.T, x.T @ dy
+
+    return x @ W, changes_cotangent_pullback
+
+
+def accumulates(x, W):
+    total = np.zeros_like(W)
+
+    def accumulates_pullback(dy):
+        total[...] += x.T @ dy
+        return dy @ W.T, total.copy()
+
+    return x @ W, accumulates_pullback
+
+
+cache = {}
+
+
+def shares_a_cache(x, W):
+    cache["x"] = x
+
+    def shares_a_cache_pullback(dy):
+        return dy @ W.T, cache["x"].T @ dy
+
+    return x @ W, shares_a_cache_pullback
+
+
+def fresh_noise(x, W, rng=np.random.default_rng(0)):  # noqa: B008
+    noise = rng.standard_normal((x.shape[0], W.shape[1]))
+
+    def fresh_noise_pullback(dy):
+        return dy @ W.T, x.T @ dy
+
+    return x @ W + noise, fresh_noise_pullback
+
+
+def affine_pullback_op(x, W):
+    def affine_pullback_op_pullback(dy):
+        return dy @ W.T + 1, x.T @ dy
+
+    return x @ W, affine_pullback_op_pullback
+
+
+def wrong_shape(x, W):
+    def wrong_shape_pullback(dy):
+        return dy @ W.T, dy.T @ x
+
+    return x @ W, wrong_shape_pullback
+
+
+def wrong_dtype(x, W):
+    def wrong_dtype_pullback(dy):
+        return dy @ W.T, (x.T @ dy).astype(np.float32)
+
+    return x @ W, wrong_dtype_pullback
+
+
+def no_gradient(x, W):
+    def no_gradient_pullback(dy):
+        return dy @ W.T, None
+
+    return x @ W, no_gradient_pullback
+
+
+def one_gradient(x, W):
+    def one_gradient_pullback(dy):
+        return dy @ W.T
+
+    return x @ W, one_gradient_pullback
+
+
+def nan_gradient(x, W):
+    def nan_gradient_pullback(dy):
+        dW = x.T @ dy
+        dW[1, 0] = np.nan
+        return dy @ W.T, dW
+
+    return x @ W, nan_gradient_pullback
+
+
+def infinite_value(x, W):
+    y = x @ W
+    y[2, 1] = -np.inf
+
+    def infinite_value_pullback(dy):
+        return dy @ W.T, x.T @ dy
+
+    return y, infinite_value_pullback
+
+
+def bare_value(x, W):
+    return x @ W
+
+
+BROKEN = {
+    changes_argument: "the op changes x in place",
+    pullback_changes_argument: "the pullback changes W in place",
+    changes_cotangent: "the pullback changes dvalue in place",
+    accumulates: "the pullback gives another result when called again",
+    shares_a_cache: "the pullback gives another result when called again",
+    fresh_noise: "the value changes when called again; pass its noise as a constant",
+    affine_pullback_op: "the pullback is not linear in its cotangent",
+    wrong_shape: "gradient of W is float64 (2, 3), expected float64 (3, 2)",
+    wrong_dtype: "gradient of W is float32 (3, 2), expected float64 (3, 2)",
+    no_gradient: "gradient of W is nothing, expected float64 (3, 2)",
+    one_gradient: "the pullback must return a tuple, one for each of ['x', 'W']",
+    nan_gradient: "gradient of W[1, 0] is nan",
+    infinite_value: "value[2, 1] is -inf",
+    bare_value: "must return a pair (value, pullback)",
+}
+
+
+@pytest.mark.parametrize("op", BROKEN)
+def test_broken_convention_is_named(op):
+    x, W = normal((5, 3), (3, 2))
+    for check in CHECKERS:
+        with pytest.raises(GradientError) as caught:
+            check(op, x, W, rng=np.random.default_rng(1))
+        assert str(caught.value) == f"{op.__name__}: {BROKEN[op]}"
+
+
+def test_a_constant_must_not_change():
+    def weighted(x, *, w):
+        w["a"] /= w["a"].sum()
+
+        def weighted_pullback(dy):
+            return dy * w["a"]
+
+        return x * w["a"], weighted_pullback
+
+    x, a = normal((3,), (3,))
+    with pytest.raises(GradientError, match=r"the op changes w\['a'\] in place"):
+        check_pullback(weighted, x, w={"a": a}, rng=np.random.default_rng(1))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda da: (da,), "gradient of a[0] is float64 (3, 4), expected nothing"),
+        (lambda da: {"a": da}, "gradient of a['a'] is float64 (3, 4), expected nothing"),
+    ],
+)
+def test_one_argument_has_a_bare_gradient(change, message):
+    with pytest.raises(GradientError, match=re.escape(message)):
+        check_pullback(with_gradients(softmax, change), *normal((3, 4)), rng=None or rng_of(1))
+
+
+def test_missing_leaf_is_named():
+    def lost(grads):
+        del grads[0]["hidden"][1]
+        return grads
+
+    with pytest.raises(GradientError, match=r"gradient of params\['hidden'\]\[1\] is nothing"):
+        check_pullback(with_gradients(mlp, lost), *mlp_inputs(), rng=rng_of(1))
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.arange(3), r"square: x is int64 \(3,\), expected float64"),
+        (np.ones(3, np.float32), r"square: x is float32 \(3,\), expected float64"),
+        (np.array([1.0, np.nan]), r"square: x\[1\] is nan"),
+        ({}, "square: no positional argument"),
+    ],
+)
+def test_arguments_are_finite_float64(x, message):
+    def square(x):
+        raise AssertionError("is not reached")
+
+    with pytest.raises(GradientError, match=message):
+        check_pullback(square, x, rng=rng_of(1))
+
+
+def test_variadic_arguments_are_numbered():
+    def add(first, *rest):
+        def add_pullback(dy):
+            return (dy, *[2 * dy for _ in rest])
+
+        return sum(rest, first), add_pullback
+
+    with pytest.raises(GradientError, match=r"add: gradient of rest\[0\]\[[012]\] is"):
+        check_pullback(add, *normal((3,), (3,), (3,)), rng=rng_of(1))
+
+
+def test_constants_may_be_anything_and_nan():
+    def masked(x, *, mask, label, f):
+        def masked_pullback(dy):
+            return np.where(np.isnan(mask), 0.0, dy * f(2))
+
+        return np.where(np.isnan(mask), 0.0, x * f(2)), masked_pullback
+
+    check_pullback(
+        masked, *normal((3,)), mask=np.array([0, np.nan, 1]), label=None, f=float, rng=rng_of(1)
+    )
+
+
+def rng_of(seed):
+    return np.random.default_rng(seed)
+
+
+# ---- the whole gradient ------------------------------------------------------------------------
+
+
+def test_numeric_gradient_of_a_scalar_has_the_shape_of_x():
+    (x,) = normal((3, 4))
+    gradient = numeric_gradient(lambda x: (x**3).sum(), x)
+    assert gradient.shape == (3, 4)
+    assert np.allclose(gradient, 3 * x**2, rtol=1e-8, atol=1e-9)
+
+
+def test_numeric_gradient_of_a_vector_is_the_jacobian():
+    x, A = normal((3,), (5, 3))
+    assert np.allclose(numeric_gradient(lambda x: np.sin(A @ x), x), np.cos(A @ x)[:, None] * A)
+
+
+def test_numeric_gradient_of_numbers_and_of_nothing():
+    assert numeric_gradient(np.exp, 0.5) == pytest.approx(np.exp(0.5), rel=1e-9)
+    assert numeric_gradient(np.exp, np.zeros((0,))).shape == (0, 0)
