@@ -18,6 +18,7 @@ no gradient hides behind a larger one. The two numbers may differ by
 
 where the norms are the size of such sums for random signs (the sum itself may cancel) and noise is
 the rounding of the quotient, 10 eps |y| / h for differences and 10 eps |y| for a complex step.
+So an error below 1e-7 of its whole array's gradient passes; the complex step sees 1e-13 of it.
 Where value and gradient both vanish, differences are rounding only: check at a point beside it.
 """
 
@@ -259,10 +260,10 @@ def _unflatten(like, leaves):
 
 
 def _split(vector, like):
-    """Cuts a vector into copies of the shapes of `like`; shape () becomes a NumPy scalar."""
+    """Cuts a vector into views of the shapes of `like`; shape () becomes a NumPy scalar."""
     parts = np.split(vector, np.cumsum([*map(np.size, like.values())]))[:-1]
     pairs = zip(like.items(), parts, strict=True)
-    return {path: part.reshape(np.shape(leaf)).copy()[()] for (path, leaf), part in pairs}
+    return {path: part.reshape(np.shape(leaf))[()] for (path, leaf), part in pairs}
 
 
 def _coordinate(leaves, i):

@@ -97,7 +97,8 @@ def fit(
             rows = state.order[state.position : state.position + batch_size]
             beta = min(1.0, (state.step + 1) / anneal) if anneal else 1.0
             noise = model.draw_noise(rng, len(rows), samples, dtype)
-            noise["eps"] = xp.asarray(noise["eps"])
+            if "eps" in noise:
+                noise["eps"] = xp.asarray(noise["eps"])
             bound, pullback = objective(state.theta, data.take(rows), beta=beta, **noise)
             dtheta = pullback(np.full_like(bound, -1 / len(rows)))  # the loss is −mean bound
             state.step += 1
@@ -144,7 +145,8 @@ def mean_bound(model, theta, batch, samples=1, seed=0, chunk=1000):
     for start in range(0, batch.size, chunk):
         part = batch.take(np.arange(start, min(start + chunk, batch.size)))
         noise = model.draw_noise(rng, part.size, samples, theta.real.dtype)
-        noise["eps"] = like(noise["eps"], theta)
+        if "eps" in noise:
+            noise["eps"] = like(noise["eps"], theta)
         total += float(to_host(model.bound(theta, part, **noise)[0].sum()))
     return total / batch.size
 

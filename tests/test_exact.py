@@ -174,7 +174,7 @@ def test_nonlinear_model_is_normalised_over_x_and_marginalises():
     close(math.fsum(math.exp(model.log_evidence(x)) for x in every), 1)
     mask = np.array([True, False, True])
     marginal = logsumexp([model.log_evidence((2, c, 0)) for c in range(3)])
-    close(model.log_evidence((2, 99 - 98, 0), mask), marginal)
+    close(model.log_evidence((2, 1, 0), mask), marginal)
     close(model.log_evidence((2, 1, 0), np.zeros(3, bool)), 0)
     with pytest.raises(ValueError, match=r"0\.\.2"):
         model.log_evidence((2, 3, 0))
@@ -502,7 +502,7 @@ def test_iwae_rises_from_the_elbo_to_the_evidence(seed, S):
 
 
 def test_iwae_at_ten_thousand_samples_matches_mpmath():
-    """The same identity at 30 digits by another quadrature, so rounding error is all that is left."""
+    """The same identity at 30 digits by another quadrature: what is left is rounding error."""
     mpmath.mp.dps = 30
     q, w, K = [0.65, 0.25, 0.07, 0.03], [0.02, 1.5, 0.7, 9.0], 10**4
 
@@ -553,6 +553,9 @@ def test_zero_weights_and_extreme_weights():
     close(iwae_exact(q, w, 2), iwae_enumerated(q, w, 2), 1e-12)
     with pytest.raises(ValueError, match="K >= 1"):
         iwae_exact(q, w, 0)
+    for bad_q, bad_w in ((q, [1.0, -1.0, 2.0]), (q, [1.0, np.nan, 2.0]), ([1.5, -0.5, 0.0], w)):
+        with pytest.raises(ValueError, match=">= 0"):
+            iwae_exact(bad_q, bad_w, 2)
     with pytest.raises(ValueError, match="summing to 1"):
         iwae_exact([0.5, 0.4, 0.2], w, 2)
 
@@ -569,7 +572,7 @@ def test_continuous_iwae_in_the_linear_gaussian_model(seed):
     mu, log_var = rng.normal(), rng.normal()
 
     def log_joint(z):
-        return model.log_joint(z[..., None], x) if z.ndim == 1 else log_joint(z[0])[None]
+        return model.log_joint(z[:, None, None], x)[:, 0]
 
     log_px = model.log_prob(x).item()
     elbo = model.elbo(np.array([[mu]]), np.array([[log_var]]), x).item()
@@ -747,7 +750,7 @@ def test_continuous_bounds_do_not_depend_on_the_grid_and_keep_their_order():
 @laws
 @given(seeds, st.integers(1, 5))
 def test_gradient_of_the_discrete_bound_by_complex_step(seed, K):
-    """Decoder and proposal as logits: the exact gradient against enumeration's central difference."""
+    """Decoder and proposal as logits: complex step against differences of the enumeration."""
     rng = np.random.default_rng(seed)
     theta = rng.normal(size=(2, 3))
 

@@ -29,13 +29,16 @@ def expected_log_mean(q, log_w, K):
         E log sum w = integral of (e^-t - prod_g L_g(t)^K) / t dt,  L_g(t) = sum_s q_gs e^(-t w_gs)
 
     q (G, S), rows summing to 1; log_w (S,) or (G, S); either may be complex. A scalar in nats,
-    -inf if all weights can be 0 at once. Raises ValueError if K < 1 or a row does not sum to 1.
+    -inf if all weights can be 0 at once. Raises ValueError if K < 1, if a row is not a
+    distribution or if a weight is negative, infinite or NaN.
     """
     q = np.asarray(q)
     G = len(q)
     if K < 1 or not np.allclose(q.sum(axis=1), 1, rtol=0, atol=1e-9):
         raise ValueError(f"expected K >= 1 and rows of q summing to 1, got K={K}, {q.sum(axis=1)}")
     log_w = np.where(q != 0, log_w, 0.0)  # the weight of an impossible state does not matter
+    if (q.real < 0).any() or not (log_w.real < np.inf).all():
+        raise ValueError("expected q >= 0 and finite weights w >= 0")
     if np.isneginf(log_w.real).any(axis=1).all():
         return -math.inf
     top = log_w.real.max()
@@ -91,6 +94,8 @@ def stratified_iwae_exact(q, w, K):
     """
     w = np.asarray(w)
     zero = w == 0
+    if (w.real < 0).any():
+        raise ValueError("expected weights w >= 0")
     return expected_log_mean(q, np.where(zero, -np.inf, np.log(np.where(zero, 1.0, w))), K)
 
 
@@ -120,7 +125,7 @@ def _outcomes(q, w, K):
 
 
 def iwae_continuous(log_joint, mu, log_var, K, nodes=2001):
-    """L_K for q = N(mu, var) in one dimension; log_joint(z) = log p(x, z) of an array.    [S9.2]
+    """L_K for q = N(mu, var) in one dimension; log_joint(z) = log p(x, z) of (nodes,).  [S9.2]
 
     mu, log_var numbers. A scalar in nats, to rounding error while the posterior spans several of
     the nodes, which lie var^(1/2) / 100 apart.
@@ -131,7 +136,7 @@ def iwae_continuous(log_joint, mu, log_var, K, nodes=2001):
 def mixture_iwae_continuous(log_joint, mu, log_var, K, nodes=2001):
     """(1/M) sum_m E log (1/K) sum_k w(z_k), z_k ~ N(mu_m, var_m), w = p(x, z) / q_mix(z). [S11.4]
 
-    log_joint(z) = log p(x, z) of an array; mu, log_var (M,). A scalar in nats.
+    log_joint(z) = log p(x, z) of (nodes,); mu, log_var (M,). A scalar in nats.
     """
     q, log_w = _expert_grids(log_joint, mu, log_var, nodes)
     return sum(expected_log_mean(q[m : m + 1], log_w[m], K) for m in range(len(q))) / len(q)
@@ -149,7 +154,9 @@ def _expert_grids(log_joint, mu, log_var, nodes):
     log_q = np.array([log_normal(z, *expert) for expert in zip(mu, log_var, strict=True)])
     top = log_q.real.max(axis=0)
     log_mixture = top + np.log(np.exp(log_q - top).mean(axis=0))
-    return np.array([weight for _, weight in grids]), log_joint(z) - log_mixture
+    return np.array([weight for _, weight in grids]), np.array(
+        [log_joint(z_m) for z_m in z]
+    ) - log_mixture
 
 
 def bound_gradient(bound, log_joint, mu, log_var, K):

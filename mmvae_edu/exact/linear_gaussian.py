@@ -70,7 +70,7 @@ class LinearGaussian:
         return log_pz + sum(self.log_lik(z, x[m], m) for m in self._names(x, subset))
 
     def log_prob(self, x, subset=None):
-        """log p(x_subset), from N(b, W W' + diag(sigma^2)) over stacked features.          [S5.1]"""
+        """log p(x_subset), from N(b, W W' + diag(sigma^2)) over stacked features.         [S5.1]"""
         names = self._names(x, subset)
         if not names:
             return np.zeros(len(next(iter(x.values()))))
@@ -104,8 +104,8 @@ class LinearGaussian:
     def expert_without_prior(self, x_m, m):
         """The exact expert (mu, log_var), (N, D) each: p(x_m | z) normalised over z.         [S7.5]
 
-        p(z | x_subset) is proportional to p(z) times the product of its experts. Raises ValueError unless W_m has nonzero orthogonal
-        columns, since only then is it a Gaussian with a diagonal covariance.
+        p(z | x_subset) is proportional to p(z) times its experts. Raises ValueError unless W_m has
+        nonzero orthogonal columns, since only then is it a Gaussian with a diagonal covariance.
         """
         gram = self.W[m].T @ self.W[m]
         square = np.diag(gram)
