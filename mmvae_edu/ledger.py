@@ -1,0 +1,23 @@
+"""The equation ledger: every equation of the slides, by id."""
+
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+
+
+@dataclass(frozen=True)
+class Equation:
+    """One equation of the slides: id "S5.11", in LaTeX, with the lesson that derives it."""
+
+    id: str
+    slide: int
+    lesson: str
+    title: str
+    latex: str
+    later: bool = False  # no claim is expected yet
+
+
+def load_equations():
+    """The equations in the order of the slides, a list of Equation."""
+    text = resources.files("mmvae_edu.lessons").joinpath("equations.toml").read_text("utf-8")
+    return [Equation(id, **row) for id, row in tomllib.loads(text).items()]

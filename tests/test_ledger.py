@@ -1,0 +1,42 @@
+"""The equation ledger: complete, in order, and readable as MathML."""
+
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+from latex2mathml.converter import convert
+
+from mmvae_edu.ledger import load_equations
+
+EQUATIONS = load_equations()
+COUNTS = {4: 2, 5: 13, 6: 3, 7: 6, 9: 5, 11: 4, 12: 3}
+TABLES = {8: ["T2"], 10: list("abcd"), 13: ["T1", "T2", "T3"]}
+
+
+def test_every_id_once_and_in_order():
+    parts = {slide: range(1, count + 1) for slide, count in COUNTS.items()} | TABLES
+    ids = [f"S{slide}.{part}" for slide in sorted(parts) for part in parts[slide]]
+    assert [equation.id for equation in EQUATIONS] == ids
+    assert len(ids) == 44
+
+
+def test_fields():
+    for equation in EQUATIONS:
+        assert equation.id.startswith(f"S{equation.slide}.")
+        assert equation.later == (equation.slide in TABLES), equation.id
+        assert 0 < len(equation.title) <= 45
+        assert equation.lesson in {f"L{n:02}" for n in range(2, 18)}
+    lessons = [equation.lesson for equation in EQUATIONS]
+    assert lessons == sorted(lessons)  # the course follows the slides
+    assert len({equation.latex for equation in EQUATIONS}) == len(EQUATIONS)
+
+
+@pytest.mark.parametrize("equation", EQUATIONS, ids=[equation.id for equation in EQUATIONS])
+def test_latex_becomes_mathml(equation):
+    mathml = convert(equation.latex)
+    assert "\\" not in mathml
+    tree = ElementTree.fromstring(mathml)
+    assert not any(element.tag.endswith("merror") for element in tree.iter())
+    text = "".join(tree.itertext())
+    assert "operatorname" not in text
+    assert text.count("(") == text.count(")")
+    assert text.count("[") == text.count("]")
