@@ -33,6 +33,8 @@ class MultimodalVAE:
     in `model.theta`.
     """
 
+    own_arguments = ()  # the constructor's arguments that a system adds, kept under their names
+
     def __init__(
         self,
         modalities,
@@ -155,9 +157,8 @@ class MultimodalVAE:
     # ---- for the user: these read self.theta ------------------------------------------------
 
     def fit(self, x, **options):
-        """Train on x, a dict name → (N, P); see `training.fit` for the options.  Returns self."""
-        training.fit(self, x, **options)
-        return self
+        """Train on x, a dict name → (n, P); `training.fit` lists the options, returns the history."""
+        return training.fit(self, x, **options)
 
     def encode(self, x, *, mask=None):
         """The posterior's parameters given these modalities, as the system defines it."""
@@ -215,6 +216,7 @@ class MultimodalVAE:
             "hidden": self.hidden,
             "activation": self.activation,
             "weights": self.weights,
+            **{name: getattr(self, name) for name in self.own_arguments},
         }
 
     def save(self, path):

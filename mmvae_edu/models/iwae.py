@@ -7,6 +7,8 @@ from .vae import VAE
 class IWAE(VAE):
     """The importance-weighted autoencoder: the mean over K samples moves inside the logarithm."""
 
+    own_arguments = ()
+
     def __init__(self, modalities, **options):
         super().__init__(modalities, kl="monte_carlo", **options)
 
@@ -30,9 +32,3 @@ class IWAE(VAE):
             return log_weights_pullback(dbound * normalised, normalised)
 
         return bound, gradient_estimator
-
-    def config(self):
-        """The constructor's arguments, as JSON can hold them."""
-        config = super().config()
-        del config["kl"]
-        return config

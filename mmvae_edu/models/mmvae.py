@@ -18,6 +18,8 @@ class MMVAE(MultimodalVAE):
     the tighter one with the mean over experts inside the logarithm.
     """
 
+    own_arguments = ("objective",)
+
     def __init__(self, modalities, *, objective="iwae", **options):
         super().__init__(modalities, **options)
         self.objective = self._choice("objective", objective, *OBJECTIVES)

@@ -16,6 +16,8 @@ class MVAE(MultimodalVAE):
     terms; `kl` is "closed_form" [S5.11] or "monte_carlo".
     """
 
+    own_arguments = ("subsets", "kl")
+
     def __init__(self, modalities, *, subsets=0, kl="closed_form", **options):
         super().__init__(modalities, **options)
         self.subsets = subsets

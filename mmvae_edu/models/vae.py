@@ -10,6 +10,8 @@ from .base import MultimodalVAE
 class VAE(MultimodalVAE):
     """The variational autoencoder.  `kl` is "closed_form" [S5.11] or "monte_carlo"."""
 
+    own_arguments = ("kl",)
+
     def __init__(self, modalities, *, kl="closed_form", **options):
         super().__init__(modalities, **options)
         if len(modalities) != 1:
