@@ -87,7 +87,7 @@ def _mean_over_experts(stratum_bound, weights, present):
     bound = np.where(present, stratum_bound, 0).sum(axis=0) / count
 
     def mean_over_experts_pullback(dbound):
-        return np.where(present, dbound / count, 0)[:, None] * weights
+        return np.where(present[:, None], (dbound / count) * weights, 0)
 
     return bound, mean_over_experts_pullback
 

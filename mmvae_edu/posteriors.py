@@ -66,7 +66,7 @@ def quotient_of_experts(mu, log_var, *, mask=None):
         mask = np.ones_like(mu[..., 0], dtype=bool)
     mu = np.where(mask[..., None], mu, 0)
     log_precision = np.where(mask[..., None], -log_var, -np.inf)
-    excess = mask.sum(axis=0)[:, None] - 1  # how many priors to divide away
+    excess = (mask.sum(axis=0)[:, None] - 1).astype(mu.real.dtype)  # priors to divide away
     top = np.maximum(log_precision.real.max(axis=0), 0)
     scaled = np.exp(log_precision - top)
     total = scaled.sum(axis=0) - excess * np.exp(-top)

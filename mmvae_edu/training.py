@@ -13,6 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from . import storage
 from .arrays import like, namespace, to_host
 
+SCALARS = ("step", "position", "best_bound", "stale", "count", "history")
+
 
 @dataclass
 class State:
@@ -26,8 +28,9 @@ class State:
     position: int = 0  # how many of them are used
     best_bound: float = -np.inf
     best_theta: np.ndarray | None = None
-    stale: int = 0  # epochs without improvement
-    total: np.ndarray | float = 0.0  # the sum of this epoch's bounds, on theta's device
+    stale: int = 0  # records without improvement
+    total: np.ndarray | float = 0.0  # the sum of the bounds since the last record, on the device
+    count: int = 0  # how many they are
     history: list = field(default_factory=list)
 
 
@@ -42,6 +45,7 @@ def fit(
     samples=1,
     anneal=0,
     estimator="bound",
+    interval=100,
     validation=None,
     patience=None,
     dtype=np.float32,
@@ -56,13 +60,15 @@ def fit(
     samples        K of the bound
     anneal         β rises linearly from 0 to 1 over this many steps                        [S6.1]
     estimator      "bound", or "doubly_reparameterised" where the model has it
-    validation     such a dict, never the test split: its bound (β = 1, fixed noise) is taken once
-                   an epoch, and the best parameters are kept
-    patience       stop after so many epochs without a better validation bound
-    checkpoint     a file written every epoch and on Ctrl-C; if it exists, training goes on from it,
-                   bit for bit as if it had not stopped
+    interval       so many steps apart: a record in the history, a look at the validation split,
+                   a checkpoint
+    validation     such a dict, never the test split; its bound (β = 1, fixed noise) decides which
+                   parameters are kept
+    patience       stop after so many records without a better validation bound
+    checkpoint     a file, also written on Ctrl-C; if it exists, training goes on from it, bit for
+                   bit as if it had not stopped
     progress       draw a progress bar
-    Returns the history: one dict a epoch with step, bound (nats an example) and validation.
+    Returns the history: a dict each record with step, bound (nats an example) and validation.
     """
     xp = namespace(device)
     rng = np.random.default_rng(seed)
@@ -87,6 +93,7 @@ def fit(
         "learning_rate": learning_rate,
         "anneal": anneal,
         "estimator": estimator,
+        "interval": interval,
     }
     if checkpoint is not None and os.path.exists(checkpoint):
         resume(checkpoint, state, rng, identity)
@@ -106,15 +113,16 @@ def fit(
                 state.theta, dtheta, state.m, state.v, step=state.step, learning_rate=learning_rate
             )
             state.total = state.total + bound.sum(dtype=np.float64)
+            state.count += len(rows)
             state.position += len(rows)
-            epoch_ends = state.position == data.size
-            if epoch_ends or state.step == steps:
+            if state.position == data.size:
+                state.order, state.position = rng.permutation(data.size), 0
+            due = state.step % interval == 0 or state.step == steps
+            if due:
                 record(model, state, held_out, samples, seed)
-            if epoch_ends:
-                state.order, state.position, state.total = rng.permutation(data.size), 0, 0.0
-            bar(state)
-            if checkpoint is not None and (epoch_ends or state.step == steps or interrupted()):
+            if checkpoint is not None and (due or interrupted()):
                 save(checkpoint, state, rng, identity)
+            bar(state)
             if interrupted():
                 raise KeyboardInterrupt
     if state.best_theta is not None:
@@ -123,8 +131,9 @@ def fit(
 
 
 def record(model, state, held_out, samples, seed):
-    """Close an epoch: its mean bound, and the validation bound if there is one."""
-    entry = {"step": state.step, "bound": float(to_host(state.total)) / state.position}
+    """The mean bound since the last record, and the validation bound if there is a split."""
+    entry = {"step": state.step, "bound": float(to_host(state.total)) / state.count}
+    state.total, state.count = 0.0, 0
     if not np.isfinite(entry["bound"]):
         raise ValueError(
             f"the bound became {entry['bound']} by step {state.step}; try a smaller learning_rate"
@@ -157,7 +166,7 @@ def save(path, state, rng, identity):
     if state.best_theta is not None:
         arrays["best_theta"] = state.best_theta
     header = {"kind": "checkpoint", "identity": identity, "rng": rng.bit_generator.state}
-    for name in ("step", "position", "best_bound", "stale", "history"):
+    for name in SCALARS:
         header[name] = getattr(state, name)
     storage.write_arrays(path, header, {name: to_host(array) for name, array in arrays.items()})
 
@@ -169,7 +178,7 @@ def resume(path, state, rng, identity):
         found = header["identity"].get(key)
         if found != here:
             raise ValueError(f"{path}: a checkpoint of another training: {key} {found}, not {here}")
-    for name in ("step", "position", "best_bound", "stale", "history"):
+    for name in SCALARS:
         setattr(state, name, header[name])
     state.order = arrays.pop("order")
     for name, array in arrays.items():

@@ -42,16 +42,17 @@ def every_draw(*q, K):
     return states, chances.prod(axis=0)
 
 
-def affine_model(system, rng, features, latent, *, N=4, spread=0.2, **options):
+def affine_model(system, rng, features, latent, *, N=4, sigma=None, **options):
     """A system with affine networks, and its twin, the linear-Gaussian model of its decoders.
 
-    features: dict name → P.  Returns model, theta, twin and N rows x that the twin drew.  The
-    encoders are random.
+    features: dict name → P; sigma: every modality's scale, random by default.  Returns model,
+    theta, twin and N rows x that the twin drew.  The encoders are random.
     """
     twin = LinearGaussian.random(rng, latent, features)
+    twin.sigma = twin.sigma if sigma is None else dict.fromkeys(features, sigma)
     modalities = {m: Normal(P, scale=twin.sigma[m]) for m, P in features.items()}
     model = system(modalities, latent=latent, hidden=(), **options)
-    theta = spread * rng.standard_normal(model.tree.size)
+    theta = 0.2 * rng.standard_normal(model.tree.size)
     for m, w in model.tree.views(theta).items():
         w["decoder"]["W0"][...], w["decoder"]["b0"][...] = twin.W[m].T, twin.b[m]
     return model, theta, twin, twin.sample(rng, N)[1]
@@ -98,3 +99,38 @@ def violation(smaller, larger):
     slack = 1e-13 * np.maximum(1, np.abs(larger))
     excess = np.maximum(smaller - larger - slack, 0)
     return excess, np.zeros_like(excess)
+
+
+def noise_grid(draws, nodes=57, reach=7.0):
+    """Every combination of `draws` standard normals on a grid, and its probability.
+
+    Returns eps (draws, nodes^draws) and weights (nodes^draws,), which sum to 1 but for the tails.
+    The trapezoidal rule converges exponentially here: examples of a batch become nodes.
+    """
+    points, step = np.linspace(-reach, reach, nodes, retstep=True)
+    eps = np.array(list(itertools.product(points, repeat=draws))).T
+    return eps, (step * np.exp(-0.5 * eps**2) / np.sqrt(2 * np.pi)).prod(axis=0)
+
+
+def one_dimensional(system, rng, features, **options):
+    """`affine_model` with D = 1 and a single observation x, a row of a batch of one."""
+    return affine_model(system, rng, features, 1, N=1, **options)
+
+
+def repeated(x, N):
+    """One observation as N equal rows."""
+    return {m: np.repeat(values, N, axis=0) for m, values in x.items()}
+
+
+def encoder_gradient(model, gradient):
+    """The encoders' part of a gradient, flat."""
+    views = model.tree.views(gradient)
+    return np.concatenate([views[m]["encoder"][k].ravel() for m in views for k in ("W0", "b0")])
+
+
+def affine_encoder_gradient(x, dmu, dlog_var):
+    """The same of a bound with derivatives dmu, dlog_var (M,) at one observation."""
+    parts = []
+    for m, d in zip(x, np.stack([dmu, dlog_var], axis=-1), strict=True):
+        parts += [np.outer(x[m][0], d).ravel(), d]
+    return np.concatenate(parts)

@@ -48,8 +48,10 @@ def the_exact_posterior_makes_every_weight_the_evidence(f, rng):
 
 @claim("S6.1", of=VAE.bound, tol=T0, oracle="O3 linear-Gaussian")
 def the_elbo_is_a_bound_at_lambda_beta_one(f, rng):
-    """At λ = β = 1 the expected bound never exceeds log p(x), whatever the encoder."""
+    """At λ = β = 1 the expected bound never exceeds log p(x), however close q to the posterior."""
     model, theta, twin, x = affine_model(VAE, rng, {"x": 3}, 2, N=20, kl="monte_carlo")
+    set_exact_encoders(model, theta, twin, prior=True)
+    theta += 0.1 * rng.standard_normal(theta.shape) * (theta == 0)  # the log-variances' weights
     return violation(f(model, theta, x, eps=sigma_points(1, 20, 2))[0], twin.log_prob(x))
 
 
@@ -63,6 +65,19 @@ def beta_below_one_is_no_bound(f, rng):
     excess = (1 - beta) * _kl(mean, np.broadcast_to(np.log(np.diag(cov)), mean.shape))
     bound, _ = f(model, theta, x, eps=sigma_points(1, 4, 2), beta=beta)
     return bound - twin.log_prob(x), excess
+
+
+@claim("S6.1", of=VAE.bound, tol=T0, oracle="O3 linear-Gaussian")
+def lambda_above_one_is_no_bound_on_densities(f, rng):
+    """Where densities exceed 1, λ > 1 scores (λ − 1) E log p(x|z) above log p(x)."""
+    lam = rng.uniform(1.1, 2.0)
+    model, theta, twin, x = affine_model(VAE, rng, {"x": 4}, 2, sigma=0.05, weights={"x": lam})
+    set_exact_encoders(model, theta, twin, prior=True)
+    mean, cov = twin.posterior(x)
+    log_var = np.broadcast_to(np.log(np.diag(cov)), mean.shape)
+    excess = (lam - 1) * twin.expected_log_lik(mean, log_var, x["x"], "x")
+    bound, _ = f(model, theta, x, eps=sigma_points(1, 4, 2))
+    return bound - twin.log_prob(x), np.maximum(excess, 0)
 
 
 @claim("S6.1", of=VAE.bound, tol=T2C, oracle="O7 complex step")
@@ -105,6 +120,12 @@ def beta_ignored(model, theta, x, *, mask=None, eps, beta=1.0):
 @mutant(VAE.bound, says="the KL is added: S6.1 subtracts it")
 def kl_added(model, theta, x, *, mask=None, eps, beta=1.0):
     return VAE.bound(model, theta, x, eps=eps, beta=-beta)
+
+
+@mutant(VAE.bound, says="λ is missing from S6.1")
+def lambda_missing(model, theta, x, *, mask=None, eps, beta=1.0):
+    unweighted = _with_weights(model, 1 / math.prod(model.weights.values()))
+    return VAE.bound(unweighted, theta, x, eps=eps, beta=beta)
 
 
 @mutant(VAE.bound, says="β multiplies the likelihood: in S6.1 it stands at the KL")

@@ -1,0 +1,209 @@
+"""Slide 12: the mixture's expectation is a mean over experts, and Jensen's inequality per expert."""
+
+import math
+
+import numpy as np
+
+from ..exact import (
+    bound_gradient,
+    iwae_exact,
+    mixture_iwae_continuous,
+    mixture_iwae_exact,
+    stratified_iwae_exact,
+)
+from ..models import MMVAE
+from ..objectives import mixture_elbo, mixture_iwae, stratified_iwae
+from .instances import (
+    affine_encoder_gradient,
+    encoder_gradient,
+    every_draw,
+    expert_parameters,
+    noise_grid,
+    one_dimensional,
+    repeated,
+    violation,
+)
+from .registry import T0, T1, claim, mutant
+from .s11 import discrete_mixture
+
+# S12.1: E_{q_Φ} = (1/M) Σ_m E_{q_m}
+
+
+@claim("S12.1", of=mixture_elbo, tol=T0, oracle="O1 enumeration")
+def the_mixtures_expectation_is_the_mean_over_experts(f, rng):
+    """Under q_Φ any function has the mean, over experts, of its expectations under q_m."""
+    _, _, q, _, states = discrete_mixture(rng, 5, 3, K=14)
+    anything = rng.normal(-20, 5, size=(5, 4))
+    return f(anything[states])[0], q.mean(axis=0) @ anything
+
+
+@claim("S12.1", of=mixture_elbo, tol=T0, oracle="O1 enumeration")
+def one_sample_an_expert_is_unbiased(f, rng):
+    """Averaged over all outcomes of one draw an expert it is the ELBO of q_Φ."""
+    model, x, q, log_w, _ = discrete_mixture(rng, 4, 3)
+    states, chance = every_draw(*q, K=1)
+    return chance @ f(log_w[states])[0], np.float64(model.elbo(q.mean(axis=0), x))
+
+
+# S12.2: L_ELBO ≤ L_IWAE^MoE
+
+
+@claim("S12.2", of=mixture_iwae, tol=T0, oracle="plain means")
+def jensen_holds_in_every_draw(f, rng):
+    """The mean of log w is at most S11.4's mean of logarithms, draw by draw."""
+    log_w = rng.normal(-90, 6, size=(3, 4, 50))
+    return violation(log_w.mean(axis=(0, 1)), f(log_w)[0])
+
+
+@claim("S12.2", "S12.3", of=mixture_iwae, tol=T0, oracle="O1 enumeration")
+def the_slides_bound_rises_to_its_limit(f, rng):
+    """ELBO = L^MoE_1 ≤ L^MoE_2 ≤ L^MoE_3 ≤ log p(x) − KL(uniform ‖ a) ≤ log p(x), exactly."""
+    model, x, q, log_w, _ = discrete_mixture(rng, 3, 2)
+    bounds = [_expected(f, q, log_w, K) for K in (1, 2, 3)]
+    limit = np.log([math.fsum(q_m * np.exp(log_w)) for q_m in q]).mean()
+    rising = [model.elbo(q.mean(axis=0), x), *bounds, limit, model.log_evidence(x)]
+    return violation(rising[:-1], rising[1:])
+
+
+def _expected(f, q, log_w, K):
+    """E f over all outcomes of K draws from each expert."""
+    states, chance = every_draw(*q, K=K)
+    return chance @ f(log_w[states])[0]
+
+
+# S12.3: = L_IWAE^MoE, and what it is not
+
+
+@claim("S12.3", of=mixture_iwae, tol=T1, oracle="O1 enumeration")
+def with_one_sample_the_inequality_is_an_equality(f, rng):
+    """L^MoE_1 is the ELBO of the mixture; with K = 2 it is above by the exact Jensen gap."""
+    _, _, q, log_w, _ = discrete_mixture(rng, 4, 2)
+    pairs = np.logaddexp(log_w[:, None], log_w) - np.log(2)
+    rhs = [q.mean(axis=0) @ log_w, np.mean([q_m @ pairs @ q_m for q_m in q])]
+    return np.array([_expected(f, q, log_w, K) for K in (1, 2)]), np.array(rhs)
+
+
+@claim("S12.3", of=mixture_iwae, tol=T0, oracle="O4 Frullani")
+def the_slides_bound_is_below_iwae_of_the_mixture(f, rng):
+    """L^MoE_K ≤ L_K of K independent samples of q_Φ: fixing the expert costs tightness."""
+    _, _, q, log_w, _ = discrete_mixture(rng, 3, 2)
+    iid = [iwae_exact(q.mean(axis=0), np.exp(log_w), K) for K in (1, 2, 3)]
+    return violation([_expected(f, q, log_w, K) for K in (1, 2, 3)], iid)
+
+
+@claim("S12.3", of=stratified_iwae, tol=T1, oracle="O4 Frullani")
+def stratified_bound_in_expectation(f, rng):
+    """With the mean over experts inside the logarithm it is E log of the mean of MK weights."""
+    _, _, q, log_w, _ = discrete_mixture(rng, 3, 2)
+    rhs = [stratified_iwae_exact(q, np.exp(log_w), K) for K in (1, 2, 3)]
+    return np.array([_expected(f, q, log_w, K) for K in (1, 2, 3)]), np.array(rhs)
+
+
+@claim("S12.3", of=stratified_iwae, tol=T0, oracle="O4 Frullani")
+def strata_are_tighter_than_independent_samples(f, rng):
+    """L^MoE_K ≤ L_MK of independent samples ≤ the stratified bound of K an expert ≤ log p(x)."""
+    model, x, q, log_w, _ = discrete_mixture(rng, 3, 2)
+    lower, upper, w = [], [], np.exp(log_w)
+    for K in 1, 2, 3:
+        bounds = mixture_iwae_exact(q, w, K), iwae_exact(q.mean(axis=0), w, 2 * K)
+        bounds += _expected(f, q, log_w, K), model.log_evidence(x)
+        lower, upper = [*lower, *bounds[:-1]], [*upper, *bounds[1:]]
+    return violation(lower, upper)
+
+
+@claim("S12.3", of=stratified_iwae, tol=T0, oracle="plain sums")
+def strata_leave_out_absent_experts(f, rng):
+    """Under a mask it is the logarithm of the mean over the present experts' samples."""
+    log_w = rng.normal(-90, 3, size=(3, 2, 4))
+    present = np.array([[1, 1, 0, 0], [1, 0, 1, 0], [1, 1, 1, 1]], bool)
+    rhs = [
+        np.logaddexp.reduce(log_w[kept, :, n].ravel()) - np.log(2 * kept.sum())
+        for n, kept in enumerate(present.T)
+    ]
+    return f(log_w, present=present)[0], np.array(rhs)
+
+
+@mutant(stratified_iwae, says="the mean over m outside the log: that is S11.4, and looser")
+def mixture_for_stratified(log_w, *, present=None):
+    return mixture_iwae(log_w, present=present)
+
+
+@mutant(stratified_iwae, says="−log M is missing: the bound exceeds log p(x)")
+def stratified_without_log_M(log_w, *, present=None):
+    bound, pullback = stratified_iwae(log_w, present=present)
+    return bound + np.log(len(log_w)), pullback
+
+
+@mutant(stratified_iwae, says="1/M counts the absent experts")
+def stratified_counting_the_absent(log_w, *, present=None):
+    bound, pullback = stratified_iwae(log_w, present=present)
+    count = len(log_w) if present is None else present.sum(axis=0)
+    return bound + np.log(count / len(log_w)), pullback
+
+
+@claim("S12.3", "S11.4", of=MMVAE.bound, tol=T1, oracle="O4 Frullani")
+def mmvae_reaches_its_exact_bound(f, rng):
+    """The model's bound and gradient, integrated over the noise of K = 2, are those of L^MoE_2."""
+    (model, theta, x, eps, chance), expected = _one_dimensional_mmvae(rng)
+    bound, pullback = f(model, theta, repeated(x, len(chance)), eps=eps)
+    gradient = encoder_gradient(model, pullback(chance))
+    return np.append(gradient, chance @ bound), expected
+
+
+@claim("S12.3", of=MMVAE.doubly_reparameterised, tol=T1, oracle="O4 Frullani")
+def double_reparameterisation_of_a_mixture_keeps_the_mean(f, rng):
+    """The doubly reparameterised estimator, integrated over the noise, is the gradient of L^MoE_2."""
+    (model, theta, x, eps, chance), expected = _one_dimensional_mmvae(rng)
+    bound, estimator = f(model, theta, repeated(x, len(chance)), eps=eps)
+    gradient = encoder_gradient(model, estimator(chance))
+    return np.append(gradient, chance @ bound), expected
+
+
+def _one_dimensional_mmvae(rng):
+    """Two experts see the same two-dimensional grid: each has a logarithm of its own."""
+    model, theta, twin, x = one_dimensional(MMVAE, rng, {"a": 2, "b": 3})
+    mu, log_var = (a.ravel() for a in expert_parameters(model, theta, x))
+    eps, chance = noise_grid(2)
+
+    def log_joint(z):
+        return twin.log_joint(z.reshape(-1, 1), x).reshape(z.shape)
+
+    bound = mixture_iwae_continuous(log_joint, mu, log_var, 2, nodes=401)
+    gradient = affine_encoder_gradient(
+        x, *bound_gradient(mixture_iwae_continuous, log_joint, mu, log_var, 2)
+    )
+    eps = np.broadcast_to(eps[None, :, :, None], (2, *eps.shape, 1))
+    return (model, theta, x, eps, chance), np.append(gradient, bound)
+
+
+@mutant(MMVAE.doubly_reparameterised, says="w̃² with log q_Φ's direct terms dropped: biased at K > 1")
+def usual_form_for_one_expert(model, theta, x, *, mask=None, eps, beta=1.0):
+    log_w, present, pullback = model.log_weights(theta, x, mask, eps, beta)
+    bound, reduce_pullback = model.reduce(log_w, present)
+    weights = reduce_pullback(np.ones_like(bound)) * present.sum(axis=0)
+    batch, w = model.open(theta, x, mask, eps)
+
+    def gradient_estimator(dbound):
+        dlog_w = reduce_pullback(dbound)
+        scaled, plain = pullback(dlog_w * weights), pullback(dlog_w)
+        (mu, log_var), encode_pullback = model.encode_experts(w, batch)
+        dmu, dlog_var = _direct_terms(mu, log_var, eps, -beta * dlog_w * weights)
+        direct = np.zeros_like(theta)
+        encode_pullback(dmu, dlog_var, model.tree.views(direct))
+        for m, part in model.tree.views(scaled).items():
+            decoder = model.tree.views(plain)[m]["decoder"]
+            for name, view in part["decoder"].items():
+                view[...] = decoder[name]
+        return scaled - direct
+
+    return bound, gradient_estimator
+
+
+def _direct_terms(mu, log_var, eps, dlog_q):
+    """Cotangents of mu and log_var that stand in log q_Φ itself, the samples held."""
+    from ..kernels.reference import mixture_log_prob, mixture_log_prob_vjp
+
+    M, K, N, D = eps.shape
+    z = (mu[:, None] + np.exp(0.5 * log_var)[:, None] * eps).reshape(M * K, N, D)
+    _, r = mixture_log_prob(z, mu, log_var, np.full((M, N), -np.log(M)))
+    return mixture_log_prob_vjp(dlog_q.reshape(M * K, N), r, z, mu, log_var)[1:]

@@ -1,0 +1,145 @@
+"""One offline HTML page: equations as MathML, claims, tables, figures; no network, no JavaScript.
+
+A page is a title and sections; a section is a title and blocks; each block knows its HTML.
+"""
+
+import base64
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+from latex2mathml.converter import convert
+
+CSS = """
+:root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fcfcfa; --soft: #6a6a6a; --line: #d8d8d2;
+        --good: #00664a; --bad: #a33c00; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e9e9e4; --paper: #17181a; --soft: #a3a39c;
+        --line: #3a3b3d; --good: #5fd0a8; --bad: #ff9c66; } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 1.5rem 1.2rem 4rem; max-width: 62rem; color: var(--ink);
+       background: var(--paper); font: 17px/1.55 Charter, Georgia, serif; }
+h1 { font-size: 1.9rem; line-height: 1.2; margin: 0.5rem 0; }
+h2 { font-size: 1.35rem; margin: 2.6rem 0 0.6rem; border-bottom: 1px solid var(--line); }
+h3 { font-size: 1.05rem; margin: 1.6rem 0 0.2rem; }
+p { max-width: 44rem; margin: 0.5rem 0; }
+.soft, figcaption { color: var(--soft); font-size: 0.9rem; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: 0.92rem; margin: 0.8rem 0; }
+caption { text-align: left; padding-bottom: 0.4rem; }
+th, td { padding: 0.3rem 0.9rem 0.3rem 0; text-align: left; vertical-align: top;
+         border-bottom: 1px solid var(--line); }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+figure { margin: 1.4rem 0; }
+figure img { max-width: 100%; height: auto; background: white; border-radius: 4px; }
+math { font-size: 1.05em; }
+.equation { overflow-x: auto; overflow-y: hidden; padding: 0.4rem 0; }
+ul.claims { list-style: none; padding: 0; margin: 0.2rem 0; }
+ul.claims li { padding-left: 1.5rem; text-indent: -1.5rem; margin: 0.25rem 0; }
+.holds { color: var(--good); } .fails { color: var(--bad); font-weight: bold; }
+nav { margin: 1rem 0; } nav a { margin-right: 1.2rem; color: inherit; }
+@media print { body { max-width: none; font-size: 11pt; } figure, li { break-inside: avoid; } }
+"""
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    text: str
+
+    def html(self):
+        return f"<p>{escape(self.text)}</p>"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A header row and rows of strings; columns whose every cell starts like a number align right."""
+
+    caption: str
+    header: list
+    rows: list
+
+    def html(self):
+        numeric = [
+            all(row[i][:1] in "0123456789-−+–—" for row in self.rows) for i in range(len(self.header))
+        ]
+
+        def cells(row, tag):
+            marks = [' class="number"' if n else "" for n in numeric]
+            return "".join(
+                f"<{tag}{mark}>{escape(cell)}</{tag}>" for cell, mark in zip(row, marks, strict=True)
+            )
+
+        body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in self.rows)
+        return (
+            f'<div class="scroll"><table><caption>{escape(self.caption)}</caption>'
+            f"<thead><tr>{cells(self.header, 'th')}</tr></thead><tbody>{body}</tbody></table></div>"
+        )
+
+
+@dataclass(frozen=True)
+class Illustration:
+    """A saved picture (plots.Picture), embedded in the page."""
+
+    picture: object
+
+    def html(self):
+        data = base64.b64encode(Path(self.picture.path).read_bytes()).decode()
+        return (
+            f'<figure><img src="data:image/png;base64,{data}" alt="{escape(self.picture.alt)}">'
+            f"<figcaption>{escape(self.picture.caption)}</figcaption></figure>"
+        )
+
+
+@dataclass(frozen=True)
+class CheckedEquation:
+    """An equation of the ledger and the results of its claims."""
+
+    equation: object
+    results: list
+
+    def html(self):
+        equation = self.equation
+        math = convert(equation.latex, display="block")
+        claims = "".join(f"<li>{claim_line(result)}</li>" for result in self.results)
+        return (
+            f'<h3 id="{equation.id}">{equation.id} · {escape(equation.title)}</h3>'
+            f'<div class="equation">{math}</div><ul class="claims">{claims}</ul>'
+        )
+
+
+def claim_line(result):
+    """✓ or ✗, the statement, and the small print: error, tolerance, oracle."""
+    claim = result.claim
+    mark = '<span class="holds">✓</span>' if result.passed else '<span class="fails">✗ fails</span>'
+    kind = "|z|" if claim.tol.name == "T4" else "error"
+    numbers = f"{kind} {result.error:.1e}, allowed {claim.tol.limit:g} ({claim.tol.name})"
+    return (
+        f"{mark} {escape(claim.statement)} "
+        f'<span class="soft">{numbers}; oracle: {escape(claim.oracle)}</span>'
+    )
+
+
+@dataclass(frozen=True)
+class Section:
+    title: str
+    blocks: list
+
+
+def write_report(path, title, subtitle, sections):
+    """Write the page under a temporary name, then rename it: whole or not at all."""
+    links = "".join(f'<a href="#s{i}">{escape(s.title)}</a>' for i, s in enumerate(sections))
+    body = "".join(
+        f'<section><h2 id="s{i}">{escape(section.title)}</h2>'
+        + "\n".join(block.html() for block in section.blocks)
+        + "</section>\n"
+        for i, section in enumerate(sections)
+    )
+    page = (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{CSS}</style></head>\n<body>"
+        f'<h1>{escape(title)}</h1><p class="soft">{escape(subtitle)}</p><nav>{links}</nav>\n'
+        f"{body}</body></html>\n"
+    )
+    temporary = Path(path).with_suffix(".part")
+    temporary.write_text(page, encoding="utf-8")
+    temporary.replace(path)

@@ -1,0 +1,30 @@
+"""Deterministic tests on one thread; tests that need a GPU are skipped with the reason."""
+
+import os
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")  # before NumPy is imported
+
+import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
+
+settings.register_profile("course", derandomize=True, deadline=None, print_blob=True)
+settings.load_profile("course")
+
+
+def pytest_collection_modifyitems(items):
+    needs_gpu = [item for item in items if item.get_closest_marker("gpu")]
+    reason = why_no_gpu() if needs_gpu else None
+    for item in needs_gpu:
+        if reason:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def why_no_gpu():
+    """The sentence that a user would get, or None where there is a GPU."""
+    from mmvae_edu.arrays import namespace
+
+    try:
+        namespace("cuda")
+    except ValueError as problem:
+        return str(problem)

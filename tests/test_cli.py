@@ -1,0 +1,62 @@
+"""The command line: help, exit codes, and one sentence for each mistake."""
+
+import subprocess
+import sys
+
+import pytest
+
+from mmvae_edu import cli
+
+
+def test_help_and_version(capsys):
+    for arguments, text in (["--help"], "tour"), (["--version"], "mmvae_edu"), (["tour", "-h"], "--fast"):
+        with pytest.raises(SystemExit) as stop:
+            cli.main(arguments)
+        assert stop.value.code == 0
+        assert text in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["tuor"], ["tour", "--only", "everything"], ["tour", "--seed", "one"]]
+)
+def test_usage_errors_exit_64(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(arguments)
+    assert stop.value.code == 64
+    assert "mmvae-edu" in capsys.readouterr().err
+
+
+def test_an_unwritable_folder_is_one_sentence(tmp_path, capsys):
+    (tmp_path / "file").write_text("in the way")
+    assert cli.main(["tour", "--out", str(tmp_path / "file" / "out")]) == 64
+    error = capsys.readouterr().err
+    assert error.startswith("mmvae-edu: --out ")
+    assert error.count("\n") == 1
+
+
+def test_claims_alone_write_a_report(tmp_path, capsys):
+    assert cli.main(["tour", "--only", "claims", "--out", str(tmp_path)]) == 0
+    assert "claims about" in capsys.readouterr().out
+    assert (tmp_path / "report.html").exists()
+
+
+def test_a_failing_claim_exits_1(tmp_path, capsys, monkeypatch):
+    from mmvae_edu.claims import CLAIMS, registry
+
+    wrong = next(iter(CLAIMS.values()))
+    monkeypatch.setitem(
+        CLAIMS, wrong.name, registry.Claim(**(vars(wrong) | {"check": planted_failure}))
+    )
+    assert cli.main(["tour", "--only", "claims", "--out", str(tmp_path)]) == 1
+    assert "FAILS" in capsys.readouterr().out
+
+
+def planted_failure(f, rng):
+    """One equals two."""
+    return 1.0, 2.0
+
+
+def test_importing_the_command_line_is_light():
+    code = "import sys, mmvae_edu.cli; print({'torch', 'cupy', 'matplotlib', 'numba'} & set(sys.modules))"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert output.stdout.strip() == "set()"

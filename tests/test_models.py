@@ -1,0 +1,516 @@
+"""Whole models: gradients by four routes, masks, batches, symmetry, sizes, files."""
+
+import json
+
+import autograd.numpy as anp
+import numpy as np
+import pytest
+from autograd import grad
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+
+from mmvae_edu.gradcheck import check_pullback, complex_step
+from mmvae_edu.kernels import reference
+from mmvae_edu.likelihoods import Bernoulli, Binomial, Categorical, Laplace, Normal
+from mmvae_edu.models import IWAE, MMVAE, MVAE, VAE
+from mmvae_edu.tree import leaves
+
+ALL = {
+    "counts": Binomial(4, n=3),
+    "label": Categorical(3),
+    "ink": Normal(2, scale="learnt"),
+    "pen": Laplace(5, scale=0.7),
+    "tilt": Laplace(1, scale="learnt"),
+}
+SMOOTH = {name: ALL[name] for name in ("counts", "label", "ink")}  # no |·|: analytic
+K, N = 3, 5
+
+SYSTEMS = {
+    "VAE": (VAE, {}),
+    "VAE, sampled KL": (VAE, {"kl": "monte_carlo"}),
+    "IWAE": (IWAE, {}),
+    "MVAE": (MVAE, {}),
+    "MVAE, sampled KL, 2 subsets": (MVAE, {"kl": "monte_carlo", "subsets": 2}),
+    "MMVAE, elbo": (MMVAE, {"objective": "elbo"}),
+    "MMVAE, iwae": (MMVAE, {"objective": "iwae"}),
+    "MMVAE, stratified": (MMVAE, {"objective": "stratified"}),
+}
+MULTIMODAL = [name for name in SYSTEMS if "M" in name]
+EVERY = pytest.mark.parametrize("name", SYSTEMS)
+
+
+def build(name, modalities, *, activation="tanh", hidden=(4,), latent=2, **options):
+    """A system in float64 with every weight random (biases and raw scales too)."""
+    system, own = SYSTEMS[name]
+    if issubclass(system, VAE):
+        modalities = dict([next(iter(modalities.items()))])
+    lambdas = {name: 0.5 + 0.4 * m for m, name in enumerate(modalities)}
+    model = system(
+        modalities, latent=latent, hidden=hidden, activation=activation, weights=lambdas,
+        kernels=reference, **own, **options,
+    )  # fmt: skip
+    return model
+
+
+def draw_x(modalities, rng, n=N):
+    x = {}
+    for name, likelihood in modalities.items():
+        P = likelihood.features
+        if isinstance(likelihood, Binomial):
+            x[name] = rng.integers(0, likelihood.n + 1, (n, P)).astype(float)
+        elif isinstance(likelihood, Categorical):
+            x[name] = np.eye(P)[rng.integers(0, P, n)]
+        else:
+            x[name] = rng.standard_normal((n, P))
+    return x
+
+
+def draw_mask(M, rng, n=N):
+    mask = rng.random((M, n)) < 0.5
+    mask[rng.integers(0, M, n), np.arange(n)] = True
+    return mask
+
+
+def setting(name, modalities=ALL, *, seed=0, masked=False, **options):
+    """Model, theta and the constant arguments of its bound."""
+    rng = np.random.default_rng(seed)
+    model = build(name, modalities, **options)
+    theta = 0.4 * rng.standard_normal(model.tree.size)  # larger, and h² f''' passes 1e-7
+    constants = {"x": draw_x(model.modalities, rng), "beta": 0.8}
+    constants |= model.draw_noise(rng, N, K, np.float64)
+    if masked and len(model.modalities) > 1:
+        constants["mask"] = draw_mask(len(model.modalities), rng)
+    return model, theta, constants, rng
+
+
+# ---- the pullback is the gradient --------------------------------------------------------------
+
+
+@EVERY
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_gradient_by_central_differences_at_three_points(name, masked, seed):
+    model, theta, constants, rng = setting(name, seed=seed, masked=masked)
+    check_pullback(model.bound, theta, rng=rng, **constants)
+
+
+@EVERY
+@pytest.mark.parametrize("activation", ["tanh", "swish"])
+@pytest.mark.parametrize("masked", [False, True])
+def test_gradient_by_complex_step(name, activation, masked):
+    model, theta, constants, rng = setting(name, SMOOTH, masked=masked, activation=activation)
+    complex_step(model.bound, theta, rng=rng, **constants)
+
+
+@EVERY
+def test_gradient_of_every_weight_by_itself(name):
+    """Each matrix, bias and scale gets its own directions, so none hides behind a larger one."""
+    model, theta, constants, rng = setting(name, masked=True, activation="swish", hidden=(4, 3))
+
+    def bound_of_weights(weights):
+        flat = np.concatenate([leaf.ravel() for _, leaf in leaves(weights)])
+        bound, pullback = model.bound(flat, **constants)
+
+        def bound_of_weights_pullback(dbound):
+            return model.tree.views(pullback(dbound))
+
+        return bound, bound_of_weights_pullback
+
+    check_pullback(bound_of_weights, model.tree.views(theta), rng=rng)
+
+
+@EVERY
+@pytest.mark.parametrize("likelihood", list(ALL))
+def test_gradient_for_every_likelihood_first_alone_with_relu(name, likelihood):
+    """A VAE sees only the first modality, so each takes its turn; no hidden layer at all too."""
+    modalities = {likelihood: ALL[likelihood]} | ALL
+    for hidden in ((3,), ()):
+        model, theta, constants, rng = setting(
+            name, modalities, seed=5, activation="relu", hidden=hidden
+        )
+        check_pullback(model.bound, theta, rng=rng, **constants)
+
+
+@EVERY
+def test_gradient_after_some_training(name):
+    """A few steps of ascent reach the region where activations and scales saturate."""
+    model, theta, constants, rng = setting(name, masked=True)
+    m, v = np.zeros_like(theta), np.zeros_like(theta)
+    before = model.bound(theta, **constants)[0].mean()
+    for step in range(1, 61):
+        bound, pullback = model.bound(theta, **constants)
+        dtheta = pullback(np.full(N, -1 / N))
+        reference.adam_step(theta, dtheta, m, v, step=step, learning_rate=0.05)
+    assert model.bound(theta, **constants)[0].mean() > before + 1
+    check_pullback(model.bound, theta, rng=rng, **constants)
+
+
+@pytest.mark.parametrize("name", MULTIMODAL)
+@pytest.mark.parametrize("absent", list(SMOOTH))
+def test_gradient_with_an_absent_key(name, absent):
+    model, theta, constants, rng = setting(name, SMOOTH)
+    del constants["x"][absent]
+    check_pullback(model.bound, theta, rng=rng, **constants)
+    _, pullback = model.bound(theta, **constants)
+    dw = model.tree.views(pullback(np.ones(N)))
+    assert all((leaf == 0).all() for _, leaf in leaves(dw[absent]))
+
+
+# ---- the same bounds, written independently for HIPS autograd -----------------------------------
+
+
+def twin_net(w, x, depth):
+    for layer in range(depth):
+        x = anp.dot(x, w[f"W{layer}"])
+        x = x + w[f"b{layer}"] if f"b{layer}" in w else x
+        x = anp.tanh(x) if layer < depth - 1 else x
+    return x
+
+
+def twin_likelihood(kind, w, out, x):
+    if isinstance(kind, Binomial):
+        p = 1 / (1 + anp.exp(-out))
+        comb = np.vectorize(lambda k: np.log([1, 3, 3, 1][int(k)]))(x).sum(-1)
+        return anp.sum(x * anp.log(p) + (kind.n - x) * anp.log(1 - p), -1) + comb
+    if isinstance(kind, Categorical):
+        return anp.sum(x * out, -1) - anp.log(anp.sum(anp.exp(out), -1))
+    gate = 1 / (1 + anp.exp(-w["raw_scale"]))
+    log_s = anp.log(0.02) + anp.log(250.0) * gate
+    return anp.sum(-0.5 * anp.log(2 * anp.pi) - log_s - 0.5 * ((x - out) / anp.exp(log_s)) ** 2, -1)
+
+
+def twin_normal(z, mu, var):
+    return anp.sum(-0.5 * anp.log(2 * anp.pi * var) - 0.5 * (z - mu) ** 2 / var, -1)
+
+
+def twin_pieces(model, w, x):
+    """Each expert's mean and variance, and log p(x_m|z) weighted by λ_m."""
+    D, experts = model.latent, {}
+    for name, kind in model.modalities.items():
+        out = twin_net(w[name]["encoder"], x[name] / getattr(kind, "n", 1), 2)
+        experts[name] = out[:, :D], anp.exp(out[:, D:])
+
+    def log_lik(name, z):
+        out = twin_net(w[name]["decoder"], z, 2)
+        kind = model.modalities[name]
+        return model.weights[name] * twin_likelihood(kind, w[name]["likelihood"], out, x[name])
+
+    return experts, log_lik
+
+
+def twin_mvae(model, w, x, eps, beta, sampled, mask):
+    experts, log_lik = twin_pieces(model, w, x)
+    names = list(experts)
+    bounds = []
+    for n in range(mask.shape[1]):
+        here = frozenset(m for m in range(len(names)) if mask[m, n])
+        wanted = [here, *({m} & here for m in range(len(names)))]
+        wanted += [frozenset(np.flatnonzero(row)) & here for row in sampled]
+        total, seen = 0.0, set()
+        for t, subset in enumerate(map(frozenset, wanted)):
+            if not subset or subset in seen:
+                continue
+            seen.add(subset)
+            precision = 1 + sum(1 / experts[names[m]][1][n] for m in subset)
+            mu = sum(experts[names[m]][0][n] / experts[names[m]][1][n] for m in subset) / precision
+            z = mu + eps[t, :, n] / anp.sqrt(precision)
+            scored = sum(log_lik(names[m], z[:, None])[:, n] for m in subset)
+            ratio = twin_normal(z, 0.0, anp.ones(z.shape)) - twin_normal(z, mu, 1 / precision)
+            total = total + anp.mean(scored + beta * ratio)
+        bounds.append(total)
+    return anp.stack(bounds)
+
+
+def twin_mmvae(model, w, x, eps, beta, mask):
+    experts, log_lik = twin_pieces(model, w, x)
+    names, bounds = list(experts), []
+    for n in range(mask.shape[1]):
+        here = [m for m in range(len(names)) if mask[m, n]]
+        strata = []
+        for m in here:
+            mu, var = experts[names[m]][0][n], experts[names[m]][1][n]
+            z = mu + anp.sqrt(var) * eps[m, :, n]
+            q = 0.0
+            for j in here:
+                mu_j, var_j = experts[names[j]][0][n], experts[names[j]][1][n]
+                q = q + anp.exp(twin_normal(z, mu_j, var_j)) / len(here)
+            scored = sum(log_lik(names[j], z[:, None])[:, n] for j in here)
+            log_w = scored + beta * (twin_normal(z, 0.0, anp.ones(z.shape)) - anp.log(q))
+            strata.append(log_w)
+        log_w = anp.stack(strata)
+        if model.objective == "elbo":
+            bounds.append(anp.mean(log_w))
+        elif model.objective == "iwae":
+            bounds.append(anp.mean(anp.log(anp.mean(anp.exp(log_w), 1))))
+        else:
+            bounds.append(anp.log(anp.mean(anp.exp(log_w))))
+    return anp.stack(bounds)
+
+
+def twin_vae(model, w, x, eps, beta, mask):
+    """ELBO or IWAE of the only modality."""
+    (name,) = model.modalities
+    experts, log_lik = twin_pieces(model, w, x)
+    mu, var = experts[name]
+    z = mu + anp.sqrt(var) * eps[0]
+    ratio = twin_normal(z, 0.0, anp.ones(z.shape)) - twin_normal(z, mu, var)
+    log_w = log_lik(name, z) + beta * ratio
+    if isinstance(model, IWAE):
+        return anp.log(anp.mean(anp.exp(log_w), 0))
+    return anp.mean(log_w, 0)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["VAE, sampled KL", "IWAE", "MVAE, sampled KL, 2 subsets", *MULTIMODAL[2:]],
+)
+@pytest.mark.parametrize("masked", [False, True])
+def test_value_and_gradient_by_another_library(name, masked):
+    model, theta, constants, rng = setting(name, SMOOTH, masked=masked)
+    arguments = {"mask": np.ones((len(model.modalities), N), dtype=bool)} | constants
+    twin = {VAE: twin_vae, IWAE: twin_vae, MVAE: twin_mvae, MMVAE: twin_mmvae}[type(model)]
+    dbound = rng.standard_normal(N)
+
+    def scalar(weights):
+        return anp.sum(dbound * twin(model, weights, **arguments))
+
+    weights = model.tree.views(theta)
+    bound, pullback = model.bound(theta, **constants)
+    assert_allclose(bound, twin(model, weights, **arguments), rtol=1e-12)
+    gradient = dict(leaves(model.tree.views(pullback(dbound))))
+    for path, theirs in leaves(grad(scalar)(weights)):
+        scale = max(1, np.abs(theirs).max())
+        assert_allclose(gradient[path], theirs, rtol=1e-10, atol=1e-10 * scale, err_msg=path)
+
+
+def test_closed_form_kl_is_the_mean_of_the_sampled_one():
+    """The two forms of the ELBO agree within 4 standard errors of 20,000 samples."""
+    for system in (VAE, MVAE):
+        modalities = dict(list(SMOOTH.items())[: 1 if system is VAE else 2])
+        rng = np.random.default_rng(0)
+        closed, sampled = (
+            system(modalities, latent=2, hidden=(4,), kl=kl)
+            for kl in ("closed_form", "monte_carlo")
+        )
+        theta = 0.5 * rng.standard_normal(closed.tree.size)
+        x = draw_x(modalities, rng, 2)
+        noise = closed.draw_noise(rng, 2, 20_000, np.float64)
+        gap = [model.bound(theta, x, **noise)[0] for model in (closed, sampled)]
+        assert_allclose(*gap, atol=4 * 6 / np.sqrt(20_000))  # the ratio's std is below 6 nats
+        assert (gap[0] != gap[1]).all()
+
+
+# ---- batches and masks ---------------------------------------------------------------------------
+
+
+@EVERY
+def test_batch_is_the_concatenation_of_its_examples(name):
+    model, theta, constants, rng = setting(name, masked=True)
+    bound, pullback = model.bound(theta, **constants)
+    dbound, total = rng.standard_normal(N), np.zeros_like(theta)
+    for n in range(N):
+        one = dict(constants)
+        one["x"] = {key: values[n : n + 1] for key, values in constants["x"].items()}
+        one["eps"] = constants["eps"][:, :, n : n + 1]
+        if "mask" in one:
+            one["mask"] = constants["mask"][:, n : n + 1]
+        single, single_pullback = model.bound(theta, **one)
+        assert_allclose(single, bound[n : n + 1], rtol=1e-12)
+        total += single_pullback(dbound[n : n + 1])
+    assert_allclose(total, pullback(dbound), rtol=1e-10, atol=1e-11)
+
+
+@pytest.mark.parametrize("name", MULTIMODAL)
+@settings(max_examples=10)
+@given(seed=st.integers(0, 10**6))
+def test_what_stands_under_a_mask_does_not_matter(name, seed):
+    model, theta, constants, rng = setting(name, seed=seed, masked=True)
+    bound, pullback = model.bound(theta, **constants)
+    gradient = pullback(np.ones(N))
+    dirty = dict(constants["x"])
+    for (key, values), present in zip(dirty.items(), constants["mask"], strict=True):
+        dirty[key] = np.where(present[:, None], values, rng.choice([np.nan, np.inf, -1e30]))
+    dirty_bound, dirty_pullback = model.bound(theta, **constants | {"x": dirty})
+    assert_array_equal(dirty_bound, bound)
+    assert_array_equal(dirty_pullback(np.ones(N)), gradient)
+    assert np.isfinite(bound).all()
+    assert np.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("name", MULTIMODAL)
+@pytest.mark.parametrize("absent", list(SMOOTH))
+def test_absent_key_is_a_mask_row_of_false_is_a_model_without_it(name, absent):
+    model, theta, constants, rng = setting(name, SMOOTH)
+    mask = np.array([[key != absent] * N for key in SMOOTH])
+    masked, masked_pullback = model.bound(theta, **constants, mask=mask)
+    without = {key: values for key, values in constants["x"].items() if key != absent}
+    keyless, keyless_pullback = model.bound(theta, **constants | {"x": without})
+    assert_allclose(keyless, masked, rtol=1e-13)
+    assert_allclose(keyless_pullback(np.ones(N)), masked_pullback(np.ones(N)), rtol=1e-12, atol=1e-13)
+    if "subsets" in name:
+        return  # its sampled rows name all three modalities
+    smaller = build(name, {key: SMOOTH[key] for key in without})
+    smaller.weights = {key: model.weights[key] for key in without}
+    weights = model.tree.views(theta)
+    small_theta = np.concatenate([leaf.ravel() for key in without for _, leaf in leaves(weights[key])])
+    keep = [m for m, key in enumerate(SMOOTH) if key != absent]
+    terms = keep if "MMVAE" in name else [0, *(1 + m for m in keep)]
+    eps = constants["eps"][terms]
+    alone, _ = smaller.bound(small_theta, without, eps=eps, beta=constants["beta"])
+    assert_allclose(alone, masked, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", MULTIMODAL)
+def test_permuting_the_modalities_permutes_the_gradients(name):
+    model, theta, constants, rng = setting(name, SMOOTH, masked=True)
+    order = [2, 0, 1]
+    names = [list(SMOOTH)[m] for m in order]
+    permuted = build(name, {key: SMOOTH[key] for key in names})
+    permuted.weights = {key: model.weights[key] for key in names}
+    weights = model.tree.views(theta)
+    theta2 = np.concatenate([leaf.ravel() for key in names for _, leaf in leaves(weights[key])])
+    terms = order
+    if "MVAE" in name and "MMVAE" not in name:
+        terms = [0, *(1 + m for m in order), *range(4, len(constants["eps"]))]
+    constants2 = constants | {"eps": constants["eps"][terms], "mask": constants["mask"][order]}
+    if "sampled" in constants:
+        constants2["sampled"] = constants["sampled"][:, order]
+    bound, pullback = model.bound(theta, **constants)
+    bound2, pullback2 = permuted.bound(theta2, **constants2)
+    if "subsets" not in name:  # there a repeated subset may be counted at another term, with other eps
+        assert_allclose(bound2, bound, rtol=1e-12)
+        ours = dict(leaves(model.tree.views(pullback(np.ones(N)))))
+        for path, leaf in leaves(permuted.tree.views(pullback2(np.ones(N)))):
+            assert_allclose(leaf, ours[path], rtol=1e-10, atol=1e-12, err_msg=path)
+
+
+@EVERY
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dtype_is_kept_and_float32_is_close(name, dtype):
+    model, theta, constants, rng = setting(name, masked=True)
+    exact, exact_pullback = model.bound(theta, **constants)
+    narrow = constants | {"eps": constants["eps"].astype(dtype)}
+    bound, pullback = model.bound(theta.astype(dtype), **narrow)
+    gradient, expected = pullback(np.ones(N, dtype)), exact_pullback(np.ones(N))
+    assert bound.dtype == gradient.dtype == dtype
+    assert_allclose(bound, exact, rtol=2e-5, atol=2e-5)
+    assert_allclose(gradient, expected, atol=2e-5 * np.abs(expected).max())
+
+
+# ---- doubly reparameterised estimators ------------------------------------------------------------
+
+
+DREG = ["IWAE", *MULTIMODAL[2:]]
+
+
+@pytest.mark.parametrize("name", DREG)
+def test_doubly_reparameterised_gradient_has_the_same_mean(name):
+    """Averaged over 30,000 draws, every coordinate within 4.5 standard errors of the plain one."""
+    model = build(name, {"counts": Binomial(2, n=3), "ink": Normal(2)}, hidden=(), latent=1)
+    rng = np.random.default_rng(1)
+    theta = 0.6 * rng.standard_normal(model.tree.size)
+    one, draws, chunk = draw_x(model.modalities, rng, 1), 30_000, 150
+    x = {key: np.repeat(values, draws // chunk, axis=0) for key, values in one.items()}
+    difference = []
+    for _ in range(chunk):
+        noise = model.draw_noise(rng, draws // chunk, 2, np.float64)
+        plain, pullback = model.bound(theta, x, beta=1.0, **noise)
+        bound, estimator = model.doubly_reparameterised(theta, x, beta=1.0, **noise)
+        assert_array_equal(bound, plain)
+        share = np.full(len(bound), chunk / draws)
+        difference.append(estimator(share) - pullback(share))
+    difference = np.array(difference)
+    error = difference.std(axis=0, ddof=1) / np.sqrt(chunk)
+    assert (np.abs(difference.mean(axis=0)) <= 4.5 * error + 1e-12).all()
+    assert (error > 0).any()  # they do differ draw by draw
+
+
+@pytest.mark.parametrize("name", DREG)
+def test_doubly_reparameterised_leaves_the_decoders_gradient_alone(name):
+    model, theta, constants, _ = setting(name, SMOOTH)
+    plain = model.tree.views(model.bound(theta, **constants)[1](np.ones(N)))
+    estimate = model.tree.views(model.doubly_reparameterised(theta, **constants)[1](np.ones(N)))
+    for key in model.modalities:
+        for part in ("decoder", "likelihood"):
+            for path, leaf in leaves(plain[key][part]):
+                assert_allclose(dict(leaves(estimate[key][part]))[path], leaf, rtol=1e-12)
+
+
+# ---- sizes, files, use ------------------------------------------------------------------------------
+
+
+def test_parameter_counts_of_the_mnist_networks():
+    """VAE 730,240 and MVAE 1,063,680 in the encoders; the whole MVAE 2,588,186 (MVAE paper)."""
+    hidden = dict.fromkeys(("image", "label"), ((512, 512), (512, 512, 512)))
+    modalities = {"image": Bernoulli(784), "label": Categorical(10)}
+    mvae = MVAE(modalities, latent=64, hidden=hidden)
+    vae = VAE({"image": Bernoulli(784)}, latent=64, hidden=hidden)
+
+    def encoders(model):
+        return sum(
+            int(np.prod(shape)) for path, shape in leaves(model.tree.shapes) if "encoder" in path
+        )
+
+    assert encoders(vae) == 730_240
+    assert encoders(mvae) == 1_063_680
+    assert mvae.tree.size == 2_588_186
+
+
+@EVERY
+def test_saved_and_loaded_model_is_the_same(name, tmp_path):
+    model, theta, constants, rng = setting(name, hidden=(3,))
+    model.theta = theta
+    model.save(tmp_path / "model.npz")
+    again = type(model).load(tmp_path / "model.npz")
+    assert json.dumps(again.config()) == json.dumps(model.config())  # tuples become lists
+    assert again.modalities == model.modalities
+    assert_array_equal(again.theta, theta)
+    bound = again.bound(again.theta, **constants)[0]
+    assert_array_equal(bound, model.bound(theta, **constants)[0])
+    other = MVAE if not isinstance(model, MVAE) else MMVAE
+    with pytest.raises(ValueError, match=f"expected a {other.__name__}, found a"):
+        other.load(tmp_path / "model.npz")
+
+
+def test_hidden_sizes_by_modality_survive_a_file(tmp_path):
+    hidden = {"counts": ((3,), (4, 5)), "label": ((), (2,))}
+    model = MVAE({key: SMOOTH[key] for key in hidden}, latent=2, hidden=hidden)
+    model.theta = model.init(np.random.default_rng(0))
+    model.save(tmp_path / "model.npz")
+    assert MVAE.load(tmp_path / "model.npz").tree.shapes == model.tree.shapes
+
+
+@pytest.mark.parametrize("name", MULTIMODAL)
+def test_generate_and_encode_have_the_documented_shapes(name):
+    model, theta, constants, rng = setting(name)
+    model.theta = theta
+    given = {"label": constants["x"]["label"]}
+    out = model.generate(given, "pen", rng=rng)
+    assert {key: values.shape for key, values in out.items()} == {"pen": (N, 5)}
+    assert list(model.generate(given, rng=rng)) == list(ALL)
+    assert {key: values.shape for key, values in model.sample(7, rng=rng).items()} == {
+        key: (7, likelihood.features) for key, likelihood in ALL.items()
+    }
+    assert model.posterior_sample(given, K=3, rng=rng).shape == (3, N, 2)
+    assert model.log_marginal(constants["x"], given=given, K=4, rng=rng).shape == (N,)
+
+
+def test_mmvae_draws_from_present_experts_only_and_evenly():
+    model, theta, constants, rng = setting("MMVAE, iwae", SMOOTH, masked=True)
+    model.theta = theta
+    mask = np.array([[1, 0, 1, 0, 0], [0, 1, 1, 1, 0], [0, 0, 1, 1, 1]], dtype=bool)
+    mu, log_var = model.encode(constants["x"], mask=mask)
+    z = model.posterior_sample(constants["x"], mask=mask, K=6000, rng=rng)
+    weight = mask / mask.sum(axis=0)
+    mean = (weight[..., None] * mu).sum(axis=0)
+    second = (weight[..., None] * (np.exp(log_var) + mu**2)).sum(axis=0)
+    assert_allclose(z.mean(axis=0), mean, atol=4 * np.sqrt(second.max() / 6000))
+    assert_allclose((z**2).mean(axis=0), second, rtol=0.15)
+
+
+@EVERY
+def test_untrained_model_says_so(name):
+    model = build(name, SMOOTH)
+    with pytest.raises(ValueError, match="has no parameters yet: fit or load first"):
+        model.sample(1, rng=np.random.default_rng(0))
