@@ -52,7 +52,7 @@ def check_batch(modalities, x, mask, theta):
     if isinstance(x, Batch):
         return x
     names = _names(modalities, x)
-    arrays = {name: np.asarray(x[name]) if isinstance(x[name], list) else x[name] for name in names}
+    arrays = {name: _numbers(name, x[name]) for name in names}
     N = _rows(modalities, arrays)
     present = _present(modalities, names, mask, N)
     dtype = theta.real.dtype
@@ -78,8 +78,21 @@ def _names(modalities, x):
     return names
 
 
+def _numbers(name, values):
+    """An array of real numbers where it lies; lists become NumPy arrays."""
+    if not hasattr(values, "dtype"):
+        try:
+            values = np.asarray(values)
+        except ValueError:
+            raise ValueError(f"x[{name!r}]: expected rows of one length, found ragged") from None
+    if values.dtype.kind not in "biuf":
+        raise ValueError(f"x[{name!r}]: expected an array of numbers, found {values.dtype}")
+    return values
+
+
 def _rows(modalities, arrays):
-    first, N = next((name, len(values)) for name, values in arrays.items())
+    first, shape = next((name, values.shape) for name, values in arrays.items())
+    N = shape[0] if shape else 1
     for name, values in arrays.items():
         expected = (N, modalities[name].features)
         if values.shape != expected:

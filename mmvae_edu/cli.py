@@ -56,6 +56,4 @@ class UsageParser(argparse.ArgumentParser):
 def _tour(arguments):
     from .tour import tour
 
-    return tour(
-        arguments.out, seeds=arguments.seed, fast=arguments.fast, only=arguments.only
-    )
+    return tour(arguments.out, seeds=arguments.seed, fast=arguments.fast, only=arguments.only)

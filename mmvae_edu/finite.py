@@ -33,7 +33,7 @@ def _log_marginal(logP, kept):
 
 
 def product_of_marginals(P):
-    """Q(x) = Π_i P(x_i), of P's shape: the product that minimises KL(P ‖ Q).               [S4.2]"""
+    """Q(x) = Π_i P(x_i), of P's shape: the product that minimises KL(P ‖ Q).              [S4.2]"""
     Q = np.ones_like(P)
     for i in range(P.ndim):
         Q = Q * P.sum(axis=tuple(j for j in range(P.ndim) if j != i), keepdims=True)
@@ -41,7 +41,7 @@ def product_of_marginals(P):
 
 
 def total_correlation(P):
-    """KL(P ‖ Π_i P_i) = Σ_i H(x_i) − H(x), in nats; 0 only if the variables are independent.  [S4.2]"""
+    """KL(P ‖ Π_i P_i) = Σ_i H(x_i) − H(x), in nats; 0 only under independence.      [S4.2]"""
     return kl(P, product_of_marginals(P))
 
 
@@ -64,34 +64,34 @@ def cavi_step(logP, q_list, i):
 def gaussian_mean_field(mu, Sigma):
     """The product of Gaussians that minimises KL(Q ‖ N(mu, Sigma)): (mean, var), each (D,).  [S4.2]
 
-        var_i = 1 / (Sigma⁻¹)_ii, the variance of x_i given all others, at most Sigma_ii
+    var_i = 1 / (Sigma⁻¹)_ii, the variance of x_i given all others, at most Sigma_ii
     """
     return mu, 1 / np.diag(np.linalg.inv(Sigma))
 
 
 def log_joint(log_prior, log_lik, x):
-    """log p(x, z) = log p(z) + log p(x|z).  log_prior (S,), log_lik (S, V), x < V; (S,).   [S5.8]"""
+    """log p(x, z) = log p(z) + log p(x|z).  log_prior (S,), log_lik (S, V), x < V; (S,).  [S5.8]"""
     return log_prior + log_lik[:, x]
 
 
 def log_evidence(log_joint):
-    """L = log p(x) = log Σ_z p(x, z), in nats.  log_joint (S,); a number.                  [S5.1]"""
+    """L = log p(x) = log Σ_z p(x, z), in nats.  log_joint (S,); a number.                 [S5.1]"""
     return float(log_sum_exp(log_joint, axis=0)[0])
 
 
 def posterior(log_joint):
-    """p(z|x) = p(x, z) / p(x).  log_joint (S,); probabilities (S,).                  [S5.3, S7.1]"""
+    """p(z|x) = p(x, z) / p(x).  log_joint (S,); probabilities (S,).                 [S5.3, S7.1]"""
     return log_sum_exp_and_weights(log_joint, 0)[1]
 
 
 def elbo(q, log_joint):
-    """L^v = Σ_z q(z) log p(x, z) / q(z), in nats, at most log p(x).  q, log_joint (S,).    [S5.7]"""
+    """L^v = Σ_z q(z) log p(x, z) / q(z), in nats, at most log p(x).  q, log_joint (S,).   [S5.7]"""
     q, log_joint = q[q > 0], log_joint[q > 0]
     return float((q * (log_joint - np.log(q))).sum())
 
 
 def kl(q, p):
-    """KL(q ‖ p) = Σ_z q(z) log q(z) / p(z), in nats, at least 0; ∞ where q > 0 = p.        [S5.6]"""
+    """KL(q ‖ p) = Σ_z q(z) log q(z) / p(z), in nats, at least 0; ∞ where q > 0 = p.       [S5.6]"""
     q, p = q[q > 0], p[q > 0]
     if (p == 0).any():
         return np.inf
@@ -99,7 +99,7 @@ def kl(q, p):
 
 
 def decompose(q, log_joint):
-    """log p(x) = L^v + KL(q ‖ p(z|x)): the pair (L^v, gap), in nats.                 [S5.5, S5.6]"""
+    """log p(x) = L^v + KL(q ‖ p(z|x)): the pair (L^v, gap), in nats.                [S5.5, S5.6]"""
     return elbo(q, log_joint), kl(q, posterior(log_joint))
 
 

@@ -21,7 +21,6 @@ DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
 STYLE = {
     "font.size": 11,
     "axes.titlesize": 12,
-    "axes.titlelocation": "left",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "figure.dpi": 110,
@@ -143,7 +142,8 @@ def lines(series, title, xlabel, ylabel, *, log_x=False, log_y=False):
     for i, (label, (x, y)) in enumerate(series.items()):
         style = {"color": COLOURS[i], "marker": MARKERS[i], "linestyle": DASHES[i]}
         axis.plot(x, y, label=label, markersize=5, **style)
-    axis.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    axis.set_title(title, loc="left")
     if log_x:
         axis.set_xscale("log")
         axis.xaxis.set_major_formatter(ScalarFormatter())
@@ -164,13 +164,13 @@ def bound_bars(values, title):
         axis.text(value, i, f" {value:.4f} ", va="center", ha="right", fontsize=10)
     axis.invert_yaxis()
     low = min(values.values())
-    axis.set(title=title, xlabel="nats", xlim=(low * 1.25, 0))
+    axis.set(xlabel="nats", xlim=(low * 1.25, 0))
+    axis.set_title(title, loc="left")
     return figure
 
 
-def claims_overview(results, title):
-    """The achieved error of every claim as a fraction of its tolerance, on a log scale."""
-    ids = list(dict.fromkeys(e for result in results for e in result.claim.equations))
+def claims_overview(results, ids, title):
+    """The achieved error of every claim as a fraction of its tolerance, a row an equation id."""
     figure, axis = canvas(7.6, 1.2 + 0.23 * len(ids))
     floor = 1e-6
     for result in results:
@@ -180,8 +180,9 @@ def claims_overview(results, title):
             y = ids.index(equation)
             axis.plot(min(ratio, 1e3), y, color=colour, marker=marker, alpha=0.7, markersize=6)
     axis.axvline(1, color=INK, linestyle="--", linewidth=1)
-    axis.set(xscale="log", yticks=range(len(ids)), yticklabels=ids, title=title)
+    axis.set(xscale="log", yticks=range(len(ids)), yticklabels=ids)
     axis.set(xlabel="achieved error / tolerance (dashed line: the limit)", xlim=(floor / 2, 2e3))
+    axis.set_title(title, loc="left")
     axis.tick_params(axis="y", labelsize=9)
     axis.invert_yaxis()
     return figure

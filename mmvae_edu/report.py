@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 
 from latex2mathml.converter import convert
+from rich.table import Table as Grid
 
 CSS = """
 :root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fcfcfa; --soft: #6a6a6a; --line: #d8d8d2;
@@ -31,7 +32,7 @@ th, td { padding: 0.3rem 0.9rem 0.3rem 0; text-align: left; vertical-align: top;
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 figure { margin: 1.4rem 0; }
 figure img { max-width: 100%; height: auto; background: white; border-radius: 4px; }
-math { font-size: 1.05em; }
+math { font-size: 1.05em; font-family: "STIX Two Math", "Latin Modern Math", "Cambria Math", math; }
 .equation { overflow-x: auto; overflow-y: hidden; padding: 0.4rem 0; }
 ul.claims { list-style: none; padding: 0; margin: 0.2rem 0; }
 ul.claims li { padding-left: 1.5rem; text-indent: -1.5rem; margin: 0.25rem 0; }
@@ -57,15 +58,17 @@ class Table:
     header: list
     rows: list
 
-    def html(self):
-        numeric = [
-            all(row[i][:1] in "0123456789-−+–—" for row in self.rows) for i in range(len(self.header))
-        ]
+    @property
+    def numeric(self):
+        columns = zip(*self.rows, strict=True)
+        return [all(cell[:1] in "0123456789-−+–" for cell in column) for column in columns]
 
+    def html(self):
         def cells(row, tag):
-            marks = [' class="number"' if n else "" for n in numeric]
+            marks = [' class="number"' if n else "" for n in self.numeric]
             return "".join(
-                f"<{tag}{mark}>{escape(cell)}</{tag}>" for cell, mark in zip(row, marks, strict=True)
+                f"<{tag}{mark}>{escape(cell)}</{tag}>"
+                for cell, mark in zip(row, marks, strict=True)
             )
 
         body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in self.rows)
@@ -73,6 +76,16 @@ class Table:
             f'<div class="scroll"><table><caption>{escape(self.caption)}</caption>'
             f"<thead><tr>{cells(self.header, 'th')}</tr></thead><tbody>{body}</tbody></table></div>"
         )
+
+    def show(self, console):
+        """Print the table on a terminal."""
+        grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for i, name in enumerate(self.header):
+            grid.add_column(name, justify="right" if self.numeric[i] else "left")
+        for row in self.rows:
+            grid.add_row(*row)
+        console.print(f"\n{self.caption}", style="bold", highlight=False)
+        console.print(grid, highlight=False)
 
 
 @dataclass(frozen=True)
@@ -98,7 +111,8 @@ class CheckedEquation:
 
     def html(self):
         equation = self.equation
-        math = convert(equation.latex, display="block")
+        spaced = equation.latex.replace(r"\log ", r"\log\, ")  # MathML puts no space after log
+        math = convert(spaced, display="block")
         claims = "".join(f"<li>{claim_line(result)}</li>" for result in self.results)
         return (
             f'<h3 id="{equation.id}">{equation.id} · {escape(equation.title)}</h3>'
@@ -110,11 +124,9 @@ def claim_line(result):
     """✓ or ✗, the statement, and the small print: error, tolerance, oracle."""
     claim = result.claim
     mark = '<span class="holds">✓</span>' if result.passed else '<span class="fails">✗ fails</span>'
-    kind = "|z|" if claim.tol.name == "T4" else "error"
-    numbers = f"{kind} {result.error:.1e}, allowed {claim.tol.limit:g} ({claim.tol.name})"
     return (
         f"{mark} {escape(claim.statement)} "
-        f'<span class="soft">{numbers}; oracle: {escape(claim.oracle)}</span>'
+        f'<span class="soft">{result.numbers} ({claim.tol.name}); oracle: {escape(claim.oracle)}</span>'
     )
 
 

@@ -29,7 +29,7 @@ def write_arrays(path, header, arrays):
 def read_arrays(path, kind):
     """(header, dict of arrays) of a file written by `write_arrays` whose header has this kind."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         header = json.loads(str(arrays.pop("header")))
     except FileNotFoundError:

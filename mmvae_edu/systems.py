@@ -17,6 +17,7 @@ MODALITIES = {"image": Binomial(64, n=16), "strokes": Laplace(16, scale="learnt"
 NETWORKS = {"latent": 16, "hidden": (256, 256), "activation": "relu"}
 STEPS, FAST_STEPS = 1200, 300
 IWAE_SAMPLES = 8
+INTERVAL = 25  # steps between points of the training curves
 
 
 @dataclass
@@ -50,11 +51,14 @@ def train(*, seed=0, steps=STEPS, progress=True):
         x, label = distinct(data.x[name], data.label)
         likelihood = Normal(16) if name == "strokes" else MODALITIES[name]
         classifier = Classifier(likelihood)
-        classifier.fit(x, label, steps=min(steps, 800), seed=seed, progress=progress)
+        classifier.fit(
+            x, label, steps=min(steps, 800), seed=seed, progress=progress and f"{name} classifier"
+        )
         trained.classifiers[name] = classifier
     for name, (model, samples) in systems().items():
         x = {modality: data.x[modality] for modality in model.modalities}
-        options = {"steps": steps, "samples": samples, "seed": seed, "progress": progress}
+        options = {"steps": steps, "samples": samples, "seed": seed}
+        options |= {"interval": INTERVAL, "progress": progress and name}
         trained.histories[name] = model.fit(x, **options)
         trained.models[name] = model
     return trained
@@ -80,23 +84,24 @@ def measure(trained):
             numbers[f"{name} {source} → {target}"] = cross_coherence(
                 model, test.x, test.label, source, target, trained.classifiers[target], rng=rng
             )
-            numbers[f"{name} latent {source}"] = probe(trained, model, (source,), rng)
+            numbers[f"{name} latent {source}"] = probe(trained, model, (source,), (source,), rng)
+        numbers[f"{name} shared"] = probe(trained, model, ("strokes",), ("image",), rng)
         numbers[f"{name} joint"] = joint_coherence(model, trained.classifiers, rng=rng)
-    numbers["MVAE latent both"] = probe(trained, models["MVAE"], ("image", "strokes"), rng)
+    both = tuple(MODALITIES)
+    numbers["MVAE latent both"] = probe(trained, models["MVAE"], both, both, rng)
     for name in MODALITIES:
-        numbers[f"VAE latent {name}"] = probe(trained, models[f"VAE {name}"], (name,), rng)
+        model = models[f"VAE {name}"]
+        numbers[f"VAE latent {name}"] = probe(trained, model, (name,), (name,), rng)
     for name in "VAE", "IWAE":
         log_px = models[f"{name} image"].log_marginal({"image": test.x["image"]}, K=100, rng=rng)
         numbers[f"{name} log p(image)"] = float(log_px.mean())
     return numbers
 
 
-def probe(trained, model, given, rng, n=6000):
-    """Linear-probe accuracy of one draw of z an example, given these modalities."""
+def probe(trained, model, fitted, tested, rng, n=6000):
+    """Accuracy of a linear classifier of z ~ q(z|fitted), on test digits' z ~ q(z|tested)."""
     train, test = trained.digits.train, trained.digits.test
     rows = rng.permutation(len(train.label))[:n]
-    z = [
-        model.posterior_sample({name: x[name] for name in given}, rng=rng)[0]
-        for x in ({name: train.x[name][rows] for name in given}, test.x)
-    ]
-    return probe_accuracy(z[0], train.label[rows], z[1], test.label, seed=trained.seed)
+    z_train = model.posterior_sample({name: train.x[name][rows] for name in fitted}, rng=rng)[0]
+    z_test = model.posterior_sample({name: test.x[name] for name in tested}, rng=rng)[0]
+    return probe_accuracy(z_train, train.label[rows], z_test, test.label, seed=trained.seed)

@@ -4,7 +4,6 @@ from . import plots
 from .claims import CLAIMS, run
 from .ledger import load_equations
 from .report import CheckedEquation, Illustration, Paragraph, Section, Table
-from .tour import print_table
 
 
 def claims_section(console, out, seed):
@@ -21,18 +20,24 @@ def claims_section(console, out, seed):
         if claims:
             worst = max(claims, key=lambda r: r.error / r.claim.tol.limit)
             state = "holds" if all(r.passed for r in claims) else "FAILS"
-            error = f"{worst.error:.0e} of {worst.claim.tol.limit:.0e}"
-            rows.append([f"{equation.id} {equation.title}", str(len(claims)), error, state])
-    print_table(console, Table("The equations", ["equation", "claims", "worst error", ""], rows))
+            name = f"{equation.id} {equation.title}"
+            rows.append([name, str(len(claims)), worst.numbers, state])
+    Table("The equations", ["equation", "claims", "largest error, and the limit", ""], rows).show(
+        console
+    )
     failed = [r for r in results if not r.passed]
     for result in failed:
         console.print(f"FAILS {result.claim.name}: {result.claim.statement} {result.note}")
-    count = f"{len(results) - len(failed)} of {len(results)} claims about {len(rows)} equations hold"
+    count = (
+        f"{len(results) - len(failed)} of {len(results)} claims about {len(rows)} equations hold"
+    )
     console.print(f"\n{count}", highlight=False)
     numbers = [["claim", "equations", "error", "limit"]]
-    numbers += [[r.claim.name, " ".join(r.claim.equations), r.error, r.claim.tol.limit] for r in results]
+    numbers += [
+        [r.claim.name, " ".join(r.claim.equations), r.error, r.claim.tol.limit] for r in results
+    ]
     picture = plots.save(
-        plots.claims_overview(results, count),
+        plots.claims_overview(results, [e.id for e, c in checked.items() if c], count),
         out / "claims.png",
         alt=f"{count}: the error of each against its tolerance",
         caption="Each dot is a claim: its achieved error as a fraction of the error allowed.",

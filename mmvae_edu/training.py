@@ -67,7 +67,7 @@ def fit(
     patience       stop after so many records without a better validation bound
     checkpoint     a file, also written on Ctrl-C; if it exists, training goes on from it, bit for
                    bit as if it had not stopped
-    progress       draw a progress bar
+    progress       draw a progress bar; a string is its label
     Returns the history: a dict each record with step, bound (nats an example) and validation.
     """
     xp = namespace(device)
@@ -206,7 +206,8 @@ def _bar(visible, model, state, steps):
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
     columns += [TimeRemainingColumn(), TextColumn("{task.fields[bound]}")]
     with Progress(*columns, disable=not visible) as bar:
-        task = bar.add_task(type(model).__name__, total=steps, completed=state.step, bound="")
+        label = visible if isinstance(visible, str) else type(model).__name__
+        task = bar.add_task(label, total=steps, completed=state.step, bound="")
 
         def update(state):
             last = f"bound {state.history[-1]['bound']:.2f} nats" if state.history else ""

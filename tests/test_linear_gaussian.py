@@ -54,7 +54,7 @@ def exact_theta(model, oracle, *, with_prior):
     return theta
 
 
-# ---- the exact posterior makes every log-weight log p(x) -------------------------------------------
+# ---- the exact posterior makes every log-weight log p(x) ----
 
 
 def test_product_of_exact_experts_is_the_exact_posterior_of_every_subset(oracle, x):
@@ -150,7 +150,7 @@ def test_closed_form_elbo_of_any_encoder_agrees_with_the_oracle_on_average(oracl
     assert (moved.elbo(mu, log_var, one) < moved.log_prob(one)).all()
 
 
-# ---- training reaches the best value within the family -----------------------------------------------
+# ---- training reaches the best value within the family ----
 
 NOTHING_LOST = 0.01  # nats an example
 ROWS = 100
@@ -225,9 +225,7 @@ def best_of(objective, size, starts):
 def family_shapes(features, latent):
     """Encoder W and b, decoder W and b of each modality: the order of the model's theta too."""
     return [
-        shape
-        for P in features
-        for shape in ((P, 2 * latent), (2 * latent,), (latent, P), (P,))
+        shape for P in features for shape in ((P, 2 * latent), (2 * latent,), (latent, P), (P,))
     ]
 
 

@@ -8,10 +8,10 @@ import pytest
 from autograd import grad
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mmvae_edu.kernels import reference
 from numpy.testing import assert_allclose, assert_array_equal
 
 from mmvae_edu.gradcheck import check_pullback, complex_step
-from mmvae_edu.kernels import reference
 from mmvae_edu.likelihoods import Bernoulli, Binomial, Categorical, Laplace, Normal
 from mmvae_edu.models import IWAE, MMVAE, MVAE, VAE
 from mmvae_edu.tree import leaves
@@ -84,7 +84,7 @@ def setting(name, modalities=ALL, *, seed=0, masked=False, **options):
     return model, theta, constants, rng
 
 
-# ---- the pullback is the gradient --------------------------------------------------------------
+# ---- the pullback is the gradient ----
 
 
 @EVERY
@@ -134,16 +134,18 @@ def test_gradient_for_every_likelihood_first_alone_with_relu(name, likelihood):
 
 @EVERY
 def test_gradient_after_some_training(name):
-    """A few steps of ascent reach the region where activations and scales saturate."""
-    model, theta, constants, rng = setting(name, masked=True)
+    """Ascent reaches the region where activations saturate; by complex step, which has no h² error."""
+    model, theta, constants, rng = setting(name, SMOOTH, masked=True)
     m, v = np.zeros_like(theta), np.zeros_like(theta)
     before = model.bound(theta, **constants)[0].mean()
     for step in range(1, 61):
-        bound, pullback = model.bound(theta, **constants)
+        _, pullback = model.bound(theta, **constants)
         dtheta = pullback(np.full(N, -1 / N))
         reference.adam_step(theta, dtheta, m, v, step=step, learning_rate=0.05)
+        if step == 20:
+            check_pullback(model.bound, theta, rng=rng, **constants)
     assert model.bound(theta, **constants)[0].mean() > before + 1
-    check_pullback(model.bound, theta, rng=rng, **constants)
+    complex_step(model.bound, theta, rng=rng, **constants)
 
 
 @pytest.mark.parametrize("name", MULTIMODAL)
@@ -157,7 +159,7 @@ def test_gradient_with_an_absent_key(name, absent):
     assert all((leaf == 0).all() for _, leaf in leaves(dw[absent]))
 
 
-# ---- the same bounds, written independently for HIPS autograd -----------------------------------
+# ---- the same bounds, written independently for HIPS autograd ----
 
 
 def twin_net(w, x, depth):
@@ -301,7 +303,7 @@ def test_closed_form_kl_is_the_mean_of_the_sampled_one():
         assert (gap[0] != gap[1]).all()
 
 
-# ---- batches and masks ---------------------------------------------------------------------------
+# ---- batches and masks ----
 
 
 @EVERY
@@ -347,13 +349,17 @@ def test_absent_key_is_a_mask_row_of_false_is_a_model_without_it(name, absent):
     without = {key: values for key, values in constants["x"].items() if key != absent}
     keyless, keyless_pullback = model.bound(theta, **constants | {"x": without})
     assert_allclose(keyless, masked, rtol=1e-13)
-    assert_allclose(keyless_pullback(np.ones(N)), masked_pullback(np.ones(N)), rtol=1e-12, atol=1e-13)
+    assert_allclose(
+        keyless_pullback(np.ones(N)), masked_pullback(np.ones(N)), rtol=1e-12, atol=1e-13
+    )
     if "subsets" in name:
         return  # its sampled rows name all three modalities
     smaller = build(name, {key: SMOOTH[key] for key in without})
     smaller.weights = {key: model.weights[key] for key in without}
     weights = model.tree.views(theta)
-    small_theta = np.concatenate([leaf.ravel() for key in without for _, leaf in leaves(weights[key])])
+    small_theta = np.concatenate(
+        [leaf.ravel() for key in without for _, leaf in leaves(weights[key])]
+    )
     keep = [m for m, key in enumerate(SMOOTH) if key != absent]
     terms = keep if "MMVAE" in name else [0, *(1 + m for m in keep)]
     eps = constants["eps"][terms]
@@ -378,7 +384,9 @@ def test_permuting_the_modalities_permutes_the_gradients(name):
         constants2["sampled"] = constants["sampled"][:, order]
     bound, pullback = model.bound(theta, **constants)
     bound2, pullback2 = permuted.bound(theta2, **constants2)
-    if "subsets" not in name:  # there a repeated subset may be counted at another term, with other eps
+    if (
+        "subsets" not in name
+    ):  # there a repeated subset may be counted at another term, with other eps
         assert_allclose(bound2, bound, rtol=1e-12)
         ours = dict(leaves(model.tree.views(pullback(np.ones(N)))))
         for path, leaf in leaves(permuted.tree.views(pullback2(np.ones(N)))):
@@ -398,7 +406,7 @@ def test_dtype_is_kept_and_float32_is_close(name, dtype):
     assert_allclose(gradient, expected, atol=2e-5 * np.abs(expected).max())
 
 
-# ---- doubly reparameterised estimators ------------------------------------------------------------
+# ---- doubly reparameterised estimators ----
 
 
 DREG = ["IWAE", *MULTIMODAL[2:]]
@@ -437,7 +445,7 @@ def test_doubly_reparameterised_leaves_the_decoders_gradient_alone(name):
                 assert_allclose(dict(leaves(estimate[key][part]))[path], leaf, rtol=1e-12)
 
 
-# ---- sizes, files, use ------------------------------------------------------------------------------
+# ---- sizes, files, use ----
 
 
 def test_parameter_counts_of_the_mnist_networks():

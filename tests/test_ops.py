@@ -205,9 +205,7 @@ def log_weights(*shape):
 
 
 OPS = {
-    "linear": Op(
-        ops.linear, normal("NP", "PH", "H"), twin=lambda x, W, b: anp.dot(x, W) + b
-    ),
+    "linear": Op(ops.linear, normal("NP", "PH", "H"), twin=lambda x, W, b: anp.dot(x, W) + b),
     "relu": Op(ops.relu, normal("NP"), analytic=False, twin=lambda a: anp.maximum(a, 0)),
     "tanh": Op(ops.tanh, normal("NP"), twin=anp.tanh),
     "sigmoid": Op(ops.sigmoid, normal("NP"), twin=lambda a: 1 / (1 + anp.exp(-a))),

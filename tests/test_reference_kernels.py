@@ -5,17 +5,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mmvae_edu.kernels import available, best, reference
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import special, stats
 
-from mmvae_edu.kernels import available, best, reference
-
-LARGEST = {np.float32: 80, np.float64: 700}  # |log_var| up to which exp neither over- nor underflows
+LARGEST = {
+    np.float32: 80,
+    np.float64: 700,
+}  # |log_var| up to which exp neither over- nor underflows
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 shapes = st.tuples(st.integers(1, 5), st.integers(1, 4))
 
 
-# ---- log-sum-exp and importance weights -------------------------------------------------------
+# ---- log-sum-exp and importance weights ----
 
 
 @settings(max_examples=40)
@@ -70,7 +72,7 @@ def test_importance_weights_lie_on_the_simplex_and_ignore_order(shape, seed):
     assert (bound >= log_w.mean(axis=0) - 1e-12).all()  # Jensen
 
 
-# ---- product of experts ------------------------------------------------------------------------
+# ---- product of experts ----
 
 
 def mp_product(mu, log_var):
@@ -110,9 +112,7 @@ def test_what_stands_under_a_mask_does_not_matter_to_a_product(dtype):
     mask = np.array([[1, 0, 1, 0], [0, 0, 1, 0], [1, 1, 1, 0]], dtype=bool)
     mean, joint = reference.product_of_experts(mu, log_var, mask)
     dmean, djoint = rng.standard_normal((2, 4, 2)).astype(dtype)
-    gradients = reference.product_of_experts_vjp(
-        dmean, djoint, mu, log_var, mask, mean, joint
-    )
+    gradients = reference.product_of_experts_vjp(dmean, djoint, mu, log_var, mask, mean, joint)
     for junk in (np.nan, np.inf, -np.inf, 1e30):
         dirty_mu, dirty_log_var = mu.copy(), log_var.copy()
         dirty_mu[~mask] = dirty_log_var[~mask] = junk
@@ -128,7 +128,7 @@ def test_what_stands_under_a_mask_does_not_matter_to_a_product(dtype):
     assert_array_equal(joint[3], 0)
 
 
-# ---- mixture -----------------------------------------------------------------------------------
+# ---- mixture ----
 
 
 @DTYPES
@@ -179,7 +179,7 @@ def test_mixture_far_from_every_expert_is_finite():
     assert_allclose(r[1, 0, 0], np.exp(-200.5), rtol=1e-12)
 
 
-# ---- binomial ----------------------------------------------------------------------------------
+# ---- binomial ----
 
 
 @DTYPES
@@ -218,7 +218,7 @@ def test_sigmoid_and_softplus_against_fifty_digits():
     assert_allclose(reference.softplus(a), exact_softplus, rtol=4e-16, atol=5e-324)
 
 
-# ---- Adam --------------------------------------------------------------------------------------
+# ---- Adam ----
 
 
 def adam_by_the_paper(theta, gradients, rate, beta1, beta2, epsilon):
@@ -256,7 +256,7 @@ def test_adams_first_step_has_the_length_of_the_learning_rate():
     assert_allclose(theta, [-0.1, 0.1, -0.1], rtol=1e-4)
 
 
-# ---- the register of backends ------------------------------------------------------------------
+# ---- the register of backends ----
 
 
 def test_available_names_the_reference_and_reasons_for_the_absent():

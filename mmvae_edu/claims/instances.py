@@ -42,6 +42,19 @@ def every_draw(*q, K):
     return states, chances.prod(axis=0)
 
 
+def discrete_mixture(rng, S, M, *, K=20):
+    """A discrete model, an observation x, M experts, and the log-weights of their mixture.
+
+    Every expert is a whole number of K states: returns model, x, experts q (M, S),
+    log w = log p(x, z) − log q_Φ(z) (S,), and the states (M, K).
+    """
+    model = discrete_model(rng, S)
+    x = random_symbols(model, rng)
+    occupied = [occupied_states(rng, S, K) for _ in range(M)]
+    states, q = (np.array(part) for part in zip(*occupied, strict=True))
+    return model, x, q, model.log_joint(x) - np.log(q.mean(axis=0)), states
+
+
 def affine_model(system, rng, features, latent, *, N=4, sigma=None, **options):
     """A system with affine networks, and its twin, the linear-Gaussian model of its decoders.
 
@@ -101,7 +114,7 @@ def violation(smaller, larger):
     return excess, np.zeros_like(excess)
 
 
-def noise_grid(draws, nodes=57, reach=7.0):
+def noise_grid(draws, nodes=75, reach=7.5):
     """Every combination of `draws` standard normals on a grid, and its probability.
 
     Returns eps (draws, nodes^draws) and weights (nodes^draws,), which sum to 1 but for the tails.
@@ -113,8 +126,17 @@ def noise_grid(draws, nodes=57, reach=7.0):
 
 
 def one_dimensional(system, rng, features, **options):
-    """`affine_model` with D = 1 and a single observation x, a row of a batch of one."""
-    return affine_model(system, rng, features, 1, N=1, **options)
+    """`affine_model` with D = 1, one observation x, and weights smooth enough for `noise_grid`.
+
+    Wide likelihoods, and encoders near the posterior given their own modality, keep the zeros of
+    Σ w, as a function of complex noise, far from the real axis.
+    """
+    model, theta, twin, x = affine_model(system, rng, features, 1, N=1, sigma=2.0, **options)
+    set_exact_encoders(model, theta, twin, prior=True)
+    for w in model.tree.views(theta).values():
+        w["encoder"]["W0"][...] += rng.uniform(-0.04, 0.04, w["encoder"]["W0"].shape)
+        w["encoder"]["b0"][...] += rng.uniform(-0.2, 0.2, 2)
+    return model, theta, twin, x
 
 
 def repeated(x, N):

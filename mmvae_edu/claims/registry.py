@@ -66,6 +66,13 @@ class Result:
     error: float  # achieved; compare with claim.tol.limit
     note: str = field(default="")  # the exception's text, where the implementation raised
 
+    @property
+    def numbers(self):
+        """The achieved error beside the limit, in words."""
+        if self.claim.tol is T4:
+            return f"|z| {self.error:.1f} of {T4.limit:.0f}"
+        return f"{self.error:.0e} of {self.claim.tol.limit:.0e}"
+
 
 CLAIMS: dict[str, Claim] = {}
 MUTANTS: dict[Callable, list[Mutant]] = {}

@@ -115,9 +115,7 @@ def mean_for_sum_in_marginal(P):
 
 @mutant(product_of_marginals, says="averages log P: the geometric mean minimises KL(U ‖ ·), not KL")
 def geometric_marginals(P):
-    log_q = [
-        np.log(P).mean(axis=tuple(j for j in range(P.ndim) if j != i)) for i in range(P.ndim)
-    ]
+    log_q = [np.log(P).mean(axis=tuple(j for j in range(P.ndim) if j != i)) for i in range(P.ndim)]
     return outer([np.exp(l) / np.exp(l).sum() for l in log_q])
 
 

@@ -84,9 +84,7 @@ def lambda_above_one_is_no_bound_on_densities(f, rng):
 def the_weighted_elbo_has_this_gradient(f, rng):
     """The pullback of the weighted ELBO is its derivative in every parameter."""
     model, _, _, x = affine_model(VAE, rng, {"x": 3}, 2, weights={"x": 0.7})
-    model = VAE(
-        model.modalities, latent=2, hidden=(5,), activation="tanh", weights=model.weights
-    )
+    model = VAE(model.modalities, latent=2, hidden=(5,), activation="tanh", weights=model.weights)
     theta = 0.5 * rng.standard_normal(model.tree.size)
     eps = rng.standard_normal((1, 3, 4, 2))
 

@@ -235,7 +235,9 @@ def _toy(mu, log_var, eps, x):
     """log w of z ~ N(0, 1), x|z ~ N(z, 1), q = N(mu, var): (K, N)."""
     z = mu + np.exp(log_var / 2) * eps
     log_q = log_normal_sum(z[..., None], mu[..., None], log_var[..., None])
-    return log_normal_sum(x[..., None], z[..., None], 0) + log_normal_sum(z[..., None], 0, 0) - log_q
+    return (
+        log_normal_sum(x[..., None], z[..., None], 0) + log_normal_sum(z[..., None], 0, 0) - log_q
+    )
 
 
 def _toy_gradients(mu, log_var, eps, x):
@@ -406,7 +408,9 @@ def with_the_posterior_every_weight_is_the_evidence(f, rng):
     return log_w, np.broadcast_to(twin.log_prob(x), (6, 4))
 
 
-@mutant(IWAE.log_weights, says="the closed-form KL inside K > 1: S9.5 needs each sample's own ratio")
+@mutant(
+    IWAE.log_weights, says="the closed-form KL in a weight: S9.5 has each sample's own ratio"
+)
 def closed_form_in_every_weight(model, theta, x, *, mask=None, eps, beta=1.0):
     model = copy.copy(model)
     model.kl = "closed_form"
@@ -472,7 +476,9 @@ def elbo_of_the_samples(model, theta, x, *, mask=None, eps, beta=1.0):
     return bound, bound_pullback
 
 
-@mutant(IWAE.bound, says="log q's own gradient is dropped while w̃ stands alone: biased against S9.4")
+@mutant(
+    IWAE.bound, says="log q's direct gradient is dropped from S9.4: biased"
+)
 def stop_gradient_in_log_q(model, theta, x, *, mask=None, eps, beta=1.0):
     log_w, pullback = IWAE.log_weights(model, theta, x, eps=eps, beta=beta)
     bound, weights = importance_weights(log_w)

@@ -1,4 +1,4 @@
-"""Slide 12: the mixture's expectation is a mean over experts, and Jensen's inequality per expert."""
+"""Slide 12: the mixture's expectation is a mean over experts; Jensen's inequality for each."""
 
 import math
 
@@ -13,8 +13,10 @@ from ..exact import (
 )
 from ..models import MMVAE
 from ..objectives import mixture_elbo, mixture_iwae, stratified_iwae
+from ..posteriors import mixture_log_prob
 from .instances import (
     affine_encoder_gradient,
+    discrete_mixture,
     encoder_gradient,
     every_draw,
     expert_parameters,
@@ -24,7 +26,6 @@ from .instances import (
     violation,
 )
 from .registry import T0, T1, claim, mutant
-from .s11 import discrete_mixture
 
 # S12.1: E_{q_Φ} = (1/M) Σ_m E_{q_m}
 
@@ -152,7 +153,7 @@ def mmvae_reaches_its_exact_bound(f, rng):
 
 @claim("S12.3", of=MMVAE.doubly_reparameterised, tol=T1, oracle="O4 Frullani")
 def double_reparameterisation_of_a_mixture_keeps_the_mean(f, rng):
-    """The doubly reparameterised estimator, integrated over the noise, is the gradient of L^MoE_2."""
+    """Integrated over the noise, the doubly reparameterised estimator is L^MoE_2's gradient."""
     (model, theta, x, eps, chance), expected = _one_dimensional_mmvae(rng)
     bound, estimator = f(model, theta, repeated(x, len(chance)), eps=eps)
     gradient = encoder_gradient(model, estimator(chance))
@@ -176,34 +177,28 @@ def _one_dimensional_mmvae(rng):
     return (model, theta, x, eps, chance), np.append(gradient, bound)
 
 
-@mutant(MMVAE.doubly_reparameterised, says="w̃² with log q_Φ's direct terms dropped: biased at K > 1")
+@mutant(
+    MMVAE.doubly_reparameterised, says="w̃² and no direct terms of log q_Φ: biased at K > 1"
+)
 def usual_form_for_one_expert(model, theta, x, *, mask=None, eps, beta=1.0):
     log_w, present, pullback = model.log_weights(theta, x, mask, eps, beta)
     bound, reduce_pullback = model.reduce(log_w, present)
     weights = reduce_pullback(np.ones_like(bound)) * present.sum(axis=0)
     batch, w = model.open(theta, x, mask, eps)
+    (mu, log_var), encode_pullback = model.encode_experts(w, batch)
 
     def gradient_estimator(dbound):
-        dlog_w = reduce_pullback(dbound)
-        scaled, plain = pullback(dlog_w * weights), pullback(dlog_w)
-        (mu, log_var), encode_pullback = model.encode_experts(w, batch)
-        dmu, dlog_var = _direct_terms(mu, log_var, eps, -beta * dlog_w * weights)
-        direct = np.zeros_like(theta)
-        encode_pullback(dmu, dlog_var, model.tree.views(direct))
-        for m, part in model.tree.views(scaled).items():
-            decoder = model.tree.views(plain)[m]["decoder"]
-            for name, view in part["decoder"].items():
-                view[...] = decoder[name]
-        return scaled - direct
+        dlog_w, direct = reduce_pullback(dbound) * weights, np.zeros_like(theta)
+        dexperts = _direct_terms(mu, log_var, eps, -beta * dlog_w)
+        encode_pullback(*dexperts, model.tree.views(direct))
+        return pullback(dlog_w) - direct
 
     return bound, gradient_estimator
 
 
 def _direct_terms(mu, log_var, eps, dlog_q):
     """Cotangents of mu and log_var that stand in log q_Φ itself, the samples held."""
-    from ..kernels.reference import mixture_log_prob, mixture_log_prob_vjp
-
     M, K, N, D = eps.shape
     z = (mu[:, None] + np.exp(0.5 * log_var)[:, None] * eps).reshape(M * K, N, D)
-    _, r = mixture_log_prob(z, mu, log_var, np.full((M, N), -np.log(M)))
-    return mixture_log_prob_vjp(dlog_q.reshape(M * K, N), r, z, mu, log_var)[1:]
+    _, pullback = mixture_log_prob(z, mu, log_var, log_alpha=np.full((M, N), -np.log(M)))
+    return pullback(dlog_q.reshape(M * K, N))[1:]

@@ -13,7 +13,7 @@ from ..arrays import like, to_host
 from ..batch import check_batch
 from ..gaussian import gaussian_log_prob, gaussian_sample
 from ..kernels import best
-from ..networks import init_mlp, mlp, mlp_shapes
+from ..networks import ACTIVATIONS, init_mlp, mlp, mlp_shapes
 from ..tree import Tree, leaves
 
 
@@ -53,7 +53,8 @@ class MultimodalVAE:
                 f"weights: unknown modality {sorted(unknown)}, known {list(modalities)}"
             )
         self.modalities, self.latent, self.hidden = dict(modalities), latent, hidden
-        self.activation, self.kernels = activation, kernels
+        self.activation = self._choice("activation", activation, *ACTIVATIONS)
+        self.kernels = kernels
         self.weights = {name: float((weights or {}).get(name, 1)) for name in modalities}
         self.tree = Tree({name: self._shapes(name) for name in modalities})
         self.theta = None

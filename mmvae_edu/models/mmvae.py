@@ -53,7 +53,7 @@ class MMVAE(MultimodalVAE):
         bound, reduce_pullback = self.reduce(log_w, present)
         normalised = reduce_pullback(np.ones_like(bound))  # of the draws that share a logarithm
         if self.objective == "iwae":
-            normalised = normalised * present.sum(axis=0)
+            normalised = normalised * present.sum(axis=0).astype(normalised.dtype)
         elif self.objective == "elbo":
             normalised = np.ones_like(log_w)
 

@@ -1,0 +1,216 @@
+"""Bad input gets one sentence (what, where, expected, found) and changes nothing."""
+
+import copy
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from mmvae_edu.batch import Batch, check_batch
+from mmvae_edu.likelihoods import Binomial, Categorical, Normal
+from mmvae_edu.models import IWAE, MMVAE, MVAE, VAE
+
+MODALITIES = {"image": Binomial(4, n=16), "label": Categorical(3), "strokes": Normal(2)}
+N = 5
+
+
+def good():
+    rng = np.random.default_rng(0)
+    return {
+        "image": rng.integers(0, 17, (N, 4)).astype(float),
+        "label": np.eye(3)[rng.integers(0, 3, N)],
+        "strokes": rng.standard_normal((N, 2)),
+    }
+
+
+def mask(**rows):
+    """All present but those named: mask(label=[1, 2])."""
+    present = np.ones((3, N), dtype=bool)
+    for m, name in enumerate(MODALITIES):
+        present[m, rows.get(name, [])] = False
+    return present
+
+
+def put(name, index, value):
+    x = good()
+    x[name][index] = value
+    return x
+
+
+def without(name):
+    return {key: values for key, values in good().items() if key != name}
+
+
+nan, inf = np.nan, np.inf
+BAD = {
+    "no dict": ([good()["image"]], None, r"x: expected a dict of name → array, found list"),
+    "no modality": ({}, None, r"x: expected at least one of \['image', 'label', 'strokes'\]"),
+    "unknown": (
+        good() | {"sound": np.ones((N, 2))}, None, r"x: unknown modality 'sound'; this model has",
+    ),
+    "features": (
+        good() | {"image": np.ones((N, 5))}, None,
+        r"x\['image'\]: expected shape \(5, 4\), found \(5, 5\)",
+    ),
+    "rows": (
+        good() | {"label": np.eye(3)}, None,
+        r"x\['label'\]: expected shape \(5, 3\) \(N as in 'image'\), found \(3, 3\)",
+    ),
+    "one row as a vector": (
+        good() | {"image": np.ones(4)}, None, r"x\['image'\]: expected shape .*, found \(4,\)",
+    ),
+    "a number": ({"strokes": np.array(1.0)}, None, r"x\['strokes'\]: expected shape .*found \(\)"),
+    "a bare number": ({"strokes": 1.0}, None, r"x\['strokes'\]: expected"),
+    "None": ({"strokes": None}, None, r"x\['strokes'\]: expected"),
+    "text": ({"strokes": np.full((N, 2), "a")}, None, r"x\['strokes'\]: expected .*numbers"),
+    "ragged": ({"strokes": [[1.0, 2.0], [3.0]]}, None, r"x\['strokes'\]: expected"),
+    "complex": ({"strokes": np.ones((N, 2)) * 1j}, None, r"x\['strokes'\]: expected .*numbers"),
+    "empty": (
+        {name: values[:0] for name, values in good().items()}, None,
+        "x: expected at least one example, found an empty batch",
+    ),
+    "NaN": (
+        put("strokes", (3, 1), nan), None,
+        r"x\['strokes'\]: expected finite values, found nan at example 3, feature 1",
+    ),
+    "infinity": (put("image", (0, 2), inf), None, r"found inf at example 0, feature 2"),
+    "NaN of a present row": (
+        put("strokes", (3, 1), nan), mask(strokes=[1]), r"found nan at example 3, feature 1",
+    ),
+    "negative count": (
+        put("image", (2, 0), -1), None, r"x\['image'\]: expected values in \[0, 16\], found .*\[-1",
+    ),
+    "count above n": (put("image", (2, 0), 17), None, r"expected values in \[0, 16\], found"),
+    "half a count": (
+        put("image", (2, 0), 2.5), None, r"expected whole counts out of 16, found fractions",
+    ),
+    "soft label": (
+        put("label", 1, 1 / 3), None, r"x\['label'\]: expected one-hot rows, found rows that are not",
+    ),
+    "two labels": (put("label", 1, [1, 1, 0]), None, r"x\['label'\]: expected one-hot rows"),
+    "mask of numbers": (
+        good(), mask().astype(float),
+        r"mask: expected bool of shape \(3, 5\) \(M, N\), found float64 of shape \(3, 5\)",
+    ),
+    "mask transposed": (good(), mask().T, r"mask: expected .*\(3, 5\).* found bool of shape \(5, 3\)"),
+    "mask claims an absent key": (
+        without("label"), mask(), r"mask: row 1 says that 'label' is present, but x has no such key",
+    ),
+    "an example with nothing": (
+        good(), mask(image=[4], label=[4], strokes=[4]),
+        r"mask: example 4 has no modality at all; every example needs one",
+    ),
+}  # fmt: skip
+SYSTEMS = {"MVAE": MVAE, "MMVAE": MMVAE}
+
+
+@pytest.mark.parametrize("case", BAD)
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_bad_input_is_refused_and_nothing_changes(case, system):
+    x, present, sentence = copy.deepcopy(BAD[case])
+    model = SYSTEMS[system](MODALITIES, latent=2, hidden=(3,))
+    theta = model.init(np.random.default_rng(0), np.float64)
+    before, theta_before = copy.deepcopy((x, present)), theta.copy()
+    eps = model.draw_noise(np.random.default_rng(1), N, 2, np.float64)["eps"]
+    with pytest.raises(ValueError, match=sentence) as caught:
+        model.bound(theta, x, mask=present, eps=eps)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(ValueError, match=sentence):
+        model.fit(x, mask=present, steps=2, progress=False)
+    assert model.theta is None  # not even half trained
+    assert repr((x, present)) == repr(before)
+    assert_array_equal(theta, theta_before)
+
+
+@pytest.mark.parametrize("system", [VAE, IWAE, MVAE, MMVAE])
+@pytest.mark.parametrize(
+    "change",
+    [lambda s: (s[0], 0, *s[2:]), lambda s: (s[0] + 1, *s[1:]), lambda s: (*s[:2], N + 1, s[3]),
+     lambda s: (*s[:3], s[3] + 1), lambda s: s[1:]],
+    ids=["K=0", "terms", "rows", "latent", "no axis of terms"],
+)  # fmt: skip
+def test_noise_of_the_wrong_shape_is_refused(system, change):
+    modalities = {"strokes": Normal(2)}
+    model = system(modalities, latent=2, hidden=(3,))
+    theta = model.init(np.random.default_rng(0))
+    eps = np.zeros(change(model.noise_shape(N, 3)))
+    with pytest.raises(ValueError, match=r"eps: expected shape \(.*K at least 1, found \("):
+        model.bound(theta, {"strokes": good()["strokes"]}, eps=eps)
+
+
+def test_theta_of_another_model_is_refused():
+    model = MVAE(MODALITIES, latent=2, hidden=(3,))
+    eps = np.zeros(model.noise_shape(N, 1))
+    with pytest.raises(ValueError, match=r"theta: expected shape \(\d+,\), found \(7,\)"):
+        model.bound(np.zeros(7), good(), eps=eps)
+
+
+@pytest.mark.parametrize(
+    ("build", "sentence"),
+    [
+        (lambda: MVAE({}), "modalities: expected at least one, found none"),
+        (lambda: VAE(MODALITIES), "VAE: expected 1 modality, found"),
+        (lambda: IWAE(MODALITIES), "IWAE: expected 1 modality, found"),
+        (lambda: MMVAE(MODALITIES, objective="x"), "objective: expected one of .*found 'x'"),
+        (lambda: MVAE(MODALITIES, kl="x"), "kl: expected one of .*found 'x'"),
+        (lambda: MVAE(MODALITIES, weights={"sound": 2}), r"weights: unknown modality \['sound'\]"),
+        (lambda: MVAE(MODALITIES, activation="gelu"), "activation: expected one of .*found 'gelu'"),
+    ],
+)
+def test_bad_models_are_refused(build, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        build()
+
+
+def test_unknown_names_and_no_samples_are_refused():
+    model = MVAE(MODALITIES, latent=2, hidden=(3,))
+    model.theta = model.init(np.random.default_rng(0))
+    rng = np.random.default_rng(1)
+    with pytest.raises(ValueError, match="unknown modality 'sound'"):
+        model.generate(good(), "sound", rng=rng)
+    with pytest.raises(ValueError, match="K: expected at least 1 sample, found 0"):
+        model.log_marginal(good(), K=0, rng=rng)
+
+
+def test_good_input_in_many_forms_gives_one_batch():
+    """Lists, integers, another key order, float32 data: all become theta's dtype in model order."""
+    theta = np.zeros(1)
+    expected = check_batch(MODALITIES, good(), None, theta)
+    forms = [
+        {name: values.tolist() for name, values in good().items()},
+        dict(reversed(good().items())),
+        good() | {"image": good()["image"].astype(int), "label": good()["label"].astype(bool)},
+        {name: np.asfortranarray(values) for name, values in good().items()},
+    ]
+    for x in forms:
+        batch = check_batch(MODALITIES, x, None, theta)
+        assert list(batch.x) == list(MODALITIES)
+        for name, values in batch.x.items():
+            assert values.dtype == np.float64
+            assert_array_equal(values, expected.x[name])
+    assert expected.mask is None
+    assert expected.index == [0, 1, 2]
+
+
+def test_what_is_missing_becomes_zero_and_may_have_been_anything():
+    x, present = put("strokes", (3, 1), nan), mask(strokes=[3], image=[0])
+    x["image"][0] = -99
+    batch = check_batch(MODALITIES, x, present, np.zeros(1, np.float32))
+    assert_array_equal(batch.x["strokes"][3], 0)
+    assert_array_equal(batch.x["image"][0], 0)
+    assert_array_equal(batch.present, present)
+    assert batch.x["image"].dtype == np.float32
+    assert np.isnan(x["strokes"][3, 1])  # the caller's array is as it was
+
+
+def test_present_in_and_take():
+    batch = check_batch(MODALITIES, without("label"), mask(label=range(N), image=[2]), np.zeros(1))
+    assert batch.index == [0, 2]
+    full = batch.present_in(MODALITIES)
+    assert_array_equal(full, mask(label=range(N), image=[2]))
+    part = batch.take(np.array([2, 0]))
+    assert isinstance(part, Batch)
+    assert part.size == 2
+    assert_array_equal(part.x["strokes"], batch.x["strokes"][[2, 0]])
+    assert_array_equal(part.present, [[False, True], [True, True]])
+    assert check_batch(MODALITIES, part, None, np.zeros(1)) is part

@@ -1,0 +1,108 @@
+"""Every equation has a claim that holds, and every claim and mutant shows that it can fail."""
+
+import time
+
+import numpy as np
+import pytest
+
+from mmvae_edu.claims import CLAIMS, MUTANTS, POWER, T4, registry, run
+from mmvae_edu.ledger import load_equations
+
+EXPECTED = [equation.id for equation in load_equations() if not equation.later]
+PAIRS = [(f, mutant) for f, mutants in MUTANTS.items() for mutant in mutants]
+
+
+def rejects(claim, mutant):
+    """Does the claim fail on the mutant, with power to spare where it draws at random?"""
+    result = run(claim, mutant.f)
+    return result.error >= POWER if claim.tol is T4 else not result.passed
+
+
+@pytest.fixture(scope="module")
+def confusion():
+    """{claim's name: the mutants of its function that it rejects}."""
+    with np.errstate(all="ignore"):
+        return {
+            name: {m.name for m in MUTANTS.get(claim.of, ()) if rejects(claim, m)}
+            for name, claim in CLAIMS.items()
+        }
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_claim_holds(name):
+    for seed in 0, 1, 2:
+        result = run(CLAIMS[name], seed=seed)
+        assert result.passed, f"seed {seed}: error {result.error:.1e} {result.note}"
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_claim_is_failed_by_a_mutant(name, confusion):
+    assert confusion[name], f"no mutant of {CLAIMS[name].of.__qualname__} fails this claim"
+
+
+@pytest.mark.parametrize(("f", "mutant"), PAIRS, ids=[mutant.name for _, mutant in PAIRS])
+def test_mutant_fails_a_claim(f, mutant, confusion):
+    claims = [name for name, claim in CLAIMS.items() if claim.of is f]
+    assert any(mutant.name in confusion[name] for name in claims), f"of {f.__qualname__}: {claims}"
+
+
+@pytest.mark.parametrize("equation", EXPECTED)
+def test_equation_has_a_claim(equation):
+    assert [name for name, claim in CLAIMS.items() if equation in claim.equations]
+
+
+def test_equations_are_those_of_the_ledger():
+    cited = {equation for claim in CLAIMS.values() for equation in claim.equations}
+    assert cited <= {equation.id for equation in load_equations()}
+    assert len(EXPECTED) == 36
+
+
+def test_every_claim_and_mutant_speaks():
+    for claim in CLAIMS.values():
+        assert claim.statement.endswith("."), claim.name
+        assert claim.oracle, claim.name
+        assert claim.equations, claim.name
+    for f, mutants in MUTANTS.items():
+        assert all(mutant.says for mutant in mutants)
+        assert len({mutant.name for mutant in mutants}) == len(mutants), f.__qualname__
+
+
+def test_all_claims_run_within_seconds():
+    start = time.perf_counter()
+    for claim in CLAIMS.values():
+        run(claim)
+    assert time.perf_counter() - start < 20  # some 3 s on an idle core
+
+
+# The verdict itself
+
+
+def test_a_wrong_shape_or_nan_is_no_pass():
+    assert registry.achieved_error(np.zeros(3), np.zeros(4), registry.T0) == np.inf
+    assert registry.achieved_error(np.array([np.nan]), np.zeros(1), registry.T0) == np.inf
+    assert registry.achieved_error(np.full((9, 1), np.nan), np.zeros(1), T4) == np.inf
+
+
+def test_error_is_relative_above_one_and_absolute_below():
+    assert registry.achieved_error(np.array([2e-3]), np.array([1e-3]), registry.T0) == 1e-3
+    assert np.isclose(
+        registry.achieved_error(np.array([220.0]), np.array([200.0]), registry.T0), 0.1
+    )
+
+
+def test_a_z_score_counts_standard_errors():
+    draws = np.array([1.0, 2.0, 3.0, 4.0, 5.0])[:, None]
+    standard_error = np.sqrt(2.5 / 5)
+    assert np.isclose(registry.achieved_error(draws, 2.0, T4), 1 / standard_error)
+    assert registry.achieved_error(np.ones((5, 1)), 1.0, T4) == 0
+    assert registry.achieved_error(np.ones((5, 1)), 1.1, T4) == np.inf
+
+
+def test_an_exception_is_a_failure_with_its_text():
+    def raises(*args, **constants):
+        raise KeyError("z")
+
+    for claim in list(CLAIMS.values())[:5]:
+        result = run(claim, raises)
+        assert not result.passed
+        assert "KeyError" in result.note

@@ -1,0 +1,285 @@
+"""Imports run one way, and one code path serves the CPU and the GPU."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mmvae_edu.kernels import reference
+from numpy.testing import assert_allclose
+
+import mmvae_edu
+from mmvae_edu import kernels
+from mmvae_edu.batch import Batch, check_batch
+from mmvae_edu.likelihoods import Binomial, Categorical, Laplace, Normal
+from mmvae_edu.models import IWAE, MMVAE, MVAE, VAE
+
+PACKAGE = Path(mmvae_edu.__file__).parent
+KERNELS = Path(kernels.__file__).parent
+
+# ---- imports ----
+
+ORDER = [  # each may import only from rows above its own, or within its row
+    {"kernels", "version", "exact", "gradcheck", "data"},
+    {"arrays", "tree", "ops"},
+    {"gaussian", "laplace", "storage"},
+    {"likelihoods", "posteriors"},
+    {"objectives", "networks", "batch"},
+    {"training", "estimators"},
+    {"models"},
+]
+RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
+ALONE = {"exact", "gradcheck"}  # the rulers share no code with what they measure
+
+
+def imports(path, root, package):
+    """The modules that a file imports, anywhere in it, by absolute name."""
+    parts = [*package.split("."), *path.relative_to(root).with_suffix("").parts]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = parts[: len(parts) - node.level] if node.level else []
+            stem = ".".join([*base, *(node.module or "").split(".")]).strip(".")
+            found |= {stem} | {f"{stem}.{alias.name}" for alias in node.names}
+    return found
+
+
+def rooms(found):
+    """The rooms of mmvae_edu among absolute module names."""
+    parts = [name.split(".") for name in found]
+    return {part[1] for part in parts if part[0] == "mmvae_edu" and len(part) > 1}
+
+
+LIBRARY = sorted(PACKAGE.rglob("*.py"))
+BACKENDS = sorted(path for path in KERNELS.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_run_one_way(path):
+    found = imports(path, PACKAGE, "mmvae_edu")
+    room = path.relative_to(PACKAGE).with_suffix("").parts[0]
+    outside = {name.split(".")[0] for name in found}
+    assert not outside & {"numba", "torch", "lessons", "kernels"}
+    assert "cupy" not in outside or room == "arrays"
+    used = (rooms(found) & set(RANK) | rooms(found) & {"claims", "course", "cli"}) - {room}
+    if room in RANK:
+        later = {name for name in used if RANK.get(name, len(ORDER)) > RANK[room]}
+        assert not later, f"{room} must not import {later}"
+    if room in ALONE:
+        assert not used, f"{room} must import nothing of the library, found {used}"
+    if room == "data":
+        assert "models" not in used
+
+
+@pytest.mark.parametrize("path", BACKENDS, ids=lambda path: path.name)
+def test_kernels_import_only_their_compilers(path):
+    found = imports(path, KERNELS, "mmvae_edu.kernels")
+    assert rooms(found) <= {"kernels"}
+    allowed = {"numpy", "numba", "cupy", "llvmlite", "mmvae_edu", *sys.stdlib_module_names}
+    assert {name.split(".")[0] for name in found} <= allowed
+
+
+def test_importing_the_library_brings_neither_cupy_nor_torch():
+    code = (
+        "import sys, mmvae_edu, mmvae_edu.models, mmvae_edu.exact, mmvae_edu.data\n"
+        "print([name for name in ('cupy', 'torch', 'jax', 'autograd') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# ---- one code path ----
+
+
+class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
+    """A stand-in for cupy.ndarray that runs anywhere and is as strict about the border.
+
+    Like CuPy it refuses to become a NumPy array, to meet one in an operation, and every ufunc
+    method but __call__; assignment takes scalars and device arrays.  Stricter than CuPy, it also
+    refuses float() and bool(), which would wait for the GPU, and silent widening from float32.
+    """
+
+    def __init__(self, host):
+        self.host = np.asarray(host)
+
+    shape = property(lambda self: self.host.shape)
+    ndim = property(lambda self: self.host.ndim)
+    size = property(lambda self: self.host.size)
+    dtype = property(lambda self: self.host.dtype)
+    T = property(lambda self: DeviceArray(self.host.T))
+    real = property(lambda self: DeviceArray(self.host.real))
+
+    def get(self):
+        return self.host.copy()
+
+    def __len__(self):
+        return len(self.host)
+
+    def __iter__(self):
+        return (DeviceArray(row) for row in self.host)
+
+    def _refuse(self, *_, **__):
+        raise TypeError("an implicit round trip to the host")
+
+    __array__ = __bool__ = __float__ = __int__ = __index__ = __complex__ = _refuse
+
+    def __getitem__(self, index):
+        return DeviceArray(self.host[unwrap(index, host_arrays=True)])  # CuPy copies host indices
+
+    def __setitem__(self, index, value):
+        if isinstance(value, np.ndarray | list):
+            self._refuse()
+        self.host[unwrap(index, host_arrays=True)] = unwrap(value)
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        if method != "__call__":
+            return NotImplemented
+        if "where" in kwargs:
+            raise TypeError("CuPy's ufuncs have no where=")
+        (out,) = kwargs.pop("out", (None,))
+        floats = [a.dtype for a in inputs if isinstance(a, DeviceArray) and a.dtype.kind == "f"]
+        result = ufunc(*unwrap(inputs), **unwrap(kwargs))
+        if result.dtype == np.float64 and np.float32 in floats:
+            raise TypeError(f"{ufunc.__name__} widens float32 to float64")
+        if out is None:
+            return DeviceArray(result)
+        out.host[...] = result
+        return out
+
+    def __array_function__(self, func, types, args, kwargs):
+        kwargs.pop("like", None)
+        if func in (np.asarray, np.array):
+            return DeviceArray(func(*unwrap(args, host_arrays=True), **kwargs))
+        if any(t not in (DeviceArray, np.ndarray) for t in types):
+            return NotImplemented
+        out = kwargs.pop("out", None)
+        result = func(*unwrap(args), **unwrap(kwargs))
+        if out is not None:
+            out.host[...] = result
+            return out
+        return wrap(result)
+
+
+def _method(name):
+    def call(self, *args, **kwargs):
+        return DeviceArray(getattr(self.host, name)(*unwrap(args), **unwrap(kwargs)))
+
+    return call
+
+
+for _name in "sum mean max min any all reshape astype copy argmax argsort round clip".split():
+    setattr(DeviceArray, _name, _method(_name))
+
+
+def unwrap(value, host_arrays=False):
+    """The NumPy arrays inside; a NumPy array among device arrays is refused."""
+    if isinstance(value, DeviceArray):
+        return value.host
+    if isinstance(value, np.ndarray) and not host_arrays:
+        raise TypeError("Unsupported type <class 'numpy.ndarray'>: implicit transfer to the device")
+    if isinstance(value, dict):
+        return {name: unwrap(item, host_arrays) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(unwrap(item, host_arrays) for item in value)
+    return value
+
+
+def wrap(value):
+    if isinstance(value, list | tuple):
+        return type(value)(wrap(item) for item in value)
+    return DeviceArray(value)
+
+
+MODALITIES = {
+    "image": Binomial(4, n=16),
+    "label": Categorical(3),
+    "pen": Laplace(2, "learnt"),
+    "ink": Normal(2, 0.5),
+}
+FIRST = {"image": MODALITIES["image"]}
+OPTIONS = {"latent": 2, "hidden": (3,), "kernels": reference}
+SYSTEMS = {
+    "VAE": lambda: VAE(FIRST, **OPTIONS),
+    "IWAE": lambda: IWAE(FIRST, activation="tanh", **OPTIONS),
+    "MVAE": lambda: MVAE(MODALITIES, subsets=1, activation="relu", **OPTIONS),
+    "MVAE, sampled KL": lambda: MVAE(MODALITIES, kl="monte_carlo", **OPTIONS),
+    "MMVAE, elbo": lambda: MMVAE(MODALITIES, objective="elbo", **OPTIONS),
+    "MMVAE, iwae": lambda: MMVAE(MODALITIES, **OPTIONS),
+    "MMVAE, stratified": lambda: MMVAE(MODALITIES, objective="stratified", **OPTIONS),
+}
+
+
+def setting(name, masked, dtype):
+    model, rng = SYSTEMS[name](), np.random.default_rng(0)
+    x = {
+        "image": rng.integers(0, 17, (6, 4)).astype(dtype),
+        "label": np.eye(3, dtype=dtype)[rng.integers(0, 3, 6)],
+        "pen": rng.standard_normal((6, 2)).astype(dtype),
+        "ink": rng.standard_normal((6, 2)).astype(dtype),
+    }
+    x = {key: x[key] for key in model.modalities}
+    mask = np.ones((len(x), 6), dtype=bool)
+    if masked and len(x) > 1:
+        mask[0, 2:4], mask[1:, 5] = False, False
+    theta = model.init(rng, dtype)
+    batch = check_batch(model.modalities, x, mask, theta)
+    return model, theta, batch, model.draw_noise(rng, 6, 2, dtype)
+
+
+def steps(objective, theta, batch, noise):
+    """Two steps of Adam as the trainer takes them; the bound and the parameters."""
+    m, v, rows = np.zeros_like(theta), np.zeros_like(theta), np.arange(6)
+    for step in (1, 2):
+        bound, pullback = objective(theta, batch.take(rows), beta=0.5, **noise)
+        dtheta = pullback(np.full_like(bound, -1 / 6))
+        reference.adam_step(theta, dtheta, m, v, step=step, learning_rate=0.01)
+    return bound, theta
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_training_step_never_leaves_the_device(name, masked, dtype):
+    model, theta, batch, noise = setting(name, masked, dtype)
+    device = Batch(
+        {key: DeviceArray(values) for key, values in batch.x.items()}, batch.present, batch.index
+    )
+    objectives = ["bound", "doubly_reparameterised"]
+    for objective in (o for o in objectives if hasattr(model, o)):
+        on_host = steps(getattr(model, objective), theta.copy(), batch, noise)
+        on_device = steps(
+            getattr(model, objective),
+            DeviceArray(theta.copy()),
+            device,
+            noise | {"eps": DeviceArray(noise["eps"])},
+        )
+        for a, b in zip(on_host, on_device, strict=True):
+            assert isinstance(b, DeviceArray)
+            assert b.dtype == dtype
+            assert_allclose(b.get(), a, rtol=1e-6)
+
+
+def test_the_stand_in_refuses_what_cupy_refuses():
+    a, b = DeviceArray(np.ones(3, np.float32)), np.ones(3, np.float32)
+    for forbidden in (
+        lambda: a + b,
+        lambda: b * a,
+        lambda: np.asarray(a),
+        lambda: np.where(b > 0, a, 0),
+        lambda: np.concatenate([a, b]),
+        lambda: np.maximum.reduce(a),
+        lambda: np.exp(a, where=a > 0),
+        lambda: float(a.sum()),
+        lambda: bool(a.all()),
+        lambda: a.__setitem__(slice(None), b),
+        lambda: a * DeviceArray(np.arange(3)),
+        lambda: b.__setitem__(slice(None), a),
+    ):
+        with pytest.raises(TypeError):
+            forbidden()
+    assert isinstance(np.asarray(b, like=a), DeviceArray)
+    assert isinstance(np.where(a > 0, a, 0) * 2.0, DeviceArray)

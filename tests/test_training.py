@@ -1,0 +1,330 @@
+"""Training: resuming bit for bit, Ctrl-C, early stopping, files, reproducibility."""
+
+import copy
+import signal
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from mmvae_edu import storage
+from mmvae_edu.likelihoods import Categorical, Normal
+from mmvae_edu.models import IWAE, MMVAE, MVAE, VAE
+from mmvae_edu.training import mean_bound
+
+MODALITIES = {"ink": Normal(3, scale=0.5), "label": Categorical(4)}
+BASE = {"batch_size": 8, "learning_rate": 1e-2, "progress": False}  # 21 rows: 3 batches an epoch
+SYSTEMS = {
+    "VAE": lambda: VAE({"ink": Normal(3, scale=0.5)}, latent=2, hidden=(5,)),
+    "IWAE": lambda: IWAE({"ink": Normal(3, "learnt")}, latent=2, hidden=(5,)),
+    "MVAE": lambda: MVAE(MODALITIES, latent=2, hidden=(5,), subsets=1),
+    "MMVAE": lambda: MMVAE(MODALITIES, latent=2, hidden=(5,)),
+}
+EVERY = pytest.mark.parametrize("name", SYSTEMS)
+
+
+def data(n=21, seed=0, names=("ink", "label")):
+    rng = np.random.default_rng(seed)
+    label = rng.integers(0, 4, n)
+    ink = np.eye(4)[label][:, :3] * 2 + 0.3 * rng.standard_normal((n, 3))
+    return {name: {"ink": ink, "label": np.eye(4)[label]}[name] for name in names}
+
+
+def prepared(name, **change):
+    model = SYSTEMS[name]()
+    return model, data(names=tuple(model.modalities)), BASE | {"steps": 11} | change
+
+
+def press_ctrl_c_at(model, step):
+    """Raise SIGINT inside the step-th evaluation of the bound."""
+    bound, calls = model.bound, []
+
+    def bound_with_interrupt(*args, **kwargs):
+        calls.append(None)
+        if len(calls) == step:
+            signal.raise_signal(signal.SIGINT)
+        return bound(*args, **kwargs)
+
+    model.bound = bound_with_interrupt
+
+
+# ---- resuming ----
+
+
+@EVERY
+@pytest.mark.parametrize("step", [1, 5, 6, 10])  # 6 ends an epoch, 5 and 10 are inside one
+def test_interrupted_and_resumed_is_bit_for_bit_uninterrupted(name, step, tmp_path):
+    whole, x, options = prepared(name, samples=2, anneal=7)
+    history = whole.fit(x, **options)
+
+    first, _, _ = prepared(name)
+    press_ctrl_c_at(first, step)
+    path = tmp_path / "run.npz"
+    with pytest.raises(KeyboardInterrupt):
+        first.fit(x, checkpoint=path, **options)
+    header, arrays = storage.read_arrays(path, "checkpoint")
+    assert header["step"] == step  # the step was finished, and no more
+    assert_array_equal(first.theta, arrays["theta"])  # and is what the user holds
+
+    second, _, _ = prepared(name)
+    assert second.fit(x, checkpoint=path, **options) == history
+    assert_array_equal(second.theta, whole.theta)
+
+
+def test_resuming_keeps_early_stoppings_memory(tmp_path):
+    whole, x, options = prepared("MVAE", steps=40, patience=3)
+    options["validation"] = data(seed=1)
+    history = whole.fit(x, **options)
+    first, _, _ = prepared("MVAE")
+    first_options = options | {"steps": 40}
+    press = first.bound
+    calls = []
+
+    def bound(*args, **kwargs):
+        calls.append(None)
+        if len(calls) == 17:
+            signal.raise_signal(signal.SIGINT)
+        return press(*args, **kwargs)
+
+    first.bound = bound
+    with pytest.raises(KeyboardInterrupt):
+        first.fit(x, checkpoint=tmp_path / "run.npz", **first_options)
+    second, _, _ = prepared("MVAE")
+    assert second.fit(x, checkpoint=tmp_path / "run.npz", **options) == history
+    assert_array_equal(second.theta, whole.theta)
+
+
+def test_a_finished_run_resumes_to_itself(tmp_path):
+    model, x, options = prepared("VAE")
+    history = model.fit(x, checkpoint=tmp_path / "run.npz", **options)
+    again, _, _ = prepared("VAE")
+    assert again.fit(x, checkpoint=tmp_path / "run.npz", **options) == history
+    assert_array_equal(again.theta, model.theta)
+
+
+def test_ctrl_c_restores_the_handler_and_without_checkpoint_keeps_the_parameters():
+    model, x, options = prepared("VAE")
+    before = signal.getsignal(signal.SIGINT)
+    press_ctrl_c_at(model, 4)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(x, **options)
+    assert signal.getsignal(signal.SIGINT) is before
+    assert np.isfinite(model.theta).all()
+    assert model.sample(2, rng=np.random.default_rng(0))["ink"].shape == (2, 3)
+
+
+# ---- what training must not do ----
+
+
+@EVERY
+def test_training_changes_none_of_its_inputs(name):
+    model, x, options = prepared(name)
+    mask = np.ones((len(x), 21), dtype=bool)
+    mask[-1, ::3] = len(x) == 1
+    before = copy.deepcopy((x, mask))
+    for array in [*x.values(), mask]:
+        array.flags.writeable = False  # an in-place write would raise
+    model.fit(x, mask=mask, **options)
+    for name, values in before[0].items():
+        assert_array_equal(x[name], values)
+    assert_array_equal(mask, before[1])
+
+
+@EVERY
+def test_same_seed_same_numbers_other_seed_others(name):
+    runs = []
+    for seed in (3, 3, 4):
+        model, x, options = prepared(name, seed=seed)
+        np.random.default_rng().standard_normal(5)  # global state plays no part
+        runs.append((model.fit(x, **options), model.theta))
+    assert runs[0][0] == runs[1][0]
+    assert_array_equal(runs[0][1], runs[1][1])
+    assert (runs[0][1] != runs[2][1]).any()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dtype_on_request(dtype):
+    model, x, options = prepared("MMVAE", dtype=dtype)
+    model.fit(x, **options)
+    assert model.theta.dtype == dtype
+
+
+# ---- what training must do ----
+
+
+@EVERY
+def test_bound_rises(name):
+    model, x, options = prepared(name, steps=300)
+    history = model.fit(x, **options)
+    assert history[-1]["bound"] > history[0]["bound"] + 1
+    assert history[-1]["step"] == 300
+
+
+@pytest.mark.parametrize("name", ["IWAE", "MMVAE"])
+def test_doubly_reparameterised_training_rises_too(name):
+    model, x, options = prepared(name, steps=300, samples=3, estimator="doubly_reparameterised")
+    history = model.fit(x, **options)
+    assert history[-1]["bound"] > history[0]["bound"] + 1
+
+
+@pytest.mark.parametrize("name", ["MVAE", "MMVAE"])
+def test_weakly_paired_data_help(name):
+    """Three rows in four have one modality only; training on them raises the paired bound too."""
+    model, _, options = prepared(name, steps=300)
+    x, held_out = data(200), data(200, seed=9)
+    mask = np.ones((2, 200), dtype=bool)
+    mask[0, 50:125] = mask[1, 125:] = False
+    for name, present in zip(x, mask, strict=True):
+        x[name] = np.where(present[:, None], x[name], np.nan)
+    start = model.init(np.random.default_rng(0))
+    batch = model.open(start, held_out)[0]
+    before = mean_bound(model, start, batch)
+    model.fit(x, mask=mask, **options)
+    assert mean_bound(model, model.theta, batch) > before + 1
+
+
+def test_early_stopping_keeps_the_best_parameters():
+    model = VAE({"ink": Normal(3, scale=0.1)}, latent=2, hidden=(40,))
+    x, held_out = data(8, names=("ink",)), data(30, seed=5, names=("ink",))
+    history = model.fit(
+        x, validation=held_out, patience=20, steps=4000, **BASE | {"learning_rate": 3e-3}
+    )
+    values = [entry["validation"] for entry in history]
+    best = int(np.argmax(values))
+    assert len(history) == best + 1 + 20  # patience, and no more
+    batch = model.open(model.theta, held_out)[0]
+    assert mean_bound(model, model.theta, batch) == max(values)
+    assert values[-1] < max(values)
+
+
+def test_history_reports_the_mean_bound_of_the_whole_epoch():
+    """At learning rate 0 an epoch's bound is the mean over the rows, not over the batches."""
+    model, x, options = prepared("VAE", steps=3, learning_rate=0.0, dtype=np.float64)
+    seen, bound = [], model.bound
+
+    def recording(*args, **kwargs):
+        value, pullback = bound(*args, **kwargs)
+        seen.extend(value.tolist())
+        return value, pullback
+
+    model.bound = recording
+    (entry,) = model.fit(x, **options)
+    assert len(seen) == 21
+    assert entry["bound"] == pytest.approx(np.mean(seen), rel=1e-12)
+
+
+def test_annealing_rises_linearly_to_one():
+    model, x, options = prepared("VAE", anneal=4, steps=6)
+    betas, bound = [], model.bound
+
+    def recording(*args, beta, **kwargs):
+        betas.append(beta)
+        return bound(*args, beta=beta, **kwargs)
+
+    model.bound = recording
+    model.fit(x, **options)
+    assert betas == [0.25, 0.5, 0.75, 1, 1, 1]
+
+
+# ---- checkpoints that are not ours, or not whole ----
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"seed": 1}, "seed"),
+        ({"batch_size": 7}, "batch_size"),
+        ({"samples": 2}, "samples"),
+        ({"dtype": np.float64}, "dtype"),
+        ({"learning_rate": 1e-3}, "learning_rate"),
+    ],
+)
+def test_checkpoint_of_another_training_is_refused(change, key, tmp_path):
+    model, x, options = prepared("VAE")
+    path = tmp_path / "run.npz"
+    model.fit(x, checkpoint=path, **options)
+    content = path.read_bytes()
+    with pytest.raises(ValueError, match=f"a checkpoint of another training: {key} "):
+        SYSTEMS["VAE"]().fit(x, checkpoint=path, **options | change)
+    assert path.read_bytes() == content
+
+
+def test_checkpoint_of_another_model_is_refused(tmp_path):
+    model, x, options = prepared("MVAE")
+    path = tmp_path / "run.npz"
+    model.fit(x, checkpoint=path, **options)
+    with pytest.raises(ValueError, match="another training: system MVAE, not MMVAE"):
+        SYSTEMS["MMVAE"]().fit(x, checkpoint=path, **options)
+    wider = MVAE(MODALITIES, latent=3, hidden=(5,), subsets=1)
+    with pytest.raises(ValueError, match="another training: config"):
+        wider.fit(x, checkpoint=path, **options)
+    model.save(path)
+    with pytest.raises(ValueError, match="expected a checkpoint file, found a model file"):
+        SYSTEMS["MVAE"]().fit(x, checkpoint=path, **options)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
+def test_truncated_files_are_refused(share, tmp_path):
+    model, x, options = prepared("VAE")
+    for path, read in [
+        (tmp_path / "run.npz", lambda p: model.fit(x, checkpoint=p, **options)),
+        (tmp_path / "model.npz", VAE.load),
+    ]:
+        model.fit(x, checkpoint=path, **options) if path.stem == "run" else model.save(path)
+        content = path.read_bytes()
+        path.write_bytes(content[: int(share * len(content))])
+        with pytest.raises(ValueError, match="not a whole file"):
+            read(path)
+
+
+def test_pickles_are_never_read(tmp_path):
+    path = tmp_path / "model.npz"
+    np.savez(path, header=np.array('{"kind": "model"}'), theta=np.array([{}], dtype=object))
+    with pytest.raises(ValueError, match="not a whole file"):
+        VAE.load(path)
+
+
+def test_unwritable_folder_is_one_sentence(tmp_path):
+    model, x, options = prepared("VAE")
+    with pytest.raises(ValueError, match="missing/run.npz: cannot write here"):
+        model.fit(x, checkpoint=tmp_path / "missing" / "run.npz", **options)
+    with pytest.raises(ValueError, match="missing/model.npz: cannot write here"):
+        model.save(tmp_path / "missing" / "model.npz")
+
+
+def test_a_failing_disk_leaves_the_old_file_and_nothing_half_written(tmp_path, monkeypatch):
+    model, x, options = prepared("VAE")
+    model.fit(x, **options)
+    path = tmp_path / "model.npz"
+    model.save(path)
+    content = path.read_bytes()
+
+    def full_disk(file, **arrays):
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        model.save(path)
+    assert path.read_bytes() == content
+    assert [p.name for p in tmp_path.iterdir()] == ["model.npz"]
+
+
+# ---- bad options ----
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"patience": 3}, "patience: expected a validation split"),
+        ({"estimator": "magic"}, "estimator: VAE has no 'magic'"),
+        ({"estimator": "doubly_reparameterised"}, "VAE has no 'doubly_reparameterised'"),
+        ({"device": "tpu"}, 'device: expected "cpu" or "cuda"'),
+        ({"samples": 0}, "K at least 1"),
+        ({"learning_rate": 1e6, "steps": 60}, "the bound became|overflow"),
+    ],
+)
+def test_bad_options_are_refused_in_a_sentence(change, sentence):
+    model, x, options = prepared("VAE")
+    with pytest.raises((ValueError, RuntimeWarning), match=sentence):
+        model.fit(x, **options | change)
