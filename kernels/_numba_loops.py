@@ -14,6 +14,8 @@ from numba.core.compiler import Compiler
 from numba.extending import overload
 
 LOG_2PI = float(np.log(2 * np.pi))
+import os
+MINW = int(os.environ.get('MINW', 512))
 ROWS = 16  # examples that a mixture treats together: a cache line of float32
 EXACT = {"contract"}  # fused multiply-add; the order of a compensated sum stays as written
 SUMS = {"contract", "reassoc", "nsz"}  # sums in any order, so that they vectorise; NaN and ∞ hold
@@ -61,7 +63,8 @@ LOG2_E = float(1 / np.log(2))
 
 
 def exp(x):
-    """eˣ within 1 ulp, exact at ±∞, NaN stays NaN, subnormal results too.
+    """eˣ within 1.2 ulp; e⁻∞ = 0, overflow gives ∞, NaN stays NaN; a subnormal result becomes 0,
+    since the processor takes a hundred times as long to compute one.
 
     eˣ = 2ᵏ eʳ with k the nearest integer to x / log 2.  Adding 1.5·2^(mantissa bits) rounds to an
     integer and leaves it in the low bits, biased here by twice the exponent's bias: halved, they
@@ -75,7 +78,8 @@ def _exp(x):
     if x == types.float32:
 
         def exp4(x):
-            x = f4(-110) if x < f4(-110) else f4(100) if x > f4(100) else x
+            tiny = x < f4(-87.33654)
+            x = f4(-87) if tiny else f4(100) if x > f4(100) else x
             shifted = x * f4(LOG2_E) + f4(12582912 + 254)
             k = shifted - f4(12582912 + 254)
             r = (x - k * LN2_HIGH4) - k * LN2_LOW4
@@ -85,12 +89,13 @@ def _exp(x):
             half = np.int32(bits >> np.int32(1))
             low = np.int32(half << np.int32(23)).view(f4)
             high = np.int32((bits - half) << np.int32(23)).view(f4)
-            return (f4(1) + (r + r * r * q)) * low * high
+            return f4(0) if tiny else (f4(1) + (r + r * r * q)) * low * high
 
         return exp4
 
     def exp8(x):
-        x = -800.0 if x < -800.0 else 800.0 if x > 800.0 else x
+        tiny = x < -708.3964185322641
+        x = -708.0 if tiny else 800.0 if x > 800.0 else x
         shifted = x * LOG2_E + (6755399441055744.0 + 2046.0)
         k = shifted - (6755399441055744.0 + 2046.0)
         r = (x - k * LN2_HIGH8) - k * LN2_LOW8
@@ -100,7 +105,7 @@ def _exp(x):
         bits = f8(shifted).view(np.int64) & 0xFFF
         half = bits >> 1
         low, high = np.int64(half << 52).view(f8), np.int64((bits - half) << 52).view(f8)
-        return (1.0 + (r + r * r * q)) * low * high
+        return 0.0 if tiny else (1.0 + (r + r * r * q)) * low * high
 
     return exp8
 
@@ -173,3 +178,235 @@ def _log1p(x):
         return two_artanh(numerator / denominator) + (log_2 if above else one - one)
 
     return log1p_01
+
+
+# ---- the loops -----------------------------------------------------------------------------------
+
+
+@compiled()
+def product_of_experts(start, stop, mu, log_var, mask, mean, joint_log_var):
+    """Shares of precision, shifted by the greatest: exp(least log var − log var_m) ≤ 1."""
+    M, N, D = mu.shape
+    real = mu.dtype.type
+    largest = np.finfo(mu.dtype).max
+    total = np.empty(D, mu.dtype)
+    for n in range(start, stop):
+        for d in range(D):
+            joint_log_var[n, d] = real(0)  # the prior's; from here on the least
+        for m in range(M):
+            if mask[m, n]:
+                for d in range(D):
+                    least = joint_log_var[n, d]
+                    joint_log_var[n, d] = log_var[m, n, d] if log_var[m, n, d] < least else least
+        for d in range(D):
+            total[d] = exp(joint_log_var[n, d])
+            mean[n, d] = real(0)
+        for m in range(M):
+            if mask[m, n]:
+                for d in range(D):
+                    least, own = joint_log_var[n, d], log_var[m, n, d]
+                    least = -largest if least < -largest else least  # so that −∞ − (−∞) is 0
+                    share = exp(least - (-largest if own < -largest else own))
+                    total[d] += share
+                    mean[n, d] += share * mu[m, n, d]
+        for d in range(D):
+            mean[n, d] /= total[d]
+            joint_log_var[n, d] -= log(total[d])
+
+
+@compiled()
+def product_of_experts_vjp(
+    start, stop, dmean, djoint_log_var, mu, log_var, mask, mean, joint_log_var, dmu, dlog_var
+):
+    M, N, D = mu.shape
+    real = mu.dtype.type
+    for n in range(start, stop):
+        for m in range(M):
+            if mask[m, n]:
+                for d in range(D):
+                    share = exp(joint_log_var[n, d] - log_var[m, n, d])
+                    from_mean = (mu[m, n, d] - mean[n, d]) * dmean[n, d]
+                    dmu[m, n, d] = share * dmean[n, d]
+                    dlog_var[m, n, d] = share * (djoint_log_var[n, d] - from_mean)
+            else:
+                for d in range(D):
+                    dmu[m, n, d] = dlog_var[m, n, d] = real(0)
+
+
+@compiled()
+def importance_weights(start, stop, log_w, log_sum, weights):
+    """Columns start … stop − 1, so many at a time that they stay in the cache."""
+    K, _, N = log_w.shape
+    width = min(1024, max(MINW, 2**17 // K))
+    top = np.empty(width, log_w.dtype)
+    total, lost = np.empty_like(top), np.empty_like(top)
+    for first in range(start, stop, width):
+        columns = min(width, stop - first)
+        log_sum_exp(log_w, first, weights, log_sum, 0, first, columns, top, total, lost)
+
+
+@compiled()
+def log_sum_exp(a, first, weights, log_sum, k, n, columns, top, total, lost):
+    """log Σ_i exp(a[i, 0, first …]) to log_sum[k, n …] and its derivative to weights[:, k, n …].
+
+    The sum is compensated (Kahan), so that 5,000 terms lose no more digits than two.
+    """
+    real = a.dtype.type
+    largest = np.finfo(a.dtype).max
+    for j in range(columns):
+        top[j] = -np.inf
+        total[j] = lost[j] = real(0)
+    for i in range(len(a)):
+        row = a[i, 0, first : first + columns]
+        for j in range(columns):
+            top[j] = row[j] if row[j] > top[j] else top[j]
+    for i in range(len(a)):
+        row, out = a[i, 0, first : first + columns], weights[i, k, n : n + columns]
+        for j in range(columns):
+            value = largest if row[j] > largest else row[j]  # so that ∞ − ∞ is 0
+            greatest = largest if top[j] > largest else top[j]
+            out[j] = exp(value - (-largest if greatest < -largest else greatest))
+            corrected = out[j] - lost[j]
+            sum_ = total[j] + corrected
+            lost[j] = (sum_ - total[j]) - corrected
+            total[j] = sum_
+    for j in range(columns):
+        log_sum[k, n + j] = top[j] + np.log(total[j])
+        total[j] = real(1) if total[j] == real(0) else total[j]  # only −∞: the weights are 0
+    for i in range(len(a)):
+        out = weights[i, k, n : n + columns]
+        for j in range(columns):
+            out[j] /= total[j]
+
+
+@compiled(SUMS)
+def mixture_log_prob(start, stop, z, mu, log_var, log_alpha, log_q, r):
+    """log α_m N(z; mu_m, var_m) of ROWS examples at a time, then their log-sum-exp over m."""
+    K, N, D = z.shape
+    M = len(mu)
+    half, log_2pi = mu.dtype.type(0.5), mu.dtype.type(LOG_2PI)
+    inverse_std = np.empty((ROWS, M, D), mu.dtype)
+    constant = np.empty((M, ROWS), mu.dtype)  # log α_m − ½ Σ_D log 2π var_m
+    score = np.empty((M, 1, ROWS), mu.dtype)
+    top = np.empty(ROWS, mu.dtype)
+    total, lost = np.empty_like(top), np.empty_like(top)
+    for first in range(start, stop, ROWS):
+        rows = min(ROWS, stop - first)
+        for i in range(rows):
+            for m in range(M):
+                constant[m, i] = log_alpha[m, first + i]
+                if log_alpha[m, first + i] > -np.inf:
+                    normaliser = half - half
+                    for d in range(D):
+                        inverse_std[i, m, d] = exp(-half * log_var[m, first + i, d])
+                        normaliser += log_2pi + log_var[m, first + i, d]
+                    constant[m, i] -= half * normaliser
+        for k in range(K):
+            for i in range(rows):
+                for m in range(M):
+                    distance = half - half
+                    if log_alpha[m, first + i] > -np.inf:
+                        for d in range(D):
+                            standardised = z[k, first + i, d] - mu[m, first + i, d]
+                            standardised *= inverse_std[i, m, d]
+                            distance += standardised * standardised
+                    score[m, 0, i] = constant[m, i] - half * distance
+            log_sum_exp(score, 0, r, log_q, k, first, rows, top, total, lost)
+
+
+@compiled()
+def mixture_log_prob_vjp(start, stop, dlog_q, r, z, mu, log_var, dz, dmu, dlog_var):
+    """Compensated sums over k, as in log_sum_exp; an expert of weight 0 is not looked at."""
+    K, N, D = z.shape
+    M = len(mu)
+    real = mu.dtype.type
+    half, one = real(0.5), real(1)
+    inverse_std = np.empty((M, D), mu.dtype)
+    lost, lost_too = np.empty_like(inverse_std), np.empty_like(inverse_std)
+    for n in range(start, stop):
+        for m in range(M):
+            for d in range(D):
+                inverse_std[m, d] = exp(-half * log_var[m, n, d])
+                dmu[m, n, d] = dlog_var[m, n, d] = lost[m, d] = lost_too[m, d] = real(0)
+        for k in range(K):
+            for d in range(D):
+                dz[k, n, d] = real(0)
+            for m in range(M):
+                weight = dlog_q[k, n] * r[m, k, n]
+                if weight != real(0):
+                    for d in range(D):
+                        standardised = (z[k, n, d] - mu[m, n, d]) * inverse_std[m, d]
+                        term = weight * standardised * inverse_std[m, d]
+                        dz[k, n, d] -= term
+                        corrected = term - lost[m, d]
+                        sum_ = dmu[m, n, d] + corrected
+                        lost[m, d] = (sum_ - dmu[m, n, d]) - corrected
+                        dmu[m, n, d] = sum_
+                        term = half * weight * (standardised * standardised - one)
+                        corrected = term - lost_too[m, d]
+                        sum_ = dlog_var[m, n, d] + corrected
+                        lost_too[m, d] = (sum_ - dlog_var[m, n, d]) - corrected
+                        dlog_var[m, n, d] = sum_
+
+
+@compiled(SUMS)
+def binomial_log_prob(start, stop, logits, x, n, log_prob):
+    """Row i of logits (L N, P) is scored against row i mod N of x (N, P)."""
+    N, P = x.shape
+    for i in range(start, stop):
+        row = i % N
+        total = n - n
+        for p in range(P):
+            logit = logits[i, p]
+            positive = logit if logit > n - n else n - n
+            total += x[row, p] * logit - n * (positive + log1p(exp(-abs(logit))))
+        log_prob[i] = total
+
+
+@compiled(SUMS)
+def binomial_log_prob_value_and_grad(start, stop, logits, x, n, log_prob, dlogits):
+    N, P = x.shape
+    zero, one = logits.dtype.type(0), logits.dtype.type(1)
+    for i in range(start, stop):
+        row = i % N
+        total = zero
+        for p in range(P):
+            logit = logits[i, p]
+            decay = exp(-abs(logit))
+            positive = logit if logit > zero else zero
+            total += x[row, p] * logit - n * (positive + log1p(decay))
+            dlogits[i, p] = x[row, p] - n * ((one if logit > zero else decay) / (one + decay))
+        log_prob[i] = total
+
+
+@compiled()
+def binomial_log_prob_vjp(start, stop, dlog_prob, logits, x, n, dlogits):
+    N, P = x.shape
+    zero, one = logits.dtype.type(0), logits.dtype.type(1)
+    for i in range(start, stop):
+        row = i % N
+        for p in range(P):
+            decay = exp(-abs(logits[i, p]))
+            gate = (one if logits[i, p] > zero else decay) / (one + decay)
+            dlogits[i, p] = dlog_prob[i] * (x[row, p] - n * gate)
+
+
+@compiled()
+def bias_swish(start, stop, a, b, y, slope):
+    zero, one = a.dtype.type(0), a.dtype.type(1)
+    for i in range(start, stop):
+        for h in range(len(b)):
+            biased = a[i, h] + b[h]
+            decay = exp(-abs(biased))
+            gate = (one if biased > zero else decay) / (one + decay)
+            y[i, h] = biased * gate
+            slope[i, h] = gate + biased * gate * (one - gate)
+
+
+@compiled()
+def adam_step(start, stop, theta, grad, m, v, rate, scale, keep1, keep2, epsilon):
+    """rate = η / (1 − β1ᵗ), scale = 1 / (1 − β2ᵗ), keep = 1 − β."""
+    for i in range(start, stop):
+        m[i] += keep1 * (grad[i] - m[i])
+        v[i] += keep2 * (grad[i] * grad[i] - v[i])
+        theta[i] -= rate * m[i] / (np.sqrt(v[i] * scale) + epsilon)

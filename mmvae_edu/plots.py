@@ -143,7 +143,7 @@ def lines(series, title, xlabel, ylabel, *, log_x=False, log_y=False):
         style = {"color": COLOURS[i], "marker": MARKERS[i], "linestyle": DASHES[i]}
         axis.plot(x, y, label=label, markersize=5, **style)
     axis.set(xlabel=xlabel, ylabel=ylabel)
-    axis.set_title(title, loc="left")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     if log_x:
         axis.set_xscale("log")
         axis.xaxis.set_major_formatter(ScalarFormatter())
@@ -152,20 +152,6 @@ def lines(series, title, xlabel, ylabel, *, log_x=False, log_y=False):
     if log_y:
         axis.set_yscale("log")
     axis.legend(frameon=False)
-    return figure
-
-
-def bound_bars(values, title):
-    """Horizontal bars with their values; values: label → nats."""
-    figure, axis = canvas(7.2, 0.9 + 0.55 * len(values))
-    hatches = ("", "//", "..", "xx")
-    for i, (label, value) in enumerate(values.items()):
-        axis.barh(label, value, color=COLOURS[i], hatch=hatches[i % 4], edgecolor="white")
-        axis.text(value, i, f" {value:.4f} ", va="center", ha="right", fontsize=10)
-    axis.invert_yaxis()
-    low = min(values.values())
-    axis.set(xlabel="nats", xlim=(low * 1.25, 0))
-    axis.set_title(title, loc="left")
     return figure
 
 
@@ -182,7 +168,7 @@ def claims_overview(results, ids, title):
     axis.axvline(1, color=INK, linestyle="--", linewidth=1)
     axis.set(xscale="log", yticks=range(len(ids)), yticklabels=ids)
     axis.set(xlabel="achieved error / tolerance (dashed line: the limit)", xlim=(floor / 2, 2e3))
-    axis.set_title(title, loc="left")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     axis.tick_params(axis="y", labelsize=9)
     axis.invert_yaxis()
     return figure

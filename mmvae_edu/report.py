@@ -81,7 +81,7 @@ class Table:
         """Print the table on a terminal."""
         grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for i, name in enumerate(self.header):
-            grid.add_column(name, justify="right" if self.numeric[i] else "left")
+            grid.add_column(name, justify="right" if self.numeric[i] else "left", no_wrap=True)
         for row in self.rows:
             grid.add_row(*row)
         console.print(f"\n{self.caption}", style="bold", highlight=False)

@@ -85,16 +85,18 @@ BAD = {
         put("image", (2, 0), 2.5), None, r"expected whole counts out of 16, found fractions",
     ),
     "soft label": (
-        put("label", 1, 1 / 3), None, r"x\['label'\]: expected one-hot rows, found rows that are not",
+        put("label", 1, 1 / 3), None, r"x\['label'\]: expected one-hot rows, found rows",
     ),
     "two labels": (put("label", 1, [1, 1, 0]), None, r"x\['label'\]: expected one-hot rows"),
     "mask of numbers": (
         good(), mask().astype(float),
         r"mask: expected bool of shape \(3, 5\) \(M, N\), found float64 of shape \(3, 5\)",
     ),
-    "mask transposed": (good(), mask().T, r"mask: expected .*\(3, 5\).* found bool of shape \(5, 3\)"),
+    "mask transposed": (
+        good(), mask().T, r"mask: expected .*\(3, 5\).* found bool of shape \(5, 3\)",
+    ),
     "mask claims an absent key": (
-        without("label"), mask(), r"mask: row 1 says that 'label' is present, but x has no such key",
+        without("label"), mask(), r"mask: row 1 says that 'label' is present, but x has no",
     ),
     "an example with nothing": (
         good(), mask(image=[4], label=[4], strokes=[4]),

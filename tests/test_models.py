@@ -134,7 +134,7 @@ def test_gradient_for_every_likelihood_first_alone_with_relu(name, likelihood):
 
 @EVERY
 def test_gradient_after_some_training(name):
-    """Ascent reaches the region where activations saturate; by complex step, which has no h² error."""
+    """Where activations saturate; at the end by complex step, which has no h² error."""
     model, theta, constants, rng = setting(name, SMOOTH, masked=True)
     m, v = np.zeros_like(theta), np.zeros_like(theta)
     before = model.bound(theta, **constants)[0].mean()

@@ -71,26 +71,25 @@ def test_interrupted_and_resumed_is_bit_for_bit_uninterrupted(name, step, tmp_pa
     assert_array_equal(second.theta, whole.theta)
 
 
+def overfitting():
+    """A wide VAE on 8 rows, which early stopping has to stop."""
+    model = VAE({"ink": Normal(3, scale=0.1)}, latent=2, hidden=(40,))
+    options = {"validation": data(30, seed=5, names=("ink",)), "patience": 20, "steps": 4000}
+    return model, data(8, names=("ink",)), BASE | options | {"learning_rate": 3e-3}
+
+
 def test_resuming_keeps_early_stoppings_memory(tmp_path):
-    whole, x, options = prepared("MVAE", steps=40, patience=3)
-    options["validation"] = data(seed=1)
+    """Interrupted 10 records after the best one: it still stops after 20, with the same best."""
+    whole, x, options = overfitting()
     history = whole.fit(x, **options)
-    first, _, _ = prepared("MVAE")
-    first_options = options | {"steps": 40}
-    press = first.bound
-    calls = []
-
-    def bound(*args, **kwargs):
-        calls.append(None)
-        if len(calls) == 17:
-            signal.raise_signal(signal.SIGINT)
-        return press(*args, **kwargs)
-
-    first.bound = bound
+    first, path = overfitting()[0], tmp_path / "run.npz"
+    evaluations = history[-11]["step"] + len(history) - 11  # of the steps, and of the validations
+    press_ctrl_c_at(first, evaluations)
     with pytest.raises(KeyboardInterrupt):
-        first.fit(x, checkpoint=tmp_path / "run.npz", **first_options)
-    second, _, _ = prepared("MVAE")
-    assert second.fit(x, checkpoint=tmp_path / "run.npz", **options) == history
+        first.fit(x, checkpoint=path, **options)
+    assert storage.read_arrays(path, "checkpoint")[0]["stale"] == 10
+    second = overfitting()[0]
+    assert second.fit(x, checkpoint=path, **options) == history
     assert_array_equal(second.theta, whole.theta)
 
 
@@ -184,15 +183,12 @@ def test_weakly_paired_data_help(name):
 
 
 def test_early_stopping_keeps_the_best_parameters():
-    model = VAE({"ink": Normal(3, scale=0.1)}, latent=2, hidden=(40,))
-    x, held_out = data(8, names=("ink",)), data(30, seed=5, names=("ink",))
-    history = model.fit(
-        x, validation=held_out, patience=20, steps=4000, **BASE | {"learning_rate": 3e-3}
-    )
+    model, x, options = overfitting()
+    history = model.fit(x, **options)
     values = [entry["validation"] for entry in history]
     best = int(np.argmax(values))
     assert len(history) == best + 1 + 20  # patience, and no more
-    batch = model.open(model.theta, held_out)[0]
+    batch = model.open(model.theta, options["validation"])[0]
     assert mean_bound(model, model.theta, batch) == max(values)
     assert values[-1] < max(values)
 

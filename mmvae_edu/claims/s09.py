@@ -408,9 +408,7 @@ def with_the_posterior_every_weight_is_the_evidence(f, rng):
     return log_w, np.broadcast_to(twin.log_prob(x), (6, 4))
 
 
-@mutant(
-    IWAE.log_weights, says="the closed-form KL in a weight: S9.5 has each sample's own ratio"
-)
+@mutant(IWAE.log_weights, says="the closed-form KL in a weight: S9.5 has each sample's own ratio")
 def closed_form_in_every_weight(model, theta, x, *, mask=None, eps, beta=1.0):
     model = copy.copy(model)
     model.kl = "closed_form"
@@ -476,9 +474,7 @@ def elbo_of_the_samples(model, theta, x, *, mask=None, eps, beta=1.0):
     return bound, bound_pullback
 
 
-@mutant(
-    IWAE.bound, says="log q's direct gradient is dropped from S9.4: biased"
-)
+@mutant(IWAE.bound, says="log q's direct gradient is dropped from S9.4: biased")
 def stop_gradient_in_log_q(model, theta, x, *, mask=None, eps, beta=1.0):
     log_w, pullback = IWAE.log_weights(model, theta, x, eps=eps, beta=beta)
     bound, weights = importance_weights(log_w)

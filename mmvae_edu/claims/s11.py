@@ -469,8 +469,6 @@ def beta_missing_in_the_mixture(model, theta, x, *, mask=None, eps, beta=1.0):
     return MMVAE.bound(model, theta, x, mask=mask, eps=eps)
 
 
-@mutant(
-    MMVAE.bound, says="q_m inside log q_Φ gets no gradient: S11.4's density term × 0"
-)
+@mutant(MMVAE.bound, says="q_m inside log q_Φ gets no gradient: S11.4's density term × 0")
 def mixture_detached(model, theta, x, *, mask=None, eps, beta=1.0):
     return _mmvae(model, theta, x, mask, eps, beta, detached=True)

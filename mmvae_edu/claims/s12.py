@@ -177,9 +177,7 @@ def _one_dimensional_mmvae(rng):
     return (model, theta, x, eps, chance), np.append(gradient, bound)
 
 
-@mutant(
-    MMVAE.doubly_reparameterised, says="w̃² and no direct terms of log q_Φ: biased at K > 1"
-)
+@mutant(MMVAE.doubly_reparameterised, says="w̃² and no direct terms of log q_Φ: biased at K > 1")
 def usual_form_for_one_expert(model, theta, x, *, mask=None, eps, beta=1.0):
     log_w, present, pullback = model.log_weights(theta, x, mask, eps, beta)
     bound, reduce_pullback = model.reduce(log_w, present)

@@ -1,0 +1,236 @@
+"""The hot paths compiled for the CPU: what most people run.
+
+Each function agrees with the one of its name in `reference`, for float32 and float64; the loops
+are in `_numba_loops`.  Here inputs are checked and made contiguous, outputs allocated, and the
+examples dealt out to threads.
+
+The threads are Python's own, since the loops release the interpreter lock.  Unlike Numba's
+threading layers they neither spin against those of BLAS, nor abort when two of the caller's
+threads meet, nor need each loop compiled once for one thread and once for many.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+from numba import config
+
+from . import _numba_loops as loops
+
+GRAIN = 50_000  # elements a thread: fewer are done before a second thread has woken (some 50 µs)
+
+
+def product_of_experts(mu, log_var, mask=None):
+    """The prior N(0, I) times the present experts: mean, log_var (N, D).                  [S7.5]"""
+    mu, log_var = _floats(mu=mu, log_var=log_var)
+    M, N, D = _shape("mu", mu, ("M", "N", "D"))
+    _shape("log_var", log_var, mu.shape)
+    mask = _mask(mask, M, N)
+    mean, joint_log_var = np.empty((N, D), mu.dtype), np.empty((N, D), mu.dtype)
+    _launch(loops.product_of_experts, N, mu.size, mu, log_var, mask, mean, joint_log_var)
+    return mean, joint_log_var
+
+
+def product_of_experts_vjp(dmean, djoint_log_var, mu, log_var, mask, mean, joint_log_var):
+    """Cotangents of mu and log_var, (M, N, D) each; exact zeros for masked experts."""
+    names = ("dmean", "djoint_log_var", "mean", "joint_log_var")
+    mu, log_var, *given = _floats(
+        mu=mu, log_var=log_var,
+        **dict(zip(names, (dmean, djoint_log_var, mean, joint_log_var), strict=True)),
+    )  # fmt: skip
+    M, N, D = _shape("mu", mu, ("M", "N", "D"))
+    _shape("log_var", log_var, mu.shape)
+    for name, array in zip(names, given, strict=True):
+        _shape(name, array, (N, D))
+    dmean, djoint_log_var, mean, joint_log_var = given
+    dmu, dlog_var = np.empty_like(mu), np.empty_like(mu)
+    _launch(
+        loops.product_of_experts_vjp, N, mu.size, dmean, djoint_log_var, mu, log_var,
+        _mask(mask, M, N), mean, joint_log_var, dmu, dlog_var,
+    )  # fmt: skip
+    return dmu, dlog_var
+
+
+def importance_weights(log_w):
+    """log (1/K) Σ_k w_k (N,) and the normalised weights (K, N).                     [S9.2, S9.5]"""
+    (log_w,) = _floats(log_w=log_w)
+    K, N = _shape("log_w", log_w, ("K", "N"))
+    if K == 0:
+        raise ValueError("log_w: expected at least one sample, found K = 0")
+    log_sum, weights = np.empty((1, N), log_w.dtype), np.empty((K, 1, N), log_w.dtype)
+    _launch(loops.importance_weights, N, log_w.size, log_w[:, None], log_sum, weights)
+    return log_sum[0] - float(np.log(K)), weights[:, 0]
+
+
+def mixture_log_prob(z, mu, log_var, log_alpha):
+    """log Σ_m α_m N(z; mu_m, var_m) (K, N) and the responsibilities (M, K, N).           [S11.3]"""
+    z, mu, log_var, log_alpha = _floats(z=z, mu=mu, log_var=log_var, log_alpha=log_alpha)
+    K, N, D = _shape("z", z, ("K", "N", "D"))
+    M, _, _ = _shape("mu", mu, ("M", N, D))
+    if M == 0:
+        raise ValueError("mu: expected at least one expert, found M = 0")
+    _shape("log_var", log_var, mu.shape)
+    _shape("log_alpha", log_alpha, (M, N))
+    log_q, r = np.empty((K, N), z.dtype), np.empty((M, K, N), z.dtype)
+    _launch(loops.mixture_log_prob, N, M * z.size, z, mu, log_var, log_alpha, log_q, r)
+    return log_q, r
+
+
+def mixture_log_prob_vjp(dlog_q, responsibilities, z, mu, log_var):
+    """Cotangents of z (K, N, D), mu and log_var (M, N, D)."""
+    dlog_q, r, z, mu, log_var = _floats(
+        dlog_q=dlog_q, responsibilities=responsibilities, z=z, mu=mu, log_var=log_var
+    )
+    K, N, D = _shape("z", z, ("K", "N", "D"))
+    M, _, _ = _shape("mu", mu, ("M", N, D))
+    _shape("log_var", log_var, mu.shape)
+    _shape("dlog_q", dlog_q, (K, N))
+    _shape("responsibilities", r, (M, K, N))
+    dz, dmu, dlog_var = np.empty_like(z), np.empty_like(mu), np.empty_like(mu)
+    work = M * z.size
+    _launch(loops.mixture_log_prob_vjp, N, work, dlog_q, r, z, mu, log_var, dz, dmu, dlog_var)
+    return dz, dmu, dlog_var
+
+
+def binomial_log_prob(logits, x, n=1):
+    """Σ_P x·l − n·softplus(l): logits (…, N, P), x (N, P) → (…, N)."""
+    logits, x = _scored(logits, x)
+    log_p = np.empty(logits.shape[:-1], logits.dtype)
+    _launch_rows(loops.binomial_log_prob, logits, x, logits.dtype.type(n), log_p.reshape(-1))
+    return log_p
+
+
+def binomial_log_prob_vjp(dlog_p, logits, x, n=1):
+    """Cotangent of the logits, (…, N, P)."""
+    logits, x = _scored(logits, x)
+    (dlog_p, _) = _floats(dlog_p=dlog_p, logits=logits)
+    _shape("dlog_p", dlog_p, logits.shape[:-1])
+    P = x.shape[1]
+    dlogits = np.empty_like(logits)
+    _launch(
+        loops.binomial_log_prob_vjp, dlog_p.size, logits.size, dlog_p.reshape(-1),
+        logits.reshape(-1, P), x, logits.dtype.type(n), dlogits.reshape(-1, P),
+    )  # fmt: skip
+    return dlogits
+
+
+def binomial_log_prob_value_and_grad(logits, x, n=1):
+    """The value (…, N) and its derivative with respect to the logits (…, N, P), in one pass."""
+    logits, x = _scored(logits, x)
+    log_p, dlogits = np.empty(logits.shape[:-1], logits.dtype), np.empty_like(logits)
+    _launch_rows(
+        loops.binomial_log_prob_value_and_grad, logits, x, logits.dtype.type(n),
+        log_p.reshape(-1), dlogits.reshape(-1, x.shape[1]),
+    )  # fmt: skip
+    return log_p, dlogits
+
+
+def bias_swish(a, b):
+    """y = (a + b) · sigmoid(a + b) and its derivative: a (…, H), b (H,) → (…, H) each."""
+    a, b = _floats(a=a, b=b)
+    _shape("b", b, a.shape[-1:])
+    y, slope = np.empty_like(a), np.empty_like(a)
+    rows = (array.reshape(-1, len(b)) if a.size else array.reshape(0, 1) for array in (a, y, slope))
+    a, y_rows, slope_rows = rows
+    _launch(loops.bias_swish, len(a), a.size, a, b, y_rows, slope_rows)
+    return y, slope
+
+
+def adam_step(
+    theta, grad, m, v, *, step, learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8
+):  # fmt: skip
+    """One Adam step in one pass, in place on theta, m and v; `step` counts from 1."""
+    _, grad, _, _ = _floats(theta=theta, grad=grad, m=m, v=v)
+    (size,) = _shape("theta", theta, ("size",))
+    for name, array in (("grad", grad), ("m", m), ("v", v)):
+        _shape(name, array, (size,))
+    for name, array in (("theta", theta), ("m", m), ("v", v)):
+        if not (array.flags.c_contiguous and array.flags.writeable):
+            raise ValueError(f"{name}: it is changed in place; expected a writable contiguous array")
+    real = theta.dtype.type
+    rate, scale = learning_rate / (1 - beta1**step), 1 / (1 - beta2**step)
+    constants = [real(c) for c in (rate, scale, 1 - beta1, 1 - beta2, epsilon)]
+    _launch(loops.adam_step, size, size, theta, grad, m, v, *constants)
+
+
+# ---- threads -------------------------------------------------------------------------------------
+
+
+@cache
+def _pool():
+    return ThreadPoolExecutor(config.NUMBA_NUM_THREADS - 1, thread_name_prefix="numba_cpu")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # a fork takes no threads with it
+
+
+def _launch(loop, size, work, *arrays):
+    """loop(start, stop, *arrays) over 0 … size, one piece a thread where the work is worth it."""
+    pieces = min(config.NUMBA_NUM_THREADS, work // GRAIN, size)
+    if pieces < 2:
+        return loop(0, size, *arrays)
+    edges = [size * piece // pieces for piece in range(pieces + 1)]
+    others = [_pool().submit(loop, *edge, *arrays) for edge in pairwise(edges[1:])]
+    loop(0, edges[1], *arrays)
+    for other in others:
+        other.result()
+
+
+# ---- what comes in -------------------------------------------------------------------------------
+
+
+def _floats(**arrays):
+    """The arrays, contiguous; a TypeError unless all are of one dtype, float32 or float64."""
+    expected = None
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):
+            kind = f"{type(array).__module__}.{type(array).__qualname__}"
+            raise TypeError(
+                f"{name}: numba_cpu takes NumPy arrays, found {kind}; "
+                "move it with mmvae_edu.arrays.to_host, or pass kernels.best(array)"
+            )
+        expected = expected or array.dtype
+        if array.dtype not in (np.float32, np.float64) or array.dtype != expected:
+            wanted = expected if expected in (np.float32, np.float64) else "float32 or float64"
+            fix = "use kernels.reference" if array.dtype.kind == "c" else "convert it with .astype"
+            raise TypeError(f"{name}: expected {wanted}, found {array.dtype}; {fix}")
+    return [np.ascontiguousarray(array) for array in arrays.values()]
+
+
+def _shape(name, array, expected):
+    """The array's shape, if it is the expected one; a letter stands for any number."""
+    fits = len(array.shape) == len(expected) and all(
+        isinstance(want, str) or want == found
+        for want, found in zip(expected, array.shape, strict=True)
+    )
+    if not fits:
+        wanted = ", ".join(map(str, expected)) + ("," if len(expected) == 1 else "")
+        raise ValueError(f"{name}: expected shape ({wanted}), found {array.shape}")
+    return array.shape
+
+
+def _mask(mask, M, N):
+    if mask is None:
+        return np.ones((M, N), dtype=bool)
+    if not isinstance(mask, np.ndarray) or mask.dtype != bool:
+        found = getattr(mask, "dtype", type(mask).__name__)
+        raise TypeError(f"mask: expected a NumPy array of bool, found {found}; compare it with != 0")
+    _shape("mask", mask, (M, N))
+    return np.ascontiguousarray(mask)
+
+
+def _scored(logits, x):
+    logits, x = _floats(logits=logits, x=x)
+    N, P = _shape("x", x, ("N", "P"))
+    if logits.shape[-2:] != (N, P):
+        raise ValueError(f"logits: expected shape (…, {N}, {P}) as x, found {logits.shape}")
+    return logits, x
+
+
+def _launch_rows(loop, logits, x, n, log_p, *dlogits):
+    """A loop over the L·N rows of logits (…, N, P)."""
+    rows = logits.reshape(log_p.size, x.shape[1])
+    _launch(loop, log_p.size, logits.size, rows, x, n, log_p, *dlogits)

@@ -1,0 +1,227 @@
+"""Claims about slide 7, equation (4): the product of experts with the prior."""
+
+import math
+from itertools import product
+
+import numpy as np
+
+from ..exact import LinearGaussian, integrate, log_normal
+from ..gradcheck import complex_step
+from ..posteriors import product_of_experts, product_of_subsets
+from .differentiate import differentiated
+from .registry import T0, T1, T2C, claim, mutant
+
+FEATURES = {"a": 3, "b": 4, "c": 2}
+ALL_MASKS = np.array(list(product([False, True], repeat=3)))
+
+
+def linear_gaussian(rng, N=3, D=2):
+    """An oracle whose posteriors are diagonal, N rows x, and the exact experts without prior."""
+    model = LinearGaussian.random(rng, D, FEATURES)
+    _, x = model.sample(rng, N)
+    experts = [model.expert_without_prior(x[m], m) for m in x]
+    return model, x, *(np.stack(parameter) for parameter in zip(*experts, strict=True))
+
+
+def exact_posterior(model, x, present):
+    """mean and log_var, (N, D) each, of the posterior given the present modalities."""
+    mean, cov = model.posterior(x, [m for m, keep in zip(x, present, strict=True) if keep])
+    return np.stack([mean, np.broadcast_to(np.log(np.diag(cov)), mean.shape)])
+
+
+def present_experts(mu, log_var, mask):
+    """mu and precision, 0 under the mask."""
+    present = True if mask is None else mask[..., None]
+    return np.where(present, mu, 0), np.where(present, np.exp(-log_var), 0)
+
+
+# ---- S7.4, S7.5: equation (4) -----------------------------------------------------------------
+
+
+@claim("S7.4", of=product_of_experts, tol=T0, oracle="O3 linear-Gaussian")
+def one_expert_times_the_prior(f, rng):
+    """q(z|x_i) = q̃(z|x_i) p(z), normalised, is p(z|x_i) where q̃ is p(x_i|z) normalised over z."""
+    model, x, mu, log_var = linear_gaussian(rng)
+    lhs = [f(mu[m : m + 1], log_var[m : m + 1])[0] for m in range(3)]
+    return np.array(lhs), np.stack([exact_posterior(model, x, one) for one in np.eye(3)])
+
+
+@claim("S7.5", of=product_of_experts, tol=T0, oracle="O3 linear-Gaussian")
+def product_recovers_every_posterior(f, rng):
+    """Exact experts give the exact posterior of all 2^M subsets, whatever stands under the mask;
+    of none, the prior."""
+    model, x, mu, log_var = linear_gaussian(rng)
+    lhs, rhs = [], []
+    for present in ALL_MASKS:
+        mask = np.repeat(present[:, None], 3, axis=1)
+        seen = np.where(mask[None, ..., None], [mu, log_var], np.nan)
+        lhs.append(f(*seen, mask=mask)[0])
+        rhs.append(exact_posterior(model, x, present))
+    return np.array(lhs), np.array(rhs)
+
+
+@claim("S7.5", "S7.4", of=product_of_experts, tol=T1, oracle="O2 quadrature")
+def product_is_the_product_of_densities(f, rng):
+    """p(z) Π q̃(z|x_i), multiplied and normalised on a grid, has this mean and variance."""
+    mu, log_var = rng.normal(size=(2, 3, 4, 1))
+    exact = []
+    for n in range(4):
+        log_var_n = log_var[:, n, 0, None]
+
+        def weight(z, n=n, log_var_n=log_var_n):
+            return np.exp(log_normal(z, 0, 0) + log_normal(z, mu[:, n], log_var_n).sum(axis=0))
+
+        mass, first, second = (
+            integrate(lambda z, p=p: z**p * weight(z), -12, 12) for p in range(3)
+        )
+        exact.append([first / mass, math.log(second / mass - (first / mass) ** 2)])
+    return np.concatenate(f(mu, log_var)[0], axis=1), np.array(exact)
+
+
+@claim("S7.5", of=product_of_experts, tol=T0, oracle="permutation")
+def product_is_free_of_order(f, rng):
+    """The order of the experts does not matter, and every example has its own mask."""
+    mu, log_var = rng.normal(size=(2, 4, 5, 3))
+    mask = rng.random((4, 5)) < 0.6
+    mask[0] |= ~mask.any(axis=0)
+    order = rng.permutation(4)
+    one_by_one = [f(mu[mask[:, n], n : n + 1], log_var[mask[:, n], n : n + 1])[0] for n in range(5)]
+    joined = np.concatenate(one_by_one, axis=1)
+    return np.array(f(mu[order], log_var[order], mask=mask[order])[0]), joined
+
+
+@claim("S7.5", of=product_of_experts, tol=T2C, oracle="O7 complex step")
+def product_gradient(f, rng):
+    """The pullback of the product is its derivative; absent experts get 0."""
+    mu, log_var = rng.normal(size=(2, 3, 4, 2))
+    mask = np.array([[1, 0, 1, 0], [1, 1, 0, 0], [0, 1, 1, 0]], dtype=bool)
+    return complex_step(f, mu, log_var, mask=mask, rng=rng), 0.0
+
+
+@claim("S7.5", of=product_of_experts, tol=T0, oracle="exact posterior moments")
+def sharp_and_vague_experts(f, rng):
+    """An expert of variance e^−300 decides alone; one of variance e^300 says nothing."""
+    mu, rest = rng.normal(size=(2, 1, 2)), np.zeros((1, 2))
+    sharp, _ = f(mu, np.stack([rest - 300, rest]))
+    vague, _ = f(mu, np.stack([rest + 300, rest]))
+    lhs = [*sharp, *vague]
+    return np.array(lhs), np.array([mu[0], rest - 300, mu[1] / 2, rest - math.log(2)])
+
+
+def _product(mu, precision, prior=1.0):
+    total = prior + precision.sum(axis=0)
+    return (precision * mu).sum(axis=0) / total, -np.log(total)
+
+
+@mutant(
+    product_of_experts, says="precision low by exactly 1 everywhere: the prior of S7.5 is missing"
+)
+@differentiated
+def prior_expert_missing(mu, log_var, *, mask=None):
+    return _product(*present_experts(mu, log_var, mask), prior=0.0)
+
+
+@mutant(product_of_experts, says="the variances are averaged: S7.5 adds precisions")
+@differentiated
+def variances_averaged(mu, log_var, *, mask=None):
+    mean, _ = product_of_experts(mu, log_var, mask=mask)[0]
+    present = np.ones(mu.shape[:2]) if mask is None else mask
+    var = np.where(present[..., None] > 0, np.exp(log_var), 0)
+    return mean, np.log((1 + var.sum(axis=0)) / (1 + present.sum(axis=0))[:, None])
+
+
+@mutant(product_of_experts, says="the variances are multiplied: S7.5 adds precisions")
+@differentiated
+def variances_multiplied(mu, log_var, *, mask=None):
+    mean, _ = product_of_experts(mu, log_var, mask=mask)[0]
+    present = True if mask is None else mask[..., None]
+    return mean, np.where(present, log_var, 0).sum(axis=0)
+
+
+@mutant(product_of_experts, says="the plain mean of the means: S7.5 weighs them by precision")
+@differentiated
+def means_divided_by_m(mu, log_var, *, mask=None):
+    _, joint_log_var = product_of_experts(mu, log_var, mask=mask)[0]
+    return present_experts(mu, log_var, mask)[0].sum(axis=0) / len(mu), joint_log_var
+
+
+@mutant(product_of_experts, says="1/σ where S7.5 has 1/σ²")
+@differentiated
+def std_for_variance(mu, log_var, *, mask=None):
+    return _product(*present_experts(mu, log_var / 2, mask))
+
+
+@mutant(product_of_experts, says="σ² where S7.5 has the precision 1/σ²")
+@differentiated
+def variance_for_precision(mu, log_var, *, mask=None):
+    return _product(*present_experts(mu, -log_var, mask))
+
+
+@mutant(product_of_experts, says="the mask reaches μ only: absent experts keep their precision")
+@differentiated
+def mask_on_mean_only(mu, log_var, *, mask=None):
+    return _product(present_experts(mu, log_var, mask)[0], np.exp(-log_var))
+
+
+@mutant(product_of_experts, says="masked by multiplication: 0 · NaN leaks what is under the mask")
+@differentiated
+def masked_by_multiplication(mu, log_var, *, mask=None):
+    present = 1 if mask is None else mask[..., None]
+    return _product(mu * present, np.exp(-log_var) * present)
+
+
+@mutant(product_of_experts, says="two eps, as in public code: relative bias 2e-8/σ², 2% at 1e-6")
+@differentiated
+def two_eps(mu, log_var, *, mask=None):
+    mu, precision = present_experts(mu, log_var, mask)
+    biased = np.where(precision == 0, 0, 1 / (np.exp(log_var) + 1e-8 + 1e-8))
+    return _product(mu, biased, prior=1 / (1 + 1e-8 + 1e-8))
+
+
+@mutant(product_of_experts, says="the mean's dependence on log_var is lost in the backward pass")
+def product_gradient_without_shares(mu, log_var, *, mask=None):
+    value, pullback = product_of_experts(mu, log_var, mask=mask)
+
+    def without_shares_pullback(dmean, djoint_log_var):
+        dmu, _ = pullback(dmean, djoint_log_var)
+        _, dlog_var = pullback(np.zeros_like(dmean), djoint_log_var)
+        return dmu, dlog_var
+
+    return value, without_shares_pullback
+
+
+@claim("S7.5", "S7.6", of=product_of_subsets, tol=T0, oracle="O3 linear-Gaussian")
+def subsets_at_once_are_the_posteriors(f, rng):
+    """Term t of the objective has the exact posterior of subset t, in the order of the subsets."""
+    model, x, mu, log_var = linear_gaussian(rng)
+    subsets = np.repeat(ALL_MASKS[:, :, None], 3, axis=2)
+    rhs = [exact_posterior(model, x, present) for present in ALL_MASKS]
+    return np.array(f(mu, log_var, subsets=subsets)[0]), np.stack(rhs, axis=1)
+
+
+@claim("S7.5", "S7.6", of=product_of_subsets, tol=T2C, oracle="O7 complex step")
+def subsets_share_their_experts(f, rng):
+    """An expert's gradient is the sum over the subsets that contain it."""
+    mu, log_var = rng.normal(size=(2, 3, 4, 2))
+    subsets = rng.random((5, 3, 4)) < 0.6
+    return complex_step(f, mu, log_var, subsets=subsets, rng=rng), 0.0
+
+
+@mutant(product_of_subsets, says="subsets and rows are mixed up when (T, N) is flattened")
+def subsets_against_rows(mu, log_var, *, subsets):
+    T, _, N = subsets.shape
+    swapped = np.moveaxis(subsets, 0, 2).reshape(len(mu), N * T)
+    mixed = np.moveaxis(swapped.reshape(len(mu), T, N), 1, 0)
+    return product_of_subsets(mu, log_var, subsets=mixed)
+
+
+@mutant(product_of_subsets, says="`=` for `+=`: only the last subset's gradient reaches an expert")
+def last_subset_wins(mu, log_var, *, subsets):
+    value, pullback = product_of_subsets(mu, log_var, subsets=subsets)
+
+    def last_subset_pullback(dmean, djoint_log_var):
+        last = np.zeros(len(subsets))[:, None, None]
+        last[-1] = 1
+        return pullback(last * dmean, last * djoint_log_var)
+
+    return value, last_subset_pullback

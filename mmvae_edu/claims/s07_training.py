@@ -1,0 +1,197 @@
+"""Claims about slide 7, sub-sampled training: the subsets of modalities that MVAE scores."""
+
+import copy
+import math
+from collections import Counter
+from itertools import product
+
+import numpy as np
+
+from ..exact import LinearGaussian
+from ..models import MVAE
+from ..objectives import sample_subsets, subsampled_terms
+from ..posteriors import product_of_experts
+from .instances import affine_model, set_exact_encoders
+from .registry import T0, T4, claim, mutant
+from .s07_product import FEATURES
+
+# ---- S7.6: ELBO(x_1..N) + Σ ELBO(x_i) + Σ ELBO(X_j) -------------------------------------------
+
+
+@claim("S7.6", of=subsampled_terms, tol=T0, oracle="sets")
+def each_distinct_subset_is_scored_once(f, rng):
+    """A row scores all its modalities, each alone and each sampled subset of them, once each."""
+    M, N = 4, 12
+    present, sampled = rng.random((M, N)) < 0.7, rng.random((3, M)) < 0.5
+    present[:, 0], sampled[0] = True, [True, False, True, False]  # one row has them all
+    subsets, counted = f(present, sampled)
+    lhs, rhs = np.zeros((2, N, 2**M))
+    bits = 1 << np.arange(M)
+    for n in range(N):
+        here = {m for m in range(M) if present[m, n]}
+        terms = [here, *({m} for m in range(M)), *(set(np.flatnonzero(s)) for s in sampled)]
+        rhs[n, [sum(1 << m for m in s) for s in {frozenset(t & here) for t in terms} if s]] = 1
+        for code, times in Counter((bits @ subsets[:, :, n].T)[counted[:, n]].tolist()).items():
+            lhs[n, code] = times
+    return lhs, rhs
+
+
+def _shifted_experts(shift):
+    """Two experts of x = (0.4, 1.1) with precision τ and τμ moved by ±(shift/4; 0.4 shift)."""
+    a, var, x = np.array([1.3, -0.7]), np.array([0.5, 0.3]), np.array([0.4, 1.1])
+    model = LinearGaussian(
+        {m: a[m : m + 1, None] for m in range(2)},
+        {m: np.zeros(1) for m in range(2)},
+        {m: math.sqrt(var[m]) for m in range(2)},
+    )
+    opposite = shift * np.array([1, -1])
+    tau, eta = a**2 / var + 0.25 * opposite, a * x / var + 0.4 * opposite
+    mu, log_var = (eta / tau)[:, None, None], -np.log(tau)[:, None, None]
+    return model, {m: x[m : m + 1, None] for m in range(2)}, mu, log_var
+
+
+def _gap(model, x, mean, log_var, present):
+    """log p(x_present) − ELBO(x_present)."""
+    subset = [m for m in x if present[m]]
+    return (model.log_prob(x, subset) - model.elbo(mean, log_var, x, subset))[0]
+
+
+@claim("S7.6", of=product_of_experts, tol=T0, oracle="O3 linear-Gaussian, to 4 digits")
+def joint_term_has_a_flat_direction(f, rng):
+    """Moving precision from one expert to the other leaves the joint gap at 0, while the unimodal
+    gaps grow: the joint term alone does not identify the experts."""
+    gaps = []
+    for shift in range(3):
+        model, x, *experts = _shifted_experts(shift)
+        for present in ([True, True], [True, False], [False, True]):
+            mean, log_var = f(*experts, mask=np.array(present)[:, None])[0]
+            gaps.append(_gap(model, x, mean, log_var, present))
+    exact = [[0, 0, 0], [0, 0.0126, 0.0986], [0, 0.0455, 0.4914]]
+    return np.round(np.reshape(gaps, (3, 3)), 4), np.array(exact)
+
+
+@claim("S7.6", of=subsampled_terms, tol=T0, oracle="O3 linear-Gaussian, to 4 digits")
+def unimodal_terms_close_the_flat_direction(f, rng):
+    """Scored with all its terms, the objective falls where the joint term alone is flat."""
+    subsets, counted = f(np.ones((2, 1), dtype=bool))
+    totals = []
+    for shift in range(3):
+        model, x, *experts = _shifted_experts(shift)
+        present = subsets[counted[:, 0], :, 0]
+        posteriors = [product_of_experts(*experts, mask=s[:, None])[0] for s in present]
+        gaps = [_gap(model, x, *q, s) for q, s in zip(posteriors, present, strict=True)]
+        totals.append(sum(np.round(gaps, 4)))
+    return np.array(totals), np.array([0, 0.0126 + 0.0986, 0.0455 + 0.4914])
+
+
+@mutant(subsampled_terms, says="unimodal terms omitted: the objective is flat along (1, −1)")
+def unimodal_terms_omitted(present, sampled=None):
+    subsets, counted = subsampled_terms(present, sampled)
+    kept = [0, *range(1 + len(present), len(subsets))]
+    return subsets[kept], counted[kept]
+
+
+@mutant(subsampled_terms, says="absent modalities stay in a row's subsets")
+def absent_modality_scored(present, sampled=None):
+    return subsampled_terms(np.ones_like(present), sampled)
+
+
+@mutant(subsampled_terms, says="a subset that stands twice is scored twice")
+def repeats_scored(present, sampled=None):
+    subsets, _ = subsampled_terms(present, sampled)
+    return subsets, subsets.any(axis=1)
+
+
+@mutant(
+    subsampled_terms, says="the empty subset is scored: its ELBO is 0, but it is no term of S7.6"
+)
+def empty_subset_scored(present, sampled=None):
+    subsets, counted = subsampled_terms(present, sampled)
+    return subsets, counted | ~subsets.any(axis=1)
+
+
+@mutant(subsampled_terms, says="the sampled subsets X_j of S7.6 are not scored")
+def sampled_subsets_dropped(present, sampled=None):
+    return subsampled_terms(present)
+
+
+@claim("S7.6", of=sample_subsets, tol=T4, oracle="counting")
+def sampled_subsets_follow_their_law(f, rng):
+    """Of 4 modalities the size is 2 or 3, of 2 it is 1, then all of a size are equally likely."""
+    k, draws, law = 40_000, [], []
+    for M in (4, 2):
+        code = f(M, k, rng) @ (1 << np.arange(M))
+        draws.append(code[:, None] == np.arange(2**M))
+        size = [bin(c).count("1") for c in range(2**M)]
+        chance = {2: 1 / 12, 3: 1 / 8} if M == 4 else {1: 1 / 2}
+        law += [chance.get(s, 0.0) for s in size]
+    return np.concatenate(draws, axis=1), np.array(law)
+
+
+@mutant(sample_subsets, says="a fair coin per modality: the empty and the full subset are drawn")
+def fair_coins(M, k, rng):
+    return rng.random((k, M)) < 0.5
+
+
+@mutant(sample_subsets, says="all proper subsets of 2 or more are equally likely, not all sizes")
+def uniform_over_subsets(M, k, rng):
+    smallest = min(2, M - 1)
+    every = [s for s in product([False, True], repeat=M) if smallest <= sum(s) < M]
+    return np.array(every)[rng.integers(len(every), size=k)]
+
+
+@mutant(sample_subsets, says="always the first modalities: the subset of a size is not random")
+def first_of_a_size(M, k, rng):
+    return np.sort(sample_subsets(M, k, rng), axis=1)[:, ::-1]
+
+
+@claim("S7.6", of=MVAE.bound, tol=T0, oracle="O3 linear-Gaussian")
+def exact_experts_make_every_term_exact(f, rng):
+    """With exact experts and decoders the objective is Σ log p(X) over its terms, for any noise."""
+    model, theta, twin, x = affine_model(MVAE, rng, FEATURES, 2, subsets=2, kl="monte_carlo")
+    set_exact_encoders(model, theta, twin, prior=False)
+    sampled = np.array([[True, True, False], [False, True, True]])
+    eps = rng.standard_normal(model.noise_shape(4, 3))
+    terms = [["a", "b", "c"], ["a"], ["b"], ["c"], ["a", "b"], ["b", "c"]]
+    bound, _ = f(model, theta, x, eps=eps, sampled=sampled)
+    return bound, sum(twin.log_prob(x, subset) for subset in terms)
+
+
+def _weighted_sum(*terms):
+    """Σ weight · bound of pairs weight, (bound, pullback), with its pullback."""
+
+    def weighted_sum_pullback(dbound):
+        return sum(weight * pullback(dbound) for weight, (_, pullback) in terms)
+
+    return sum(weight * bound for weight, (bound, _) in terms), weighted_sum_pullback
+
+
+@mutant(MVAE.bound, says="the k sampled terms are averaged silently: S7.6 adds them")
+def sampled_terms_averaged(model, theta, x, *, mask=None, eps, beta=1.0, sampled=None):
+    total = MVAE.bound(model, theta, x, mask=mask, eps=eps, beta=beta, sampled=sampled)
+    if sampled is None:
+        return total
+    without, k = copy.copy(model), len(sampled)
+    without.subsets = 0
+    rest = MVAE.bound(without, theta, x, mask=mask, eps=eps[: len(eps) - k], beta=beta)
+    return _weighted_sum((1 / k, total), (1 - 1 / k, rest))
+
+
+@mutant(MVAE.bound, says="the unimodal terms ELBO(x_i) of S7.6 are omitted")
+def unimodal_bounds_omitted(model, theta, x, *, mask=None, eps, beta=1.0, sampled=None):
+    options = {"eps": eps, "beta": beta, "sampled": sampled}
+    total = MVAE.bound(model, theta, x, mask=mask, **options)
+    unimodal = [MVAE.bound(model, theta, {m: x[m]}, **options) for m in x]
+    return _weighted_sum((1, total), *((-1, bound) for bound in unimodal))
+
+
+class _ScoresAbsent(MVAE):
+    def log_likelihood(self, w, batch, z, *, weights, scored=None):
+        return super().log_likelihood(w, batch, z, weights=weights)
+
+
+@mutant(MVAE.bound, says="a subset's term keeps the likelihood of modalities outside the subset")
+def absent_likelihood_kept(model, theta, x, *, mask=None, eps, beta=1.0, sampled=None):
+    scores_absent = copy.copy(model)
+    scores_absent.__class__ = _ScoresAbsent
+    return MVAE.bound(scores_absent, theta, x, mask=mask, eps=eps, beta=beta, sampled=sampled)
