@@ -14,8 +14,6 @@ from numba.core.compiler import Compiler
 from numba.extending import overload
 
 LOG_2PI = float(np.log(2 * np.pi))
-import os
-MINW = int(os.environ.get('MINW', 512))
 ROWS = 16  # examples that a mixture treats together: a cache line of float32
 EXACT = {"contract"}  # fused multiply-add; the order of a compensated sum stays as written
 SUMS = {"contract", "reassoc", "nsz"}  # sums in any order, so that they vectorise; NaN and ∞ hold
@@ -235,9 +233,9 @@ def product_of_experts_vjp(
 
 @compiled()
 def importance_weights(start, stop, log_w, log_sum, weights):
-    """Columns start … stop − 1, so many at a time that they stay in the cache."""
+    """So many columns at a time that the first level cache holds their sums."""
     K, _, N = log_w.shape
-    width = min(1024, max(MINW, 2**17 // K))
+    width = 512
     top = np.empty(width, log_w.dtype)
     total, lost = np.empty_like(top), np.empty_like(top)
     for first in range(start, stop, width):

@@ -114,7 +114,7 @@ def violation(smaller, larger):
     return excess, np.zeros_like(excess)
 
 
-def noise_grid(draws, nodes=75, reach=7.5):
+def noise_grid(draws, nodes=101, reach=7.5):
     """Every combination of `draws` standard normals on a grid, and its probability.
 
     Returns eps (draws, nodes^draws) and weights (nodes^draws,), which sum to 1 but for the tails.

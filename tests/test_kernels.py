@@ -1,0 +1,432 @@
+"""Every backend computes what the reference specifies, to 4 ulp of the terms it adds up."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from mmvae_edu import kernels
+from mmvae_edu.gradcheck import check_pullback
+from mmvae_edu.kernels import reference
+from mmvae_edu.likelihoods import Binomial, Categorical
+from mmvae_edu.models import IWAE, MMVAE, MVAE
+from mmvae_edu.ops import swish
+
+ABSENT = {name: why for name, why in kernels.available().items() if isinstance(why, str)}
+COMPILED = [name for name in kernels.BACKENDS if name != "reference"]
+PRESENT = [kernels.available()[name] for name in COMPILED if name not in ABSENT]
+SIZES = (1, 31, 32, 33, 257, 1000)
+EXTREME = {np.float32: 80, np.float64: 700}
+
+
+@pytest.fixture(params=COMPILED)
+def backend(request):
+    if request.param in ABSENT:
+        pytest.skip(f"{request.param}: {ABSENT[request.param]}")
+    return kernels.available()[request.param]
+
+
+# A case draws the arguments of one function.  Its magnitudes, one array an output, are the sums of
+# |terms|, where a term eᵃ counts 1 + |a| times: that is what rounding the exponent costs.
+
+
+def product_of_experts(draw, M, K, N, D):
+    mu, log_var, mask = draw.normal(M, N, D), draw.log_var(M, N, D), draw.mask(M, N)
+
+    def magnitudes(mu, log_var, mask):
+        mean, joint = reference.product_of_experts(mu, log_var, mask)
+        mu, log_var = reference._present(mu, log_var, mask)
+        share = np.exp(joint - log_var)
+        exponent = share * (1 + np.where(share > 0, abs(joint - log_var), 0))
+        drift = 1 + exponent.sum(axis=0)
+        return (exponent * abs(mu)).sum(axis=0) + drift * (share * abs(mu)).sum(0), drift + abs(joint)
+
+    return (mu, log_var, mask), magnitudes
+
+
+def product_of_experts_vjp(draw, M, K, N, D):
+    (mu, log_var, mask), _ = product_of_experts(draw, M, K, N, D)
+    joint = reference.product_of_experts(mu, log_var, mask)
+    args = (draw.normal(N, D), draw.normal(N, D), mu, log_var, mask, *joint)
+
+    def magnitudes(dmean, djoint, mu, log_var, mask, mean, joint):
+        mu, log_var = reference._present(mu, log_var, mask)
+        share = np.exp(joint - log_var)
+        share = share * (1 + np.where(share > 0, abs(joint - log_var), 0))
+        return share * abs(dmean), share * (abs(djoint) + (abs(mu) + abs(mean)) * abs(dmean))
+
+    return args, magnitudes
+
+
+def importance_weights(draw, M, K, N, D):
+    log_w = draw.normal(K, N) * draw.rng.choice([1, 10, 100])
+    log_w[draw.rng.random((K, N)) < 0.1] = -np.inf
+    log_w[:, draw.rng.random(N) < 0.1] = -np.inf
+
+    def magnitudes(log_w):
+        bound, weights = reference.importance_weights(log_w)
+        exponent = np.where(weights > 0, abs(log_w - log_w.max(axis=0)), 0)
+        drift = 1 + (weights * exponent).sum(axis=0)
+        return drift + np.where(bound > -np.inf, abs(bound), 0) + np.log(K), weights * (
+            drift + exponent
+        )
+
+    return (log_w.astype(draw.dtype),), magnitudes
+
+
+def mixture_log_prob(draw, M, K, N, D):
+    mask = draw.mask(M, N)
+    mask = np.ones((M, N), bool) if mask is None else mask
+    z, mu, log_var = draw.normal(K, N, D), draw.normal(M, N, D), draw.log_var(M, N, D)
+    log_alpha = np.where(mask, -np.log(np.maximum(mask.sum(0), 1)), -np.inf).astype(draw.dtype)
+    mu[~mask] = np.nan  # must not leak
+
+    def magnitudes(z, mu, log_var, log_alpha):
+        log_q, r = reference.mixture_log_prob(z, mu, log_var, log_alpha)
+        mu, log_var = np.where(mask[..., None], (mu, log_var), 0)
+        squared = (z - mu[:, None]) ** 2 * np.exp(-log_var)[:, None]
+        terms = squared * (1 + abs(log_var[:, None])) + abs(log_var[:, None]) + 2
+        score = terms.sum(axis=-1)
+        total = 1 + (r * score).sum(axis=0)
+        return total + np.where(np.isfinite(log_q), abs(log_q), 0), r * (score + total)
+
+    return (z, mu, log_var, log_alpha), magnitudes
+
+
+def mixture_log_prob_vjp(draw, M, K, N, D):
+    (z, mu, log_var, log_alpha), _ = mixture_log_prob(draw, M, K, N, D)
+    r = draw.rng.random((M, K, N)).astype(draw.dtype) * (log_alpha > -np.inf)[:, None]
+
+    def magnitudes(dlog_q, r, z, mu, log_var):
+        present = (r != 0).any(axis=1)[..., None]
+        mu, log_var = np.where(present, (mu, log_var), 0)
+        inverse_std = np.exp(-0.5 * log_var)[:, None]
+        s, cost = abs(z - mu[:, None]) * inverse_std, 1 + abs(log_var[:, None])
+        w = abs(dlog_q * r)[..., None]
+        dmu = w * s * inverse_std * cost
+        return dmu.sum(axis=0), dmu.sum(axis=1), (w * (s * s * cost + 1)).sum(axis=1)
+
+    return (draw.normal(K, N), r, z, mu, log_var), magnitudes
+
+
+def binomial_log_prob(draw, M, K, N, D):
+    n = int(draw.rng.choice([1, 16]))
+    logits = draw.normal(K, N, D) * draw.rng.choice([1, 30, EXTREME[draw.dtype]])
+    x = draw.rng.integers(0, n + 1, (N, D)).astype(draw.dtype)
+
+    def magnitudes(logits, x, n):
+        return (abs(x * logits) + n * reference.softplus(logits)).sum(axis=-1)
+
+    return (logits.astype(draw.dtype), x, n), magnitudes
+
+
+def binomial_log_prob_value_and_grad(draw, M, K, N, D):
+    args, value = binomial_log_prob(draw, M, K, N, D)
+
+    def magnitudes(logits, x, n):
+        return value(logits, x, n), n * reference.sigmoid(logits) + x
+
+    return args, magnitudes
+
+
+def binomial_log_prob_vjp(draw, M, K, N, D):
+    args, _ = binomial_log_prob(draw, M, K, N, D)
+
+    def magnitudes(dlog_p, logits, x, n):
+        return abs(dlog_p)[..., None] * (n * reference.sigmoid(logits) + x)
+
+    return (draw.normal(K, N), *args), magnitudes
+
+
+CASES = {
+    case.__name__: case
+    for case in (
+        product_of_experts, product_of_experts_vjp, importance_weights, mixture_log_prob,
+        mixture_log_prob_vjp, binomial_log_prob, binomial_log_prob_value_and_grad,
+        binomial_log_prob_vjp,
+    )
+}  # fmt: skip
+
+
+class Draw:
+    """Random arguments of one dtype, with absent rows, extreme and subnormal variances."""
+
+    def __init__(self, seed, dtype, masked=True, extreme=False):
+        self.rng, self.dtype = np.random.default_rng(seed), dtype
+        self.masked, self.extreme = masked, extreme
+
+    def normal(self, *shape):
+        return self.rng.standard_normal(shape).astype(self.dtype)
+
+    def log_var(self, *shape):
+        log_var = self.normal(*shape)
+        if self.extreme:
+            log_var = self.rng.choice([-1, 1], size=shape) * EXTREME[self.dtype]
+        return log_var.astype(self.dtype)
+
+    def mask(self, M, N):
+        if not self.masked:
+            return None
+        mask = self.rng.random((M, N)) < 0.7
+        mask[:, self.rng.random(N) < 0.2] = False
+        return mask
+
+
+def wide(args):
+    return [a.astype(np.longdouble) if getattr(a, "dtype", bool) != bool else a for a in args]
+
+
+def check_parity(backend, name, draw, shape):
+    """got = the reference in longer arithmetic, to 4 ulp of the magnitudes of the terms."""
+    args, magnitudes = CASES[name](draw, *shape)
+    limits = np.finfo(draw.dtype)
+    outputs = getattr(backend, name)(*args)
+    with np.errstate(all="ignore"):
+        expected, allowed = getattr(reference, name)(*wide(args)), magnitudes(*wide(args))
+    if not isinstance(outputs, tuple):
+        outputs, expected, allowed = (outputs,), (expected,), (allowed,)
+    for got, want, size in zip(outputs, expected, allowed, strict=True):
+        assert got.dtype == draw.dtype
+        assert got.shape == want.shape
+        beyond = abs(want) > limits.max  # overflows in this dtype
+        finite = np.isfinite(want) & ~beyond
+        np.testing.assert_array_equal(got[~finite & ~beyond], want[~finite & ~beyond])
+        error = abs(got - np.where(finite, want, 0))[finite]
+        assert (error <= (4 * limits.eps * size)[finite] + 4 * limits.tiny).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", CASES)
+@given(
+    seed=st.integers(0, 2**32 - 1), M=st.integers(1, 19), K=st.integers(1, 40),
+    N=st.sampled_from(SIZES), D=st.sampled_from((1, 3, 16, 33)), masked=st.booleans(),
+)  # fmt: skip
+@example(seed=0, M=1, K=5000, N=33, D=1, masked=True)
+@settings(max_examples=12, deadline=None, derandomize=True)
+def test_parity(name, dtype, seed, M, K, N, D, masked):
+    if M * K * N * D > 2_000_000:
+        K = 1
+    for backend in PRESENT:
+        check_parity(backend, name, Draw(seed, dtype, masked), (M, K, N, D))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", CASES)
+def test_parity_at_extremes(backend, name, dtype):
+    """log_var of ±80 in float32 and ±700 in float64, and rows without an expert."""
+    for seed in range(3):
+        check_parity(backend, name, Draw(seed, dtype, seed < 2, extreme=True), (5, 7, 33, 16))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", CASES)
+def test_strides_do_not_matter(backend, name, dtype):
+    args, _ = CASES[name](Draw(5, dtype), 3, 4, 31, 5)
+    strided = [np.repeat(a, 2, axis=-1)[..., ::2] if isinstance(a, np.ndarray) else a for a in args]
+    f = getattr(backend, name)
+    both = [out if isinstance(out, tuple) else (out,) for out in (f(*strided), f(*args))]
+    for got, want in zip(*both, strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_infinities_and_nan_as_the_reference(backend, dtype):
+    inf, nan, tiny = np.inf, np.nan, np.finfo(dtype).smallest_subnormal
+    values = np.array([inf, -inf, nan, 0, 1, tiny, -tiny, np.finfo(dtype).max], dtype)
+    log_w = np.stack(np.meshgrid(values, values)).reshape(2, -1)
+    log_var = np.array([inf, -inf, nan, 0, 1, tiny], dtype)
+    log_var = np.stack(np.meshgrid(log_var, log_var))
+    mu = np.full_like(log_var, 2)
+    z, close = mu[:1], {"rtol": 4 * np.finfo(dtype).eps, "atol": 4 * np.finfo(dtype).tiny}
+    with np.errstate(all="ignore"):
+        for name, args in (
+            ("importance_weights", (log_w,)),
+            ("product_of_experts", (mu, log_var)),
+            ("mixture_log_prob", (z, mu, log_var, np.zeros((2, 6), dtype))),
+            ("binomial_log_prob_value_and_grad", (values[:, None], np.ones((8, 1), dtype))),
+        ):
+            both = zip(getattr(backend, name)(*args), getattr(reference, name)(*args), strict=True)
+            for got, want in both:
+                np.testing.assert_allclose(got, want, **close, err_msg=name)
+
+
+@pytest.mark.parametrize("name", ["product_of_experts", "mixture_log_prob"])
+def test_what_stands_under_a_mask_does_not_matter(backend, name):
+    rng = np.random.default_rng(3)
+    mu, log_var, z = rng.standard_normal((3, 4, 33, 5))
+    mask = rng.random((4, 33)) < 0.5
+    log_alpha, dy = np.where(mask, -1.0, -np.inf), rng.standard_normal((2, 33, 5))
+    hidden = [np.where(mask[..., None], a, np.nan) for a in (mu, log_var)]
+    results = []
+    for mu_, log_var_ in ((mu, log_var), hidden):
+        if name == "product_of_experts":
+            value = backend.product_of_experts(mu_, log_var_, mask)
+            vjp = backend.product_of_experts_vjp(*dy, mu_, log_var_, mask, *value)
+            assert (np.array(vjp)[:, ~mask] == 0).all()
+        else:
+            value = backend.mixture_log_prob(z, mu_, log_var_, log_alpha)
+            vjp = backend.mixture_log_prob_vjp(z[..., 0], value[1], z, mu_, log_var_)
+        results.append((*value, *vjp))
+    for seen, unseen in zip(*results, strict=True):
+        np.testing.assert_array_equal(seen, unseen)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_bias_swish_is_swish_and_its_derivative(backend, dtype):
+    draw = Draw(8, dtype)
+    a, b = draw.normal(7, 33, 5) * 20, draw.normal(5)
+    y, slope = backend.bias_swish(a, b)
+    with np.errstate(under="ignore"):
+        want, swish_pullback = swish((a + b).astype(np.longdouble))
+        dy = swish_pullback(np.ones_like(want))
+    eps = np.finfo(dtype).eps
+    assert y.dtype == slope.dtype == dtype
+    assert (abs(y - want) <= 4 * eps * (1 + abs(want))).all()
+    assert (abs(slope - dy) <= 4 * eps * (1 + abs(want))).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_adam_step_over_many_steps(backend, dtype):
+    states = [[np.ones(257, dtype), np.zeros(257, dtype), np.zeros(257, dtype)] for _ in range(2)]
+    rng = np.random.default_rng(0)
+    for step in range(1, 51):
+        grad = rng.standard_normal(257).astype(dtype)
+        for module, (theta, m, v) in zip((backend, reference), states, strict=True):
+            module.adam_step(theta, grad, m, v, step=step, learning_rate=0.01)
+    for got, want in zip(*states, strict=True):
+        np.testing.assert_allclose(got, want, rtol=0, atol=20 * np.finfo(dtype).eps)
+    assert not np.allclose(states[0][0], 1, atol=0.01)
+
+
+def models():
+    image, label = Binomial(6, n=16), Categorical(3)
+    options = {"latent": 3, "hidden": (5,)}
+    pair = {"image": image, "label": label}
+    yield MVAE(pair, **options), True
+    yield MMVAE(pair, **options), True
+    yield MMVAE(pair, objective="stratified", **options), True
+    yield IWAE({"image": image}, **options), False
+
+
+@pytest.mark.parametrize(("model", "masked"), list(models()))
+def test_a_model_has_the_same_bound_and_a_right_gradient(backend, model, masked):
+    rng = np.random.default_rng(2)
+    N, K, M = 9, 4, len(model.modalities)
+    x = {"image": rng.integers(0, 17, (N, 6)), "label": np.eye(3)[rng.integers(0, 3, N)]}
+    x = {name: x[name].astype(float) for name in model.modalities}
+    mask = np.ones((M, N), bool)
+    mask[0, :3] = mask[-1, 3:5] = not masked
+    theta = model.init(rng, np.float64)
+    theta += 0.1 * rng.standard_normal(theta.shape)
+    noise = model.draw_noise(rng, N, K, np.float64)
+    for dtype, tolerance in ((np.float64, 1e-12), (np.float32, 2e-5)):
+        bounds, gradients = [], []
+        for model.kernels in (reference, backend):
+            cast = {name: a.astype(dtype) for name, a in noise.items()}
+            data = {name: a.astype(dtype) for name, a in x.items()}
+            bound, pullback = model.bound(theta.astype(dtype), data, mask=mask, **cast)
+            bounds.append(bound)
+            gradients.append(pullback(np.ones_like(bound)))
+        np.testing.assert_allclose(*bounds, rtol=tolerance)
+        np.testing.assert_allclose(*gradients, rtol=0, atol=tolerance * abs(gradients[0]).max())
+
+    def bound(theta, *, x, mask, **noise):
+        return model.bound(theta, x, mask=mask, **noise)
+
+    check_pullback(bound, theta, rng=rng, x=x, mask=mask, **noise)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("importance_weights", {0: np.ones((3, 2), int)}, "log_w: expected float32 or float64"),
+        ("importance_weights", {0: np.ones(3)}, "expected shape .K, N., found .3,."),
+        ("importance_weights", {0: np.ones((0, 3))}, "at least one sample"),
+        ("importance_weights", {0: np.ones((3, 2), complex)}, "kernels.reference"),
+        ("importance_weights", {0: [[1.0]]}, "takes NumPy arrays, found builtins.list"),
+        ("product_of_experts", {1: np.ones((3, 31, 4))}, "log_var: expected shape .3, 31, 5."),
+        ("product_of_experts", {1: np.ones((3, 31, 5), np.float32)}, "expected float64, found"),
+        ("product_of_experts", {2: np.ones((31, 3), bool)}, "mask: expected shape .3, 31."),
+        ("product_of_experts", {2: np.ones((3, 31), int)}, "mask: expected a NumPy array of bool"),
+        ("mixture_log_prob", {3: np.ones((31, 3))}, "log_alpha: expected shape"),
+        ("binomial_log_prob", {1: np.ones((30, 5))}, "logits: expected shape"),
+        ("binomial_log_prob_vjp", {0: np.ones((3, 31))}, "dlog_p: expected shape"),
+    ],
+)
+def test_bad_input_gets_one_sentence(name, change, message):
+    args, _ = CASES[name](Draw(0, np.float64), 3, 4, 31, 5)
+    args = [change.get(i, arg) for i, arg in enumerate(args)]
+    with pytest.raises((TypeError, ValueError), match=message) as problem:
+        getattr(pytest.importorskip("mmvae_edu.kernels.numba_cpu"), name)(*args)
+    assert "\n" not in str(problem.value)
+
+
+def test_adam_refuses_a_view_it_cannot_update():
+    theta = np.ones(8)[::2]
+    with pytest.raises(ValueError, match="theta: .*contiguous"):
+        kernels.best(np.ones(1)).adam_step(*[theta] * 4, step=1, learning_rate=0.1)
+
+
+def test_two_python_threads_at_once(backend):
+    draw = Draw(0, np.float32)
+    cases = {name: CASES[name](draw, 3, 50, 1000, 8)[0] for name in CASES}
+    expected = {name: getattr(backend, name)(*args) for name, args in cases.items()}
+    problems = []
+
+    def hammer():
+        for name, args in 5 * list(cases.items()):
+            same = np.array_equal(
+                np.ravel(getattr(backend, name)(*args)[0]), np.ravel(expected[name][0]), True
+            )
+            problems.extend([] if same else [name])
+
+    threads = [threading.Thread(target=hammer) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+
+
+def run(code):
+    return subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=120
+    ).stdout
+
+
+def test_best_backend_and_what_importing_brings():
+    assert kernels.best(np.ones(2)).__name__.endswith("numba_cpu")
+    assert kernels.best(np.ones(2, np.float32)).__name__.endswith("numba_cpu")
+    for array in (np.ones(2, complex), np.ones(2, int), [1.0]):
+        assert kernels.best(array) is reference
+    code = "import sys, mmvae_edu.models; print({'numba', 'cupy', 'torch'} & set(sys.modules))"
+    assert run(code) == "set()\n"
+
+
+def test_without_a_folder_for_the_cache():
+    run(
+        "from numba.core.caching import CacheImpl\n"
+        "CacheImpl._locator_classes = []\n"
+        "import numpy as np\n"
+        "from mmvae_edu.kernels import numba_cpu\n"
+        "assert numba_cpu.importance_weights(np.zeros((4, 3)))[1][0, 0] == 0.25\n"
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_gets_threads_of_its_own():
+    run(
+        "import os, numpy as np\n"
+        "from mmvae_edu.kernels import numba_cpu\n"
+        "log_w = np.zeros((1000, 1000), np.float32)\n"
+        "numba_cpu.importance_weights(log_w)\n"
+        "child = os.fork()\n"
+        "numba_cpu.importance_weights(log_w)\n"
+        "child or os._exit(0)\n"
+        "assert os.waitpid(child, 0)[1] == 0\n"
+    )
