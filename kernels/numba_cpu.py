@@ -148,7 +148,9 @@ def adam_step(
         _shape(name, array, (size,))
     for name, array in (("theta", theta), ("m", m), ("v", v)):
         if not (array.flags.c_contiguous and array.flags.writeable):
-            raise ValueError(f"{name}: it is changed in place; expected a writable contiguous array")
+            raise ValueError(
+                f"{name}: it is changed in place; expected a writable contiguous array"
+            )
     real = theta.dtype.type
     rate, scale = learning_rate / (1 - beta1**step), 1 / (1 - beta2**step)
     constants = [real(c) for c in (rate, scale, 1 - beta1, 1 - beta2, epsilon)]
@@ -217,7 +219,9 @@ def _mask(mask, M, N):
         return np.ones((M, N), dtype=bool)
     if not isinstance(mask, np.ndarray) or mask.dtype != bool:
         found = getattr(mask, "dtype", type(mask).__name__)
-        raise TypeError(f"mask: expected a NumPy array of bool, found {found}; compare it with != 0")
+        raise TypeError(
+            f"mask: expected a NumPy array of bool, found {found}; compare it with != 0"
+        )
     _shape("mask", mask, (M, N))
     return np.ascontiguousarray(mask)
 

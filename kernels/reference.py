@@ -31,7 +31,7 @@ def product_of_experts(mu, log_var, mask=None):
         1/var = 1 + Σ_m 1/var_m        mean = var Σ_m mu_m / var_m
 
     mu, log_var (M, N, D), mask (M, N) bool, True = present; returns mean, log_var (N, D).
-    Shares of precision neither overflow nor divide by zero, whatever log_var.  All masked: the prior.
+    Shares of precision neither overflow nor divide by zero.  All masked: the prior.
     """
     mu, log_var = _present(mu, log_var, mask)
     log_precision = np.concatenate([np.zeros_like(log_var[:1]), -log_var])  # the prior first
@@ -51,7 +51,7 @@ def product_of_experts_vjp(dmean, djoint_log_var, mu, log_var, mask, mean, joint
 
 
 def _present(mu, log_var, mask):
-    """Give masked experts mean 0 and precision 0, before any arithmetic, so that NaN cannot leak."""
+    """Give masked experts mean 0 and precision 0, before any arithmetic: NaN cannot leak."""
     if mask is None:
         return mu, log_var
     return np.where(mask[..., None], mu, 0), np.where(mask[..., None], log_var, np.inf)
@@ -108,7 +108,7 @@ def binomial_log_prob_vjp(dlog_p, logits, x, n=1):
 
 
 def binomial_log_prob_value_and_grad(logits, x, n=1):
-    """The value and its derivative with respect to the logits: one pass in the compiled backends."""
+    """The value and its derivative by the logits: one pass in the compiled backends."""
     return binomial_log_prob(logits, x, n), x - n * sigmoid(logits)
 
 

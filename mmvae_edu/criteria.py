@@ -84,7 +84,7 @@ def probe_accuracy(z_train, label_train, z_test, label_test, *, steps=600, seed=
 
 
 def cross_coherence(model, x, label, source, target, classifier, *, rng):
-    """How often the target generated from one z ~ q(z|source) shows the right digit. [S10.c, S13.T2]"""
+    """How often what one z ~ q(z|source) generates shows the right digit.       [S10.c, S13.T2]"""
     generated = model.generate({source: x[source]}, target, rng=rng)[target]
     return classifier.accuracy(generated, label)
 

@@ -30,7 +30,7 @@ def log_marginal(model, theta, x, *, given=None, K=1000, rng, chunk=200_000):
 
 
 def log_weights(model, w, target, proposal, K, rng):
-    """log p(x|z) + log p(z) − log q(z|given) for K samples from q(z|given): (K, N), nats.   [S9.5]"""
+    """log p(x|z) + log p(z) − log q(z|given) for K samples from q(z|given): (K, N), nats. [S9.5]"""
     z, log_q = model.posterior_samples(w, proposal, K, rng)
     log_px_z, _ = model.log_likelihood(w, target, z[None], weights=dict.fromkeys(target.x, 1.0))
     log_pz, _ = standard_normal_log_prob(z)

@@ -1,6 +1,7 @@
 """Diagonal Laplace distributions by location `mu` and `log_scale`; the variance is 2·scale².
 
-The MMVAE paper's prior, posteriors and likelihoods.  Densities are sums over the last axis, in nats.
+The MMVAE paper's prior, posteriors and likelihoods.  Densities are sums over the last axis,
+in nats.
 """
 
 import numpy as np

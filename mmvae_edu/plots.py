@@ -99,7 +99,8 @@ def latent_space(systems, labels, title):
     """Latent draws, each written as its digit; a row a system, a column a given modality.
 
     systems: name → dict modality → z (n, D).  A row's panels share one plane, the two main
-    directions of all its draws, so that places can be compared.
+    directions of all its draws, so that places can be compared; the outermost 1% in either
+    direction are left out.
     """
     columns = len(next(iter(systems.values())))
     figure, axes = canvas(4.4 * columns, 4.2 * len(systems), len(systems), columns, squeeze=False)
@@ -110,11 +111,14 @@ def latent_space(systems, labels, title):
         centre = z.mean(axis=0)
         _, _, directions = np.linalg.svd(z - centre, full_matrices=False)
         low, high = np.percentile((z - centre) @ directions[:2].T, [0.5, 99.5], axis=0)
+        margin = 0.03 * (high - low)
         for axis, (modality, points) in zip(row, draws.items(), strict=True):
             for point, label in zip((points - centre) @ directions[:2].T, labels, strict=True):
                 if (point > low).all() and (point < high).all():
-                    axis.text(*point, str(label), color=palette[label], fontsize=10, ha="center")
-            axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xticks=[], yticks=[])
+                    text = axis.text(*point, str(label), color=palette[label], fontsize=10)
+                    text.set(ha="center", va="center")
+            (x0, y0), (x1, y1) = low - margin, high + margin
+            axis.set(xlim=(x0, x1), ylim=(y0, y1), xticks=[], yticks=[])
             axis.set(title=f"{name}, z ~ q(z|{modality})")
             axis.set(xlabel="first direction", ylabel="second direction")
     return figure
@@ -132,7 +136,7 @@ def training_curves(histories, title):
         axis, last = axes.flat[i], history[-1]["bound"]
         steps, bounds = [h["step"] for h in history], [h["bound"] for h in history]
         axis.plot(steps, bounds, color=COLOURS[0], marker="o", markersize=3)
-        axis.set(title=f"{name}: {last:.1f}", xlabel="step", ylabel="bound, nats")
+        axis.set(title=f"{name}: {last:.1f}".replace("-", "−"), xlabel="step", ylabel="bound, nats")
     return figure
 
 
@@ -158,7 +162,7 @@ def lines(series, title, xlabel, ylabel, *, log_x=False, log_y=False):
 def claims_overview(results, ids, title):
     """The achieved error of every claim as a fraction of its tolerance, a row an equation id."""
     figure, axis = canvas(7.6, 1.2 + 0.23 * len(ids))
-    floor = 1e-6
+    floor, failed = 1e-6, any(not result.passed for result in results)
     for result in results:
         ratio = max(result.error / result.claim.tol.limit, floor)
         colour, marker = (COLOURS[0], "o") if result.passed else (COLOURS[1], "X")
@@ -167,8 +171,11 @@ def claims_overview(results, ids, title):
             axis.plot(min(ratio, 1e3), y, color=colour, marker=marker, alpha=0.7, markersize=6)
     axis.axvline(1, color=INK, linestyle="--", linewidth=1)
     axis.set(xscale="log", yticks=range(len(ids)), yticklabels=ids)
-    axis.set(xlabel="achieved error / tolerance (dashed line: the limit)", xlim=(floor / 2, 2e3))
+    axis.set(xlabel="achieved error / tolerance (dashed: the limit; leftmost: 10⁻⁶ or less)")
+    axis.set_xlim(floor / 2, 2e3 if failed else 5)
     figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     axis.tick_params(axis="y", labelsize=9)
+    axis.grid(axis="y", color="#E4E4E4", linewidth=0.6)
+    axis.set_axisbelow(True)
     axis.invert_yaxis()
     return figure

@@ -97,6 +97,6 @@ def mixture_log_prob(z, mu, log_var, *, log_alpha, kernels=reference):
 
 
 def log_mixture_weights(mask, dtype=np.float64):
-    """log α_m: −log M' for each of the M' present experts, −∞ for the absent.  (M, N) → (M, N).  [S11.3]"""
+    """log α_m (M, N): −log M' for each of the M' present experts, −∞ for the absent.   [S11.3]"""
     count = np.maximum(mask.sum(axis=0), 1).astype(dtype)
     return np.where(mask, -np.log(count), -np.inf)

@@ -4,6 +4,8 @@ A page is a title and sections; a section is a title and blocks; each block know
 """
 
 import base64
+import re
+import struct
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -12,8 +14,8 @@ from latex2mathml.converter import convert
 from rich.table import Table as Grid
 
 CSS = """
-:root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fcfcfa; --soft: #6a6a6a; --line: #d8d8d2;
-        --good: #00664a; --bad: #a33c00; }
+:root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fcfcfa; --soft: #6a6a6a;
+        --line: #d8d8d2; --good: #00664a; --bad: #a33c00; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e9e9e4; --paper: #17181a; --soft: #a3a39c;
         --line: #3a3b3d; --good: #5fd0a8; --bad: #ff9c66; } }
 * { box-sizing: border-box; }
@@ -31,14 +33,23 @@ th, td { padding: 0.3rem 0.9rem 0.3rem 0; text-align: left; vertical-align: top;
          border-bottom: 1px solid var(--line); }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 figure { margin: 1.4rem 0; }
-figure img { max-width: 100%; height: auto; background: white; border-radius: 4px; }
-math { font-size: 1.05em; font-family: "STIX Two Math", "Latin Modern Math", "Cambria Math", math; }
+figure img { max-width: 100%; min-width: 40rem; height: auto; border-radius: 4px; }
+math { font-size: 1.05em; font-family: "STIX Two Math", "Latin Modern Math", "Cambria Math",
+       "DejaVu Math TeX Gyre", math; }
 .equation { overflow-x: auto; overflow-y: hidden; padding: 0.4rem 0; }
 ul.claims { list-style: none; padding: 0; margin: 0.2rem 0; }
-ul.claims li { padding-left: 1.5rem; text-indent: -1.5rem; margin: 0.25rem 0; }
+ul.claims li { padding-left: 1.2rem; text-indent: -1.2rem; margin: 0.25rem 0; }
+.value { white-space: nowrap; }
+sub { font-size: 0.75em; line-height: 0; }
 .holds { color: var(--good); } .fails { color: var(--bad); font-weight: bold; }
 nav { margin: 1rem 0; } nav a { margin-right: 1.2rem; color: inherit; }
-@media print { body { max-width: none; font-size: 11pt; } figure, li { break-inside: avoid; } }
+@media print {
+  :root { color-scheme: light; --ink: black; --paper: white; --soft: #444; --line: #bbb;
+          --good: #00664a; --bad: #a33c00; }
+  body { max-width: none; padding: 0; font-size: 10pt; } nav { display: none; }
+  figure, li, tr { break-inside: avoid; } h2, h3, .equation { break-after: avoid; }
+  figure img { min-width: 0; }
+}
 """
 
 
@@ -52,7 +63,7 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Table:
-    """A header row and rows of strings; columns whose every cell starts like a number align right."""
+    """A header row and rows of strings; columns of numbers align right."""
 
     caption: str
     header: list
@@ -95,9 +106,12 @@ class Illustration:
     picture: object
 
     def html(self):
-        data = base64.b64encode(Path(self.picture.path).read_bytes()).decode()
+        png = Path(self.picture.path).read_bytes()
+        width, height = struct.unpack(">II", png[16:24])  # so that nothing moves while it loads
+        data = base64.b64encode(png).decode()
         return (
-            f'<figure><img src="data:image/png;base64,{data}" alt="{escape(self.picture.alt)}">'
+            f'<figure><div class="scroll"><img src="data:image/png;base64,{data}" width="{width}" '
+            f'height="{height}" alt="{escape(self.picture.alt)}"></div>'
             f"<figcaption>{escape(self.picture.caption)}</figcaption></figure>"
         )
 
@@ -120,13 +134,22 @@ class CheckedEquation:
         )
 
 
+def subscripts(text):
+    """Escaped prose whose one-letter symbols get their index below: "x_i", "L_{K+1}", "w̃_k"."""
+    index = r"\b([^\W\d_]\u0303?)_(?:\{([^{}]+)\}|(\w+)\b)"
+    return re.sub(index, r"\1<sub>\2\3</sub>", escape(text))
+
+
 def claim_line(result):
-    """✓ or ✗, the statement, and the small print: error, tolerance, oracle."""
+    """✓ or ✗, the statement, and the small print: error, tolerance, oracle, what was raised."""
     claim = result.claim
-    mark = '<span class="holds">✓</span>' if result.passed else '<span class="fails">✗ fails</span>'
+    holds = '<span class="holds" role="img" aria-label="holds">✓</span>'
+    mark = holds if result.passed else '<span class="fails">✗ fails</span>'
+    note = f"; {escape(result.note)}" if result.note else ""
     return (
-        f"{mark} {escape(claim.statement)} "
-        f'<span class="soft">{result.numbers} ({claim.tol.name}); oracle: {escape(claim.oracle)}</span>'
+        f"{mark} {subscripts(claim.statement)} "
+        f'<span class="soft"><span class="value">{result.numbers} ({claim.tol.name})</span>; '
+        f"oracle: {escape(claim.oracle)}{note}</span>"
     )
 
 

@@ -32,8 +32,8 @@ def tour(out, *, seeds=(0,), fast=False, only=None):
     seconds = time.perf_counter() - start
     page = out / "report.html"
     subtitle = (
-        f"{date.today().isoformat()} · mmvae_edu {__version__} · seed {', '.join(map(str, seeds))} · "
-        f"Python {platform.python_version()}, NumPy {np.__version__}"
+        f"{date.today().isoformat()} · mmvae_edu {__version__} · seed {', '.join(map(str, seeds))}"
+        f" · Python {platform.python_version()}, NumPy {np.__version__}"
     )
     report.write_report(page, "Incomplete multimodal learning, executed", subtitle, sections)
     console.print(f"\nreport: {page}   ({seconds:.0f} s)", highlight=False)

@@ -43,9 +43,9 @@ def claims_section(console, out, seed):
         numbers=numbers,
     )
     note = (
-        "A claim compares the library's function with an oracle that shares no code with it: finite "
-        "sums, quadrature, linear-Gaussian models, 50-digit arithmetic, complex steps. Each claim "
-        "is also known to fail for at least one planted mistake."
+        "A claim compares the library's function with an oracle that shares no code with it: "
+        "finite sums, quadrature, linear-Gaussian models, 50-digit arithmetic, complex steps. Each "
+        "claim is also known to fail for at least one planted mistake."
     )
     blocks = [Paragraph(f"{count}. {note}"), Illustration(picture)]
     blocks += [CheckedEquation(e, claims) for e, claims in checked.items() if claims]

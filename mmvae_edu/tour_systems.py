@@ -38,8 +38,8 @@ def systems_sections(console, out, seeds, fast):
     note = (
         f"{kind}; {steps} steps of 128 pairs; digits by writers unseen in training; one z drawn an "
         f"example; classifiers right on {percent(numbers['classifier image'])}% of test images and "
-        f"{percent(numbers['classifier strokes'])}% of test strokes. The slides' columns are theirs, "
-        "on MNIST and SVHN: compare the pattern, not the figures."
+        f"{percent(numbers['classifier strokes'])}% of test strokes. The slides' columns are "
+        "theirs, on MNIST and SVHN: compare the pattern, not the figures."
     )
     console.print(f"\n{note}", highlight=False, style="dim")
     figures = [Illustration(picture) for picture in draw(runs[0], numbers, out)]

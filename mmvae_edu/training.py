@@ -1,4 +1,4 @@
-"""Training: minibatches, Adam, KL annealing, early stopping, checkpoints that resume bit for bit."""
+"""Training: minibatches, Adam, KL annealing, early stopping, checkpoints that resume exactly."""
 
 import json
 import os

@@ -9,7 +9,8 @@ from mmvae_edu import cli
 
 
 def test_help_and_version(capsys):
-    for arguments, text in (["--help"], "tour"), (["--version"], "mmvae_edu"), (["tour", "-h"], "--fast"):
+    pages = (["--help"], "tour"), (["--version"], "mmvae_edu"), (["tour", "-h"], "--fast")
+    for arguments, text in pages:
         with pytest.raises(SystemExit) as stop:
             cli.main(arguments)
         assert stop.value.code == 0
@@ -57,6 +58,7 @@ def planted_failure(f, rng):
 
 
 def test_importing_the_command_line_is_light():
-    code = "import sys, mmvae_edu.cli; print({'torch', 'cupy', 'matplotlib', 'numba'} & set(sys.modules))"
-    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert output.stdout.strip() == "set()"
+    heavy = "{'torch', 'cupy', 'matplotlib', 'numba'}"
+    code = f"import sys, mmvae_edu.cli; print({heavy} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "set()"

@@ -44,7 +44,9 @@ def product_of_experts(draw, M, K, N, D):
         share = np.exp(joint - log_var)
         exponent = share * (1 + np.where(share > 0, abs(joint - log_var), 0))
         drift = 1 + exponent.sum(axis=0)
-        return (exponent * abs(mu)).sum(axis=0) + drift * (share * abs(mu)).sum(0), drift + abs(joint)
+        return (exponent * abs(mu)).sum(axis=0) + drift * (share * abs(mu)).sum(0), drift + abs(
+            joint
+        )
 
     return (mu, log_var, mask), magnitudes
 
@@ -197,7 +199,10 @@ def check_parity(backend, name, draw, shape):
         finite = np.isfinite(want) & ~beyond
         np.testing.assert_array_equal(got[~finite & ~beyond], want[~finite & ~beyond])
         error = abs(got - np.where(finite, want, 0))[finite]
-        assert (error <= (4 * limits.eps * size)[finite] + 4 * limits.tiny).all()
+        subnormal = (
+            32 * shape[-1] * limits.tiny
+        )  # such an exponential may become 0; it counts n times
+        assert (error <= (4 * limits.eps * size)[finite] + subnormal).all()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

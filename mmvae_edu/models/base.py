@@ -158,7 +158,7 @@ class MultimodalVAE:
     # ---- for the user: these read self.theta ------------------------------------------------
 
     def fit(self, x, **options):
-        """Train on x, a dict name → (n, P); `training.fit` lists the options, returns the history."""
+        """Train on x, a dict name → (n, P); `training.fit` lists the options.  The history."""
         return training.fit(self, x, **options)
 
     def encode(self, x, *, mask=None):

@@ -1,0 +1,150 @@
+"""The peers of `steps`: the same training steps in PyTorch, the obvious way.
+
+Two forms of each system.  *As released* runs every forward pass that the authors' code runs:
+MVAE calls the whole model three times and decodes every modality each time; MMVAE decodes every
+expert's samples one after the other.  *Same graph* computes what ours computes: encoders once,
+only what a term scores, samples stacked.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class Networks(nn.Module):
+    """The encoders and decoders of one of our models, with its weights."""
+
+    def __init__(self, model, w):
+        super().__init__()
+        for name in model.modalities:
+            for part in "encoder", "decoder":
+                self.add_module(f"{name}_{part}", _sequential(w[name][part]))
+
+    def encode(self, name, x):
+        return getattr(self, f"{name}_encoder")(x).chunk(2, dim=-1)
+
+    def decode(self, name, z):
+        return getattr(self, f"{name}_decoder")(z)
+
+
+def _sequential(weights):
+    layers = []
+    for key, W in weights.items():
+        if key.startswith("W"):
+            bias = weights.get("b" + key[1:])
+            layer = nn.Linear(*W.shape, bias=bias is not None)
+            layer.weight.data = torch.from_numpy(W.T.copy())
+            if bias is not None:
+                layer.bias.data = torch.from_numpy(bias.copy())
+            layers += [layer, nn.SiLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def log_likelihood(name, logits, x):
+    """log p(x|z), summed over features: Bernoulli for the image, categorical for the label."""
+    x = x.expand_as(logits)
+    if name == "image":
+        return -F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(-1)
+    return (x * F.log_softmax(logits, -1)).sum(-1)
+
+
+def product(experts):
+    """The prior times the experts: mean and log-variance."""
+    precision = 1 + sum(torch.exp(-log_var) for _, log_var in experts)
+    mean = sum(mu * torch.exp(-log_var) for mu, log_var in experts) / precision
+    return mean, -torch.log(precision)
+
+
+def elbo(log_px_z, mean, log_var):
+    return log_px_z + 0.5 * (1 + log_var - mean**2 - log_var.exp()).sum(-1)
+
+
+def mvae_released(nets, x, eps, weights):
+    """Three calls of the whole model: both modalities, the image alone, the label alone."""
+    bound = 0
+    for t, given in enumerate((("image", "label"), ("image",), ("label",))):
+        mean, log_var = product([nets.encode(name, x[name]) for name in given])
+        z = mean + torch.exp(log_var / 2) * eps[t, 0]
+        logits = {name: nets.decode(name, z) for name in x}  # also what no term scores
+        scored = (weights[name] * log_likelihood(name, logits[name], x[name]) for name in given)
+        bound = bound + elbo(sum(scored), mean, log_var)
+    return bound
+
+
+def mvae_same(nets, x, eps, weights):
+    """Encoders once; each decoder once, on the samples of the terms that score it."""
+    experts = {name: nets.encode(name, x[name]) for name in x}
+    terms = [product(list(experts.values())), *(product([expert]) for expert in experts.values())]
+    mean, log_var = (torch.stack(parameter) for parameter in zip(*terms, strict=True))
+    z = mean + torch.exp(log_var / 2) * eps[:, 0]
+    bound = elbo(0, mean, log_var).sum(0)
+    for m, name in enumerate(x):
+        logits = nets.decode(name, z[[0, 1 + m]])
+        bound = bound + (weights[name] * log_likelihood(name, logits, x[name])).sum(0)
+    return bound
+
+
+def gaussian(z, mu, log_var):
+    constant = 1.8378770664093453  # log 2π
+    return -0.5 * (constant + log_var + (z - mu) ** 2 * torch.exp(-log_var)).sum(-1)
+
+
+def mmvae_released(nets, x, eps, weights):
+    """Every expert's samples through every decoder, one pair after the other."""
+    experts = {name: nets.encode(name, x[name]) for name in x}
+    bound = 0
+    for m, (mu, log_var) in enumerate(experts.values()):
+        z = mu + torch.exp(log_var / 2) * eps[m]
+        log_q = torch.logsumexp(torch.stack([gaussian(z, *e) for e in experts.values()]), 0)
+        log_w = gaussian(z, torch.zeros(()), torch.zeros(())) - log_q + _log(len(experts))
+        for name in x:
+            log_w = log_w + weights[name] * log_likelihood(name, nets.decode(name, z), x[name])
+        bound = bound + torch.logsumexp(log_w, 0) - _log(len(eps[m]))
+    return bound / len(experts)
+
+
+def mmvae_same(nets, x, eps, weights):
+    """All samples stacked: each decoder, the mixture and the reduction run once."""
+    mu, log_var = (torch.stack(p) for p in zip(*(nets.encode(n, x[n]) for n in x), strict=True))
+    z = mu[:, None] + torch.exp(log_var / 2)[:, None] * eps
+    pairs = gaussian(z[None], mu[:, None, None], log_var[:, None, None])
+    log_q = torch.logsumexp(pairs, 0) - _log(len(mu))
+    log_w = gaussian(z, torch.zeros(()), torch.zeros(())) - log_q
+    for name in x:
+        log_w = log_w + weights[name] * log_likelihood(name, nets.decode(name, z), x[name])
+    return (torch.logsumexp(log_w, 1) - _log(eps.shape[1])).mean(0)
+
+
+def _log(n):
+    return torch.log(torch.tensor(float(n))).item()
+
+
+FORMS = {
+    ("MVAE", "as released"): mvae_released,
+    ("MVAE", "same graph"): mvae_same,
+    ("MMVAE", "as released"): mmvae_released,
+    ("MMVAE", "same graph"): mmvae_same,
+}
+
+
+def make_step(form, model, theta, x, weights, *, compiled=False, device="cpu"):
+    """(bound function, training step), each taking eps as a NumPy array."""
+    nets = Networks(model, model.tree.views(theta)).to(device)
+    x = {name: torch.from_numpy(values).to(device) for name, values in x.items()}
+    optimiser = torch.optim.Adam(nets.parameters(), lr=1e-3)
+
+    def loss(eps):
+        return -form(nets, x, eps, weights).mean()
+
+    loss_or_compiled = torch.compile(loss) if compiled else loss
+
+    def bound(eps):
+        with torch.no_grad():
+            return form(nets, x, torch.from_numpy(eps).to(device), weights).cpu().numpy()
+
+    def step(eps):
+        optimiser.zero_grad()
+        loss_or_compiled(torch.from_numpy(eps).to(device)).backward()
+        optimiser.step()
+
+    return bound, step

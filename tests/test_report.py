@@ -1,0 +1,158 @@
+"""The report: one offline file, everything escaped, the same bytes for the same content."""
+
+import base64
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import pytest
+from matplotlib.figure import Figure
+
+from mmvae_edu import report
+from mmvae_edu.ledger import Equation, load_equations
+from mmvae_edu.plots import Picture
+
+VOID = {"meta", "img", "br"}
+NASTY = '<script>alert(\'&"x")</script>'
+
+
+class Outline(HTMLParser):
+    """Checks that tags nest, and keeps text and attributes."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.open, self.tags, self.text = [], [], ""
+        self.feed(html)
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data if self.open[-1:] != ["style"] else ""
+
+
+def result(passed=True, statement="It holds.", note="", numbers="2e-16 of 1e-10"):
+    tol = SimpleNamespace(name="T1")
+    claim = SimpleNamespace(statement=statement, oracle="O2 quadrature", tol=tol)
+    return SimpleNamespace(claim=claim, passed=passed, numbers=numbers, note=note)
+
+
+@pytest.fixture
+def picture(tmp_path):
+    figure = Figure(figsize=(3, 2), dpi=100)
+    figure.savefig(tmp_path / "x.png")
+    return Picture(tmp_path / "x.png", f"alt {NASTY}", f"caption {NASTY}")
+
+
+@pytest.fixture
+def sections(picture):
+    equation = Equation("S5.1", 5, "L03", f"title {NASTY}", r"L = \log p(x)")
+    table = report.Table(f"caption {NASTY}", ["model", NASTY], [[NASTY, "−1.5"]])
+    checked = report.CheckedEquation(equation, [result(statement=NASTY, note=NASTY)])
+    blocks = [report.Paragraph(NASTY), table, report.Illustration(picture), checked]
+    return [report.Section(f"section {NASTY}", blocks), report.Section("empty", [])]
+
+
+def page(tmp_path, sections, title=f"title {NASTY}", subtitle=f"2026-01-01 {NASTY}"):
+    report.write_report(tmp_path / "r.html", title, subtitle, sections)
+    return (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+def test_everything_is_escaped(tmp_path, sections):
+    html = page(tmp_path, sections)
+    outline = Outline(html)
+    assert "script" not in {tag for tag, _ in outline.tags}
+    assert outline.text.count(NASTY) == html.count("&lt;script&gt;") - 1  # one is in the alt text
+    image = next(attributes for tag, attributes in outline.tags if tag == "img")
+    assert image["alt"] == f"alt {NASTY}"
+
+
+def test_nothing_is_loaded_and_nothing_runs(tmp_path, sections):
+    outline = Outline(page(tmp_path, sections))
+    for tag, attributes in outline.tags:
+        assert tag not in {"script", "link", "iframe", "object"}
+        assert not [name for name in attributes if name.startswith("on")]
+        assert attributes.get("src", "data:").startswith("data:")
+        assert attributes.get("href", "#").startswith("#")
+    assert "url(" not in report.CSS
+    assert "@import" not in report.CSS
+
+
+def test_links_lead_somewhere(tmp_path, sections):
+    tags = Outline(page(tmp_path, sections)).tags
+    ids = [attributes["id"] for _, attributes in tags if "id" in attributes]
+    assert len(set(ids)) == len(ids)
+    links = [attributes["href"][1:] for tag, attributes in tags if tag == "a"]
+    assert len(links) == 2
+    assert set(links) <= set(ids)
+
+
+def test_same_content_same_bytes(tmp_path, sections):
+    first, second = page(tmp_path, sections), page(tmp_path, sections)
+    assert first == second
+    later = page(tmp_path, sections, subtitle="2026-01-02")
+    assert later.replace("2026-01-02", "") != later
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["r.html", "x.png"]  # no leftovers
+
+
+def test_picture_is_embedded_whole(picture):
+    outline = Outline(report.Illustration(picture).html())
+    image = next(attributes for tag, attributes in outline.tags if tag == "img")
+    data = image["src"].removeprefix("data:image/png;base64,")
+    assert base64.b64decode(data, validate=True) == picture.path.read_bytes()
+    assert (image["width"], image["height"]) == ("300", "200")
+
+
+def test_passed_and_failed_differ_in_words():
+    good = Outline(report.claim_line(result()))
+    bad = report.claim_line(result(False, note="ValueError: boom"))
+    assert any(attributes.get("aria-label") == "holds" for _, attributes in good.tags)
+    assert "fails" not in good.text
+    assert "fails" in Outline(bad).text
+    assert "ValueError: boom" in bad
+
+
+def test_claim_line_says_error_limit_tolerance_and_oracle():
+    line = Outline(report.claim_line(result())).text
+    for words in "It holds.", "2e-16 of 1e-10", "(T1)", "O2 quadrature":
+        assert words in line
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("x_i and L_{K+1}", "x<sub>i</sub> and L<sub>K+1</sub>"),
+        ("w̃_k = E_q w", "w̃<sub>k</sub> = E<sub>q</sub> w"),
+        ("log q_Φ(z_j)", "log q<sub>Φ</sub>(z<sub>j</sub>)"),
+        ("log_var, eps_k, neg_kl", "log_var, eps_k, neg_kl"),
+        ("a < b_1", "a &lt; b<sub>1</sub>"),
+    ],
+)
+def test_subscripts(text, html):
+    assert report.subscripts(text) == html
+
+
+def test_number_columns_align_right():
+    table = report.Table("t", ["name", "a", "b"], [["x", "−1.5", "3"], ["y", "–", "n/a"]])
+    assert table.numeric == [False, True, False]
+    classes = [attributes.get("class") for tag, attributes in Outline(table.html()).tags
+               if tag in {"td", "th"}]  # fmt: skip
+    assert classes == [None, "number", None] * 3
+
+
+@pytest.mark.parametrize("equation", load_equations(), ids=lambda equation: equation.id)
+def test_every_equation_of_the_ledger(equation):
+    html = report.CheckedEquation(equation, []).html()
+    outline = Outline(html)
+    assert outline.tags[0] == ("h3", {"id": equation.id})
+    assert "\\" not in html
+    assert html.count("<mi>log</mi>") == equation.latex.count("\\log")
+    assert "<mi>log</mi><mi>" not in html  # "log p", not "logp"
