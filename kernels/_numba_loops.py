@@ -20,7 +20,7 @@ SUMS = {"contract", "reassoc", "nsz"}  # sums in any order, so that they vectori
 
 
 class NoAlias(Compiler):
-    """Numba's compiler, told that no output overlaps an input: without it LLVM does not vectorise."""
+    """Numba's compiler, told that outputs overlap no input: else LLVM would not vectorise."""
 
     def define_pipelines(self):
         self.state.flags.noalias = True
@@ -404,7 +404,9 @@ def bias_swish(start, stop, a, b, y, slope):
 @compiled()
 def adam_step(start, stop, theta, grad, m, v, rate, scale, keep1, keep2, epsilon):
     """rate = η / (1 − β1ᵗ), scale = 1 / (1 − β2ᵗ), keep = 1 − β."""
-    for i in range(start, stop):
+    theta, grad = theta[start:stop], grad[start:stop]  # an index from 0 cannot be negative: Numba
+    m, v = m[start:stop], v[start:stop]  # then needs no wraparound, which takes thrice the time
+    for i in range(len(theta)):
         m[i] += keep1 * (grad[i] - m[i])
         v[i] += keep2 * (grad[i] * grad[i] - v[i])
         theta[i] -= rate * m[i] / (np.sqrt(v[i] * scale) + epsilon)

@@ -112,6 +112,14 @@ def binomial_log_prob_value_and_grad(logits, x, n=1):
     return binomial_log_prob(logits, x, n), x - n * sigmoid(logits)
 
 
+def bias_swish(a, b):
+    """y = (a + b) · sigmoid(a + b), and its derivative: a (N, H), b (H,) → (N, H) each."""
+    a = a + b
+    gate = sigmoid(a)
+    y = a * gate
+    return y, gate + y * (1 - gate)
+
+
 def sigmoid(a):
     """1 / (1 + exp(−a)), without overflow on either side."""
     decay = np.exp(np.where(a.real > 0, -a, a))

@@ -70,6 +70,10 @@ def fit(
     progress       draw a progress bar; a string is its label
     Returns the history: a dict each record with step, bound (nats an example) and validation.
     """
+    counts = {"steps": steps, "batch_size": batch_size, "samples": samples, "interval": interval}
+    for name, count in counts.items():
+        if count < 1:
+            raise ValueError(f"{name}: expected at least 1, found {count}")
     xp = namespace(device)
     rng = np.random.default_rng(seed)
     theta = xp.asarray(model.init(rng, dtype=dtype))
@@ -86,14 +90,9 @@ def fit(
         "system": type(model).__name__,
         "config": json.loads(json.dumps(model.config())),
         "dtype": theta.dtype.name,
-        "seed": seed,
         "examples": data.size,
-        "batch_size": batch_size,
-        "samples": samples,
-        "learning_rate": learning_rate,
-        "anneal": anneal,
-        "estimator": estimator,
-        "interval": interval,
+        **{"seed": seed, "learning_rate": learning_rate, "anneal": anneal, "estimator": estimator},
+        **{"batch_size": batch_size, "samples": samples, "interval": interval},
     }
     if checkpoint is not None and os.path.exists(checkpoint):
         resume(checkpoint, state, rng, identity)
@@ -106,14 +105,7 @@ def fit(
             noise = model.draw_noise(rng, len(rows), samples, dtype)
             if "eps" in noise:
                 noise["eps"] = xp.asarray(noise["eps"])
-            bound, pullback = objective(state.theta, data.take(rows), beta=beta, **noise)
-            dtheta = pullback(np.full_like(bound, -1 / len(rows)))  # the loss is −mean bound
-            state.step += 1
-            model.backend(theta).adam_step(
-                state.theta, dtheta, state.m, state.v, step=state.step, learning_rate=learning_rate
-            )
-            state.total = state.total + bound.sum(dtype=np.float64)
-            state.count += len(rows)
+            ascend(model, objective, state, data.take(rows), learning_rate, beta=beta, **noise)
             state.position += len(rows)
             if state.position == data.size:
                 state.order, state.position = rng.permutation(data.size), 0
@@ -128,6 +120,18 @@ def fit(
     if state.best_theta is not None:
         model.theta = state.best_theta
     return state.history
+
+
+def ascend(model, objective, state, batch, learning_rate, **arguments):
+    """One step of Adam up the mean bound of a batch, whose loss is the negated mean."""
+    bound, pullback = objective(state.theta, batch, **arguments)
+    dtheta = pullback(np.full_like(bound, -1 / batch.size))
+    state.step += 1
+    model.backend(state.theta).adam_step(
+        state.theta, dtheta, state.m, state.v, step=state.step, learning_rate=learning_rate
+    )
+    state.total = state.total + bound.sum(dtype=np.float64)
+    state.count += batch.size
 
 
 def record(model, state, held_out, samples, seed):

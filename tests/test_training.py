@@ -316,7 +316,8 @@ def test_a_failing_disk_leaves_the_old_file_and_nothing_half_written(tmp_path, m
         ({"estimator": "magic"}, "estimator: VAE has no 'magic'"),
         ({"estimator": "doubly_reparameterised"}, "VAE has no 'doubly_reparameterised'"),
         ({"device": "tpu"}, 'device: expected "cpu" or "cuda"'),
-        ({"samples": 0}, "K at least 1"),
+        ({"samples": 0}, "samples: expected at least 1"),
+        ({"batch_size": 0}, "batch_size: expected at least 1"),
         ({"learning_rate": 1e6, "steps": 60}, "the bound became|overflow"),
     ],
 )

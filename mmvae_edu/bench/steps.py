@@ -1,134 +1,148 @@
-"""Part (b) of the benchmark: whole training steps, ours beside PyTorch's."""
+"""Part (b) of the benchmark: whole training steps, ours beside PyTorch's.
 
+Each contender has a process of its own and they run by turns, so that the idle threads of one
+library, which spin for a while, do not slow the next one down.
+"""
+
+import multiprocessing
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..kernels import best
+from .. import training
 from ..likelihoods import Bernoulli, Categorical
 from ..models import MMVAE, MVAE
-from ..tree import leaves
 
 BATCH = 100
 HIDDEN = ((512, 512), (512, 512, 512))
+MODALITIES = {"image": Bernoulli(784), "label": Categorical(10)}
+CASES = (("MVAE", 1), ("MMVAE", 1), ("MMVAE", 10), ("MMVAE", 30))
+PEERS = tuple(
+    f"torch {how}, {form}" for form in ("as released", "same graph") for how in ("eager", "compile")
+)
 
 
 @dataclass(frozen=True)
 class StepRow:
-    """One system and K: milliseconds a step of each contender, and the products' share of ours."""
+    """One system and K: median milliseconds a step of each contender.
+
+    "products" are the matrix products of our step alone: what no code in NumPy can do without.
+    """
 
     system: str
     K: int
-    milliseconds: dict  # contender → median
-    products: float  # milliseconds that this step's matrix products alone take
+    milliseconds: dict
 
     def ratio(self, contender):
+        """How many times faster ours is."""
         return self.milliseconds[contender] / self.milliseconds["ours"]
 
-    @property
-    def share(self):
-        return self.products / self.milliseconds["ours"]
 
-
-def systems():
-    """The MNIST networks of the MVAE release, image and label, for both systems."""
-    modalities = {"image": Bernoulli(784), "label": Categorical(10)}
-    options = {"latent": 64, "hidden": dict.fromkeys(modalities, HIDDEN)}
-    mvae = MVAE(modalities, weights={"label": 50}, **options)
-    return [(mvae, 1), *((MMVAE(modalities, **options), K) for K in (1, 10, 30))]
-
-
-def bench_steps(*, repeats=15, peers=True, only=None):
-    """StepRow for each system and K, contenders interleaved; `only`: names of systems."""
+def problem(system):
+    """The MNIST networks of the MVAE release on a random batch: (model, theta, x)."""
     rng = np.random.default_rng(0)
-    label = rng.integers(0, 10, BATCH)
-    x = {"image": rng.random((BATCH, 784), np.float32), "label": np.eye(10, dtype=np.float32)[label]}
+    options = {"latent": 64, "hidden": dict.fromkeys(MODALITIES, HIDDEN)}
+    if system == "MVAE":
+        model = MVAE(MODALITIES, weights={"label": 50}, **options)
+    else:
+        model = MMVAE(MODALITIES, **options)
+    label = np.eye(10, dtype=np.float32)[rng.integers(0, 10, BATCH)]
+    return model, model.init(rng), {"image": rng.random((BATCH, 784), np.float32), "label": label}
+
+
+def bench_steps(*, cases=CASES, rounds=8, peers=True, threads=2):
+    """A StepRow for each case (system, K); contenders take turns of a few steps."""
     rows = []
-    for model, K in systems():
-        name = type(model).__name__
-        if only and name not in only:
-            continue
-        eps = model.draw_noise(rng, BATCH, K)["eps"]
-        theta = model.init(rng)
-        contenders = {"ours": our_step(model, theta.copy(), x)}
-        if peers:
-            contenders |= torch_steps(name, model, theta, x, eps)
-        contenders["products"] = products_of(model, x, K)
-        medians = interleaved(contenders, eps, repeats if K < 10 else max(3, repeats // 3))
-        products = medians.pop("products")
-        rows.append(StepRow(name, K, medians, products))
+    for system, K in cases:
+        names = ["ours", "products", *(PEERS if peers else ())]
+        medians = take_turns([(name, system, K, threads) for name in names], rounds)
+        rows.append(StepRow(system, K, dict(zip(names, medians, strict=True))))
     return rows
 
 
+def take_turns(contenders, rounds):
+    """Median milliseconds of each contender, one process each."""
+    context = multiprocessing.get_context("spawn")
+    pipes, times = [], [[] for _ in contenders]
+    for arguments in contenders:
+        ours, theirs = context.Pipe()
+        context.Process(target=contend, args=(theirs, *arguments), daemon=True).start()
+        pipes.append(ours)
+    for _ in range(rounds):
+        for pipe, samples in zip(pipes, times, strict=True):
+            pipe.send("go")
+            samples += pipe.recv()
+    for pipe in pipes:
+        pipe.send("stop")
+    return [float(np.median(samples)) for samples in times]
+
+
+def contend(pipe, name, system, K, threads):
+    """A contender's process: warm up, then a few timed steps whenever it is told to go."""
+    model, theta, x = problem(system)
+    eps = model.draw_noise(np.random.default_rng(1), BATCH, K)["eps"]
+    step = make_step(name, model, theta, x, eps, threads)
+    for _ in range(3):
+        step(eps)
+    while pipe.recv() == "go":
+        step(eps)  # wakes the threads and fills the caches; not counted
+        pipe.send([milliseconds(step, eps) for _ in range(4)])
+
+
+def milliseconds(step, eps):
+    start = time.perf_counter()
+    step(eps)
+    return 1000 * (time.perf_counter() - start)
+
+
+def make_step(name, model, theta, x, eps, threads):
+    """The contender's training step, a function of eps."""
+    if name == "ours":
+        return our_step(model, theta, x)
+    if name == "products":
+        return products_of(model, theta, eps.shape[1])
+    from . import torch_steps
+
+    how, form = name.removeprefix("torch ").split(", ")
+    bound, step = torch_steps.make_step(
+        form, model, theta, x, compiled=how == "compile", threads=threads
+    )
+    np.testing.assert_allclose(bound(eps), model.bound(theta, x, eps=eps)[0], rtol=2e-4)
+    return step
+
+
 def our_step(model, theta, x):
-    """A training step: bound, gradient, Adam."""
-    m, v = np.zeros_like(theta), np.zeros_like(theta)
+    """The trainer's own step: bound, gradient, Adam."""
+    state = training.State(theta, np.zeros_like(theta), np.zeros_like(theta), np.arange(BATCH))
     batch, _ = model.open(theta, x)
-    count = 0
 
     def step(eps):
-        nonlocal count
-        count += 1
-        bound, pullback = model.bound(theta, batch, eps=eps)
-        dtheta = pullback(np.full_like(bound, -1 / BATCH))
-        best(theta).adam_step(theta, dtheta, m, v, step=count, learning_rate=1e-3)
+        training.ascend(model, model.bound, state, batch, 1e-3, eps=eps)
 
     return step
 
 
-def torch_steps(name, model, theta, x, eps):
-    """PyTorch's steps by contender, after a check that they compute our bound."""
-    from . import torch_steps as peers
-
-    ours, _ = model.bound(theta, x, eps=eps)
-    steps = {}
-    for form, kinds in ("as released", (False, True)), ("same graph", (False, True)):
-        function = peers.FORMS[name, form]
-        for compiled in kinds:
-            bound, step = peers.make_step(
-                function, model, theta, x, model.weights, compiled=compiled
-            )
-            np.testing.assert_allclose(bound(eps), ours, rtol=2e-4)
-            steps[f"torch {'compile' if compiled else 'eager'}, {form}"] = step
-    return steps
-
-
-def products_of(model, x, K):
+def products_of(model, theta, K):
     """The matrix products of our step and nothing else, on arrays of the same shapes."""
     rng = np.random.default_rng(0)
-    theta = model.init(rng)
+    decoded = 2  # MVAE: two of the three terms score a modality; MMVAE: both experts' samples
     jobs = []
-    for name, networks in model.tree.views(theta).items():
-        terms = len(model.noise_shape(1, 1)) and model.noise_shape(1, 1)[0]
-        decoded = 2 if type(model).__name__ == "MVAE" else terms
+    for networks in model.tree.views(theta).values():
         for part, rows in ("encoder", BATCH), ("decoder", BATCH * K * decoded):
-            weights = [W for key, W in networks[part].items() if key.startswith("W")]
-            for layer, W in enumerate(weights):
+            matrices = [W for key, W in networks[part].items() if key.startswith("W")]
+            for layer, W in enumerate(matrices):
                 a = rng.standard_normal((rows, W.shape[0]), dtype=np.float32)
                 dy = rng.standard_normal((rows, W.shape[1]), dtype=np.float32)
-                y, dx = np.empty_like(dy), np.empty_like(a)
-                jobs.append((a, W, dy, y, np.empty_like(W), dx if part == "decoder" or layer else None))
+                da = np.empty_like(a) if part == "decoder" or layer else None
+                jobs.append((a, W, np.empty_like(dy), dy, np.empty_like(W), da))
 
     def products(eps):
-        for a, W, dy, y, dW, dx in jobs:
+        for a, W, y, _, _, _ in jobs:
             np.matmul(a, W, out=y)
+        for a, W, _, dy, dW, da in reversed(jobs):
             np.matmul(a.T, dy, out=dW)
-            if dx is not None:
-                np.matmul(dy, W.T, out=dx)
+            if da is not None:
+                np.matmul(dy, W.T, out=da)
 
     return products
-
-
-def interleaved(contenders, eps, repeats):
-    """Median milliseconds of each, run by turns after warming up."""
-    for run in contenders.values():
-        run(eps)
-        run(eps)
-    times = {name: [] for name in contenders}
-    for _ in range(repeats):
-        for name, run in contenders.items():
-            start = time.perf_counter()
-            run(eps)
-            times[name].append(1000 * (time.perf_counter() - start))
-    return {name: float(np.median(samples)) for name, samples in times.items()}

@@ -127,24 +127,26 @@ FORMS = {
 }
 
 
-def make_step(form, model, theta, x, weights, *, compiled=False, device="cpu"):
-    """(bound function, training step), each taking eps as a NumPy array."""
+def make_step(form, model, theta, x, *, compiled=False, threads=2, device="cpu"):
+    """(bound function, training step), each of eps as a NumPy array."""
+    torch.set_num_threads(threads)
+    function = FORMS[type(model).__name__, form]
     nets = Networks(model, model.tree.views(theta)).to(device)
     x = {name: torch.from_numpy(values).to(device) for name, values in x.items()}
     optimiser = torch.optim.Adam(nets.parameters(), lr=1e-3)
 
     def loss(eps):
-        return -form(nets, x, eps, weights).mean()
+        return -function(nets, x, eps, model.weights).mean()
 
-    loss_or_compiled = torch.compile(loss) if compiled else loss
+    compiled_loss = torch.compile(loss) if compiled else loss
 
     def bound(eps):
         with torch.no_grad():
-            return form(nets, x, torch.from_numpy(eps).to(device), weights).cpu().numpy()
+            return function(nets, x, torch.from_numpy(eps).to(device), model.weights).cpu().numpy()
 
     def step(eps):
         optimiser.zero_grad()
-        loss_or_compiled(torch.from_numpy(eps).to(device)).backward()
+        compiled_loss(torch.from_numpy(eps).to(device)).backward()
         optimiser.step()
 
     return bound, step

@@ -109,6 +109,7 @@ class MultimodalVAE:
                 self.modalities[name].network_input(x),
                 activation=self.activation,
                 input_gradient=False,
+                kernels=self.backend(x),
             )
             outputs.append(output)
             pullbacks.append(mlp_pullback)
@@ -136,7 +137,9 @@ class MultimodalVAE:
             if scored is not None and not scored[:, m].any(axis=-1).all():
                 terms = np.flatnonzero(scored[:, m].any(axis=-1)).tolist()
             counts = None if scored is None or scored[terms, m].all() else like(scored[terms, m], z)
-            outputs, mlp_pullback = mlp(w[name]["decoder"], z[terms], activation=self.activation)
+            outputs, mlp_pullback = mlp(
+                w[name]["decoder"], z[terms], activation=self.activation, kernels=self.backend(z)
+            )
             log_px_z, likelihood_pullback = self.modalities[name].log_prob(
                 w[name]["likelihood"], outputs, x=batch.x[name], kernels=self.backend(z)
             )
@@ -186,7 +189,9 @@ class MultimodalVAE:
         means = {}
         for name in self.modalities if names is None else names:
             self._known(name)
-            outputs, _ = mlp(w[name]["decoder"], z, activation=self.activation)
+            outputs, _ = mlp(
+                w[name]["decoder"], z, activation=self.activation, kernels=self.backend(z)
+            )
             means[name] = self.modalities[name].mean(outputs)
         return means
 
