@@ -95,6 +95,11 @@ class MultimodalVAE:
             if eps.shape != expected or K == 0:
                 shape = f"({expected[0]}, K, {expected[2]}, {expected[3]}) with K at least 1"
                 raise ValueError(f"eps: expected shape {shape}, found {eps.shape}")
+            if eps.dtype != theta.real.dtype:
+                raise ValueError(
+                    f"eps: expected {theta.real.dtype} as theta, found {eps.dtype}; "
+                    "draw_noise takes a dtype, and arrays have .astype"
+                )
         return batch, self.tree.views(theta)
 
     def backend(self, array):

@@ -39,6 +39,7 @@ class MMVAE(MultimodalVAE):
         bound, reduce_pullback = self.reduce(log_w, present)
 
         def bound_pullback(dbound):
+            dbound = dbound.astype(bound.dtype, copy=False)
             return log_weights_pullback(reduce_pullback(dbound))
 
         return bound, bound_pullback

@@ -60,8 +60,10 @@ class MVAE(MultimodalVAE):
         )
         terms = (log_px_z + beta * log_ratio).mean(axis=1)  # one ELBO(X) each: (T, N)
         counted = like(counted, terms)
+        bound = np.where(counted, terms, 0).sum(axis=0)
 
         def bound_pullback(dbound):
+            dbound = dbound.astype(bound.dtype, copy=False)
             dtheta = np.empty_like(theta)
             dw = self.tree.views(dtheta)
             dterms = np.where(counted, dbound, 0) / eps.shape[1]
@@ -72,7 +74,7 @@ class MVAE(MultimodalVAE):
             encode_pullback(dmu, dlog_var, dw)
             return dtheta
 
-        return np.where(counted, terms, 0).sum(axis=0), bound_pullback
+        return bound, bound_pullback
 
     def posterior(self, mu, log_var, batch):
         """q(z|X) of the present modalities: mean, log_var (N, D).                        [S7.5]"""

@@ -30,6 +30,7 @@ class VAE(MultimodalVAE):
         bound, reduce_pullback = self.reduce(log_w)
 
         def bound_pullback(dbound):
+            dbound = dbound.astype(bound.dtype, copy=False)
             return log_weights_pullback(reduce_pullback(dbound))
 
         return bound, bound_pullback
