@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from .version import __version__
 
 
@@ -42,6 +44,30 @@ def parser():
     )
     tour.add_argument("--only", choices=["claims", "systems"], help="one half of the tour")
     tour.set_defaults(run=_tour)
+
+    train = commands.add_parser(
+        "train",
+        help="train one system on the embedded digits and save it",
+        description="Trains one system on the embedded digits and saves the model. With "
+        "--checkpoint an interrupted run goes on where it stopped, when given again.",
+    )
+    train.add_argument("system", choices=["VAE", "IWAE", "MVAE", "MMVAE"])
+    train.add_argument("--steps", type=int, default=1200, metavar="N")
+    train.add_argument("--samples", type=int, default=1, metavar="K", help="K of the bound")
+    train.add_argument("--seed", type=int, default=0, metavar="N")
+    train.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    train.add_argument("--dtype", choices=["float32", "float64"], default="float32")
+    train.add_argument("--checkpoint", type=Path, metavar="FILE")
+    train.add_argument("--out", type=Path, default=Path("model.npz"), metavar="FILE")
+    train.set_defaults(run=_train)
+
+    kernels = commands.add_parser(
+        "kernels", help="which backends work here, and why the others do not"
+    )
+    kernels.add_argument(
+        "--accuracy", action="store_true", help="their errors against 50-digit arithmetic, in ulp"
+    )
+    kernels.set_defaults(run=_kernels)
     return parser
 
 
@@ -57,3 +83,46 @@ def _tour(arguments):
     from .tour import tour
 
     return tour(arguments.out, seeds=arguments.seed, fast=arguments.fast, only=arguments.only)
+
+
+def _train(arguments):
+    from . import models, storage, systems
+    from .data import load_digits
+
+    storage.folder(arguments.out.parent)  # before the training, not after it
+
+    names = ["image"] if arguments.system in ("VAE", "IWAE") else list(systems.MODALITIES)
+    modalities = {name: systems.MODALITIES[name] for name in names}
+    model = getattr(models, arguments.system)(modalities, **systems.NETWORKS)
+    x = load_digits("image+strokes", seed=arguments.seed).train.x
+    history = model.fit(
+        {name: x[name] for name in names},
+        steps=arguments.steps,
+        samples=arguments.samples,
+        seed=arguments.seed,
+        device=arguments.device,
+        dtype=arguments.dtype,
+        checkpoint=arguments.checkpoint,
+    )
+    model.save(arguments.out)
+    print(f"{arguments.out}: {arguments.system}, bound {history[-1]['bound']:.2f} nats an example")
+    return 0
+
+
+def _kernels(arguments):
+    from rich.console import Console
+
+    from . import kernels
+
+    console = Console()
+    if arguments.accuracy:
+        from .accuracy import print_accuracy
+
+        print_accuracy(console)
+        return 0
+    chosen = kernels.best(np.zeros(1, np.float32)).__name__.rpartition(".")[2]
+    for name, backend in kernels.available().items():
+        state = backend if isinstance(backend, str) else "works here"
+        state += ", and is what training on the CPU uses" if name == chosen else ""
+        console.print(f"[bold]{name:12}[/bold] {state}", highlight=False)
+    return 0

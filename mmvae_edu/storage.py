@@ -9,6 +9,17 @@ from pathlib import Path
 import numpy as np
 
 
+def folder(path):
+    """The folder, made if need be; a ValueError where it cannot be written."""
+    path = Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path).close()
+    except OSError as problem:
+        raise ValueError(f"{path}: cannot write here ({problem.strerror})") from None
+    return path
+
+
 def write_arrays(path, header, arrays):
     """Write an .npz file under a temporary name, then rename it.  header: a JSON-able dict."""
     path = Path(path)

@@ -3,19 +3,18 @@
 import platform
 import time
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 
-from . import report
+from . import report, storage
 from .version import __version__
 
 
 def tour(out, *, seeds=(0,), fast=False, only=None):
     """Run the tour; returns the exit code, 1 where a claim fails."""
     console, start = Console(), time.perf_counter()
-    out = writable(out)
+    out = storage.folder(out)
     console.print(
         f"mmvae_edu {__version__}: multimodal VAEs, every gradient by hand", highlight=False
     )
@@ -38,16 +37,3 @@ def tour(out, *, seeds=(0,), fast=False, only=None):
     report.write_report(page, "Incomplete multimodal learning, executed", subtitle, sections)
     console.print(f"\nreport: {page}   ({seconds:.0f} s)", highlight=False)
     return 1 if failed else 0
-
-
-def writable(out):
-    """The output folder, made if need be; a ValueError where it cannot be written."""
-    out = Path(out)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        probe = out / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as problem:
-        raise ValueError(f"--out {out}: cannot write here ({problem.strerror})") from None
-    return out

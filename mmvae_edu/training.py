@@ -6,6 +6,7 @@ import signal
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -94,8 +95,10 @@ def fit(
         **{"seed": seed, "learning_rate": learning_rate, "anneal": anneal, "estimator": estimator},
         **{"batch_size": batch_size, "samples": samples, "interval": interval},
     }
-    if checkpoint is not None and os.path.exists(checkpoint):
-        resume(checkpoint, state, rng, identity)
+    if checkpoint is not None:
+        storage.folder(Path(checkpoint).parent)  # now, and not after the first interval
+        if os.path.exists(checkpoint):
+            resume(checkpoint, state, rng, identity)
     model.theta = state.theta
 
     with interruptible() as interrupted, _bar(progress, model, state, steps) as bar:

@@ -3,9 +3,12 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from conftest import why_no_gpu
 
-from mmvae_edu import cli
+from mmvae_edu import cli, kernels
+from mmvae_edu.models import MMVAE
 
 
 def test_help_and_version(capsys):
@@ -31,7 +34,7 @@ def test_an_unwritable_folder_is_one_sentence(tmp_path, capsys):
     (tmp_path / "file").write_text("in the way")
     assert cli.main(["tour", "--out", str(tmp_path / "file" / "out")]) == 64
     error = capsys.readouterr().err
-    assert error.startswith("mmvae-edu: --out ")
+    assert "cannot write here" in error
     assert error.count("\n") == 1
 
 
@@ -62,3 +65,38 @@ def test_importing_the_command_line_is_light():
     code = f"import sys, mmvae_edu.cli; print({heavy} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "set()"
+
+
+def test_train_saves_a_model_that_generates(tmp_path, capsys):
+    path = tmp_path / "new" / "model.npz"
+    assert cli.main(["train", "MMVAE", "--steps", "3", "--out", str(path)]) == 0
+    assert "bound" in capsys.readouterr().out
+    image = {"image": np.full((2, 64), 8.0, np.float32)}
+    strokes = MMVAE.load(path).generate(image, "strokes", rng=np.random.default_rng(0))
+    assert strokes["strokes"].shape == (2, 16)
+
+
+def test_a_gpu_asked_for_where_there_is_none(tmp_path, capsys):
+    if why_no_gpu() is None:
+        pytest.skip("there is a GPU here")
+    arguments = [
+        "train",
+        "VAE",
+        "--steps",
+        "3",
+        "--device",
+        "cuda",
+        "--out",
+        str(tmp_path / "m.npz"),
+    ]
+    assert cli.main(arguments) == 64
+    assert capsys.readouterr().err == f"mmvae-edu: {why_no_gpu()}\n"
+    assert not (tmp_path / "m.npz").exists()
+
+
+def test_kernels_says_what_works_and_what_does_not(capsys):
+    assert cli.main(["kernels"]) == 0
+    out = capsys.readouterr().out
+    for name, backend in kernels.available().items():
+        assert name in out
+        assert backend[:30] in out if isinstance(backend, str) else "works here" in out

@@ -282,8 +282,10 @@ def test_pickles_are_never_read(tmp_path):
 
 def test_unwritable_folder_is_one_sentence(tmp_path):
     model, x, options = prepared("VAE")
-    with pytest.raises(ValueError, match="missing/run.npz: cannot write here"):
-        model.fit(x, checkpoint=tmp_path / "missing" / "run.npz", **options)
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ValueError, match="file/run: cannot write here"):
+        model.fit(x, checkpoint=tmp_path / "file" / "run" / "c.npz", **options)
+    model.fit(x, **options)
     with pytest.raises(ValueError, match="missing/model.npz: cannot write here"):
         model.save(tmp_path / "missing" / "model.npz")
 
