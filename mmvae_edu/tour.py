@@ -27,7 +27,7 @@ def tour(out, *, seeds=(0,), fast=False, only=None):
     if only in (None, "systems"):
         from .tour_systems import systems_sections
 
-        sections += systems_sections(console, out, seeds, fast)
+        sections = systems_sections(console, out, seeds, fast) + sections
     seconds = time.perf_counter() - start
     page = out / "report.html"
     subtitle = (

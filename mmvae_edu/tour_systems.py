@@ -122,8 +122,8 @@ def draw(run, numbers, out):
     for name in "MMVAE", "MVAE":
         sample = run.models[name].sample(10, rng=rng)
         rows += [(f"{name}\n{modality}", sample[modality]) for modality in sample]
-    joint = " against ".join(percent(numbers[f"{name} joint"]) for name in ("MMVAE", "MVAE"))
-    title = f"Drawn from the prior, image and strokes of one z agree: {joint}%"
+    joint = ", ".join(f"{name} {percent(numbers[f'{name} joint'])}%" for name in ("MMVAE", "MVAE"))
+    title = f"Drawn from the prior, image and strokes of one z show one digit: {joint}"
     caption = "Each column of a pair of rows decodes one z ~ p(z); MMVAE above MVAE."
     keep(plots.digit_grid(rows, title), "prior-samples", title, caption, table(rows))
 
