@@ -19,7 +19,7 @@ from numba import config
 
 from . import _numba_loops as loops
 
-GRAIN = 50_000  # elements a thread: fewer are done before a second thread has woken (some 50 µs)
+GRAIN = 200_000  # elements a thread: fewer are done before a second has woken and found a free core
 
 
 def product_of_experts(mu, log_var, mask=None):

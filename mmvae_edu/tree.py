@@ -4,7 +4,7 @@ One flat vector makes Adam one pass, a checkpoint one array, and a gradient chec
 model the same as that of an op.  The nested dict of views is what the networks read.
 """
 
-import numpy as np
+from math import prod
 
 
 class Tree:
@@ -18,7 +18,7 @@ class Tree:
 
     def __init__(self, shapes):
         self.shapes = shapes
-        self.size = sum(int(np.prod(shape)) for _, shape in leaves(shapes))
+        self.size = sum(prod(shape) for _, shape in leaves(shapes))
 
     def views(self, flat):
         """The nested dict of views into `flat`: writing to a view writes to the vector."""
@@ -42,6 +42,6 @@ def _views(shapes, flat, start):
         if isinstance(shape, dict):
             views[name], start = _views(shape, flat, start)
         else:
-            stop = start + int(np.prod(shape))
+            stop = start + prod(shape)
             views[name], start = flat[start:stop].reshape(shape), stop
     return views, start

@@ -1,7 +1,7 @@
 """Part (b) of the benchmark: whole training steps, ours beside PyTorch's.
 
-Each contender has a process of its own and they run by turns, so that the idle threads of one
-library, which spin for a while, do not slow the next one down.
+Each contender has a process of its own and they run by turns, so that the threads of one library
+do not slow the next one down.
 """
 
 import multiprocessing
@@ -71,6 +71,7 @@ def take_turns(contenders, rounds):
         pipes.append(ours)
     for _ in range(rounds):
         for pipe, samples in zip(pipes, times, strict=True):
+            time.sleep(0.1)  # the idle threads of the last one's library spin for a while
             pipe.send("go")
             samples += pipe.recv()
     for pipe in pipes:

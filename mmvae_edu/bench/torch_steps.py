@@ -6,6 +6,8 @@ expert's samples one after the other.  *Same graph* computes what ours computes:
 only what a term scores, samples stacked.
 """
 
+import math
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -116,7 +118,7 @@ def mmvae_same(nets, x, eps, weights):
 
 
 def _log(n):
-    return torch.log(torch.tensor(float(n))).item()
+    return math.log(n)
 
 
 FORMS = {
