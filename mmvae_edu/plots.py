@@ -155,7 +155,7 @@ def lines(series, title, xlabel, ylabel, *, log_x=False, log_y=False):
         axis.set_xticks(next(iter(series.values()))[0])
     if log_y:
         axis.set_yscale("log")
-    axis.legend(frameon=False)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
     return figure
 
 

@@ -1,4 +1,4 @@
-"""How noisy the encoder's gradient is: plain against doubly reparameterised, as K grows.
+"""How noisy the encoders' gradient is: plain against doubly reparameterised, as K grows.
 
 With more samples the bound depends less on the encoder, so its plain gradient drowns in noise:
 the signal-to-noise ratio falls as K^(−1/2) (Rainforth et al. 2018).  The doubly
@@ -18,21 +18,25 @@ from .models import IWAE
 class GradientNoise:
     """One estimator at one K; both numbers are means over the encoder's parameters."""
 
+    system: str
     estimator: str
     K: int
     variance: float
     signal_to_noise: float  # |mean| / standard deviation
 
 
-def encoder_gradient_noise(samples=(1, 2, 8, 32, 128), *, replicates=400, seed=0):
+def encoder_gradient_noise(
+    system=IWAE, samples=(1, 2, 8, 32, 128), *, replicates=400, seed=0
+):  # fmt: skip
     """Rows of GradientNoise: both estimators at each K, on the same noise, the plain one first.
 
-    The problem is a linear-Gaussian IWAE with its encoder near the exact posterior, one
-    observation, and `replicates` independent draws of the noise.  Both estimators have the same
-    mean, the signal; it is taken from the doubly reparameterised one, which knows it better.
+    system: IWAE (one modality) or MMVAE (two).  The problem is linear-Gaussian, the encoders near
+    the exact posteriors, one observation, and `replicates` independent draws of the noise.  Both
+    estimators have the same mean, the signal; it is taken from the doubly reparameterised one,
+    which knows it better.
     """
     rng = np.random.default_rng(seed)
-    model, theta, x = _near_the_posterior(rng)
+    model, theta, x = _near_the_posterior(system, rng)
     rows = []
     for K in samples:
         noise = rng.standard_normal((replicates, *model.noise_shape(1, K)))
@@ -43,28 +47,29 @@ def encoder_gradient_noise(samples=(1, 2, 8, 32, 128), *, replicates=400, seed=0
         signal = np.abs(doubly.mean(axis=0))
         for name, gradients in ("plain", plain), ("doubly reparameterised", doubly):
             std = gradients.std(axis=0, ddof=1)
-            rows.append(
-                GradientNoise(name, K, float((std**2).mean()), float((signal / std).mean()))
-            )
+            noise_of = float((std**2).mean()), float((signal / std).mean())
+            rows.append(GradientNoise(system.__name__, name, K, *noise_of))
     return rows
 
 
-def _near_the_posterior(rng, D=2, P=4, distance=0.1):
-    """A model, parameters whose encoder is `distance` off the exact posterior, and one x."""
-    twin = LinearGaussian.random(rng, D, {"x": P})
+def _near_the_posterior(system, rng, D=2, P=4, distance=0.1):
+    """A model, parameters whose encoders are `distance` off the exact posteriors, and one x."""
+    twin = LinearGaussian.random(rng, D, {"x": P} if system is IWAE else {"x": P, "y": P})
     _, x = twin.sample(rng, 1)
-    model = IWAE({"x": Normal(P, scale=twin.sigma["x"])}, latent=D, hidden=())
+    likelihoods = {name: Normal(P, scale=twin.sigma[name]) for name in x}
+    model = system(likelihoods, latent=D, hidden=())
     theta = distance * rng.standard_normal(model.tree.size)
-    w = model.tree.views(theta)["x"]
-    mean, cov = twin.posterior(x)
-    w["decoder"]["W0"][...], w["decoder"]["b0"][...] = twin.W["x"].T, twin.b["x"]
-    w["encoder"]["W0"][:, :D] += twin.W["x"] @ cov / twin.sigma["x"] ** 2
-    w["encoder"]["b0"][:D] += (mean - x["x"] @ w["encoder"]["W0"][:, :D])[0]
-    w["encoder"]["b0"][D:] += np.log(np.diag(cov))
+    for name, networks in model.tree.views(theta).items():
+        encoder, decoder = networks["encoder"], networks["decoder"]
+        mean, cov = twin.posterior(x, [name])
+        decoder["W0"][...], decoder["b0"][...] = twin.W[name].T, twin.b[name]
+        encoder["W0"][:, :D] += twin.W[name] @ cov / twin.sigma[name] ** 2
+        encoder["b0"][:D] += (mean - x[name] @ encoder["W0"][:, :D])[0]
+        encoder["b0"][D:] += np.log(np.diag(cov))
     return model, theta, x
 
 
 def _encoder_gradient(model, objective, theta, x, eps):
     _, gradient = objective(theta, x, eps=eps)
-    encoder = model.tree.views(gradient(np.ones(1)))["x"]["encoder"]
-    return np.concatenate([view.ravel() for view in encoder.values()])
+    networks = model.tree.views(gradient(np.ones(1))).values()
+    return np.concatenate([view.ravel() for w in networks for view in w["encoder"].values()])

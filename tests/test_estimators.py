@@ -194,3 +194,9 @@ def test_double_reparameterisation_quietens_the_encoder():
     assert doubly[-1].variance < 1e-2 * plain[-1].variance
     assert plain[-1].signal_to_noise < plain[0].signal_to_noise  # falls as K^(−1/2)
     assert doubly[-1].signal_to_noise > 2 * doubly[0].signal_to_noise  # rises as K^(1/2)
+
+
+def test_double_reparameterisation_quietens_the_experts_of_a_mixture():
+    rows = encoder_gradient_noise(MMVAE, samples=(1, 8), replicates=300, seed=1)
+    for plain, doubly in zip(rows[::2], rows[1::2], strict=True):
+        assert doubly.variance < 0.8 * plain.variance

@@ -1,0 +1,142 @@
+// The bound of importance weights and the normalised weights, its derivative.      [S9.2, S9.5]
+//
+//     bound = log (1/K) Σ_k w_k        weights_k = w_k / Σ_j w_j
+//
+// Layout   log_w, weights (K, N), bound (N,); a column is one example, and neighbouring threads
+//          read neighbouring columns of one row.
+// Thread   v1: a column.  v2, v3: every blockDim.y-th entry of a column.
+// Block    v2, v3: blockDim.x columns; the partial sums meet in shared memory, in a tree.
+// Bytes    2 K N + N numbers.  v1 reads log_w three times, v2 twice, v3 once up to
+//          K = HELD · blockDim.y and the rest twice.
+//
+// −∞ weighs 0; a column of only −∞ gives −∞ and weights 0; +∞ is shared; NaN stays NaN.
+
+using Int = long long;
+
+// An infinity becomes finite, so that a difference of two equal ones is 0; NaN stays NaN.
+template <typename Real>
+__device__ Real finite(Real a)
+{
+    const Real largest = sizeof(Real) == 4 ? Real(3.4028234e38) : Real(1.7976931348623157e308);
+    return a > largest ? largest : a < -largest ? -largest : a;
+}
+
+// Σ exp(a) = total · exp(top), a sum to which terms and other sums can be added in one pass.
+template <typename Real>
+struct LogSum {
+    Real top = log(Real(0)), total = 0;                          // −∞: nothing yet
+
+    __device__ void add(Real other_top, Real other_total)
+    {
+        Real ratio = exp(-fabs(finite(other_top) - finite(top)));
+        bool greater = other_top > top;
+        total = greater ? total * ratio + other_total : total + other_total * ratio;
+        top = greater ? other_top : top;
+    }
+
+    __device__ Real value() const { return top + log(total); }
+
+    __device__ Real weight(Real a) const
+    {
+        return top == log(Real(0)) && total == total ? 0 : exp(finite(a) - finite(top)) / total;
+    }
+};
+
+// ---- v1: one thread a column; the greatest, the sum, the weights: three passes -------------------
+
+template <typename Real>
+__global__ void importance_weights_v1(
+    Int K, Int N, Real log_K, const Real *__restrict__ log_w, Real *__restrict__ bound,
+    Real *__restrict__ weights)
+{
+    Int thread = (blockIdx.x * Int(blockDim.y) + threadIdx.y) * blockDim.x + threadIdx.x;
+    for (Int n = thread; n < N; n += gridDim.x * Int(blockDim.y) * blockDim.x) {
+        LogSum<Real> sum;
+        for (Int k = 0; k < K; k++)
+            sum.top = log_w[k * N + n] > sum.top ? log_w[k * N + n] : sum.top;
+        for (Int k = 0; k < K; k++)
+            sum.total += exp(finite(log_w[k * N + n]) - finite(sum.top));
+        bound[n] = sum.value() - log_K;
+        for (Int k = 0; k < K; k++)
+            weights[k * N + n] = sum.weight(log_w[k * N + n]);
+    }
+}
+
+// ---- v2: a block shares its columns, and greatest and sum take one pass --------------------------
+
+// Over the threads of one column: a tree whose steps halve the rows; every thread gets the result.
+template <typename Real>
+__device__ LogSum<Real> tree(LogSum<Real> sum)
+{
+    __shared__ Real top[32][32], total[32][32];
+    const int x = threadIdx.x, y = threadIdx.y;
+    top[y][x] = sum.top;
+    total[y][x] = sum.total;
+    __syncthreads();
+    for (int half = blockDim.y / 2; half > 0; half /= 2) {       // blockDim.y is a power of 2
+        if (y < half) {
+            sum.add(top[y + half][x], total[y + half][x]);
+            top[y][x] = sum.top;
+            total[y][x] = sum.total;
+        }
+        __syncthreads();                                         // outside the if: all threads meet
+    }
+    sum.top = top[0][x];
+    sum.total = total[0][x];
+    __syncthreads();                                             // before the next use of the memory
+    return sum;
+}
+
+template <typename Real>
+__global__ void __launch_bounds__(1024) importance_weights_v2(
+    Int K, Int N, Real log_K, const Real *__restrict__ log_w, Real *__restrict__ bound,
+    Real *__restrict__ weights)
+{
+    for (Int first = blockIdx.x * Int(blockDim.x); first < N; first += gridDim.x * Int(blockDim.x)) {
+        const Int n = first + threadIdx.x, rows = n < N ? K : 0; // no early return: the tree needs all
+        LogSum<Real> sum;
+        for (Int k = threadIdx.y; k < rows; k += blockDim.y)
+            sum.add(log_w[k * N + n], 1);
+        sum = tree(sum);
+        for (Int k = threadIdx.y; k < rows; k += blockDim.y)
+            weights[k * N + n] = sum.weight(log_w[k * N + n]);
+        if (threadIdx.y == 0 && n < N)
+            bound[n] = sum.value() - log_K;
+    }
+}
+
+// ---- v3: a thread keeps its first HELD entries in registers --------------------------------------
+
+template <typename Real, int HELD>
+__global__ void __launch_bounds__(1024) importance_weights_v3(
+    Int K, Int N, Real log_K, const Real *__restrict__ log_w, Real *__restrict__ bound,
+    Real *__restrict__ weights)
+{
+    for (Int first = blockIdx.x * Int(blockDim.x); first < N; first += gridDim.x * Int(blockDim.x)) {
+        const Int n = first + threadIdx.x, rows = n < N ? K : 0;
+        const Int beyond = threadIdx.y + HELD * Int(blockDim.y);
+        LogSum<Real> sum;
+        Real held[HELD];
+#pragma unroll
+        for (int h = 0; h < HELD; h++) {                         // all loads are under way at once
+            Int k = threadIdx.y + h * Int(blockDim.y);
+            held[h] = k < rows ? log_w[k * N + n] : log(Real(0));
+        }
+#pragma unroll
+        for (int h = 0; h < HELD; h++)
+            sum.add(held[h], 1);
+        for (Int k = beyond; k < rows; k += blockDim.y)
+            sum.add(log_w[k * N + n], 1);
+        sum = tree(sum);
+#pragma unroll
+        for (int h = 0; h < HELD; h++) {
+            Int k = threadIdx.y + h * Int(blockDim.y);
+            if (k < rows)
+                weights[k * N + n] = sum.weight(held[h]);
+        }
+        for (Int k = beyond; k < rows; k += blockDim.y)
+            weights[k * N + n] = sum.weight(log_w[k * N + n]);
+        if (threadIdx.y == 0 && n < N)
+            bound[n] = sum.value() - log_K;
+    }
+}
