@@ -45,6 +45,11 @@ def parser():
     tour.add_argument("--only", choices=["claims", "systems"], help="one half of the tour")
     tour.set_defaults(run=_tour)
 
+    lesson = commands.add_parser("run", help="run a lesson: mmvae-edu run 04")
+    lesson.add_argument("number", help="the lesson's number, as in its file name")
+    lesson.add_argument("--fast", action="store_true", help="train for fewer steps")
+    lesson.set_defaults(run=_run)
+
     train = commands.add_parser(
         "train",
         help="train one system on the embedded digits and save it",
@@ -83,6 +88,20 @@ def _tour(arguments):
     from .tour import tour
 
     return tour(arguments.out, seeds=arguments.seed, fast=arguments.fast, only=arguments.only)
+
+
+def _run(arguments):
+    import runpy
+
+    from .course import lessons
+
+    found = {path.name[:2]: path for path in lessons()}
+    path = found.get(arguments.number.removeprefix("L").zfill(2))
+    if path is None:
+        raise ValueError(f"no lesson {arguments.number}; there are {', '.join(found)}")
+    sys.argv = [str(path), *(["--fast"] if arguments.fast else [])]
+    runpy.run_path(str(path), run_name="__main__")
+    return 0
 
 
 def _train(arguments):

@@ -1,0 +1,48 @@
+"""What a lesson needs besides the library: claims shown inline, and figures kept.
+
+A lesson is a script of cells (jupytext's percent format).  It derives in text, shows the smallest
+code, asks for a prediction before each figure, and ends with the claims that it has derived.
+"""
+
+import sys
+from pathlib import Path
+
+from .. import plots
+from ..claims import CLAIMS, run
+
+FAST = "--fast" in sys.argv  # a lesson may then train for fewer steps
+OUT = Path("mmvae_edu_out") / "lessons"
+
+
+class ClaimFails(AssertionError):
+    """A lesson's claim does not hold: the statement, and the error beside its limit."""
+
+
+def holds(*names):
+    """Check claims by name and print each with its achieved error; ClaimFails if one does not hold."""
+    for name in names:
+        result = run(CLAIMS[name])
+        mark = "holds" if result.passed else "FAILS"
+        print(f"{mark}  {result.claim.statement}")
+        print(f"       {result.numbers} ({result.claim.tol.name}), {result.claim.oracle}")
+        if not result.passed:
+            raise ClaimFails(f"{name}: {result.numbers} {result.note}".strip())
+
+
+def keep(figure, name, *, alt, numbers):
+    """Save a lesson's figure as PNG, and its numbers (rows, the first names the columns) as CSV.
+
+    alt says in words what the figure shows.  Returns the figure, which a notebook then displays.
+    """
+    OUT.mkdir(parents=True, exist_ok=True)
+    picture = plots.save(figure, OUT / f"{name}.png", alt=alt, caption="", numbers=numbers)
+    print(f"figure {picture.path}: {alt}")
+    return figure
+
+
+def lessons():
+    """The lesson scripts in order: their paths."""
+    from importlib import resources
+
+    folder = resources.files("mmvae_edu.lessons")
+    return sorted(path for path in map(Path, map(str, folder.iterdir())) if path.name[:2].isdigit())
