@@ -38,6 +38,7 @@ setup(
             "hypothesis>=6.100",
             "scipy>=1.12",
             "autograd>=1.8",
+            "jupytext>=1.16",
             "build",
             "wheel",
         ],

@@ -52,8 +52,8 @@ print("dL1/dlog_var", (np.round(dlog_var, 4) + 0).tolist())
 # %% [markdown]
 # ## Predict, then run
 #
-# Along $\mu$ the cost is a parabola. Is it as steep towards a large variance ($\log\sigma^2 = 2$) as
-# towards a small one ($\log\sigma^2 = -2$)? Write down your guess.
+# Along $\mu$ the cost is a parabola. Is it as steep towards a large variance ($\log\sigma^2 = 2$)
+# as towards a small one ($\log\sigma^2 = -2$)? Write down your guess.
 
 # %%
 t = np.linspace(-3, 3, 25)
@@ -71,8 +71,8 @@ numbers = [
 keep(figure, "04-l1", alt=finding, numbers=numbers)
 
 # %% [markdown]
-# $\sigma^2$ grows like an exponential in `log_var`, $\log\sigma^2$ only falls along a line. A network
-# whose `log_var` head overshoots upwards is punished at once; one that collapses is not.
+# $\sigma^2$ grows like an exponential in `log_var`, $\log\sigma^2$ only falls along a line. A
+# network whose `log_var` head overshoots upwards is punished at once; one that collapses is not.
 #
 # ## The claims
 # %%
@@ -88,4 +88,5 @@ holds(
 )
 
 # %% [markdown]
-# Next: L05 estimates the other part, $\mathbb{E}_q \log p(x|z)$, and makes the sample differentiable.
+# Next: L05 estimates the other part, $\mathbb{E}_q \log p(x|z)$, and makes the sample
+# differentiable.

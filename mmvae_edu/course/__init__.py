@@ -19,7 +19,7 @@ class ClaimFails(AssertionError):
 
 
 def holds(*names):
-    """Check claims by name and print each with its achieved error; ClaimFails if one does not hold."""
+    """Check claims by name and print each with its achieved error; ClaimFails if one fails."""
     for name in names:
         result = run(CLAIMS[name])
         mark = "holds" if result.passed else "FAILS"

@@ -1,0 +1,193 @@
+"""What the GPU backends share: inputs checked, outputs allocated, threads dealt out.
+
+A GPU backend is one `Device`: an array library and a function that launches a kernel.  Its
+methods are the functions of `reference`.  Nothing here waits for the GPU or copies to the host.
+"""
+
+from math import log
+
+import numpy as np
+
+MAX_BLOCKS = 65_535  # every kernel strides over its grid, so fewer blocks than work is fine
+
+
+class Device:
+    """The functions of `reference` over arrays of the library `xp`.
+
+    launch(op, grid, block, *args, lanes=, held=) runs the kernel of that name.  A block has at most
+    `threads` threads, `width` of them along the contiguous axis; a grid has at most `blocks`
+    blocks.  `address(array)` is a pointer, and None where a kernel takes one element at a time.
+    """
+
+    def __init__(self, name, xp, launch, address=None, threads=256, width=32, blocks=MAX_BLOCKS):
+        self.name, self.xp, self.launch, self.address = name, xp, launch, address
+        self.threads, self.width, self.blocks = threads, width, blocks
+
+    def product_of_experts(self, mu, log_var, mask=None):
+        """The prior N(0, I) times the present experts: mean, log_var (N, D).              [S7.5]"""
+        mu, log_var = self._floats(mu=mu, log_var=log_var)
+        M, N, D = _shape("mu", mu, ("M", "N", "D"))
+        _shape("log_var", log_var, mu.shape)
+        mask = self._mask(mask, M, N)
+        mean, joint_log_var = self._empty(mu, (N, D)), self._empty(mu, (N, D))
+        args = (mu, log_var, mask, mean, joint_log_var)
+        lanes = self._lanes(D, mu, log_var)
+        self._launch("product_of_experts", *self._rows(N, D // lanes), M, N, D, *args, lanes=lanes)
+        return mean, joint_log_var
+
+    def product_of_experts_vjp(self, dmean, djoint_log_var, mu, log_var, mask, mean, joint_log_var):
+        """Cotangents of mu and log_var, (M, N, D) each; exact zeros for masked experts."""
+        mu, log_var, dmean, djoint_log_var, mean, joint_log_var = self._floats(
+            mu=mu, log_var=log_var, dmean=dmean, djoint_log_var=djoint_log_var, mean=mean,
+            joint_log_var=joint_log_var,
+        )  # fmt: skip
+        M, N, D = _shape("mu", mu, ("M", "N", "D"))
+        _shape("log_var", log_var, mu.shape)
+        _shape("dmean", dmean, (N, D))
+        _shape("djoint_log_var", djoint_log_var, (N, D))
+        _shape("mean", mean, (N, D))
+        _shape("joint_log_var", joint_log_var, (N, D))
+        mask = self._mask(mask, M, N)
+        dmu, dlog_var = self._empty(mu, mu.shape), self._empty(mu, mu.shape)
+        floats = (dmean, djoint_log_var, mu, log_var, mean, joint_log_var)
+        args = (*floats[:4], mask, *floats[4:], dmu, dlog_var)
+        lanes = self._lanes(D, *floats)
+        grid, block = self._rows(N, D // lanes)
+        self._launch("product_of_experts_vjp", grid, block, M, N, D, *args, lanes=lanes)
+        return dmu, dlog_var
+
+    def importance_weights(self, log_w):
+        """log (1/K) Σ_k w_k (N,) and the normalised weights (K, N).                 [S9.2, S9.5]"""
+        (log_w,) = self._floats(log_w=log_w)
+        K, N = _shape("log_w", log_w, ("K", "N"))
+        if K == 0:
+            raise ValueError("log_w: expected at least one sample, found K = 0")
+        bound, weights = self._empty(log_w, (N,)), self._empty(log_w, (K, N))
+        grid, block = self._columns(N, rows=_power_of_2(-(-K // 8), most=32))
+        held = 8 if K <= 8 * block[1] else 128 // log_w.dtype.itemsize
+        args = (log_w.dtype.type(log(K)), log_w, bound, weights)
+        self._launch("importance_weights", grid, block, K, N, *args, held=held)
+        return bound, weights
+
+    def mixture_log_prob(self, z, mu, log_var, log_alpha):
+        """log Σ_m α_m N(z; mu_m, var_m) (K, N) and the responsibilities (M, K, N).       [S11.3]"""
+        z, mu, log_var, log_alpha = self._floats(z=z, mu=mu, log_var=log_var, log_alpha=log_alpha)
+        K, N, D = _shape("z", z, ("K", "N", "D"))
+        M, _, _ = _shape("mu", mu, ("M", N, D))
+        _shape("log_var", log_var, mu.shape)
+        _shape("log_alpha", log_alpha, (M, N))
+        if M == 0:
+            raise ValueError("mu: expected at least one expert, found M = 0")
+        log_q, r = self._empty(z, (K, N)), self._empty(z, (M, K, N))
+        (blocks,), block = self._rows(N, D, least=8)
+        grid = (blocks, min(-(-K // 8), self.blocks // max(blocks, 1) or 1))
+        self._launch(
+            "mixture_log_prob", grid, block, K, M, N, D, z, mu, log_var, log_alpha, log_q, r
+        )
+        return log_q, r
+
+    def mixture_log_prob_vjp(self, dlog_q, responsibilities, z, mu, log_var):
+        """Cotangents of z (K, N, D), mu and log_var (M, N, D)."""
+        dlog_q, r, z, mu, log_var = self._floats(
+            dlog_q=dlog_q, responsibilities=responsibilities, z=z, mu=mu, log_var=log_var
+        )
+        K, N, D = _shape("z", z, ("K", "N", "D"))
+        M, _, _ = _shape("mu", mu, ("M", N, D))
+        _shape("log_var", log_var, mu.shape)
+        _shape("dlog_q", dlog_q, (K, N))
+        _shape("responsibilities", r, (M, K, N))
+        dz, dmu, dlog_var = (self._empty(z, a.shape) for a in (z, mu, log_var))
+        grid, block = self._columns(N * D, rows=_power_of_2(-(-K // 8), most=16))
+        args = (dlog_q, r, z, mu, log_var, dz, dmu, dlog_var)
+        self._launch("mixture_log_prob_vjp", grid, block, K, M, N, D, *args)
+        return dz, dmu, dlog_var
+
+    def binomial_log_prob(self, logits, x, n=1):
+        """Σ_P x·l − n·softplus(l): logits (…, N, P), x (N, P) → (…, N)."""
+        logits, x = self._scored(logits, x)
+        log_p = self._empty(logits, logits.shape[:-1])
+        self._launch_binomial("binomial_log_prob", logits, x, n, (logits, x), (log_p,))
+        return log_p
+
+    def binomial_log_prob_vjp(self, dlog_p, logits, x, n=1):
+        """Cotangent of the logits, (…, N, P)."""
+        logits, x = self._scored(logits, x)
+        dlog_p, _ = self._floats(dlog_p=dlog_p, logits=logits)
+        _shape("dlog_p", dlog_p, logits.shape[:-1])
+        dlogits = self._empty(logits, logits.shape)
+        args = (dlog_p, logits, x)
+        self._launch_binomial("binomial_log_prob_vjp", logits, x, n, args, (dlogits,))
+        return dlogits
+
+    def binomial_log_prob_value_and_grad(self, logits, x, n=1):
+        """The value (…, N) and its derivative with respect to the logits (…, N, P), in one pass."""
+        logits, x = self._scored(logits, x)
+        outputs = self._empty(logits, logits.shape[:-1]), self._empty(logits, logits.shape)
+        op = "binomial_log_prob_value_and_grad"
+        self._launch_binomial(op, logits, x, n, (logits, x), outputs)
+        return outputs
+
+    def bias_swish(self, a, b):
+        """y = (a + b) · sigmoid(a + b) and its derivative: a (…, H), b (H,) → (…, H) each."""
+        a, b = self._floats(a=a, b=b)
+        _shape("b", b, a.shape[-1:])
+        y, slope = self._empty(a, a.shape), self._empty(a, a.shape)
+        if a.size:
+            H = len(b)
+            N, lanes = a.size // H, self._lanes(H, a, b)
+            rows = [array.reshape(N, H) for array in (a, y, slope)]
+            args = (N, H, rows[0], b, *rows[1:])
+            self._launch("bias_swish", *self._rows(N, H // lanes), *args, lanes=lanes)
+        return y, slope
+
+    def adam_step(
+        self, theta, grad, m, v, *, step, learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8
+    ):  # fmt: skip
+        """One Adam step in one pass, in place on theta, m and v; `step` counts from 1."""
+        _, grad, _, _ = self._floats(theta=theta, grad=grad, m=m, v=v)
+        (size,) = _shape("theta", theta, ("size",))
+        for name, array in (("grad", grad), ("m", m), ("v", v)):
+            _shape(name, array, (size,))
+        for name, array in (("theta", theta), ("m", m), ("v", v)):
+            if not array.flags.c_contiguous:
+                raise ValueError(f"{name}: it is changed in place; expected a contiguous array")
+        rate, scale = learning_rate / (1 - beta1**step), 1 / (1 - beta2**step)
+        real = theta.dtype.type
+        constants = [real(c) for c in (rate, scale, 1 - beta1, 1 - beta2, epsilon)]
+        lanes = self._lanes(size, theta, grad, m, v)
+        blocks = min(-(-size // (lanes * self.threads)), self.blocks)
+        block = (self.width, self.threads // self.width)
+        self._launch(
+            "adam_step", (blocks,), block, size, *constants, theta, grad, m, v, lanes=lanes
+        )
+
+    # ---- threads and blocks ----
+
+    def _launch(self, op, grid, block, *args, lanes=1, held=0):
+        if all(grid):  # an empty array needs no threads
+            self.launch(op, grid, block, *args, lanes=lanes, held=held)
+
+    def _rows(self, N, D, least=1):
+        """Blocks of rows: threads along D, the others of the block over N."""
+        across = max(_power_of_2(D, most=self.width), least)
+        rows = self.threads // across
+        return (min(-(-N // rows), self.blocks),), (across, rows)
+
+    def _columns(self, N, rows):
+        """Blocks of `width` columns, which `rows` threads each share."""
+        most = max(self.threads, 1024) if self.width == 32 else self.threads
+        rows = min(rows, most // self.width)
+        return (min(-(-N // self.width), self.blocks),), (self.width, rows)
+
+    def _launch_binomial(self, op, logits, x, n, inputs, outputs):
+        N, P = x.shape
+        L = logits.size // (N * P) if logits.size else int(np.prod(logits.shape[:-2]))
+        lanes = self._lanes(P, *(a for a in inputs if a.shape[-1:] == (P,)))
+        (blocks,), block = self._rows(N, P // lanes, least=8)
+        grid = (blocks, min(L, self.blocks // max(blocks, 1) or 1))
+        self._launch(op, grid, block, L, N, P, logits.dtype.type(n), *self._flat(inputs, outputs), lanes=lanes)
+
+    # ---- what comes in and out ----
+
+    def _empty(self, like, shape):
+        return self.xp.empty(shape, like.dtype)
