@@ -4,24 +4,27 @@ A GPU backend is one `Device`: an array library and a function that launches a k
 methods are the functions of `reference`.  Nothing here waits for the GPU or copies to the host.
 """
 
-from math import log
+from math import log, prod
 
 import numpy as np
 
-MAX_BLOCKS = 65_535  # every kernel strides over its grid, so fewer blocks than work is fine
+BLOCKS = 65_535  # a side of the grid: every kernel strides over what is left
 
 
 class Device:
     """The functions of `reference` over arrays of the library `xp`.
 
-    launch(op, grid, block, *args, lanes=, held=) runs the kernel of that name.  A block has at most
-    `threads` threads, `width` of them along the contiguous axis; a grid has at most `blocks`
-    blocks.  `address(array)` is a pointer, and None where a kernel takes one element at a time.
+    launch(op, grid, block, *args, lanes=, held=) runs the kernel of that name.  A block has
+    `threads` threads, at most `width` of them along the contiguous axis, or `width` by up to `tall`
+    where a column is shared; a grid has at most `blocks` blocks a side.  `address(array)` is a
+    pointer; it is None where kernels take one number at a time.
     """
 
-    def __init__(self, name, xp, launch, address=None, threads=256, width=32, blocks=MAX_BLOCKS):
+    def __init__(
+        self, name, xp, launch, address=None, threads=256, width=32, tall=16, blocks=BLOCKS
+    ):
         self.name, self.xp, self.launch, self.address = name, xp, launch, address
-        self.threads, self.width, self.blocks = threads, width, blocks
+        self.threads, self.width, self.tall, self.blocks = threads, width, tall, blocks
 
     def product_of_experts(self, mu, log_var, mask=None):
         """The prior N(0, I) times the present experts: mean, log_var (N, D).              [S7.5]"""
@@ -63,7 +66,7 @@ class Device:
         if K == 0:
             raise ValueError("log_w: expected at least one sample, found K = 0")
         bound, weights = self._empty(log_w, (N,)), self._empty(log_w, (K, N))
-        grid, block = self._columns(N, rows=_power_of_2(-(-K // 8), most=32))
+        grid, block = self._columns(N, K)
         held = 8 if K <= 8 * block[1] else 128 // log_w.dtype.itemsize
         args = (log_w.dtype.type(log(K)), log_w, bound, weights)
         self._launch("importance_weights", grid, block, K, N, *args, held=held)
@@ -80,10 +83,8 @@ class Device:
             raise ValueError("mu: expected at least one expert, found M = 0")
         log_q, r = self._empty(z, (K, N)), self._empty(z, (M, K, N))
         (blocks,), block = self._rows(N, D, least=8)
-        grid = (blocks, min(-(-K // 8), self.blocks // max(blocks, 1) or 1))
-        self._launch(
-            "mixture_log_prob", grid, block, K, M, N, D, z, mu, log_var, log_alpha, log_q, r
-        )
+        grid, args = (blocks, self._blocks(K, 8)), (z, mu, log_var, log_alpha, log_q, r)
+        self._launch("mixture_log_prob", grid, block, K, M, N, D, *args)
         return log_q, r
 
     def mixture_log_prob_vjp(self, dlog_q, responsibilities, z, mu, log_var):
@@ -97,7 +98,7 @@ class Device:
         _shape("dlog_q", dlog_q, (K, N))
         _shape("responsibilities", r, (M, K, N))
         dz, dmu, dlog_var = (self._empty(z, a.shape) for a in (z, mu, log_var))
-        grid, block = self._columns(N * D, rows=_power_of_2(-(-K // 8), most=16))
+        grid, block = self._columns(N * D, K)
         args = (dlog_q, r, z, mu, log_var, dz, dmu, dlog_var)
         self._launch("mixture_log_prob_vjp", grid, block, K, M, N, D, *args)
         return dz, dmu, dlog_var
@@ -106,7 +107,7 @@ class Device:
         """Σ_P x·l − n·softplus(l): logits (…, N, P), x (N, P) → (…, N)."""
         logits, x = self._scored(logits, x)
         log_p = self._empty(logits, logits.shape[:-1])
-        self._launch_binomial("binomial_log_prob", logits, x, n, (logits, x), (log_p,))
+        self._launch_scores("binomial_log_prob", logits, x, n, logits, x, log_p)
         return log_p
 
     def binomial_log_prob_vjp(self, dlog_p, logits, x, n=1):
@@ -115,8 +116,8 @@ class Device:
         dlog_p, _ = self._floats(dlog_p=dlog_p, logits=logits)
         _shape("dlog_p", dlog_p, logits.shape[:-1])
         dlogits = self._empty(logits, logits.shape)
-        args = (dlog_p, logits, x)
-        self._launch_binomial("binomial_log_prob_vjp", logits, x, n, args, (dlogits,))
+        args = (dlog_p, logits, x, dlogits)
+        self._launch_scores("binomial_log_prob_vjp", logits, x, n, *args)
         return dlogits
 
     def binomial_log_prob_value_and_grad(self, logits, x, n=1):
@@ -124,7 +125,7 @@ class Device:
         logits, x = self._scored(logits, x)
         outputs = self._empty(logits, logits.shape[:-1]), self._empty(logits, logits.shape)
         op = "binomial_log_prob_value_and_grad"
-        self._launch_binomial(op, logits, x, n, (logits, x), outputs)
+        self._launch_scores(op, logits, x, n, logits, x, *outputs)
         return outputs
 
     def bias_swish(self, a, b):
@@ -155,11 +156,9 @@ class Device:
         real = theta.dtype.type
         constants = [real(c) for c in (rate, scale, 1 - beta1, 1 - beta2, epsilon)]
         lanes = self._lanes(size, theta, grad, m, v)
-        blocks = min(-(-size // (lanes * self.threads)), self.blocks)
-        block = (self.width, self.threads // self.width)
-        self._launch(
-            "adam_step", (blocks,), block, size, *constants, theta, grad, m, v, lanes=lanes
-        )
+        grid, block = (self._blocks(size, lanes * self.threads),), (self.threads, 1)
+        args = (size, *constants, theta, grad, m, v)
+        self._launch("adam_step", grid, block, *args, lanes=lanes)
 
     # ---- threads and blocks ----
 
@@ -171,23 +170,86 @@ class Device:
         """Blocks of rows: threads along D, the others of the block over N."""
         across = max(_power_of_2(D, most=self.width), least)
         rows = self.threads // across
-        return (min(-(-N // rows), self.blocks),), (across, rows)
+        return (self._blocks(N, rows),), (across, rows)
 
     def _columns(self, N, rows):
-        """Blocks of `width` columns, which `rows` threads each share."""
-        most = max(self.threads, 1024) if self.width == 32 else self.threads
-        rows = min(rows, most // self.width)
-        return (min(-(-N // self.width), self.blocks),), (self.width, rows)
+        """Blocks of `width` columns, each shared by so many threads that 8 entries are left."""
+        shared = _power_of_2(-(-rows // 8), most=self.tall)
+        return (self._blocks(N, self.width),), (self.width, shared)
 
-    def _launch_binomial(self, op, logits, x, n, inputs, outputs):
-        N, P = x.shape
-        L = logits.size // (N * P) if logits.size else int(np.prod(logits.shape[:-2]))
-        lanes = self._lanes(P, *(a for a in inputs if a.shape[-1:] == (P,)))
+    def _blocks(self, work, each):
+        return min(-(-work // each), self.blocks)
+
+    def _launch_scores(self, op, logits, x, n, *arrays):
+        """Blocks of examples by rows of logits: arrays (…, N, P) and (…, N) become (L, N[, P])."""
+        L, N, P = prod(logits.shape[:-2]), *x.shape
+        lanes = self._lanes(P, logits, x)
         (blocks,), block = self._rows(N, P // lanes, least=8)
-        grid = (blocks, min(L, self.blocks // max(blocks, 1) or 1))
-        self._launch(op, grid, block, L, N, P, logits.dtype.type(n), *self._flat(inputs, outputs), lanes=lanes)
+        stacked = [a if a is x else a.reshape(L, N, *a.shape[logits.ndim - 1 :]) for a in arrays]
+        args = (L, N, P, logits.dtype.type(n), *stacked)
+        self._launch(op, (blocks, self._blocks(L, 1)), block, *args, lanes=lanes)
+
+    def _lanes(self, size, *arrays):
+        """How many numbers 16 bytes hold, if rows of `size` numbers all begin at such a place."""
+        lanes = 16 // arrays[0].dtype.itemsize
+        aligned = self.address and not any(self.address(array) % 16 for array in arrays)
+        return lanes if aligned and size % lanes == 0 else 1
 
     # ---- what comes in and out ----
 
     def _empty(self, like, shape):
         return self.xp.empty(shape, like.dtype)
+
+    def _floats(self, **arrays):
+        """The arrays, contiguous; a TypeError unless all are of one dtype, float32 or float64."""
+        expected = None
+        for name, array in arrays.items():
+            self._own(name, array)
+            expected = expected or array.dtype
+            if array.dtype not in (np.float32, np.float64) or array.dtype != expected:
+                wanted = expected if expected in (np.float32, np.float64) else "float32 or float64"
+                raise TypeError(
+                    f"{name}: expected {wanted}, found {array.dtype}; convert it with .astype"
+                )
+        return [self.xp.ascontiguousarray(array) for array in arrays.values()]
+
+    def _own(self, name, array):
+        if not isinstance(array, self.xp.ndarray):
+            kind = f"{type(array).__module__}.{type(array).__qualname__}"
+            raise TypeError(
+                f"{name}: {self.name} takes {self.xp.__name__} arrays here, found {kind}; "
+                f"convert it with {self.xp.__name__}.asarray, or pass kernels.best(array)"
+            )
+
+    def _mask(self, mask, M, N):
+        if mask is None:
+            return self.xp.ones((M, N), dtype=bool)
+        self._own("mask", mask)
+        if mask.dtype != bool:
+            raise TypeError(f"mask: expected bool, found {mask.dtype}; compare it with != 0")
+        _shape("mask", mask, (M, N))
+        return self.xp.ascontiguousarray(mask)
+
+    def _scored(self, logits, x):
+        logits, x = self._floats(logits=logits, x=x)
+        N, P = _shape("x", x, ("N", "P"))
+        if logits.shape[-2:] != (N, P):
+            raise ValueError(f"logits: expected shape (…, {N}, {P}) as x, found {logits.shape}")
+        return logits, x
+
+
+def _shape(name, array, expected):
+    """The array's shape, if it is the expected one; a letter stands for any number."""
+    fits = len(array.shape) == len(expected) and all(
+        isinstance(want, str) or want == found
+        for want, found in zip(expected, array.shape, strict=True)
+    )
+    if not fits:
+        wanted = ", ".join(map(str, expected)) + ("," if len(expected) == 1 else "")
+        raise ValueError(f"{name}: expected shape ({wanted}), found {array.shape}")
+    return array.shape
+
+
+def _power_of_2(size, most):
+    """The least power of 2 that is not below `size`, but at most `most`."""
+    return min(1 << max(size - 1, 0).bit_length(), most)

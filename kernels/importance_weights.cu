@@ -13,12 +13,11 @@
 
 using Int = long long;
 
-// An infinity becomes finite, so that a difference of two equal ones is 0; NaN stays NaN.
+// exp(−|a − b|): 1 for two equal infinities, NaN for NaN.
 template <typename Real>
-__device__ Real finite(Real a)
+__device__ Real ratio(Real a, Real b)
 {
-    const Real largest = sizeof(Real) == 4 ? Real(3.4028234e38) : Real(1.7976931348623157e308);
-    return a > largest ? largest : a < -largest ? -largest : a;
+    return a == b ? 1 : exp(-fabs(a - b));
 }
 
 // Σ exp(a) = total · exp(top), a sum to which terms and other sums can be added in one pass.
@@ -28,9 +27,9 @@ struct LogSum {
 
     __device__ void add(Real other_top, Real other_total)
     {
-        Real ratio = exp(-fabs(finite(other_top) - finite(top)));
+        Real scale = ratio(other_top, top);
         bool greater = other_top > top;
-        total = greater ? total * ratio + other_total : total + other_total * ratio;
+        total = greater ? total * scale + other_total : total + other_total * scale;
         top = greater ? other_top : top;
     }
 
@@ -38,7 +37,7 @@ struct LogSum {
 
     __device__ Real weight(Real a) const
     {
-        return top == log(Real(0)) && total == total ? 0 : exp(finite(a) - finite(top)) / total;
+        return top == log(Real(0)) && total == total ? 0 : ratio(a, top) / total;
     }
 };
 
@@ -55,7 +54,7 @@ __global__ void importance_weights_v1(
         for (Int k = 0; k < K; k++)
             sum.top = log_w[k * N + n] > sum.top ? log_w[k * N + n] : sum.top;
         for (Int k = 0; k < K; k++)
-            sum.total += exp(finite(log_w[k * N + n]) - finite(sum.top));
+            sum.total += ratio(log_w[k * N + n], sum.top);
         bound[n] = sum.value() - log_K;
         for (Int k = 0; k < K; k++)
             weights[k * N + n] = sum.weight(log_w[k * N + n]);
@@ -68,7 +67,7 @@ __global__ void importance_weights_v1(
 template <typename Real>
 __device__ LogSum<Real> tree(LogSum<Real> sum)
 {
-    __shared__ Real top[32][32], total[32][32];
+    __shared__ Real top[16][32], total[16][32];
     const int x = threadIdx.x, y = threadIdx.y;
     top[y][x] = sum.top;
     total[y][x] = sum.total;
@@ -88,7 +87,7 @@ __device__ LogSum<Real> tree(LogSum<Real> sum)
 }
 
 template <typename Real>
-__global__ void __launch_bounds__(1024) importance_weights_v2(
+__global__ void __launch_bounds__(512) importance_weights_v2(
     Int K, Int N, Real log_K, const Real *__restrict__ log_w, Real *__restrict__ bound,
     Real *__restrict__ weights)
 {
@@ -108,7 +107,7 @@ __global__ void __launch_bounds__(1024) importance_weights_v2(
 // ---- v3: a thread keeps its first HELD entries in registers --------------------------------------
 
 template <typename Real, int HELD>
-__global__ void __launch_bounds__(1024) importance_weights_v3(
+__global__ void __launch_bounds__(512) importance_weights_v3(
     Int K, Int N, Real log_K, const Real *__restrict__ log_w, Real *__restrict__ bound,
     Real *__restrict__ weights)
 {

@@ -15,14 +15,15 @@
 using Int = long long;
 
 constexpr int TILE = 8;                                          // at most blockDim.x of log_prob
-constexpr int GROUP = 8;
 
-// An infinity becomes finite, so that a difference of two equal ones is 0; NaN stays NaN.
 template <typename Real>
-__device__ Real finite(Real a)
+constexpr int GROUP = 32 / sizeof(Real);                         // as many as the registers hold
+
+// exp(−|a − b|): 1 for two equal infinities, NaN for NaN.
+template <typename Real>
+__device__ Real ratio(Real a, Real b)
 {
-    const Real largest = sizeof(Real) == 4 ? Real(3.4028234e38) : Real(1.7976931348623157e308);
-    return a > largest ? largest : a < -largest ? -largest : a;
+    return a == b ? 1 : exp(-fabs(a - b));
 }
 
 // Over the threads of one example, a power of 2 in one warp; every thread gets the sum.
@@ -69,8 +70,8 @@ __global__ void mixture_log_prob(
                 }
                 score = alpha - half * across(normaliser) - half * score;
                 if (mine) {
-                    Real ratio = exp(-fabs(finite(score) - finite(top)));
-                    total = score > top ? total * ratio + 1 : total + ratio;
+                    Real scale = ratio(score, top);
+                    total = score > top ? total * scale + 1 : total + scale;
                     top = score > top ? score : top;
                     r[(m * K + k) * N + n] = score;
                 }
@@ -80,7 +81,7 @@ __global__ void mixture_log_prob(
                 const bool nobody = top == nothing && total == total;
                 for (Int m = 0; m < M; m++) {
                     Real score = r[(m * K + k) * N + n];
-                    r[(m * K + k) * N + n] = nobody ? 0 : exp(finite(score) - finite(top)) / total;
+                    r[(m * K + k) * N + n] = nobody ? 0 : ratio(score, top) / total;
                 }
             }
         }
@@ -94,7 +95,7 @@ __global__ void mixture_log_prob(
 template <typename Real>
 __device__ Real tree(Real part)
 {
-    __shared__ Real parts[32][32];
+    __shared__ Real parts[16][32];
     const int x = threadIdx.x, y = threadIdx.y;
     parts[y][x] = part;
     __syncthreads();
@@ -114,13 +115,14 @@ __global__ void __launch_bounds__(512) mixture_log_prob_vjp(
     const Real *__restrict__ z, const Real *__restrict__ mu, const Real *__restrict__ log_var,
     Real *__restrict__ dz, Real *__restrict__ dmu, Real *__restrict__ dlog_var)
 {
+    constexpr int G = GROUP<Real>;
     const Real half = Real(0.5);
     for (Int first = blockIdx.x * Int(blockDim.x); first < N * D; first += gridDim.x * Int(blockDim.x)) {
         const Int i = first + threadIdx.x, n = i / D, rows = i < N * D ? K : 0;
-        for (Int m0 = 0; m0 == 0 || m0 < M; m0 += GROUP) {       // once without experts too: dz = 0
-            Real centre[GROUP], inverse_std[GROUP], from_mu[GROUP] = {}, from_log_var[GROUP] = {};
+        for (Int m0 = 0; m0 == 0 || m0 < M; m0 += G) {       // once without experts too: dz = 0
+            Real centre[G], inverse_std[G], from_mu[G] = {}, from_log_var[G] = {};
 #pragma unroll
-            for (int g = 0; g < GROUP; g++) {
+            for (int g = 0; g < G; g++) {
                 bool here = m0 + g < M && i < N * D;
                 centre[g] = here ? mu[(m0 + g) * N * D + i] : 0;
                 inverse_std[g] = here ? exp(-half * log_var[(m0 + g) * N * D + i]) : 0;
@@ -129,7 +131,7 @@ __global__ void __launch_bounds__(512) mixture_log_prob_vjp(
                 const Real dy = dlog_q[k * N + n], own = z[k * N * D + i];
                 Real from_z = m0 == 0 ? 0 : dz[k * N * D + i];
 #pragma unroll
-                for (int g = 0; g < GROUP; g++) {
+                for (int g = 0; g < G; g++) {
                     const Real weight = m0 + g < M ? dy * r[((m0 + g) * K + k) * N + n] : 0;
                     if (weight != 0) {                           // NaN in an absent expert is not 0 · NaN
                         Real s = (own - centre[g]) * inverse_std[g];
@@ -142,7 +144,7 @@ __global__ void __launch_bounds__(512) mixture_log_prob_vjp(
                 dz[k * N * D + i] = from_z;
             }
 #pragma unroll
-            for (int g = 0; g < GROUP; g++)
+            for (int g = 0; g < G; g++)
                 if (m0 + g < M) {                                // the same for the whole block
                     Real by_mu = tree(from_mu[g]), by_log_var = tree(from_log_var[g]);
                     if (threadIdx.y == 0 && i < N * D) {

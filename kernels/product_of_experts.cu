@@ -15,12 +15,11 @@ using Int = long long;
 template <typename Real, int LANES>
 struct alignas(sizeof(Real) * LANES) Pack { Real at[LANES]; };
 
-// −∞ becomes finite, so that −∞ − (−∞) is 0; NaN stays NaN.
+// exp(−|a − b|): 1 for two equal infinities, NaN for NaN.
 template <typename Real>
-__device__ Real finite(Real log_var)
+__device__ Real ratio(Real a, Real b)
 {
-    const Real lowest = sizeof(Real) == 4 ? Real(-3.4028234e38) : Real(-1.7976931348623157e308);
-    return log_var < lowest ? lowest : log_var;
+    return a == b ? 1 : exp(-fabs(a - b));
 }
 
 // ---- v1: for each example and dimension, first the least log variance, then the sums ------------
@@ -36,10 +35,10 @@ __global__ void product_of_experts_v1(
             for (Int m = 0; m < M; m++)
                 if (mask[m * N + n] && log_var[(m * N + n) * D + d] < least)
                     least = log_var[(m * N + n) * D + d];
-            Real total = exp(finite(least)), sum = 0;            // in units of 1 / least variance
+            Real total = ratio(least, Real(0)), sum = 0;           // in units of 1 / least variance
             for (Int m = 0; m < M; m++)
                 if (mask[m * N + n]) {                           // what is masked is never read
-                    Real share = exp(finite(least) - finite(log_var[(m * N + n) * D + d]));
+                    Real share = ratio(least, log_var[(m * N + n) * D + d]);
                     total += share;
                     sum += share * mu[(m * N + n) * D + d];
                 }
@@ -56,10 +55,10 @@ struct Product {
 
     __device__ void times(Real mu, Real log_var)
     {
-        Real ratio = exp(-fabs(finite(log_var) - finite(least)));
+        Real scale = ratio(log_var, least);
         bool sharper = log_var < least;
-        total = sharper ? total * ratio + 1 : total + ratio;
-        sum = sharper ? sum * ratio + mu : sum + ratio * mu;
+        total = sharper ? total * scale + 1 : total + scale;
+        sum = sharper ? sum * scale + mu : sum + scale * mu;
         least = sharper ? log_var : least;
     }
 };

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import training
+from ..arrays import namespace
 from ..likelihoods import Bernoulli, Categorical
 from ..models import MMVAE, MVAE
+from ..report import Table
 
 BATCH = 100
 HIDDEN = ((512, 512), (512, 512, 512))
@@ -51,12 +53,12 @@ def problem(system):
     return model, model.init(rng), {"image": rng.random((BATCH, 784), np.float32), "label": label}
 
 
-def bench_steps(*, cases=CASES, rounds=8, peers=True, threads=2):
+def bench_steps(*, cases=CASES, rounds=8, peers=True, threads=2, device="cpu"):
     """A StepRow for each case (system, K); contenders take turns of a few steps."""
     rows = []
     for system, K in cases:
         names = ["ours", "products", *(PEERS if peers else ())]
-        medians = take_turns([(name, system, K, threads) for name in names], rounds)
+        medians = take_turns([(name, system, K, threads, device) for name in names], rounds)
         rows.append(StepRow(system, K, dict(zip(names, medians, strict=True))))
     return rows
 
@@ -79,46 +81,55 @@ def take_turns(contenders, rounds):
     return [float(np.median(samples)) for samples in times]
 
 
-def contend(pipe, name, system, K, threads):
+def contend(pipe, name, system, K, threads, device):
     """A contender's process: warm up, then a few timed steps whenever it is told to go."""
     model, theta, x = problem(system)
     eps = model.draw_noise(np.random.default_rng(1), BATCH, K)["eps"]
-    step = make_step(name, model, theta, x, eps, threads)
+    step, wait = make_step(name, model, theta, x, eps, threads, device)
     for _ in range(3):
-        step(eps)
+        step()
     while pipe.recv() == "go":
-        step(eps)  # wakes the threads and fills the caches; not counted
-        pipe.send([milliseconds(step, eps) for _ in range(4)])
+        step()  # wakes the threads and fills the caches; not counted
+        pipe.send([milliseconds(step, wait) for _ in range(4)])
 
 
-def milliseconds(step, eps):
+def milliseconds(step, wait):
+    wait()
     start = time.perf_counter()
-    step(eps)
+    step()
+    wait()
     return 1000 * (time.perf_counter() - start)
 
 
-def make_step(name, model, theta, x, eps, threads):
-    """The contender's training step, a function of eps."""
-    if name == "ours":
-        return our_step(model, theta, x)
+def make_step(name, model, theta, x, eps, threads, device):
+    """The contender's training step, and the function that waits for its end (on a GPU)."""
+    if name.startswith("torch"):
+        from . import torch_steps
+
+        how, form = name.removeprefix("torch ").split(", ")
+        bound, step, wait = torch_steps.make_step(
+            form, model, theta, x, eps, compiled=how == "compile", threads=threads, device=device
+        )
+        np.testing.assert_allclose(bound(), model.bound(theta, x, eps=eps)[0], rtol=2e-4)
+        return step, wait
+    xp = namespace(device)
+    theta, eps = xp.asarray(theta), xp.asarray(eps)
+    wait = xp.cuda.Device().synchronize if device == "cuda" else nothing
     if name == "products":
-        return products_of(model, theta, eps.shape[1])
-    from . import torch_steps
-
-    how, form = name.removeprefix("torch ").split(", ")
-    bound, step = torch_steps.make_step(
-        form, model, theta, x, compiled=how == "compile", threads=threads
-    )
-    np.testing.assert_allclose(bound(eps), model.bound(theta, x, eps=eps)[0], rtol=2e-4)
-    return step
+        return products_of(model, theta, eps.shape[1]), wait
+    return our_step(model, theta, x, eps), wait
 
 
-def our_step(model, theta, x):
+def nothing():
+    """The CPU has nothing to wait for."""
+
+
+def our_step(model, theta, x, eps):
     """The trainer's own step: bound, gradient, Adam."""
     state = training.State(theta, np.zeros_like(theta), np.zeros_like(theta), np.arange(BATCH))
     batch, _ = model.open(theta, x)
 
-    def step(eps):
+    def step():
         training.ascend(model, model.bound, state, batch, 1e-3, eps=eps)
 
     return step
@@ -126,19 +137,18 @@ def our_step(model, theta, x):
 
 def products_of(model, theta, K):
     """The matrix products of our step and nothing else, on arrays of the same shapes."""
-    rng = np.random.default_rng(0)
     decoded = 2  # MVAE: two of the three terms score a modality; MMVAE: both experts' samples
     jobs = []
     for networks in model.tree.views(theta).values():
         for part, rows in ("encoder", BATCH), ("decoder", BATCH * K * decoded):
             matrices = [W for key, W in networks[part].items() if key.startswith("W")]
             for layer, W in enumerate(matrices):
-                a = rng.standard_normal((rows, W.shape[0]), dtype=np.float32)
-                dy = rng.standard_normal((rows, W.shape[1]), dtype=np.float32)
+                a = np.full_like(W, 0.5, shape=(rows, W.shape[0]))
+                dy = np.full_like(W, 0.5, shape=(rows, W.shape[1]))
                 da = np.empty_like(a) if part == "decoder" or layer else None
                 jobs.append((a, W, np.empty_like(dy), dy, np.empty_like(W), da))
 
-    def products(eps):
+    def products():
         for a, W, y, _, _, _ in jobs:
             np.matmul(a, W, out=y)
         for a, W, _, dy, dW, da in reversed(jobs):
@@ -147,3 +157,19 @@ def products_of(model, theta, K):
                 np.matmul(dy, W.T, out=da)
 
     return products
+
+
+def step_table(rows):
+    """A report.Table of the rows: milliseconds, ratios, and the products' share of our step."""
+    peers = [name for name in rows[0].milliseconds if name.startswith("torch")]
+    header = ["system", "K", "ours, ms", "examples/s", "of it products", *peers]
+    cells = []
+    for row in rows:
+        ours = row.milliseconds["ours"]
+        share = row.milliseconds["products"] / ours
+        ratios = [f"{row.milliseconds[p]:.1f} ms = {row.ratio(p):.2f}×" for p in peers]
+        numbers = [f"{ours:.1f}", f"{1000 * BATCH / ours:.0f}", f"{100 * share:.0f}%"]
+        cells.append([row.system, str(row.K), *numbers, *ratios])
+    return Table(
+        f"Training step, batch {BATCH}; × says how many times faster ours is", header, cells
+    )

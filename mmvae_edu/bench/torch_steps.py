@@ -98,7 +98,7 @@ def mmvae_released(nets, x, eps, weights):
     for m, (mu, log_var) in enumerate(experts.values()):
         z = mu + torch.exp(log_var / 2) * eps[m]
         log_q = torch.logsumexp(torch.stack([gaussian(z, *e) for e in experts.values()]), 0)
-        log_w = gaussian(z, torch.zeros(()), torch.zeros(())) - log_q + _log(len(experts))
+        log_w = gaussian(z, z.new_zeros(()), z.new_zeros(())) - log_q + _log(len(experts))
         for name in x:
             log_w = log_w + weights[name] * log_likelihood(name, nets.decode(name, z), x[name])
         bound = bound + torch.logsumexp(log_w, 0) - _log(len(eps[m]))
@@ -111,7 +111,7 @@ def mmvae_same(nets, x, eps, weights):
     z = mu[:, None] + torch.exp(log_var / 2)[:, None] * eps
     pairs = gaussian(z[None], mu[:, None, None], log_var[:, None, None])
     log_q = torch.logsumexp(pairs, 0) - _log(len(mu))
-    log_w = gaussian(z, torch.zeros(()), torch.zeros(())) - log_q
+    log_w = gaussian(z, z.new_zeros(()), z.new_zeros(())) - log_q
     for name in x:
         log_w = log_w + weights[name] * log_likelihood(name, nets.decode(name, z), x[name])
     return (torch.logsumexp(log_w, 1) - _log(eps.shape[1])).mean(0)
@@ -129,26 +129,31 @@ FORMS = {
 }
 
 
-def make_step(form, model, theta, x, *, compiled=False, threads=2, device="cpu"):
-    """(bound function, training step), each of eps as a NumPy array."""
+def make_step(form, model, theta, x, eps, *, compiled=False, threads=2, device="cpu"):
+    """The bound of the batch, the training step, and the function that waits for its end."""
     torch.set_num_threads(threads)
     function = FORMS[type(model).__name__, form]
     nets = Networks(model, model.tree.views(theta)).to(device)
     x = {name: torch.from_numpy(values).to(device) for name, values in x.items()}
+    eps = torch.from_numpy(eps).to(device)
     optimiser = torch.optim.Adam(nets.parameters(), lr=1e-3)
 
-    def loss(eps):
+    def loss():
         return -function(nets, x, eps, model.weights).mean()
 
     compiled_loss = torch.compile(loss) if compiled else loss
 
-    def bound(eps):
+    def bound():
         with torch.no_grad():
-            return function(nets, x, torch.from_numpy(eps).to(device), model.weights).cpu().numpy()
+            return function(nets, x, eps, model.weights).cpu().numpy()
 
-    def step(eps):
+    def step():
         optimiser.zero_grad()
-        compiled_loss(torch.from_numpy(eps).to(device)).backward()
+        compiled_loss().backward()
         optimiser.step()
 
-    return bound, step
+    def wait():
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    return bound, step, wait
