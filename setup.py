@@ -26,7 +26,7 @@ setup(
     package_data={
         "mmvae_edu.data": ["*.npz", "README.md"],
         "mmvae_edu.kernels": ["*.cu"],
-        "mmvae_edu.lessons": ["*.toml"],
+        "mmvae_edu.lessons": ["*.toml", "exercises/*.py", "checks/*.toml"],
     },
     install_requires=["numpy>=2.0", "numba>=0.61", "matplotlib>=3.8", "mpmath>=1.3", "rich>=13"]
     + ["latex2mathml>=3.77"],
