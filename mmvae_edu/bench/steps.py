@@ -1,11 +1,5 @@
-"""Part (b) of the benchmark: whole training steps, ours beside PyTorch's.
+"""Whole training steps, ours beside PyTorch's."""
 
-Each contender has a process of its own and they run by turns, so that the threads of one library
-do not slow the next one down.
-"""
-
-import multiprocessing
-import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +9,7 @@ from ..arrays import namespace
 from ..likelihoods import Bernoulli, Categorical
 from ..models import MMVAE, MVAE
 from ..report import Table
+from .turns import nothing, take_turns
 
 BATCH = 100
 HIDDEN = ((512, 512), (512, 512, 512))
@@ -27,7 +22,7 @@ PEERS = tuple(
 
 @dataclass(frozen=True)
 class StepRow:
-    """One system and K: median milliseconds a step of each contender.
+    """One system and K: median milliseconds a step and peak memory in MB of each contender.
 
     "products" are the matrix products of our step alone: what no code in NumPy can do without.
     """
@@ -35,6 +30,7 @@ class StepRow:
     system: str
     K: int
     milliseconds: dict
+    peak: dict
 
     def ratio(self, contender):
         """How many times faster ours is."""
@@ -58,51 +54,17 @@ def bench_steps(*, cases=CASES, rounds=8, peers=True, threads=2, device="cpu"):
     rows = []
     for system, K in cases:
         names = ["ours", "products", *(PEERS if peers else ())]
-        medians = take_turns([(name, system, K, threads, device) for name in names], rounds)
-        rows.append(StepRow(system, K, dict(zip(names, medians, strict=True))))
+        measured = take_turns(make_step, [(n, system, K, threads, device) for n in names], rounds)
+        milliseconds, peaks = zip(*measured, strict=True)
+        by_name = (dict(zip(names, values, strict=True)) for values in (milliseconds, peaks))
+        rows.append(StepRow(system, K, *by_name))
     return rows
 
 
-def take_turns(contenders, rounds):
-    """Median milliseconds of each contender, one process each."""
-    context = multiprocessing.get_context("spawn")
-    pipes, times = [], [[] for _ in contenders]
-    for arguments in contenders:
-        ours, theirs = context.Pipe()
-        context.Process(target=contend, args=(theirs, *arguments), daemon=True).start()
-        pipes.append(ours)
-    for _ in range(rounds):
-        for pipe, samples in zip(pipes, times, strict=True):
-            time.sleep(0.1)  # the idle threads of the last one's library spin for a while
-            pipe.send("go")
-            samples += pipe.recv()
-    for pipe in pipes:
-        pipe.send("stop")
-    return [float(np.median(samples)) for samples in times]
-
-
-def contend(pipe, name, system, K, threads, device):
-    """A contender's process: warm up, then a few timed steps whenever it is told to go."""
+def make_step(name, system, K, threads, device):
+    """The contender's training step, and the function that waits for its end (on a GPU)."""
     model, theta, x = problem(system)
     eps = model.draw_noise(np.random.default_rng(1), BATCH, K)["eps"]
-    step, wait = make_step(name, model, theta, x, eps, threads, device)
-    for _ in range(3):
-        step()
-    while pipe.recv() == "go":
-        step()  # wakes the threads and fills the caches; not counted
-        pipe.send([milliseconds(step, wait) for _ in range(4)])
-
-
-def milliseconds(step, wait):
-    wait()
-    start = time.perf_counter()
-    step()
-    wait()
-    return 1000 * (time.perf_counter() - start)
-
-
-def make_step(name, model, theta, x, eps, threads, device):
-    """The contender's training step, and the function that waits for its end (on a GPU)."""
     if name.startswith("torch"):
         from . import torch_steps
 
@@ -118,10 +80,6 @@ def make_step(name, model, theta, x, eps, threads, device):
     if name == "products":
         return products_of(model, theta, eps.shape[1]), wait
     return our_step(model, theta, x, eps), wait
-
-
-def nothing():
-    """The CPU has nothing to wait for."""
 
 
 def our_step(model, theta, x, eps):

@@ -1,6 +1,28 @@
-"""The slides' equations as executable claims, one module a slide; importing registers them all."""
+"""The slides' equations as executable claims; importing registers them all, slide by slide."""
 
-from . import s04, s05, s06, s07, s09, s11, s12
+from . import (
+    s04_chain_rule,
+    s04_mean_field,
+    s05_evidence,
+    s05_forms,
+    s05_gaussian,
+    s05_gaussian_kl,
+    s05_samples,
+    s06_elbo,
+    s06_independence,
+    s06_subset_elbo,
+    s07_bayes,
+    s07_gaussian_quotient,
+    s07_product,
+    s07_training,
+    s09_bounds,
+    s09_gradients,
+    s09_weights,
+    s11_mixture,
+    s11_mixture_iwae,
+    s11_mmvae,
+    s12,
+)
 from .registry import CLAIMS, MUTANTS, POWER, T4, Claim, Mutant, Result, Tolerance, run
 
 __all__ = [
@@ -13,11 +35,25 @@ __all__ = [
     "Result",
     "Tolerance",
     "run",
-    "s04",
-    "s05",
-    "s06",
-    "s07",
-    "s09",
-    "s11",
+    "s04_chain_rule",
+    "s04_mean_field",
+    "s05_evidence",
+    "s05_forms",
+    "s05_gaussian",
+    "s05_gaussian_kl",
+    "s05_samples",
+    "s06_elbo",
+    "s06_independence",
+    "s06_subset_elbo",
+    "s07_bayes",
+    "s07_gaussian_quotient",
+    "s07_product",
+    "s07_training",
+    "s09_bounds",
+    "s09_gradients",
+    "s09_weights",
+    "s11_mixture",
+    "s11_mixture_iwae",
+    "s11_mmvae",
     "s12",
 ]

@@ -1,14 +1,33 @@
-"""Small random instances whose every expectation is a finite sum or a closed form.
+"""Small random instances whose every expectation is a finite sum or a sum over a grid.
 
 Generic on purpose: asymmetric, no unit scales, all sizes distinct.
 """
 
 import itertools
+import math
 
 import numpy as np
 
-from ..exact import DiscreteModel, LinearGaussian
-from ..likelihoods import Normal
+from ..exact import DiscreteModel
+
+
+def random_table(rng, shape=(2, 3, 4)):
+    """A joint distribution of as many variables as `shape` is long."""
+    return rng.dirichlet(np.full(math.prod(shape), 0.7)).reshape(shape)
+
+
+def random_product(rng, shape):
+    """Independent factors, and their table."""
+    factors = [rng.dirichlet(np.ones(V)) for V in shape]
+    return factors, outer(factors)
+
+
+def outer(factors):
+    """The table of a product distribution."""
+    table = np.array(1.0)
+    for q in factors:
+        table = np.multiply.outer(table, q)
+    return table
 
 
 def discrete_model(rng, S=5, symbols=(2, 3, 4)):
@@ -20,6 +39,21 @@ def discrete_model(rng, S=5, symbols=(2, 3, 4)):
 def random_symbols(model, rng):
     """One observation of a discrete model."""
     return [int(rng.integers(table.shape[1])) for table in model.log_lik]
+
+
+def log_liks(model, x):
+    """log p(x_m|z) at the observed symbols x: (M, S)."""
+    return np.stack([table[:, symbol] for table, symbol in zip(model.log_lik, x, strict=True)])
+
+
+def all_masks(M):
+    """All 2^M masks as the columns of (M, 2^M)."""
+    return np.array(list(itertools.product([True, False], repeat=M))).T
+
+
+def per_mask(a, masks):
+    """`a` with a trailing axis, one copy for every column of masks."""
+    return np.repeat(a[..., None], masks.shape[1], axis=-1)
 
 
 def occupied_states(rng, S, K):
@@ -42,6 +76,19 @@ def every_draw(*q, K):
     return states, chances.prod(axis=0)
 
 
+def expected_bound(f, q, log_w, K):
+    """E f(log w) over all outcomes of K draws from q (S,), or from each of the experts q (M, S)."""
+    states, chance = every_draw(*np.atleast_2d(q), K=K)
+    return chance @ f(log_w[states].reshape(*q.shape[:-1], K, -1))[0]
+
+
+def discrete_weights(rng, S):
+    """q (S,), log w = log p(x, z) − log q (S,), and log p(x) of a random discrete model."""
+    model = discrete_model(rng, S)
+    x, q = random_symbols(model, rng), rng.dirichlet(np.full(S, 4.0))
+    return q, model.log_joint(x) - np.log(q), model.log_evidence(x)
+
+
 def discrete_mixture(rng, S, M, *, K=20):
     """A discrete model, an observation x, M experts, and the log-weights of their mixture.
 
@@ -53,47 +100,6 @@ def discrete_mixture(rng, S, M, *, K=20):
     occupied = [occupied_states(rng, S, K) for _ in range(M)]
     states, q = (np.array(part) for part in zip(*occupied, strict=True))
     return model, x, q, model.log_joint(x) - np.log(q.mean(axis=0)), states
-
-
-def affine_model(system, rng, features, latent, *, N=4, sigma=None, **options):
-    """A system with affine networks, and its twin, the linear-Gaussian model of its decoders.
-
-    features: dict name → P; sigma: every modality's scale, random by default.  Returns model,
-    theta, twin and N rows x that the twin drew.  The encoders are random.
-    """
-    twin = LinearGaussian.random(rng, latent, features)
-    twin.sigma = twin.sigma if sigma is None else dict.fromkeys(features, sigma)
-    modalities = {m: Normal(P, scale=twin.sigma[m]) for m, P in features.items()}
-    model = system(modalities, latent=latent, hidden=(), **options)
-    theta = 0.2 * rng.standard_normal(model.tree.size)
-    for m, w in model.tree.views(theta).items():
-        w["decoder"]["W0"][...], w["decoder"]["b0"][...] = twin.W[m].T, twin.b[m]
-    return model, theta, twin, twin.sample(rng, N)[1]
-
-
-def set_exact_encoders(model, theta, twin, *, prior):
-    """Make every encoder the exact posterior given its modality, or without `prior` the expert."""
-    for m, w in model.tree.views(theta).items():
-        gram = (twin.W[m] ** 2).sum(axis=0) / twin.sigma[m] ** 2
-        var = 1 / (gram + prior)
-        D = twin.D
-        w["encoder"]["W0"][:, :D] = twin.W[m] / twin.sigma[m] ** 2 * var
-        w["encoder"]["W0"][:, D:] = 0
-        w["encoder"]["b0"][:D] = -twin.b[m] @ w["encoder"]["W0"][:, :D]
-        w["encoder"]["b0"][D:] = np.log(var)
-
-
-def expert_parameters(model, theta, x):
-    """mu, log_var (M, N, D) of a model with affine networks."""
-    views = model.tree.views(theta)
-    outputs = [x[m] @ views[m]["encoder"]["W0"] + views[m]["encoder"]["b0"] for m in x]
-    return np.split(np.array(outputs), 2, axis=-1)
-
-
-def sigma_points(T, N, D):
-    """eps (T, 2D, N, D) with mean 0 and covariance I: exact where the integrand is quadratic."""
-    axes = np.sqrt(D) * np.concatenate([np.eye(D), -np.eye(D)])
-    return np.broadcast_to(axes[None, :, None, :], (T, 2 * D, N, D)).copy()
 
 
 def log_normal_sum(z, mu, log_var):
@@ -125,34 +131,6 @@ def noise_grid(draws, nodes=101, reach=7.5):
     return eps, (step * np.exp(-0.5 * eps**2) / np.sqrt(2 * np.pi)).prod(axis=0)
 
 
-def one_dimensional(system, rng, features, **options):
-    """`affine_model` with D = 1, one observation x, and weights smooth enough for `noise_grid`.
-
-    Wide likelihoods, and encoders near the posterior given their own modality, keep the zeros of
-    Σ w, as a function of complex noise, far from the real axis.
-    """
-    model, theta, twin, x = affine_model(system, rng, features, 1, N=1, sigma=2.0, **options)
-    set_exact_encoders(model, theta, twin, prior=True)
-    for w in model.tree.views(theta).values():
-        w["encoder"]["W0"][...] += rng.uniform(-0.04, 0.04, w["encoder"]["W0"].shape)
-        w["encoder"]["b0"][...] += rng.uniform(-0.2, 0.2, 2)
-    return model, theta, twin, x
-
-
 def repeated(x, N):
     """One observation as N equal rows."""
     return {m: np.repeat(values, N, axis=0) for m, values in x.items()}
-
-
-def encoder_gradient(model, gradient):
-    """The encoders' part of a gradient, flat."""
-    views = model.tree.views(gradient)
-    return np.concatenate([views[m]["encoder"][k].ravel() for m in views for k in ("W0", "b0")])
-
-
-def affine_encoder_gradient(x, dmu, dlog_var):
-    """The same of a bound with derivatives dmu, dlog_var (M,) at one observation."""
-    parts = []
-    for m, d in zip(x, np.stack([dmu, dlog_var], axis=-1), strict=True):
-        parts += [np.outer(x[m][0], d).ravel(), d]
-    return np.concatenate(parts)

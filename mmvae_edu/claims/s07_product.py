@@ -1,39 +1,16 @@
 """Claims about slide 7, equation (4): the product of experts with the prior."""
 
 import math
-from itertools import product
 
 import numpy as np
 
-from ..exact import LinearGaussian, integrate, log_normal
+from ..exact import integrate, log_normal
 from ..gradcheck import complex_step
 from ..posteriors import product_of_experts, product_of_subsets
 from .differentiate import differentiated
+from .gaussian_instances import exact_posterior, linear_gaussian, present_experts
+from .instances import all_masks
 from .registry import T0, T1, T2C, claim, mutant
-
-FEATURES = {"a": 3, "b": 4, "c": 2}
-ALL_MASKS = np.array(list(product([False, True], repeat=3)))
-
-
-def linear_gaussian(rng, N=3, D=2):
-    """An oracle whose posteriors are diagonal, N rows x, and the exact experts without prior."""
-    model = LinearGaussian.random(rng, D, FEATURES)
-    _, x = model.sample(rng, N)
-    experts = [model.expert_without_prior(x[m], m) for m in x]
-    return model, x, *(np.stack(parameter) for parameter in zip(*experts, strict=True))
-
-
-def exact_posterior(model, x, present):
-    """mean and log_var, (N, D) each, of the posterior given the present modalities."""
-    mean, cov = model.posterior(x, [m for m, keep in zip(x, present, strict=True) if keep])
-    return np.stack([mean, np.broadcast_to(np.log(np.diag(cov)), mean.shape)])
-
-
-def present_experts(mu, log_var, mask):
-    """mu and precision, 0 under the mask."""
-    present = True if mask is None else mask[..., None]
-    return np.where(present, mu, 0), np.where(present, np.exp(-log_var), 0)
-
 
 # ---- S7.4, S7.5: equation (4) -----------------------------------------------------------------
 
@@ -48,11 +25,11 @@ def one_expert_times_the_prior(f, rng):
 
 @claim("S7.5", of=product_of_experts, tol=T0, oracle="O3 linear-Gaussian")
 def product_recovers_every_posterior(f, rng):
-    """Exact experts give the exact posterior of all 2^M subsets, whatever stands under the mask;
-    of none, the prior."""
+    """Exact experts give the exact posterior of each of the 2^M subsets (of none, the prior),
+    whatever stands under the mask."""
     model, x, mu, log_var = linear_gaussian(rng)
     lhs, rhs = [], []
-    for present in ALL_MASKS:
+    for present in all_masks(3).T:
         mask = np.repeat(present[:, None], 3, axis=1)
         seen = np.where(mask[None, ..., None], [mu, log_var], np.nan)
         lhs.append(f(*seen, mask=mask)[0])
@@ -62,7 +39,7 @@ def product_recovers_every_posterior(f, rng):
 
 @claim("S7.5", "S7.4", of=product_of_experts, tol=T1, oracle="O2 quadrature")
 def product_is_the_product_of_densities(f, rng):
-    """p(z) Π q̃(z|x_i), multiplied and normalised on a grid, has this mean and variance."""
+    """The product has the mean and variance of p(z) Π q̃(z|x_i), normalised on a grid."""
     mu, log_var = rng.normal(size=(2, 3, 4, 1))
     exact = []
     for n in range(4):
@@ -113,9 +90,7 @@ def _product(mu, precision, prior=1.0):
     return (precision * mu).sum(axis=0) / total, -np.log(total)
 
 
-@mutant(
-    product_of_experts, says="precision low by exactly 1 everywhere: the prior of S7.5 is missing"
-)
+@mutant(product_of_experts, says="every precision is 1 too low: the prior of S7.5 is missing")
 @differentiated
 def prior_expert_missing(mu, log_var, *, mask=None):
     return _product(*present_experts(mu, log_var, mask), prior=0.0)
@@ -170,7 +145,7 @@ def masked_by_multiplication(mu, log_var, *, mask=None):
     return _product(mu * present, np.exp(-log_var) * present)
 
 
-@mutant(product_of_experts, says="two eps, as in public code: relative bias 2e-8/σ², 2% at 1e-6")
+@mutant(product_of_experts, says="two eps, as in public code: a bias of 2e-8/σ², 2% at σ² = 1e-6")
 @differentiated
 def two_eps(mu, log_var, *, mask=None):
     mu, precision = present_experts(mu, log_var, mask)
@@ -194,8 +169,8 @@ def product_gradient_without_shares(mu, log_var, *, mask=None):
 def subsets_at_once_are_the_posteriors(f, rng):
     """Term t of the objective has the exact posterior of subset t, in the order of the subsets."""
     model, x, mu, log_var = linear_gaussian(rng)
-    subsets = np.repeat(ALL_MASKS[:, :, None], 3, axis=2)
-    rhs = [exact_posterior(model, x, present) for present in ALL_MASKS]
+    subsets = np.repeat(all_masks(3).T[:, :, None], 3, axis=2)
+    rhs = [exact_posterior(model, x, present) for present in all_masks(3).T]
     return np.array(f(mu, log_var, subsets=subsets)[0]), np.stack(rhs, axis=1)
 
 

@@ -11,16 +11,15 @@ from ..exact import LinearGaussian
 from ..models import MVAE
 from ..objectives import sample_subsets, subsampled_terms
 from ..posteriors import product_of_experts
-from .instances import affine_model, set_exact_encoders
+from .gaussian_instances import FEATURES, affine_model, set_exact_encoders
 from .registry import T0, T4, claim, mutant
-from .s07_product import FEATURES
 
 # ---- S7.6: ELBO(x_1..N) + Σ ELBO(x_i) + Σ ELBO(X_j) -------------------------------------------
 
 
 @claim("S7.6", of=subsampled_terms, tol=T0, oracle="sets")
 def each_distinct_subset_is_scored_once(f, rng):
-    """A row scores all its modalities, each alone and each sampled subset of them, once each."""
+    """A row scores its modalities together, each alone and each sampled subset, none twice."""
     M, N = 4, 12
     present, sampled = rng.random((M, N)) < 0.7, rng.random((3, M)) < 0.5
     present[:, 0], sampled[0] = True, [True, False, True, False]  # one row has them all
@@ -84,19 +83,19 @@ def unimodal_terms_close_the_flat_direction(f, rng):
     return np.array(totals), np.array([0, 0.0126 + 0.0986, 0.0455 + 0.4914])
 
 
-@mutant(subsampled_terms, says="unimodal terms omitted: the objective is flat along (1, −1)")
+@mutant(subsampled_terms, says="no unimodal terms: S7.6 is flat as precision moves between experts")
 def unimodal_terms_omitted(present, sampled=None):
     subsets, counted = subsampled_terms(present, sampled)
     kept = [0, *range(1 + len(present), len(subsets))]
     return subsets[kept], counted[kept]
 
 
-@mutant(subsampled_terms, says="absent modalities stay in a row's subsets")
+@mutant(subsampled_terms, says="a row's absent modalities stay in its subsets")
 def absent_modality_scored(present, sampled=None):
     return subsampled_terms(np.ones_like(present), sampled)
 
 
-@mutant(subsampled_terms, says="a subset that stands twice is scored twice")
+@mutant(subsampled_terms, says="a subset that comes up twice is scored twice")
 def repeats_scored(present, sampled=None):
     subsets, _ = subsampled_terms(present, sampled)
     return subsets, subsets.any(axis=1)
@@ -117,7 +116,8 @@ def sampled_subsets_dropped(present, sampled=None):
 
 @claim("S7.6", of=sample_subsets, tol=T4, oracle="counting")
 def sampled_subsets_follow_their_law(f, rng):
-    """Of 4 modalities the size is 2 or 3, of 2 it is 1, then all of a size are equally likely."""
+    """Of 4 modalities a sampled subset has 2 or 3, with equal chance, and of 2 it has 1; subsets of
+    one size are equally likely."""
     k, draws, law = 40_000, [], []
     for M in (4, 2):
         code = f(M, k, rng) @ (1 << np.arange(M))
@@ -128,12 +128,12 @@ def sampled_subsets_follow_their_law(f, rng):
     return np.concatenate(draws, axis=1), np.array(law)
 
 
-@mutant(sample_subsets, says="a fair coin per modality: the empty and the full subset are drawn")
+@mutant(sample_subsets, says="a fair coin per modality: it draws the empty and the full subset too")
 def fair_coins(M, k, rng):
     return rng.random((k, M)) < 0.5
 
 
-@mutant(sample_subsets, says="all proper subsets of 2 or more are equally likely, not all sizes")
+@mutant(sample_subsets, says="all proper subsets of 2 or more are equally likely: sizes should be")
 def uniform_over_subsets(M, k, rng):
     smallest = min(2, M - 1)
     every = [s for s in product([False, True], repeat=M) if smallest <= sum(s) < M]
@@ -166,7 +166,7 @@ def _weighted_sum(*terms):
     return sum(weight * bound for weight, (bound, _) in terms), weighted_sum_pullback
 
 
-@mutant(MVAE.bound, says="the k sampled terms are averaged silently: S7.6 adds them")
+@mutant(MVAE.bound, says="the k sampled terms are averaged: S7.6 adds them")
 def sampled_terms_averaged(model, theta, x, *, mask=None, eps, beta=1.0, sampled=None):
     total = MVAE.bound(model, theta, x, mask=mask, eps=eps, beta=beta, sampled=sampled)
     if sampled is None:

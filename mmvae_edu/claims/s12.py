@@ -1,4 +1,4 @@
-"""Slide 12: the mixture's expectation is a mean over experts; Jensen's inequality for each."""
+"""Claims about slide 12: the mixture's expectation, and Jensen's inequality for each expert."""
 
 import math
 
@@ -14,17 +14,13 @@ from ..exact import (
 from ..models import MMVAE
 from ..objectives import mixture_elbo, mixture_iwae, stratified_iwae
 from ..posteriors import mixture_log_prob
-from .instances import (
+from .gaussian_instances import (
     affine_encoder_gradient,
-    discrete_mixture,
-    encoder_gradient,
-    every_draw,
+    average_over_noise,
     expert_parameters,
-    noise_grid,
     one_dimensional,
-    repeated,
-    violation,
 )
+from .instances import discrete_mixture, expected_bound, noise_grid, violation
 from .registry import T0, T1, claim, mutant
 
 # S12.1: E_{q_Φ} = (1/M) Σ_m E_{q_m}
@@ -32,7 +28,7 @@ from .registry import T0, T1, claim, mutant
 
 @claim("S12.1", of=mixture_elbo, tol=T0, oracle="O1 enumeration")
 def the_mixtures_expectation_is_the_mean_over_experts(f, rng):
-    """Under q_Φ any function has the mean, over experts, of its expectations under q_m."""
+    """Any function's expectation under q_Φ is the mean over experts of those under q_m."""
     _, _, q, _, states = discrete_mixture(rng, 5, 3, K=14)
     anything = rng.normal(-20, 5, size=(5, 4))
     return f(anything[states])[0], q.mean(axis=0) @ anything
@@ -40,10 +36,9 @@ def the_mixtures_expectation_is_the_mean_over_experts(f, rng):
 
 @claim("S12.1", of=mixture_elbo, tol=T0, oracle="O1 enumeration")
 def one_sample_an_expert_is_unbiased(f, rng):
-    """Averaged over all outcomes of one draw an expert it is the ELBO of q_Φ."""
+    """Averaged over all outcomes of one draw per expert it is the ELBO of q_Φ."""
     model, x, q, log_w, _ = discrete_mixture(rng, 4, 3)
-    states, chance = every_draw(*q, K=1)
-    return chance @ f(log_w[states])[0], np.float64(model.elbo(q.mean(axis=0), x))
+    return expected_bound(f, q, log_w, 1), np.float64(model.elbo(q.mean(axis=0), x))
 
 
 # S12.2: L_ELBO ≤ L_IWAE^MoE
@@ -51,7 +46,7 @@ def one_sample_an_expert_is_unbiased(f, rng):
 
 @claim("S12.2", of=mixture_iwae, tol=T0, oracle="plain means")
 def jensen_holds_in_every_draw(f, rng):
-    """The mean of log w is at most S11.4's mean of logarithms, draw by draw."""
+    """In every draw the mean of log w is at most S11.4's mean over experts of log (1/K) Σ w."""
     log_w = rng.normal(-90, 6, size=(3, 4, 50))
     return violation(log_w.mean(axis=(0, 1)), f(log_w)[0])
 
@@ -60,16 +55,10 @@ def jensen_holds_in_every_draw(f, rng):
 def the_slides_bound_rises_to_its_limit(f, rng):
     """ELBO = L^MoE_1 ≤ L^MoE_2 ≤ L^MoE_3 ≤ log p(x) − KL(uniform ‖ a) ≤ log p(x), exactly."""
     model, x, q, log_w, _ = discrete_mixture(rng, 3, 2)
-    bounds = [_expected(f, q, log_w, K) for K in (1, 2, 3)]
+    bounds = [expected_bound(f, q, log_w, K) for K in (1, 2, 3)]
     limit = np.log([math.fsum(q_m * np.exp(log_w)) for q_m in q]).mean()
     rising = [model.elbo(q.mean(axis=0), x), *bounds, limit, model.log_evidence(x)]
     return violation(rising[:-1], rising[1:])
-
-
-def _expected(f, q, log_w, K):
-    """E f over all outcomes of K draws from each expert."""
-    states, chance = every_draw(*q, K=K)
-    return chance @ f(log_w[states])[0]
 
 
 # S12.3: = L_IWAE^MoE, and what it is not
@@ -81,7 +70,7 @@ def with_one_sample_the_inequality_is_an_equality(f, rng):
     _, _, q, log_w, _ = discrete_mixture(rng, 4, 2)
     pairs = np.logaddexp(log_w[:, None], log_w) - np.log(2)
     rhs = [q.mean(axis=0) @ log_w, np.mean([q_m @ pairs @ q_m for q_m in q])]
-    return np.array([_expected(f, q, log_w, K) for K in (1, 2)]), np.array(rhs)
+    return np.array([expected_bound(f, q, log_w, K) for K in (1, 2)]), np.array(rhs)
 
 
 @claim("S12.3", of=mixture_iwae, tol=T0, oracle="O4 Frullani")
@@ -89,7 +78,7 @@ def the_slides_bound_is_below_iwae_of_the_mixture(f, rng):
     """L^MoE_K ≤ L_K of K independent samples of q_Φ: fixing the expert costs tightness."""
     _, _, q, log_w, _ = discrete_mixture(rng, 3, 2)
     iid = [iwae_exact(q.mean(axis=0), np.exp(log_w), K) for K in (1, 2, 3)]
-    return violation([_expected(f, q, log_w, K) for K in (1, 2, 3)], iid)
+    return violation([expected_bound(f, q, log_w, K) for K in (1, 2, 3)], iid)
 
 
 @claim("S12.3", of=stratified_iwae, tol=T1, oracle="O4 Frullani")
@@ -97,17 +86,17 @@ def stratified_bound_in_expectation(f, rng):
     """With the mean over experts inside the logarithm it is E log of the mean of MK weights."""
     _, _, q, log_w, _ = discrete_mixture(rng, 3, 2)
     rhs = [stratified_iwae_exact(q, np.exp(log_w), K) for K in (1, 2, 3)]
-    return np.array([_expected(f, q, log_w, K) for K in (1, 2, 3)]), np.array(rhs)
+    return np.array([expected_bound(f, q, log_w, K) for K in (1, 2, 3)]), np.array(rhs)
 
 
 @claim("S12.3", of=stratified_iwae, tol=T0, oracle="O4 Frullani")
 def strata_are_tighter_than_independent_samples(f, rng):
-    """L^MoE_K ≤ L_MK of independent samples ≤ the stratified bound of K an expert ≤ log p(x)."""
+    """L^MoE_K ≤ L_MK of independent samples ≤ the stratified bound (K each) ≤ log p(x)."""
     model, x, q, log_w, _ = discrete_mixture(rng, 3, 2)
     lower, upper, w = [], [], np.exp(log_w)
     for K in 1, 2, 3:
         bounds = mixture_iwae_exact(q, w, K), iwae_exact(q.mean(axis=0), w, 2 * K)
-        bounds += _expected(f, q, log_w, K), model.log_evidence(x)
+        bounds += expected_bound(f, q, log_w, K), model.log_evidence(x)
         lower, upper = [*lower, *bounds[:-1]], [*upper, *bounds[1:]]
     return violation(lower, upper)
 
@@ -129,13 +118,13 @@ def mixture_for_stratified(log_w, *, present=None):
     return mixture_iwae(log_w, present=present)
 
 
-@mutant(stratified_iwae, says="−log M is missing: the bound exceeds log p(x)")
+@mutant(stratified_iwae, says="−log M is missing: the bound is log M too high")
 def stratified_without_log_M(log_w, *, present=None):
     bound, pullback = stratified_iwae(log_w, present=present)
     return bound + np.log(len(log_w)), pullback
 
 
-@mutant(stratified_iwae, says="1/M counts the absent experts")
+@mutant(stratified_iwae, says="1/M counts the absent experts too")
 def stratified_counting_the_absent(log_w, *, present=None):
     bound, pullback = stratified_iwae(log_w, present=present)
     count = len(log_w) if present is None else present.sum(axis=0)
@@ -144,20 +133,16 @@ def stratified_counting_the_absent(log_w, *, present=None):
 
 @claim("S12.3", "S11.4", of=MMVAE.bound, tol=T1, oracle="O4 Frullani")
 def mmvae_reaches_its_exact_bound(f, rng):
-    """The model's bound and gradient, integrated over the noise of K = 2, are those of L^MoE_2."""
-    (model, theta, x, eps, chance), expected = _one_dimensional_mmvae(rng)
-    bound, pullback = f(model, theta, repeated(x, len(chance)), eps=eps)
-    gradient = encoder_gradient(model, pullback(chance))
-    return np.append(gradient, chance @ bound), expected
+    """The model's bound and gradient, integrated over the noise of K = 2, are L^MoE_2's."""
+    instance, expected = _one_dimensional_mmvae(rng)
+    return average_over_noise(f, *instance), expected
 
 
 @claim("S12.3", of=MMVAE.doubly_reparameterised, tol=T1, oracle="O4 Frullani")
 def double_reparameterisation_of_a_mixture_keeps_the_mean(f, rng):
     """Integrated over the noise, the doubly reparameterised estimator is L^MoE_2's gradient."""
-    (model, theta, x, eps, chance), expected = _one_dimensional_mmvae(rng)
-    bound, estimator = f(model, theta, repeated(x, len(chance)), eps=eps)
-    gradient = encoder_gradient(model, estimator(chance))
-    return np.append(gradient, chance @ bound), expected
+    instance, expected = _one_dimensional_mmvae(rng)
+    return average_over_noise(f, *instance), expected
 
 
 def _one_dimensional_mmvae(rng):

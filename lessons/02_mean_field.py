@@ -1,0 +1,189 @@
+# %% [markdown]
+# # L02  Chain rule and mean field
+#
+# Slide 4 writes a joint probability by the chain rule, then as a product of independent factors.
+# The first is always exact. What does the second lose, and which independence does a VAE need?
+
+# %%
+from itertools import permutations
+
+import numpy as np
+
+from mmvae_edu import plots
+from mmvae_edu.course import holds, keep
+from mmvae_edu.exact import DiscreteModel
+from mmvae_edu.finite import (
+    cavi_step,
+    chain_rule_logp,
+    gaussian_mean_field,
+    kl,
+    product_of_marginals,
+    total_correlation,
+)
+
+# %% [markdown]
+# ## The chain rule
+#
+# By definition $P(x_2|x_1) = P(x_1, x_2)/P(x_1)$. Each factor's numerator is the next one's
+# denominator, so the product telescopes to the joint:
+#
+# $$P(x_1, \dots, x_n) = P(x_1)\,P(x_2|x_1)\,P(x_3|x_2,x_1) \cdots
+# P(x_n|x_{n-1}, \dots, x_1)$$  (S4.1)
+#
+# Nothing was assumed, and the numbering was arbitrary: any order of the variables gives the same
+# product from different factors.
+
+# %%
+rng = np.random.default_rng(0)
+table = rng.dirichlet(np.ones(24)).reshape(2, 3, 4)
+for order in permutations(range(3)):
+    factors = chain_rule_logp(np.log(table), order)
+    error = np.abs(np.exp(factors.sum(axis=0)) - table).max()
+    first = np.exp(factors[:, 0, 0, 0]).round(3).tolist()
+    print(f"order {order}: factors at (0, 0, 0) {first}, product off by at most {error:.0e}")
+
+# %% [markdown]
+# ## Mean field
+#
+# $$Q(x_1, x_2, \dots, x_n) = Q(x_1)\,Q(x_2) \cdots Q(x_n)$$  (S4.2)
+#
+# This is a family of distributions, not an identity. Which member is the best depends on which
+# divergence from $P$ is to be small.
+#
+# **Forward, $D_{KL}(P\,\|\,Q)$.** Insert the product of marginals $\prod_i P(x_i)$:
+#
+# $$D_{KL}(P\,\|\,Q) = D_{KL}\Big(P\,\Big\|\,\prod_i P(x_i)\Big)
+# + \sum_i D_{KL}(P(x_i)\,\|\,Q(x_i))$$
+#
+# The first part does not contain $Q$; the second is 0 at $Q(x_i) = P(x_i)$. So **the product of
+# the marginals is the best**, and what it loses, $\sum_i H(x_i) - H(x)$, is the **total
+# correlation**. It is 0 only if the variables are independent.
+#
+# **Reverse, $D_{KL}(Q\,\|\,P)$.** This is what variational inference minimises, since its
+# expectations are under $Q$. Fix all factors but one, and let $f(x_i)$ be the expectation of
+# $\log P(x)$ over the others. Up to a constant
+#
+# $$D_{KL}(Q\,\|\,P) = \sum_{x_i} Q(x_i) \left[ \log Q(x_i) - f(x_i) \right] + \dots$$
+#
+# which is a divergence from $Q(x_i)$ to $e^{f}$ normalised: the best factor is
+# $Q(x_i) \propto e^{f(x_i)}$. Each such step lowers the divergence or leaves it; going round the
+# factors is coordinate ascent variational inference (CAVI). "Mean field" names this second one.
+#
+# ## Predict, then run
+#
+# Two bits that are nearly always equal: 48% both 0, 48% both 1. What does the product of the
+# marginals look like? And what does CAVI find from a start at 0.9, and from a start at 0.1?
+
+# %%
+P = np.array([[0.48, 0.02], [0.02, 0.48]])
+
+
+def cavi(start, rounds=60):
+    """The product that coordinate steps reach when both bits start at Q(0) = start."""
+    q = [np.array([start, 1 - start])] * 2
+    for step in range(2 * rounds):
+        q[step % 2] = cavi_step(np.log(P), list(q), step % 2)
+    return np.outer(*q)
+
+
+marginals = product_of_marginals(P)
+tables = {"P": P, "marginals": marginals, "CAVI from 0.9": cavi(0.9), "CAVI from 0.1": cavi(0.1)}
+rows = [["table", "Q(0)", "KL(P||Q)", "KL(Q||P)"]]
+rows += [[name, Q[0].sum(), kl(P, Q), kl(Q, P)] for name, Q in tables.items()]
+for name, zero, forward, reverse in rows[1:]:
+    print(f"{name:14} Q(0) {zero:.4f}  KL(P‖Q) {forward:.6f}  KL(Q‖P) {reverse:.6f}")
+
+finding = f"By KL(Q‖P) either corner ({rows[3][3]:.3f}) beats the product of marginals"
+finding += f" ({rows[2][3]:.3f})"
+figure, axes = plots.canvas(9.6, 3.4, 1, 4)
+for axis, (name, Q), (*_, forward, reverse) in zip(axes, tables.items(), rows[1:], strict=True):
+    axis.imshow(Q, cmap="Blues", vmin=0, vmax=1)
+    for (i, j), value in np.ndenumerate(Q):
+        colour = "white" if value > 0.5 else plots.INK
+        axis.text(j, i, f"{value:.3f}", ha="center", va="center", color=colour)
+    axis.set(title=name, xticks=[0, 1], yticks=[0, 1], ylabel="first bit")
+    axis.set(xlabel=f"second bit\nKL(P‖Q) {forward:.3f}\nKL(Q‖P) {reverse:.3f}")
+figure.suptitle(finding, x=0.01, ha="left", fontsize=12)
+keep(figure, "02-two-modes", alt=finding, numbers=rows)
+
+# %% [markdown]
+# The product of marginals covers both cases and gives half of its mass to pairs that hardly occur.
+# Mean field avoids those pairs and so must settle on one of the two cases: there are two equally
+# good optima, and the start decides between them. Neither table is wrong: each minimises another
+# divergence.
+#
+# ## Two Gaussians
+#
+# For $P = N(\mu, \Sigma)$ the CAVI factors are Gaussian with mean $\mu_i$ and variance
+# $1/(\Sigma^{-1})_{ii}$, the variance of $x_i$ **given the others**, at most the marginal
+# $\Sigma_{ii}$. Two unit Gaussians with correlation $\rho$: variances $1 - \rho^2$, and
+# $D_{KL}(Q\,\|\,P) = -\tfrac12 \log(1 - \rho^2)$. A mean-field $q(z|x)$ is too sure of itself
+# wherever the posterior is correlated.
+
+# %%
+rho = 0.9
+_, var = gaussian_mean_field(np.zeros(2), np.array([[1, rho], [rho, 1]]))
+print(f"correlation {rho}: variances {var.round(6).tolist()}, the marginals have 1")
+print(f"KL(Q‖P) = {-0.5 * np.log(1 - rho**2):.6f} nats")
+
+# %% [markdown]
+# ## Which independence a VAE assumes
+#
+# Slide 4 writes the product for the **data**, $Q(x_1) \cdots Q(x_n)$. Read so, pixels would be
+# independent, and a model could learn only how often each is inked. The method needs it in two
+# other places:
+#
+# - the code given the data, $q(z|x) = \prod_{j=1}^J N(z_j; \mu_j(x), \sigma_j^2(x))$: mean field
+#   in the sense above, an **approximation** of $p(z|x)$, which can only loosen the bound;
+# - the pixels given the code, $p(x|z) = \prod_d p(x_d|z)$: part of the **model**. The data's
+#   marginal $p(x) = \sum_z p(z) \prod_d p(x_d|z)$ keeps dependence, since the pixels share $z$.
+#
+# (The slide's $J$ is `D` in the code.) Below, three binary pixels are independent for either value
+# of $z$. Are they independent?
+
+# %%
+ink = np.array([[0.9, 0.8, 0.9], [0.1, 0.3, 0.2]])  # p(x_d = 1 | z), a row for each z
+log_lik = np.log(np.stack([1 - ink, ink], axis=-1)).swapaxes(0, 1)  # pixel, z, x_d
+model = DiscreteModel(np.log([0.6, 0.4]), log_lik)
+log_joint = np.array([model.log_joint(x) for x in model.all_x()]).reshape(2, 2, 2, 2)
+pixels = np.exp(log_joint)  # p(x_1, x_2, x_3, z)
+for z in range(2):
+    given = pixels[..., z] / pixels[..., z].sum()
+    print(f"total correlation given z = {z}: {abs(total_correlation(given)):.0e} nats")
+print(f"total correlation of p(x):     {total_correlation(pixels.sum(axis=-1)):.4f} nats")
+
+# %% [markdown]
+# Slide 4 also asks: why $q(z|x)$? The posterior is $p(z|x) = p(x,z)/p(x)$, and $p(x)$ takes a sum
+# over all $z$. With a continuous $z$ and a network as decoder it is an integral without a closed
+# form, so $p(z|x)$ is out of reach and $q(z|x)$ stands in for it.
+#
+# ## The claims
+
+# %%
+holds(
+    "chain_rule_is_exact_in_any_order",
+    "each_factor_is_a_conditional",
+    "marginals_are_multiplied",
+    "marginals_minimise_forward_kl",
+    "total_correlation_is_lost_entropy",
+    "independence_has_no_total_correlation",
+    "cavi_averages_log_p",
+    "cavi_never_decreases_the_bound",
+    "mean_field_picks_one_of_two_modes",
+    "mean_field_variance_is_conditional",
+    "correlation_shrinks_mean_field",
+)
+
+# %% [markdown]
+# And for the two places where a VAE factorises: a modality given the code is a factor that can be
+# dropped (slide 6), and the divergence of a factorised code from the prior is a sum over its
+# dimensions (slide 5).
+
+# %%
+holds(
+    "dropping_a_factor_is_marginalising",
+    "l1_is_minus_the_integral",
+)
+
+# %% [markdown]
+# Next: L03 shows what an approximate $q(z|x)$ costs: exactly $D_{KL}(q(z|x)\,\|\,p(z|x))$.

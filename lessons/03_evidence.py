@@ -1,0 +1,145 @@
+# %% [markdown]
+# # L03  What the lower bound misses
+#
+# $\log p(x)$ needs a sum over all $z$; the posterior $p(z|x)$ needs $\log p(x)$. Slide 5 brings in
+# a distribution $q(z|x)$ that is ours to choose and asks: how do we make $q(z|x)$ approach
+# $p(z|x)$, that is, minimise $D_{KL}(q(z|x)\,\|\,p(z|x))$, when $p(z|x)$ is unknown?
+#
+# Here $z$ has five states, so that both sides of every line can be summed.
+
+# %%
+import numpy as np
+
+from mmvae_edu import plots
+from mmvae_edu.course import holds, keep
+from mmvae_edu.finite import decompose, elbo, kl, log_evidence, log_joint, posterior
+
+log_prior = np.log([0.3, 0.25, 0.2, 0.15, 0.1])  # log p(z)
+log_lik = np.log([[0.7, 0.3], [0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.95, 0.05]])  # log p(x|z)
+joint = log_joint(log_prior, log_lik, 1)  # log p(x, z) at x = 1
+p = posterior(joint)  # p(z|x)
+q = np.array([0.05, 0.3, 0.1, 0.15, 0.4])  # q(z|x)
+print("p(z|x)", p.round(3).tolist())
+print("q(z|x)", q.tolist())
+
+# %% [markdown]
+# ## Six lines
+#
+# $$L = \log p(x)$$  (S5.1)
+#
+# $\log p(x)$ does not depend on $z$ and $\sum_z q(z|x) = 1$, so averaging it changes nothing:
+#
+# $$L = \sum_z q(z|x) \log p(x)$$  (S5.2)
+#
+# From $p(z, x) = p(z|x)\,p(x)$, for every $z$ with $p(z|x) > 0$:
+#
+# $$L = \sum_z q(z|x) \log \frac{p(z,x)}{p(z|x)}$$  (S5.3)
+#
+# Multiply by $q(z|x)/q(z|x) = 1$. Only states with $q > 0$ are in the sum, so this is allowed:
+#
+# $$L = \sum_z q(z|x) \log \left( \frac{p(z,x)}{q(z|x)} \frac{q(z|x)}{p(z|x)} \right)$$  (S5.4)
+#
+# The logarithm of a product is a sum:
+#
+# $$L = \sum_z q(z|x) \log \frac{p(z,x)}{q(z|x)}
+# + \sum_z q(z|x) \log \frac{q(z|x)}{p(z|x)}$$  (S5.5)
+#
+# The first sum is named $L^v$, the second is a Kullback-Leibler divergence:
+#
+# $$L = L^v + D_{KL}(q(z|x)\,\|\,p(z|x))$$  (S5.6)
+#
+# No line is an approximation, and none asks $q$ to be good.
+
+# %%
+L = log_evidence(joint)
+log_q, log_p = np.log(q), np.log(p)
+first, second = (q * (joint - log_q)).sum(), (q * (log_q - log_p)).sum()
+print(f"S5.1  log p(x)                 {L:+.12f}")
+print(f"S5.2  its average under q      {(q * L).sum():+.12f}")
+print(f"S5.3  joint over posterior     {(q * (joint - log_p)).sum():+.12f}")
+print(f"S5.4  with q/q                 {(q * ((joint - log_q) + (log_q - log_p))).sum():+.12f}")
+print(f"S5.5  {first:+.4f} {second:+.4f}          {first + second:+.12f}")
+bound, gap = decompose(q, joint)
+print(f"S5.6  L^v {bound:+.4f}, KL {gap:+.4f}  {bound + gap:+.12f}")
+
+# %% [markdown]
+# ## Why the bound is lower
+#
+# $-D_{KL}(q\,\|\,p) = \mathbb{E}_q \log \frac pq \le \log \mathbb{E}_q \frac pq
+# = \log \sum_{z: q > 0} p(z|x) \le 0$ (Jensen's inequality). Equality needs $p/q$ to be constant
+# where $q > 0$ and no mass of $p$ elsewhere: $q = p(z|x)$. Hence $L^v \le \log p(x)$, with
+# equality only at the posterior.
+#
+# This answers the question of the slide. $L = \log p(x)$ is the same for every $q$. So **whatever
+# raises $L^v$ by changing $q$ lowers $D_{KL}(q\,\|\,p(z|x))$ by as much**, and $L^v$ contains only
+# $p(z,x)$ and $q$, which we can compute. Changing the model instead raises $L^v$ through either
+# term: a higher bound alone does not say that $\log p(x)$ rose.
+#
+# ## Predict, then run
+#
+# Walk from this $q$ to the posterior on a straight line, $q_t = (1-t)\,q + t\,p(z|x)$. What happens
+# to $L^v$, to the KL and to their sum? Half of the way, is half of the KL gone, or more, or less?
+
+# %%
+t = np.linspace(0, 1, 11)
+bounds, gaps = np.array([decompose((1 - s) * q + s * p, joint) for s in t]).T
+print(f"L^v + KL varies by {np.ptp(bounds + gaps):.0e} nats along the way")
+print(f"left of the KL half of the way: {gaps[5] / gaps[0]:.0%}")
+
+finding = f"log p(x) stays at {L:.3f} nats while the KL falls from {gaps[0]:.3f} to {gaps[-1]:.3f}"
+figure, axis = plots.canvas(7.2, 4.4)
+labels = ["log p(x), the same for every q", "KL(q ‖ p(z|x)): from log p(x) down to L^v"]
+axis.bar(t, bounds + gaps, 0.08, color=plots.COLOURS[5], label=labels[0])
+axis.bar(t, -gaps, 0.08, bottom=L, color=plots.COLOURS[1], hatch="//", ec="white", label=labels[1])
+axis.plot(t, bounds, color=plots.INK, marker="o", markersize=4, label="L^v, where a bar ends")
+axis.set(xlabel="t: from q (0) to the posterior (1)", ylabel="nats", xticks=t)
+figure.suptitle(finding, x=0.01, ha="left", fontsize=12)
+figure.legend(loc="outside lower center", ncols=1, frameon=False)
+numbers = [["t", "L^v", "KL", "sum"], *zip(t, bounds, gaps, bounds + gaps, strict=True)]
+keep(figure, "03-decomposition", alt=finding, numbers=numbers)
+
+# %% [markdown]
+# The KL is convex in $q$ and 0 at the end of the line, so that at $t$ at most the share $1 - t$ of
+# it is left: the first steps gain the most.
+#
+# ## Three ways to get it wrong
+#
+# **The KL reversed.** $D_{KL}(p\,\|\,q)$ is another number, and the sum is not $\log p(x)$.
+#
+# **The prior for the posterior.** $D_{KL}(q\,\|\,p(z))$ belongs to another form of $L^v$ (L04), not
+# to this sum.
+#
+# **A state with $q = 0$.** It adds nothing, since $t \log t \to 0$ as $t \to 0$; in floating
+# point $0 \cdot \log 0$ is NaN, and such states must be left out of the sum. The other way round,
+# $q > 0$ where $p(z|x) = 0$ makes the KL infinite and $L^v = -\infty$.
+
+# %%
+print(f"L^v + KL(q ‖ p)       misses log p(x) by {bound + kl(q, p) - L:+.0e}")
+print(f"L^v + KL(p ‖ q)       misses log p(x) by {bound + kl(p, q) - L:+.4f}")
+print(f"L^v + KL(q ‖ p(z))    misses log p(x) by {bound + kl(q, np.exp(log_prior)) - L:+.4f}")
+two_states = np.array([0.5, 0, 0.5, 0, 0])
+print(f"q with zeros: L^v {elbo(two_states, joint):+.4f}, KL {kl(two_states, p):.4f}")
+print(f"its sum misses log p(x) by {sum(decompose(two_states, joint)) - L:+.0e}")
+
+# %% [markdown]
+# ## The claims
+#
+# One for each line, on random models, with a random $q$, $q$ equal to the posterior, and a $q$ with
+# zeros; the last with a Gaussian $z$, where the sums become integrals.
+
+# %%
+holds(
+    "evidence_sums_the_joint",
+    "evidence_is_its_own_average",
+    "joint_over_posterior_is_evidence",
+    "inserting_q_changes_nothing",
+    "the_logarithm_splits",
+    "the_parts_are_elbo_and_kl",
+    "kl_is_the_gap",
+    "kl_is_never_negative",
+    "elbo_is_a_lower_bound",
+    "gaussian_gap_is_the_kl",
+)
+
+# %% [markdown]
+# Next: L04 writes $L^v$ in the form that is computed in practice and gives one part a closed form.

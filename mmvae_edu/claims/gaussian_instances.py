@@ -1,0 +1,105 @@
+"""Small linear-Gaussian instances: systems with affine networks, and their exact twins."""
+
+import numpy as np
+
+from ..exact import LinearGaussian
+from ..likelihoods import Normal
+from .instances import repeated
+
+FEATURES = {"a": 3, "b": 4, "c": 2}
+
+
+def linear_gaussian(rng, N=3, D=2):
+    """An oracle whose posteriors are diagonal, N rows x, and the exact experts without prior."""
+    model = LinearGaussian.random(rng, D, FEATURES)
+    _, x = model.sample(rng, N)
+    experts = [model.expert_without_prior(x[m], m) for m in x]
+    return model, x, *(np.stack(parameter) for parameter in zip(*experts, strict=True))
+
+
+def exact_posterior(model, x, present):
+    """mean and log_var, (N, D) each, of the posterior given the present modalities."""
+    mean, cov = model.posterior(x, [m for m, keep in zip(x, present, strict=True) if keep])
+    return np.stack([mean, np.broadcast_to(np.log(np.diag(cov)), mean.shape)])
+
+
+def present_experts(mu, log_var, mask):
+    """mu and precision, 0 under the mask."""
+    present = True if mask is None else mask[..., None]
+    return np.where(present, mu, 0), np.where(present, np.exp(-log_var), 0)
+
+
+def affine_model(system, rng, features, latent, *, N=4, sigma=None, **options):
+    """A system with affine networks, and its twin, the linear-Gaussian model of its decoders.
+
+    features: dict name → P; sigma: every modality's scale, random by default.  Returns model,
+    theta, twin and N rows x that the twin drew.  The encoders are random.
+    """
+    twin = LinearGaussian.random(rng, latent, features)
+    twin.sigma = twin.sigma if sigma is None else dict.fromkeys(features, sigma)
+    modalities = {m: Normal(P, scale=twin.sigma[m]) for m, P in features.items()}
+    model = system(modalities, latent=latent, hidden=(), **options)
+    theta = 0.2 * rng.standard_normal(model.tree.size)
+    for m, w in model.tree.views(theta).items():
+        w["decoder"]["W0"][...], w["decoder"]["b0"][...] = twin.W[m].T, twin.b[m]
+    return model, theta, twin, twin.sample(rng, N)[1]
+
+
+def set_exact_encoders(model, theta, twin, *, prior):
+    """Make every encoder the exact posterior given its modality, or without `prior` the expert."""
+    for m, w in model.tree.views(theta).items():
+        gram = (twin.W[m] ** 2).sum(axis=0) / twin.sigma[m] ** 2
+        var = 1 / (gram + prior)
+        D = twin.D
+        w["encoder"]["W0"][:, :D] = twin.W[m] / twin.sigma[m] ** 2 * var
+        w["encoder"]["W0"][:, D:] = 0
+        w["encoder"]["b0"][:D] = -twin.b[m] @ w["encoder"]["W0"][:, :D]
+        w["encoder"]["b0"][D:] = np.log(var)
+
+
+def expert_parameters(model, theta, x):
+    """mu, log_var (M, N, D) of a model with affine networks."""
+    views = model.tree.views(theta)
+    outputs = [x[m] @ views[m]["encoder"]["W0"] + views[m]["encoder"]["b0"] for m in x]
+    return np.split(np.array(outputs), 2, axis=-1)
+
+
+def sigma_points(T, N, D):
+    """eps (T, 2D, N, D) with mean 0 and covariance I: exact where the integrand is quadratic."""
+    axes = np.sqrt(D) * np.concatenate([np.eye(D), -np.eye(D)])
+    return np.broadcast_to(axes[None, :, None, :], (T, 2 * D, N, D)).copy()
+
+
+def kl_to_prior(mu, log_var):
+    """KL from diagonal Gaussians to the standard normal, summed over the last axis."""
+    return 0.5 * (np.exp(log_var) + mu**2 - 1 - log_var).sum(axis=-1)
+
+
+def one_dimensional(system, rng, features, **options):
+    """`affine_model` with D = 1, one observation x, and weights smooth enough for `noise_grid`.
+
+    Wide likelihoods, and encoders near the posterior given their own modality, keep the zeros of
+    Σ w, as a function of complex noise, far from the real axis.
+    """
+    model, theta, twin, x = affine_model(system, rng, features, 1, N=1, sigma=2.0, **options)
+    set_exact_encoders(model, theta, twin, prior=True)
+    for w in model.tree.views(theta).values():
+        w["encoder"]["W0"][...] += rng.uniform(-0.04, 0.04, w["encoder"]["W0"].shape)
+        w["encoder"]["b0"][...] += rng.uniform(-0.2, 0.2, 2)
+    return model, theta, twin, x
+
+
+def average_over_noise(f, model, theta, x, eps, chance):
+    """The encoders' gradient (flat), then the bound, of f at one x: means over outcomes of eps."""
+    bound, pullback = f(model, theta, repeated(x, len(chance)), eps=eps)
+    views = model.tree.views(pullback(chance))
+    encoders = [views[m]["encoder"][k].ravel() for m in views for k in ("W0", "b0")]
+    return np.concatenate([*encoders, [chance @ bound]])
+
+
+def affine_encoder_gradient(x, dmu, dlog_var):
+    """The encoders' gradient, flat, of a bound with derivatives dmu, dlog_var (M,) at one x."""
+    parts = []
+    for m, d in zip(x, np.stack([dmu, dlog_var], axis=-1), strict=True):
+        parts += [np.outer(x[m][0], d).ravel(), d]
+    return np.concatenate(parts)

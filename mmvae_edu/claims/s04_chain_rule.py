@@ -1,0 +1,128 @@
+"""Claims about slide 4: the chain rule, and the product of marginals."""
+
+import math
+from itertools import permutations
+
+import numpy as np
+
+from ..finite import chain_rule_logp, kl, product_of_marginals, total_correlation
+from .instances import outer, random_product, random_table
+from .registry import T0, claim, mutant
+
+
+def add_up(P, fixed, x):
+    """P(x_fixed) by a loop over all cells."""
+    return math.fsum(P[y] for y in np.ndindex(P.shape) if all(y[i] == x[i] for i in fixed))
+
+
+# ---- S4.1: P(x_1, ..., x_n) = P(x_1) P(x_2|x_1) ... -------------------------------------------
+
+
+@claim("S4.1", of=chain_rule_logp, tol=T0, oracle="enumeration")
+def chain_rule_is_exact_in_any_order(f, rng):
+    """The conditionals multiply to the joint, in every one of the 3! orders."""
+    P = random_table(rng)
+    P[0, 1, :] = 0  # an impossible past
+    logP = np.log(np.where(P > 0, P / P.sum(), 1)) + np.where(P > 0, 0, -np.inf)
+    recovered = [np.exp(f(logP, order).sum(axis=0)) for order in permutations(range(3))]
+    return np.stack(recovered), np.stack([P / P.sum()] * 6)
+
+
+@claim("S4.1", of=chain_rule_logp, tol=T0, oracle="enumeration")
+def each_factor_is_a_conditional(f, rng):
+    """Factor i is the probability of x_i given the variables before it in the order."""
+    P = random_table(rng)
+    lhs, rhs = [], []
+    for order in permutations(range(3)):
+        lhs.append(f(np.log(P), order))
+        for i in range(3):
+            for x in np.ndindex(P.shape):
+                past, present = add_up(P, order[:i], x), add_up(P, order[: i + 1], x)
+                rhs.append(math.log(present / past))
+    return np.stack(lhs), np.reshape(rhs, (6, 3, *P.shape))
+
+
+@mutant(chain_rule_logp, says="marginals where S4.1 has conditionals: right only if independent")
+def marginal_for_conditional(logP, order):
+    P, n = np.exp(logP), logP.ndim
+    axes = [tuple(j for j in range(n) if j != i) for i in order]
+    return np.stack([np.log(P.sum(axis=a, keepdims=True)) + 0 * P for a in axes])
+
+
+@mutant(chain_rule_logp, says="follows the order of the axes, not the order asked for")
+def order_ignored(logP, order):
+    return chain_rule_logp(logP, range(logP.ndim))
+
+
+@mutant(chain_rule_logp, says="conditions on the last variable only: a Markov chain, not S4.1")
+def markov_chain(logP, order):
+    pairs = [chain_rule_logp(logP, order[:1])]
+    pairs += [chain_rule_logp(logP, order[i : i + 2])[1:] for i in range(len(order) - 1)]
+    return np.concatenate(pairs)
+
+
+# ---- S4.2: Q = Q(x_1) Q(x_2) ... --------------------------------------------------------------
+
+
+@claim("S4.2", of=product_of_marginals, tol=T0, oracle="enumeration")
+def marginals_are_multiplied(f, rng):
+    """Q(x) is the product of the marginals P(x_i)."""
+    P = random_table(rng)
+    rhs = [math.prod(add_up(P, [i], x) for i in range(3)) for x in np.ndindex(P.shape)]
+    return f(P), np.reshape(rhs, P.shape)
+
+
+@claim("S4.2", of=product_of_marginals, tol=T0, oracle="any other product")
+def marginals_minimise_forward_kl(f, rng):
+    """For any product Q, KL(P ‖ Q) exceeds KL(P ‖ Π P_i) by KL(Π P_i ‖ Q), so Π P_i is the best."""
+    P = random_table(rng)
+    _, Q = random_product(rng, P.shape)
+    best = f(P)
+    return kl(P, best) + kl(best, Q), kl(P, Q)
+
+
+@mutant(product_of_marginals, says="averages over the other variables where it should sum")
+def mean_for_sum_in_marginal(P):
+    axes = [tuple(j for j in range(P.ndim) if j != i) for i in range(P.ndim)]
+    return math.prod(P.mean(axis=a, keepdims=True) for a in axes)
+
+
+@mutant(product_of_marginals, says="averages log P over the other variables: marginals sum P")
+def geometric_marginals(P):
+    log_q = [np.log(P).mean(axis=tuple(j for j in range(P.ndim) if j != i)) for i in range(P.ndim)]
+    return outer([np.exp(l) / np.exp(l).sum() for l in log_q])
+
+
+@claim("S4.2", of=total_correlation, tol=T0, oracle="entropies")
+def total_correlation_is_lost_entropy(f, rng):
+    """The total correlation KL(P ‖ Π P_i) is Σ H(x_i) − H(x)."""
+    P = random_table(rng)
+
+    def entropy(fixed):
+        cells = {tuple(x[i] for i in fixed): add_up(P, fixed, x) for x in np.ndindex(P.shape)}
+        return -math.fsum(p * math.log(p) for p in cells.values())
+
+    return f(P), sum(entropy([i]) for i in range(3)) - entropy([0, 1, 2])
+
+
+@claim("S4.2", of=total_correlation, tol=T0, oracle="hand calculation")
+def independence_has_no_total_correlation(f, rng):
+    """The total correlation of a product is 0; of two bits that are always equal it is log 2."""
+    _, Q = random_product(rng, (2, 3, 4))
+    return np.array([f(Q), f(np.eye(2) / 2)]), np.array([0.0, math.log(2)])
+
+
+@mutant(total_correlation, says="KL(Π P_i ‖ P): the arguments of KL are swapped")
+def total_correlation_swapped(P):
+    return kl(product_of_marginals(P), P)
+
+
+@mutant(total_correlation, says="in bits: the slides' logarithm is natural")
+def total_correlation_in_bits(P):
+    return kl(P, product_of_marginals(P)) / math.log(2)
+
+
+@mutant(total_correlation, says="the sum over pairs: it counts twice what three variables share")
+def pairwise_information(P):
+    pairs = [P.sum(axis=k) for k in range(P.ndim)] if P.ndim == 3 else [P]
+    return sum(kl(pair, product_of_marginals(pair)) for pair in pairs)

@@ -1,0 +1,176 @@
+"""Claims about slide 5 with a Gaussian q: z ~ N(μ, σ²), and L2 by samples."""
+
+import math
+
+import numpy as np
+
+from ..exact import NonlinearModel, expect_gaussian
+from ..exact import complex_step as gradient_of
+from ..gaussian import gaussian_sample
+from ..gradcheck import complex_step
+from ..objectives import elbo as mean_over_samples
+from .differentiate import differentiated
+from .registry import T0, T2C, T4, claim, mutant
+
+
+def _one_observation(rng):
+    """A nonlinear model, an observation x (P,), and a q (mu, log_var)."""
+    model = NonlinearModel.random(rng, H=3, P=12)
+    return model, rng.integers(0, 2, size=12), rng.uniform(0.7, 1.2, size=2)
+
+
+def _exact_l2(model, x, mu, log_var):
+    return expect_gaussian(lambda z: model.log_lik(z, x), mu, log_var)
+
+
+# ---- S5.12: z ~ N(mu, var) --------------------------------------------------------------------
+
+
+@claim("S5.12", of=gaussian_sample, tol=T0, oracle="plain loops")
+def sample_is_mean_plus_std_times_noise(f, rng):
+    """z = μ + σ ε, for each sample, example and dimension with its own ε."""
+    mu, log_var = rng.normal(size=(2, 3, 2))
+    eps = rng.normal(size=(4, 3, 2))
+    exact = np.empty_like(eps)
+    for k, n, d in np.ndindex(eps.shape):
+        exact[k, n, d] = mu[n, d] + math.sqrt(math.exp(log_var[n, d])) * eps[k, n, d]
+    return f(mu, log_var, eps=eps)[0], exact
+
+
+@claim("S5.12", of=gaussian_sample, tol=T4, oracle="moments")
+def sample_has_the_right_moments(f, rng):
+    """z has mean μ and variance σ², and is independent between examples and dimensions."""
+    mu, log_var = rng.normal(size=(2, 2)), np.array([[1.0, -0.6], [0.7, -1.2]])
+    z, _ = f(mu, log_var, eps=rng.standard_normal((5000, 2, 2)))
+    z, mu, var = z.reshape(-1, 4), mu.ravel(), np.exp(log_var).ravel()
+    products = (z - mu)[:, :, None] * (z - mu)[:, None]
+    return np.concatenate([z[:, :, None], products], axis=2), np.column_stack([mu, np.diag(var)])
+
+
+@claim("S5.12", of=gaussian_sample, tol=T4, oracle="error function")
+def sample_has_the_right_distribution(f, rng):
+    """The share of samples below any point is the Gaussian distribution function there."""
+    mu, log_var = np.array([[0.4]]), np.array([[1.0]])
+    z, _ = f(mu, log_var, eps=rng.standard_normal((8000, 1, 1)))
+    points = mu + np.exp(0.5) * np.array([[-1.5, -0.7, 0.2, 1.0, 1.8]])
+    exact = [0.5 * math.erfc(-(t - 0.4) / math.sqrt(2 * math.e)) for t in points[0]]
+    return z[:, 0] <= points, np.array(exact)
+
+
+@claim("S5.12", of=gaussian_sample, tol=T2C, oracle="O7 complex step")
+def sample_gradient_by_complex_step(f, rng):
+    """With ε frozen, the pullback is the derivative of z: 1 for μ, ½ σ ε for log σ²."""
+    mu, log_var = rng.normal(size=(2, 3, 2))
+    return complex_step(f, mu, log_var, eps=rng.normal(size=(4, 3, 2)), rng=rng), 0.0
+
+
+@claim("S5.12", "S5.13", of=gaussian_sample, tol=T4, oracle="O2 quadrature")
+def pathwise_gradient_is_unbiased(f, rng):
+    """Through z = μ + σ ε, the gradient of log p(x|z) averages to the gradient of L2."""
+    draws, exact = [], []
+    for _ in range(4):
+        model, x, q = _one_observation(rng)
+        mu, log_var = np.repeat(q[:, None, None], 8000, axis=1)
+        z, pullback = f(mu, log_var, eps=rng.standard_normal((1, 8000, 1)))
+        slope = np.imag(model.log_lik(z + 1e-30j, x)) / 1e-30
+        draws += pullback(slope)
+        exact.append(gradient_of(lambda q, model=model, x=x: _exact_l2(model, x, *q), q))
+    return np.concatenate(draws, axis=1), np.concatenate(exact)
+
+
+@mutant(gaussian_sample, says="std = exp(log_var): at log_var = 1 a variance of 7.39, not 2.72")
+def std_is_exp_log_var(mu, log_var, *, eps):
+    z, pullback = gaussian_sample(mu, 2 * log_var, eps=eps)
+
+    def std_is_exp_log_var_pullback(dz):  # the right gradient of a wrong sample
+        dmu, dlog_var = pullback(dz)
+        return dmu, 2 * dlog_var
+
+    return z, std_is_exp_log_var_pullback
+
+
+@mutant(gaussian_sample, says="ε is shared across the batch: examples are correlated")
+def noise_shared_across_batch(mu, log_var, *, eps):
+    return gaussian_sample(mu, log_var, eps=np.broadcast_to(eps[..., :1, :], eps.shape))
+
+
+@mutant(gaussian_sample, says="ε is shared across dimensions: z lies on a line")
+def noise_shared_across_dimensions(mu, log_var, *, eps):
+    return gaussian_sample(mu, log_var, eps=np.broadcast_to(eps[..., :1], eps.shape))
+
+
+@mutant(gaussian_sample, says="ε is drawn anew in every call: finite differences grow as 1/h")
+def fresh_noise(mu, log_var, *, eps):
+    return gaussian_sample(mu, log_var, eps=np.random.default_rng().permuted(eps))
+
+
+@mutant(gaussian_sample, says="no gradient through σ: log_var gets none")
+def sigma_path_missing(mu, log_var, *, eps):
+    z, pullback = gaussian_sample(mu, log_var, eps=eps)
+
+    def sigma_path_missing_pullback(dz):
+        return pullback(dz)[0], np.zeros_like(log_var)
+
+    return z, sigma_path_missing_pullback
+
+
+@mutant(gaussian_sample, says="the backward pass loses the ½ of dσ/dlog_var = σ/2")
+def half_of_sigma_path_lost(mu, log_var, *, eps):
+    z, pullback = gaussian_sample(mu, log_var, eps=eps)
+
+    def half_lost_pullback(dz):
+        dmu, dlog_var = pullback(dz)
+        return dmu, 2 * dlog_var
+
+    return z, half_lost_pullback
+
+
+# ---- S5.13: L2 by samples ---------------------------------------------------------------------
+
+
+def _log_lik_draws(rng, L, repeats):
+    """log p(x|z) at samples of q, (L, repeats), its exact mean L2 and its exact variance."""
+    model, x, (mu, log_var) = _one_observation(rng)
+    z = mu + np.exp(log_var / 2) * rng.standard_normal((L, repeats))
+    L2 = _exact_l2(model, x, mu, log_var)
+
+    def squared_deviation(z):
+        return (model.log_lik(z, x) - L2) ** 2
+
+    return model.log_lik(z, x), L2, expect_gaussian(squared_deviation, mu, log_var)
+
+
+@claim("S5.13", of=mean_over_samples, tol=T4, oracle="O2 quadrature")
+def l2_estimate_is_unbiased(f, rng):
+    """(1/L) Σ log p(x|z) averages to L2 = E_q log p(x|z) already at L = 5."""
+    log_lik, L2, _ = _log_lik_draws(rng, 5, 8000)
+    return f(log_lik)[0], L2
+
+
+@claim("S5.13", of=mean_over_samples, tol=T4, oracle="O2 quadrature")
+def l2_variance_falls_as_one_over_l(f, rng):
+    """With L samples the variance of the estimate is that of one sample divided by L."""
+    log_lik, L2, variance = _log_lik_draws(rng, 20, 4000)
+    return 20 * (f(log_lik)[0] - L2) ** 2, variance
+
+
+@mutant(mean_over_samples, says="the sum over samples: the 1/L of S5.13 is missing")
+def l2_sum_for_mean(log_lik):
+    bound, pullback = mean_over_samples(log_lik)
+
+    def sum_pullback(dbound):
+        return len(log_lik) * pullback(dbound)
+
+    return len(log_lik) * bound, sum_pullback
+
+
+@mutant(mean_over_samples, says="log (1/L) Σ p(x|z): S5.13 averages logs; this is too large")
+@differentiated
+def l2_log_mean_exp(log_lik):
+    return np.log(np.exp(log_lik).mean(axis=0))
+
+
+@mutant(mean_over_samples, says="only the first of L samples counts: unbiased, as noisy as L = 1")
+@differentiated
+def l2_first_sample_only(log_lik):
+    return log_lik[0]

@@ -1,0 +1,77 @@
+"""Claims about slide 6: modalities that are independent given z."""
+
+import numpy as np
+
+from ..bounds import log_joint_subset
+from ..gradcheck import complex_step
+from .instances import all_masks, discrete_model, log_liks, per_mask, random_symbols
+from .registry import T0, T2C, claim, mutant
+
+# S6.2: p(x_1, .., x_n, z) = p(z) p(x_1|z) .. p(x_n|z)
+
+
+@claim("S6.2", of=log_joint_subset, tol=T0, oracle="O1 enumeration")
+def dropping_a_factor_is_marginalising(f, rng):
+    """Summing the joint over a missing modality's values drops its factor, for all 2^M masks."""
+    model = discrete_model(rng)
+    table = np.exp(model.log_prior)[:, None, None, None]
+    log_px_z = np.empty((3, 5, 2, 3, 4))
+    for m, log_lik in enumerate(model.log_lik):
+        log_px_z[m] = np.expand_dims(log_lik, [a + 1 for a in range(3) if a != m])
+        table = table * np.exp(log_px_z[m])
+    flat, lhs, rhs = log_px_z.reshape(3, 5, -1), [], []
+    log_pz = np.broadcast_to(model.log_prior[:, None], flat.shape[1:])
+    for kept in all_masks(3).T:
+        missing = tuple(np.flatnonzero(~kept) + 1)
+        marginal = np.broadcast_to(table.sum(axis=missing, keepdims=True), table.shape)
+        mask = np.broadcast_to(kept[:, None], (3, flat.shape[2]))
+        lhs.append(f(log_pz, flat, mask=mask)[0])
+        rhs.append(np.log(marginal).reshape(5, -1))
+    return np.array(lhs), np.array(rhs)
+
+
+@claim("S6.2", of=log_joint_subset, tol=T0, oracle="O1 enumeration")
+def what_stands_under_a_mask_does_not_matter(f, rng):
+    """A missing modality's likelihood may be NaN: its factor is dropped, not multiplied by 0."""
+    model = discrete_model(rng)
+    x, masks = random_symbols(model, rng), all_masks(3)
+    log_px_z = per_mask(log_liks(model, x), masks)
+    log_px_z[~masks[:, None].repeat(5, axis=1)] = np.nan
+    log_joint, _ = f(per_mask(model.log_prior, masks), log_px_z, mask=masks)
+    return log_joint, np.array([model.log_joint(x, subset) for subset in masks.T]).T
+
+
+@claim("S6.2", of=log_joint_subset, tol=T2C, oracle="O7 complex step")
+def a_dropped_factor_has_no_gradient(f, rng):
+    """The pullback gives 1 to the prior and to each present factor, 0 to a missing one."""
+    log_px_z, mask = rng.standard_normal((3, 2, 8)), all_masks(3)
+    return complex_step(f, rng.standard_normal((2, 8)), log_px_z, rng=rng, mask=mask), 0.0
+
+
+@mutant(log_joint_subset, says="an absent modality's factor still stands in the product of S6.2")
+def absent_factor_kept(log_pz, log_px_z, *, mask):
+    return log_joint_subset(log_pz, log_px_z, mask=np.ones_like(mask))
+
+
+@mutant(log_joint_subset, says="the log likelihoods are averaged: S6.2 multiplies the factors")
+def factors_averaged(log_pz, log_px_z, *, mask):
+    count = np.maximum(mask.sum(axis=0), 1)
+    return log_joint_subset(log_pz, log_px_z / count, mask=mask)
+
+
+@mutant(log_joint_subset, says="the prior enters once per modality: S6.2 has one p(z)")
+def prior_in_every_factor(log_pz, log_px_z, *, mask):
+    log_joint, pullback = log_joint_subset(log_pz, log_px_z, mask=mask)
+    return log_joint + (mask.sum(axis=0) - 1) * log_pz, pullback
+
+
+@mutant(log_joint_subset, says="log p(x_m|z) times the mask: an absent modality's 0 · NaN leaks")
+def multiplied_by_the_mask(log_pz, log_px_z, *, mask):
+    _, pullback = log_joint_subset(log_pz, log_px_z, mask=mask)
+    return log_pz + (mask[:, None] * log_px_z).sum(axis=0), pullback
+
+
+@mutant(log_joint_subset, says="the gradient reaches the decoder of an absent modality")
+def gradient_into_the_absent(log_pz, log_px_z, *, mask):
+    log_joint, _ = log_joint_subset(log_pz, log_px_z, mask=mask)
+    return log_joint, log_joint_subset(log_pz, log_px_z, mask=np.ones_like(mask))[1]

@@ -1,0 +1,109 @@
+"""Claims about slide 7, equation (3) with Gaussians: their quotient, where there is one."""
+
+import math
+
+import numpy as np
+
+from ..exact import integrate, log_normal
+from ..gradcheck import complex_step
+from ..posteriors import product_of_experts, quotient_of_experts
+from .gaussian_instances import exact_posterior, linear_gaussian, present_experts
+from .instances import all_masks
+from .registry import T0, T2C, T4, claim, mutant
+
+
+@claim("S7.3", of=quotient_of_experts, tol=T0, oracle="O3 linear-Gaussian")
+def quotient_recovers_every_posterior(f, rng):
+    """Exact unimodal posteriors give the exact posterior of each of the 2^M subsets."""
+    model, x, _, _ = linear_gaussian(rng)
+    unimodal = np.stack([exact_posterior(model, x, one) for one in np.eye(3, dtype=bool)])
+    lhs, rhs = [], []
+    for present in all_masks(3).T:
+        mask = np.repeat(present[:, None], 3, axis=1)
+        mu, log_var = np.where(mask[:, None, :, None], unimodal, np.nan).swapaxes(0, 1)
+        mean, joint_log_var, valid = f(mu, log_var, mask=mask)[0]
+        lhs.append([mean, joint_log_var, valid])
+        rhs.append([*exact_posterior(model, x, present), np.ones((3, 2))])
+    return np.array(lhs), np.array(rhs)
+
+
+@claim("S7.3", of=quotient_of_experts, tol=T0, oracle="plain loops")
+def quotient_may_not_be_a_density(f, rng):
+    """Where the precisions sum to ≤ M − 1 there is no density: `valid` is False, the values NaN."""
+    mu, log_var = rng.normal(size=(2, 3, 40, 2))
+    mean, joint_log_var, valid = f(mu, log_var)[0]
+    exact = np.empty((40, 2))
+    for n, d in np.ndindex(exact.shape):
+        exact[n, d] = sum(math.exp(-log_var[m, n, d]) for m in range(3)) > 2
+    return np.stack([valid, ~np.isnan(mean), ~np.isnan(joint_log_var)]) + 0.0, np.stack([exact] * 3)
+
+
+@claim("S7.3", of=quotient_of_experts, tol=T4, oracle="O2 quadrature")
+def one_quotient_in_nine_is_invalid(f, rng):
+    """With two experts and log σ² ~ N(0, 1), 11.3% of the quotients are no density."""
+    mu, log_var = rng.normal(size=(2, 2, 20_000, 1))
+    _, _, valid = f(mu, log_var)[0]
+
+    def density_and_partner(a):  # the other's 1/var must be at most 1 − e^−a
+        partner = [0.5 * math.erfc(-math.log(-math.expm1(-t)) / math.sqrt(2)) for t in a]
+        return np.exp(log_normal(a, 0, 0)) * partner
+
+    return ~valid, np.array([integrate(density_and_partner, 1e-9, 9)])
+
+
+@claim("S7.3", of=quotient_of_experts, tol=T2C, oracle="O7 complex step")
+def quotient_gradient(f, rng):
+    """The pullback of the quotient is its derivative."""
+    mu, log_var = rng.normal(size=(3, 4, 2)), rng.uniform(-2.0, -0.1, size=(3, 4, 2))
+
+    def moments(mu, log_var):
+        (mean, joint_log_var, _), pullback = f(mu, log_var)
+        return (mean, joint_log_var), pullback
+
+    return complex_step(moments, mu, log_var, rng=rng), 0.0
+
+
+def _quotient(mu, log_var, mask, excess, positive=np.asarray):
+    """The quotient with another number of priors divided away; the pullback is the right one."""
+    _, pullback = quotient_of_experts(mu, log_var, mask=mask)
+    present = np.ones(mu.shape[:2], dtype=bool) if mask is None else mask
+    mu, precision = present_experts(mu, log_var, present)
+    total = positive(precision.sum(axis=0) - excess(present.sum(axis=0)[:, None]))
+    valid = total > 0
+    total = np.where(valid, total, np.nan)
+    return ((precision * mu).sum(axis=0) / total, -np.log(total), valid), pullback
+
+
+def _one_less(count):
+    return count - 1
+
+
+@mutant(quotient_of_experts, says="no prior divided away: S7.3 has M' − 1, M' experts present")
+def naive_product(mu, log_var, *, mask=None):
+    return _quotient(mu, log_var, mask, np.zeros_like)
+
+
+@mutant(quotient_of_experts, says="M' priors divided away for M' experts present: S7.3 has M' − 1")
+def one_prior_too_many(mu, log_var, *, mask=None):
+    return _quotient(mu, log_var, mask, np.asarray)
+
+
+@mutant(quotient_of_experts, says="absent experts count: M − 1 priors are divided away, not M' − 1")
+def absent_experts_counted(mu, log_var, *, mask=None):
+    return _quotient(mu, log_var, mask, lambda count: len(mu) - 1)
+
+
+@mutant(quotient_of_experts, says="abs hides a negative precision: valid must be False")
+def invalid_hidden_by_abs(mu, log_var, *, mask=None):
+    return _quotient(mu, log_var, mask, _one_less, positive=np.abs)
+
+
+@mutant(quotient_of_experts, says="clip hides a negative precision: valid must be False")
+def invalid_hidden_by_clip(mu, log_var, *, mask=None):
+    return _quotient(mu, log_var, mask, _one_less, positive=lambda t: np.maximum(t, 1e-8))
+
+
+@mutant(quotient_of_experts, says="the gradient of the product S7.5, where the value is S7.3")
+def gradient_of_the_product(mu, log_var, *, mask=None):
+    value, _ = quotient_of_experts(mu, log_var, mask=mask)
+    return value, product_of_experts(mu, log_var, mask=mask)[1]

@@ -1,0 +1,86 @@
+"""The exercises: which library function each asks for, its equations and its hints.
+
+A table in `lessons/checks/NN_name.toml` names the function; its claims and mutants come from the
+registry, its solution is the library's function itself.  Nothing is stored twice.
+"""
+
+import importlib
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from ..claims import CLAIMS, MUTANTS
+
+
+class NotAttempted(NotImplementedError):
+    """A stub's body was reached; `args[0]` is the exercise's id."""
+
+
+def todo(id):
+    """What stands in a stub: raises NotAttempted, which the checker reports as exit code 2."""
+    raise NotAttempted(id)
+
+
+@dataclass(frozen=True)
+class Exercise:
+    id: str  # "L04.neg_kl_std_normal"
+    stub: Path  # the pristine file
+    equations: tuple[str, ...]
+    hints: tuple[str, ...]
+    of: Callable  # the library's function, which is the solution
+    locked: tuple[Callable, ...]  # library functions that the learner's own may not call
+
+    @property
+    def name(self):
+        return self.id.partition(".")[2]
+
+    @property
+    def claims(self):
+        return [claim for claim in CLAIMS.values() if claim.of is self.of]
+
+    @property
+    def mutants(self):
+        return MUTANTS.get(self.of, [])
+
+
+@cache
+def exercises():
+    """All exercises in the course's order: {id: Exercise}."""
+    folder = Path(str(resources.files("mmvae_edu.lessons")))
+    found = {}
+    for path in sorted((folder / "checks").glob("*.toml")):
+        for row in tomllib.loads(path.read_text("utf-8"))["exercise"]:
+            of = _library(f"{row['module']}.{row['id'].partition('.')[2]}")
+            stub = folder / "exercises" / f"{path.stem}.py"
+            locked = (of, *map(_library, row.get("locked", ())))
+            found[row["id"]] = Exercise(
+                row["id"], stub, tuple(row["equations"]), tuple(row["hints"]), of, locked
+            )
+    return found
+
+
+def select(names):
+    """The exercises that names ask for: an id, a function, "L04" or "04"; all where none is given.
+
+    Raises ValueError for a name that is none of these.
+    """
+    chosen = {} if names else exercises()
+    for name in names:
+        matches = {id: e for id, e in exercises().items() if _matches(id, name)}
+        if not matches:
+            raise ValueError(f"no exercise {name}; there are {', '.join(exercises())}")
+        chosen = {**chosen, **matches}
+    return list(chosen.values())
+
+
+def _matches(id, name):
+    lesson, _, function = id.partition(".")
+    return name in (id, function, lesson) or (name.isdigit() and lesson == f"L{name.zfill(2)}")
+
+
+def _library(dotted):
+    module, _, name = dotted.rpartition(".")
+    return getattr(importlib.import_module(f"mmvae_edu.{module}"), name)
