@@ -151,9 +151,9 @@ numbers = [["K", *(f"v {v}" for v in gaps)], *zip(K, *gaps.values(), strict=True
 keep(figure, "12-rate", alt=finding, numbers=numbers)
 
 # %% [markdown]
-# For $v \le \tfrac12$ the bound still rises to $\log p(x)$, but no longer at the rate $1/K$: `K gap`
-# grows without end. Nothing in a finite sample shows this; too narrow a $q$ simply misses the rare
-# large weights. An ELBO prefers narrow codes, so a trained VAE is often on that side.
+# For $v \le \tfrac12$ the bound still rises to $\log p(x)$, but no longer at the rate $1/K$:
+# `K gap` grows without end. A finite sample gives little warning: too narrow a $q$ simply misses
+# the rare large weights. The ELBO's $KL(q\,\|\,p(z|x))$ prefers such a $q$ to one that is too wide.
 #
 # ## The claims
 

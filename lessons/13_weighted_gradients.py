@@ -16,7 +16,6 @@ from mmvae_edu.bounds import iwae_grad, vae_grad
 from mmvae_edu.course import holds, keep
 from mmvae_edu.exact import bound_gradient, complex_step, iwae_continuous, log_normal
 from mmvae_edu.gradcheck import check_pullback
-from mmvae_edu.kernels.reference import importance_weights
 from mmvae_edu.objectives import elbo, iwae
 
 # %% [markdown]
@@ -63,10 +62,12 @@ print(f"iwae's pullback against central differences: error {error:.0e}")
 # $$\log w = -\tfrac12 (x - b - z)^2 - \tfrac12 z^2 + \tfrac12 \varepsilon^2 + \tfrac12
 # \log\sigma^2 - \tfrac12 \log 2\pi .$$
 #
-# With $\partial z/\partial\mu = 1$ and $\partial z/\partial\log\sigma^2 = \tfrac12\sigma\varepsilon$:
+# With $\partial z/\partial\mu = 1$ and
+# $\partial z/\partial\log\sigma^2 = \tfrac12\sigma\varepsilon$, at $b = 0$:
 #
-# $$\frac{\partial\log w}{\partial\mu} = x - 2z, \qquad \frac{\partial\log w}{\partial\log\sigma^2}
-# = \tfrac12 + \tfrac12 (x - 2z)\,\sigma\varepsilon, \qquad \frac{\partial \log w}{\partial b} = x - z.$$
+# $$\frac{\partial\log w}{\partial\mu} = x - 2z, \qquad
+# \frac{\partial\log w}{\partial\log\sigma^2} = \tfrac12 + \tfrac12 (x - 2z)\,\sigma\varepsilon,
+# \qquad \frac{\partial \log w}{\partial b} = x - z .$$
 
 # %%
 x, mu, log_var = 1.7, 0.3, -0.4
@@ -80,9 +81,13 @@ def weights_and_gradients(eps):
     return log_w, np.stack([x - 2 * z, 0.5 + 0.5 * (x - 2 * z) * std * eps], axis=-1)
 
 
+def normalised(log_w):
+    return iwae(log_w)[1](np.ones(log_w.shape[1]))  # the shares w̃ are the bound's derivative
+
+
 eps = np.random.default_rng(0).standard_normal((5, 1))
 log_w, g = weights_and_gradients(eps)
-_, shares = importance_weights(log_w)
+shares = normalised(log_w)
 even, weighted = vae_grad(g)[0], iwae_grad(log_w, g)[0]
 dshares = shares[..., None] * (g - weighted)
 wrong = weighted + (dshares * log_w[..., None]).sum(axis=0)[0]
@@ -95,8 +100,9 @@ for name, gradient in ("VAE", even), ("IWAE", weighted), ("weights differentiate
 # $\sum_k (\nabla \tilde w_k) \log w_k$. The weights of (S9.4) are constants.
 #
 # Is the rest right on average? `bound_gradient` differentiates the exact bound, an integral with no
-# samples in it. `held` leaves out the path through $z$: it is $-\partial\log q/\partial\mu$, which
-# at $K = 1$ averages to 0, and the encoder would learn nothing.
+# samples in it. `held` leaves out the path through $z$: it is $-\partial\log q/\partial\mu$. At
+# $K = 1$ that averages to 0, and the encoder would learn nothing; at a larger $K$ it points away
+# from the posterior.
 
 # %%
 rng = np.random.default_rng(0)
@@ -131,20 +137,21 @@ finding += f"weighting changes d/dmu from {even[0]:.2f} to {weighted[0]:.2f}"
 figure, (left, right) = plots.canvas(9.5, 4, 1, 2)
 left.bar(range(5), shares[order, 0], color=plots.COLOURS[0], label="IWAE: $\\tilde w_k$")
 left.axhline(0.2, color=plots.COLOURS[1], linestyle="--", label="VAE: 1/K")
-left.set(xticks=range(5), xticklabels=[f"{value:.2f}" for value in z[order]])
+left.set(xticks=range(5), xticklabels=[f"{a:.2f}".replace("-", "−") for a in z[order]])
 left.set(xlabel="sample z", ylabel="share in the gradient", ylim=(0, 0.45))
 left.legend(frameon=False, loc="upper left")
 for k in range(5):
-    arrow = {"arrowstyle": "->", "color": "#888888", "linewidth": 0.5 + 8 * shares[k, 0]}
+    arrow = {"arrowstyle": "->", "color": "#999999", "linewidth": 9 * shares[k, 0]}
     right.annotate("", g[k, 0], (0, 0), arrowprops=arrow)
-    right.annotate(f"z {z[k]:.2f}", g[k, 0], fontsize=9, ha="center", va="bottom")
+    side = "right" if k in order[-2:] else "left"
+    right.annotate(f"z {z[k]:.2f}".replace("-", "−"), g[k, 0], fontsize=9, ha=side, va="bottom")
 for (name, step), i in zip({"VAE": even, "IWAE": weighted}.items(), (1, 0), strict=True):
-    arrow = {"arrowstyle": "-|>", "color": plots.COLOURS[i], "linewidth": 2.5}
+    arrow = {"arrowstyle": "-|>", "color": plots.COLOURS[i], "linewidth": 2.5, "shrinkB": 0}
     right.annotate("", step, (0, 0), arrowprops=arrow)
     right.plot(*step, plots.MARKERS[i], color=plots.COLOURS[i], label=name)
 right.set(xlabel="∂ log w / ∂ mu", ylabel="∂ log w / ∂ log_var")
 right.set(xlim=(-0.3, g[..., 0].max() + 0.4), ylim=(g[..., 1].min() - 0.1, g[..., 1].max() + 0.15))
-right.legend(frameon=False, loc="lower right")
+right.legend(frameon=False, loc="upper right")
 figure.suptitle(finding, x=0.01, ha="left", fontsize=12)
 numbers = [["z", "share", "d/dmu", "d/dlog_var"]]
 numbers += np.column_stack([z, shares, g[:, 0]]).tolist()
@@ -169,7 +176,7 @@ ratios = {"decoder b": [], "encoder mu": [], "encoder mu, doubly reparameterised
 for K in sizes.tolist():
     eps = rng.standard_normal((K, repeats))
     log_w, g = weights_and_gradients(eps)
-    _, shares = importance_weights(log_w)
+    shares = normalised(log_w)
     signal_mu, _ = bound_gradient(iwae_continuous, log_joint, mu, log_var, K)
     signal_b = complex_step(
         lambda b, K=K: iwae_continuous(lambda z: log_joint(z, b[0]), mu, log_var, K), [0.0]
@@ -186,7 +193,8 @@ for K in sizes.tolist():
 
 # %%
 change = {name: row[-1] / row[0] for name, row in ratios.items()}
-finding = "Signal / noise from K = 1 to 128: " + ", ".join(f"×{c:.2f}" for c in change.values())
+short = zip(("b", "mu", "mu doubly reparameterised"), change.values(), strict=True)
+finding = "Signal / noise, K = 1 to 128: " + ", ".join(f"{name} ×{c:.2f}" for name, c in short)
 series = {name: (sizes, row) for name, row in ratios.items()}
 figure = plots.lines(series, finding, "K", "|mean| / standard deviation", log_x=True, log_y=True)
 rows = zip(sizes, *ratios.values(), strict=True)
