@@ -33,12 +33,15 @@ setup(
     extras_require={
         "cuda12": ["cupy-cuda12x" + not_mac, "numba-cuda" + not_mac],
         "cuda13": ["cupy-cuda13x" + not_mac, "numba-cuda" + not_mac],
+        "bench": ["torch>=2.4"],
         "test": [
             "pytest>=8",
             "hypothesis>=6.100",
             "scipy>=1.12",
             "autograd>=1.8",
             "jupytext>=1.16",
+            "cuda-bindings>=13" + not_mac,
+            "nvidia-cuda-nvrtc>=13" + not_mac,
             "build",
             "wheel",
         ],

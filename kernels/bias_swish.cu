@@ -27,8 +27,9 @@ __global__ void bias_swish(
             for (int i = 0; i < LANES; i++) {
                 Real s = sum.at[i] + bias.at[i], e = exp(-fabs(s));
                 Real gate = (s > 0 ? 1 : e) / (1 + e);           // e ≤ 1 overflows on neither side
+                Real shut = (s > 0 ? e : 1) / (1 + e);           // 1 − gate, without its rounding
                 value.at[i] = s * gate;
-                derivative.at[i] = gate + value.at[i] * (1 - gate);
+                derivative.at[i] = gate + value.at[i] * shut;
             }
             reinterpret_cast<Lanes *>(y)[n * H + h] = value;
             reinterpret_cast<Lanes *>(slope)[n * H + h] = derivative;

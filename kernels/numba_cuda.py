@@ -52,7 +52,7 @@ def ratio(a, b):
 
 @cuda.jit(device=True)
 def sum_across(part, parts):
-    """Over threadIdx.x, a power of 2: a tree whose steps halve the threads; every thread gets it."""
+    """Over threadIdx.x, a power of 2: a tree whose steps halve the threads; all get the sum."""
     x, y = cuda.threadIdx.x, cuda.threadIdx.y
     parts[y, x] = part
     cuda.syncthreads()
@@ -226,7 +226,7 @@ def importance_weights_v2(K, N, log_K, log_w, bound, weights):
 @cuda.jit
 def mixture_log_prob(K, M, N, D, z, mu, log_var, log_alpha, log_q, r):
     """One sample of one example at a time for each row of threads, which add up over D."""
-    parts = cuda.shared.array((ROWS * WIDTH // 8, WIDTH), numba.float64)
+    parts = cuda.shared.array((WIDTH, WIDTH), numba.float64)
     x, rows = cuda.threadIdx.x, cuda.blockDim.y
     for first in range(cuda.blockIdx.x * rows, N, cuda.gridDim.x * rows):
         n = first + cuda.threadIdx.y
@@ -280,7 +280,7 @@ def mixture_log_prob_vjp(K, M, N, D, dlog_q, r, z, mu, log_var, dz, dmu, dlog_va
 @cuda.jit
 def binomial_log_prob(L, N, P, trials, logits, x, log_p):
     """A row of threads adds up a row of logits."""
-    parts = cuda.shared.array((ROWS * WIDTH // 8, WIDTH), numba.float64)
+    parts = cuda.shared.array((WIDTH, WIDTH), numba.float64)
     for first in range(cuda.blockIdx.x * cuda.blockDim.y, N, cuda.gridDim.x * cuda.blockDim.y):
         n = first + cuda.threadIdx.y
         for l in range(cuda.blockIdx.y, L, cuda.gridDim.y):
@@ -296,7 +296,7 @@ def binomial_log_prob(L, N, P, trials, logits, x, log_p):
 
 @cuda.jit
 def binomial_log_prob_value_and_grad(L, N, P, trials, logits, x, log_p, dlogits):
-    parts = cuda.shared.array((ROWS * WIDTH // 8, WIDTH), numba.float64)
+    parts = cuda.shared.array((WIDTH, WIDTH), numba.float64)
     for first in range(cuda.blockIdx.x * cuda.blockDim.y, N, cuda.gridDim.x * cuda.blockDim.y):
         n = first + cuda.threadIdx.y
         for l in range(cuda.blockIdx.y, L, cuda.gridDim.y):
@@ -331,8 +331,9 @@ def bias_swish(N, H, a, b, y, slope):
         for h in range(cuda.threadIdx.x, H, cuda.blockDim.x):
             s = a[n, h] + b[h]
             _, gate = softplus_and_sigmoid(s)
+            _, shut = softplus_and_sigmoid(-s)  # 1 − gate, without its rounding
             y[n, h] = s * gate
-            slope[n, h] = gate + s * gate * (1.0 - gate)
+            slope[n, h] = gate + s * gate * shut
 
 
 @cuda.jit

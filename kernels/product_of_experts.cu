@@ -35,7 +35,7 @@ __global__ void product_of_experts_v1(
             for (Int m = 0; m < M; m++)
                 if (mask[m * N + n] && log_var[(m * N + n) * D + d] < least)
                     least = log_var[(m * N + n) * D + d];
-            Real total = ratio(least, Real(0)), sum = 0;           // in units of 1 / least variance
+            Real total = ratio(least, Real(0)), sum = 0;          // in units of 1 / least variance
             for (Int m = 0; m < M; m++)
                 if (mask[m * N + n]) {                           // what is masked is never read
                     Real share = ratio(least, log_var[(m * N + n) * D + d]);

@@ -1,0 +1,70 @@
+"""How the cost of a training step grows: log-log slopes in N, K, M and D."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import training
+from ..arrays import namespace
+from ..likelihoods import Binomial
+from ..models import MMVAE
+from ..report import Table
+from .turns import nothing, take_turns
+
+BASE = {"N": 128, "K": 4, "M": 2, "D": 32}
+FACTORS = (1, 2, 4, 8)
+
+
+@dataclass(frozen=True)
+class GrowthRow:
+    """MMVAE's step as one size grows from its base, in milliseconds."""
+
+    size: str
+    values: list
+    milliseconds: list
+
+    @property
+    def slope(self):
+        """1: twice the size takes twice the time."""
+        (a, b), (s, t) = self.values[-2:], self.milliseconds[-2:]
+        return float(np.log(t / s) / np.log(b / a))
+
+
+def bench_growth(*, rounds=4, threads=2, device="cpu"):
+    """A GrowthRow each for N, K, M, D."""
+    rows = []
+    for name, base in BASE.items():
+        values = [base * factor for factor in FACTORS]
+        contenders = [(BASE | {name: value}, device) for value in values]
+        times = [t for t, _ in take_turns(make_step, contenders, rounds)]
+        rows.append(GrowthRow(name, values, times))
+    return rows
+
+
+def make_step(size, device):
+    """One training step of MMVAE on M modalities of 64 counts each."""
+    xp, rng = namespace(device), np.random.default_rng(0)
+    names = [f"x{m}" for m in range(size["M"])]
+    model = MMVAE({name: Binomial(64, n=16) for name in names}, latent=size["D"])
+    x = {name: rng.integers(0, 17, (size["N"], 64)).astype(np.float32) for name in names}
+    theta = xp.asarray(model.init(rng))
+    eps = xp.asarray(model.draw_noise(rng, size["N"], size["K"])["eps"])
+    state = training.State(theta, xp.zeros_like(theta), xp.zeros_like(theta), None)
+    batch, _ = model.open(theta, x)
+
+    def step():
+        training.ascend(model, model.bound, state, batch, 1e-3, eps=eps)
+
+    return step, xp.cuda.Device().synchronize if device == "cuda" else nothing
+
+
+def growth_table(rows):
+    """A report.Table of the rows."""
+    base = ", ".join(f"{name} {value}" for name, value in BASE.items())
+    cells = [
+        [row.size, *(f"{v}: {t:.1f}" for v, t in zip(row.values, row.milliseconds, strict=True))]
+        + [f"{row.slope:.2f}"]
+        for row in rows
+    ]
+    header = ["size", *(f"×{factor}, ms" for factor in FACTORS), "last slope"]
+    return Table(f"MMVAE's step as one size grows from {base}", header, cells)

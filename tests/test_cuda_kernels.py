@@ -1,0 +1,408 @@
+"""The GPU backends against the reference, as far as a machine without a GPU can tell.
+
+The .cu files compile with NVRTC for every architecture, and run on the host, where each thread of a
+block is a std::thread (cuda_on_host.h).  numba_cuda runs in Numba's simulator, in a process of its
+own.  `python -m pytest -m gpu` runs the same tests of both backends on a GPU.
+"""
+
+import ctypes
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from mmvae_edu.kernels import reference
+from test_kernels import CASES, Draw, check_parity
+
+from mmvae_edu import kernels
+
+KERNEL = r"template <typename Real(?:, int (\w+))?>\s+__global__ void (?:__launch_\S+ )?(\w+)\("
+SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"  # in the process of the simulator
+HERE, KERNELS = Path(__file__).parent, Path(kernels.__file__).parent
+SOURCES = sorted(KERNELS.glob("*.cu"))
+DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+FEW = [(3, 4, 11, 5), (1, 1, 1, 1), (2, 9, 3, 9)]  # M, K, N, D; a launch simulated takes 50 ms
+MORE = [(5, 2, 33, 16), (2, 9, 5, 40), (2, 600, 3, 2), (11, 70, 2, 3), (2, 3, 2, 257)]
+MANY = [(5, 3, 1000, 64), (2, 1000, 257, 20)]  # on a GPU
+
+
+def expressions(code):
+    """Every instantiation of the kernels in the text of a .cu file that cuda_c could ask for."""
+    sizes = {
+        "LANES": {"float": (1, 4), "double": (1, 2)},
+        "HELD": {"float": (8, 32), "double": (8, 16)},
+    }
+    for size, name in re.findall(KERNEL, code):
+        for real in ("float", "double"):
+            if size:
+                yield from (f"{name}<{real}, {number}>" for number in sizes[size][real])
+            else:
+                yield f"{name}<{real}>"
+
+
+# ---- a stand-in for CuPy, whose RawModule compiles for the host ----------------------------------
+
+
+class HostArray(np.ndarray):
+    """As strict as cupy.ndarray about what is no array of its own."""
+
+    data = property(lambda self: SimpleNamespace(ptr=self.__array_interface__["data"][0]))
+
+
+class HostModule:
+    def __init__(self, code, options, name_expressions):
+        assert set(name_expressions) <= set(expressions(code))
+        self.names, self.library = list(expressions(code)), compiled_for_host(code)
+
+    def get_function(self, name):
+        function = self.library[f"kernel_{self.names.index(name)}"]
+
+        def launch(grid, block, args):
+            shape = (ctypes.c_uint * 4)(*grid, *[1] * (2 - len(grid)), *block)
+            values = [as_ctypes(arg) for arg in args]
+            addresses = [ctypes.addressof(value) for value in values]
+            function(shape, (ctypes.c_void_p * len(args))(*addresses))
+
+        return launch
+
+
+def as_ctypes(arg):
+    """As CuPy passes it: an int is a long long, a NumPy scalar itself, an array its address."""
+    if isinstance(arg, HostArray):
+        return ctypes.c_void_p(arg.data.ptr)
+    if isinstance(arg, int):
+        return ctypes.c_longlong(arg)
+    return {np.float32: ctypes.c_float, np.float64: ctypes.c_double}[type(arg)](arg)
+
+
+LIBRARIES = {}
+
+
+def compiled_for_host(code):
+    if code not in LIBRARIES:
+        launchers = "".join(
+            f'extern "C" void kernel_{i}(const unsigned *shape, void **args)\n'
+            f"{{ launch({name}, shape, args); }}\n"
+            for i, name in enumerate(expressions(code))
+        )
+        folder = LIBRARIES["folder"]
+        source, library = folder / f"{len(LIBRARIES)}.cpp", folder / f"{len(LIBRARIES)}.so"
+        source.write_text(f'#include "cuda_on_host.h"\n{code}{launchers}', encoding="utf-8")
+        flags = ["-std=c++20", "-O1", "-shared", "-fPIC", "-pthread", "-Wno-unknown-pragmas"]
+        flags += os.environ.get("CUDA_ON_HOST_FLAGS", "").split()  # sanitizers, say
+        subprocess.run(["g++", *flags, f"-I{HERE}", str(source), "-o", str(library)], check=True)
+        LIBRARIES[code] = ctypes.CDLL(str(library))
+    return LIBRARIES[code]
+
+
+def cuda_c_on_host(folder):
+    """The module cuda_c over the stand-in, with few threads so that sizes exceed the grid."""
+    LIBRARIES.setdefault("folder", folder)
+    cuda = SimpleNamespace(
+        runtime=SimpleNamespace(getDeviceCount=lambda: 1, CUDARuntimeError=RuntimeError),
+        nvrtc=SimpleNamespace(getVersion=lambda: (13, 0)),
+    )
+    cupy = SimpleNamespace(
+        __name__="cupy", cuda=cuda, ndarray=HostArray, RawModule=HostModule,
+        empty=lambda shape, dtype: np.full(shape, 1e30, dtype).view(HostArray),
+        ones=lambda shape, dtype: np.ones(shape, dtype).view(HostArray),
+        asarray=lambda array: np.array(array).view(HostArray),
+        ascontiguousarray=lambda array: np.asanyarray(array, order="C"),
+        asnumpy=np.asarray,
+    )  # fmt: skip
+    path = KERNELS / "cuda_c.py"
+    spec = importlib.util.spec_from_file_location("mmvae_edu.kernels.cuda_c_on_host", path)
+    module = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "cupy", cupy)
+        spec.loader.exec_module(module)
+    module.device.threads, module.device.tall, module.device.blocks = 64, 4, 2
+    return module
+
+
+# ---- the battery, with NumPy arrays in and out ---------------------------------------------------
+
+
+class FromHost:
+    """A GPU backend that takes and returns NumPy arrays."""
+
+    def __init__(self, module):
+        self.module, self.xp = module, module.device.xp
+
+    def __getattr__(self, name):
+        def call(*args, **options):
+            arrays = [self.xp.asarray(a) if isinstance(a, np.ndarray) else a for a in args]
+            outputs = getattr(self.module, name)(*arrays, **options)
+            if name == "adam_step":
+                outputs = tuple(arrays)
+            to_host = getattr(self.xp, "asnumpy", np.asarray)
+            several = isinstance(outputs, tuple)
+            return tuple(map(to_host, outputs)) if several else to_host(outputs)
+
+        return call
+
+
+@pytest.fixture(
+    params=[
+        "cuda_c_on_host",
+        pytest.param("cuda_c", marks=pytest.mark.gpu),
+        pytest.param("numba_cuda", marks=[] if SIMULATED else pytest.mark.gpu),
+    ]
+)
+def module(request, tmp_path_factory):
+    if request.param != "cuda_c_on_host":
+        return importlib.import_module(f"mmvae_edu.kernels.{request.param}")
+    if not shutil.which("g++"):
+        pytest.skip("cuda_c_on_host: g++ is not installed")
+    return cuda_c_on_host(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture
+def backend(module):
+    return FromHost(module)
+
+
+@DTYPES
+@pytest.mark.parametrize("name", CASES)
+def test_parity(backend, name, dtype):
+    on_gpu = backend.xp.__name__ == "cupy" and backend.xp.ndarray is not HostArray
+    shapes = FEW + MORE * (not SIMULATED) + MANY * on_gpu
+    for seed, shape in enumerate(shapes):
+        check_parity(backend, name, Draw(seed, dtype, masked=seed != 1), shape)
+
+
+@DTYPES
+@pytest.mark.parametrize("name", CASES)
+def test_parity_at_extremes(backend, name, dtype):
+    """log_var of ±80 in float32 and ±700 in float64, and rows without an expert."""
+    check_parity(backend, name, Draw(1, dtype, extreme=True), (5, 3, 5, 6))
+
+
+def versions(module, name):
+    """What KERNELS[name] may be: _v1, _v2, … of a module."""
+    if not isinstance(module.KERNELS[name], str):
+        return [getattr(module, each) for each in dir(module) if re.match(rf"{name}_v\d", each)]
+    code = (KERNELS / f"{name}.cu").read_text(encoding="utf-8")
+    return [
+        f"{each}<{{real}}, {{{size.lower()}}}>" if size else f"{each}<{{real}}>"
+        for size, each in re.findall(KERNEL, code)
+        if re.match(rf"{name}_v\d", each)
+    ]
+
+
+@DTYPES
+@pytest.mark.parametrize("name", ["product_of_experts", "importance_weights"])
+def test_every_version_of_a_kernel_agrees(module, monkeypatch, name, dtype):
+    found = versions(module, name)
+    assert len(found) > 1
+    assert module.KERNELS[name] == found[-1]
+    for kernel in found[:-1]:
+        monkeypatch.setitem(module.KERNELS, name, kernel)
+        check_parity(FromHost(module), name, Draw(7, dtype), (4, 21, 7, 12))
+
+
+@DTYPES
+def test_infinities_and_nan_as_the_reference(backend, dtype):
+    inf, nan = np.inf, np.nan
+    close = {"rtol": 4 * np.finfo(dtype).eps, "atol": np.finfo(dtype).eps}
+    values = np.array([inf, -inf, nan, 0, 1], dtype)
+    log_w = np.stack(np.meshgrid(values, values)).reshape(2, -1)
+    mu = np.full_like(log_w, 2)[..., None]
+    log_alpha = np.where(log_w == 1, -inf, 0).astype(dtype)
+    logits = np.array([[inf], [-inf], [nan], [0], [1e4]], dtype)
+    with np.errstate(all="ignore"):
+        for name, args in (
+            ("importance_weights", (log_w,)),
+            ("product_of_experts", (mu, log_w[..., None])),
+            ("mixture_log_prob", (mu[:1], mu, log_w[..., None], log_alpha)),
+            ("binomial_log_prob_value_and_grad", (logits, np.ones((5, 1), dtype))),
+        ):
+            both = zip(getattr(backend, name)(*args), getattr(reference, name)(*args), strict=True)
+            for got, want in both:
+                np.testing.assert_allclose(got, want, **close, err_msg=name)
+
+
+@pytest.mark.parametrize("junk", [np.nan, np.inf, -np.inf])
+def test_what_stands_under_a_mask_does_not_matter(backend, junk):
+    rng = np.random.default_rng(3)
+    mu, log_var, z = rng.standard_normal((3, 3, 5, 4))
+    mask = rng.random((3, 5)) < 0.5
+    mask[:, 2] = False
+    log_alpha, dy = np.where(mask, -1.0, -np.inf), rng.standard_normal((2, 5, 4))
+    results = []
+    for hidden in (0.0, junk):
+        mu_, log_var_ = (np.where(mask[..., None], a, hidden) for a in (mu, log_var))
+        value = backend.product_of_experts(mu_, log_var_, mask)
+        vjp = backend.product_of_experts_vjp(*dy, mu_, log_var_, mask, *value)
+        mixture = backend.mixture_log_prob(z, mu_, log_var_, log_alpha)
+        mixture_vjp = backend.mixture_log_prob_vjp(z[..., 0], mixture[1], z, mu_, log_var_)
+        assert (np.array([*vjp, *mixture_vjp[1:]])[:, ~mask] == 0).all()
+        assert (np.array(value)[:, 2] == 0).all()  # all masked: the prior
+        assert (mixture[0][:, 2] == -np.inf).all()
+        results.append((*value, *vjp, *mixture, *mixture_vjp))
+    for seen, unseen in zip(*results, strict=True):
+        np.testing.assert_array_equal(seen, unseen)
+
+
+@DTYPES
+def test_bias_swish(backend, dtype):
+    draw, eps = Draw(8, dtype), 4 * np.finfo(dtype).eps
+    for H in (5, 8):
+        a, b = draw.normal(3, 7, H) * 20, draw.normal(H)
+        want = reference.bias_swish(*(array.astype(np.longdouble) for array in (a, b)))
+        for got, exact in zip(backend.bias_swish(a, b), want, strict=True):
+            assert got.dtype == dtype
+            np.testing.assert_allclose(got, exact, rtol=eps, atol=eps)
+
+
+@DTYPES
+def test_adam_step(backend, dtype):
+    rng = np.random.default_rng(6)
+    for size in (1, 64, 257):
+        mine = [rng.standard_normal(size).astype(dtype) for _ in range(4)]
+        mine[3] **= 2
+        yours = [array.astype(np.longdouble) for array in mine]
+        for step in (1, 2, 1000):
+            options = {"step": step, "learning_rate": 0.01, "beta1": 0.8, "epsilon": 1e-3}
+            mine = backend.adam_step(*mine, **options)
+            reference.adam_step(*yours, **options)
+        for got, want in zip(mine, yours, strict=True):
+            assert got.dtype == dtype
+            np.testing.assert_allclose(got, want, rtol=0, atol=32 * np.finfo(dtype).eps)
+
+
+def test_unaligned_and_strided_views(module):
+    """A row that begins at no multiple of 16 bytes cannot be read 16 bytes at a time."""
+    xp, rng = module.device.xp, np.random.default_rng(9)
+    host = rng.standard_normal((2, 3 * 5 * 8 + 1)).astype(np.float32)
+    aligned = [xp.asarray(row[1:].reshape(3, 5, 8)) for row in host]
+    unaligned = [xp.asarray(row)[1:].reshape(3, 5, 8) for row in host]
+    strided = [
+        xp.asarray(np.repeat(row[1:].reshape(3, 5, 8), 2, axis=-1))[..., ::2] for row in host
+    ]
+    want = module.product_of_experts(*aligned)
+    for views in (unaligned, strided):
+        for got, exact in zip(module.product_of_experts(*views), want, strict=True):
+            assert (got == exact).all()
+
+
+def test_empty_arrays(backend):
+    assert backend.product_of_experts(*np.zeros((2, 3, 0, 4)))[0].shape == (0, 4)
+    assert backend.binomial_log_prob(np.zeros((0, 3, 4)), np.zeros((3, 4))).shape == (0, 3)
+    assert (backend.binomial_log_prob(np.zeros((2, 3, 0)), np.zeros((3, 0))) == 0).all()
+    mean, log_var = backend.product_of_experts(*np.zeros((2, 0, 3, 4)))  # nobody: the prior
+    assert (mean == 0).all()
+    assert (log_var == 0).all()
+    dz, _, _ = backend.mixture_log_prob_vjp(
+        *map(np.ones, [(2, 3), (0, 2, 3), (2, 3, 4)] + 2 * [(0, 3, 4)])
+    )
+    assert (dz == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("importance_weights", {0: np.ones((3, 2), int)}, "log_w: expected float32 or float64"),
+        ("importance_weights", {0: np.ones(3)}, "expected shape .K, N., found .3,."),
+        ("importance_weights", {0: np.ones((0, 3))}, "at least one sample"),
+        ("importance_weights", {0: [[1.0]]}, "arrays here, found builtins.list"),
+        ("product_of_experts", {1: np.ones((3, 31, 4))}, "log_var: expected shape .3, 31, 5."),
+        ("product_of_experts", {1: np.ones((3, 31, 5), np.float32)}, "expected float64, found"),
+        ("product_of_experts", {2: np.ones((31, 3), bool)}, "mask: expected shape .3, 31."),
+        ("product_of_experts", {2: np.ones((3, 31), int)}, "mask: expected bool"),
+        ("mixture_log_prob", {3: np.ones((31, 3))}, "log_alpha: expected shape"),
+        ("binomial_log_prob", {1: np.ones((30, 5))}, "logits: expected shape"),
+        ("binomial_log_prob_vjp", {0: np.ones((3, 31))}, "dlog_p: expected shape"),
+    ],
+)
+def test_bad_input_gets_one_sentence(backend, name, change, message):
+    args, _ = CASES[name](Draw(0, np.float64), 3, 4, 31, 5)
+    args = [change.get(i, arg) for i, arg in enumerate(args)]
+    with pytest.raises((TypeError, ValueError), match=message) as problem:
+        getattr(backend, name)(*args)
+    assert "\n" not in str(problem.value)
+
+
+def test_arrays_of_another_library_are_refused(module):
+    if module.device.xp is np:
+        pytest.skip("the simulator takes NumPy arrays")
+    with pytest.raises(TypeError, match=r"log_w: cuda_c takes cupy arrays here, found numpy"):
+        module.importance_weights(np.ones((3, 2)))
+    theta = module.device.xp.asarray(np.ones(8))[::2]
+    with pytest.raises(ValueError, match="theta: .*contiguous"):
+        module.adam_step(*[theta] * 4, step=1, learning_rate=0.1)
+
+
+# ---- compilers, simulator, absence ---------------------------------------------------------------
+
+
+def architectures():
+    """What NVRTC compiles for from sm_75 to sm_100, or why it cannot."""
+    try:
+        from cuda.bindings import nvrtc
+
+        error, count = nvrtc.nvrtcGetNumSupportedArchs()
+        error, found = nvrtc.nvrtcGetSupportedArchs()
+    except Exception as problem:  # the wheel is absent, or it does not find the library
+        reason = str(problem).partition("\n")[0]
+        return [pytest.param(0, marks=pytest.mark.skip(reason=f"NVRTC is not there: {reason}"))]
+    return [arch for arch in found[:count] if 75 <= arch <= 100]
+
+
+@pytest.mark.parametrize("arch", [] if SIMULATED else architectures())
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_cuda_c_compiles_without_a_warning(path, arch):
+    from cuda.bindings import nvrtc
+
+    code = path.read_text(encoding="utf-8")
+    assert re.match(
+        r"// .*\n(//.*\n)*// Layout .*\n(//.*\n)*// Thread .*\n(//.*\n)*// Block ", code
+    )
+    _, program = nvrtc.nvrtcCreateProgram(code.encode(), path.name.encode(), 0, [], [])
+    for name in expressions(code):
+        nvrtc.nvrtcAddNameExpression(program, name.encode())
+    options = [b"-std=c++17", f"--gpu-architecture=sm_{arch}".encode()]
+    (error,) = nvrtc.nvrtcCompileProgram(program, len(options), options)
+    _, size = nvrtc.nvrtcGetProgramLogSize(program)
+    log = b" " * size
+    nvrtc.nvrtcGetProgramLog(program, log)
+    nvrtc.nvrtcDestroyProgram(program)
+    assert log.strip(b"\0 \n").decode() == ""
+    assert error == nvrtc.nvrtcResult.NVRTC_SUCCESS
+
+
+@pytest.mark.skipif(SIMULATED, reason="this is the simulator")
+def test_numba_cuda_in_the_simulator():
+    """In a process of its own, since Numba reads the variable when it is imported."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        __file__,
+        "-k",
+        "numba_cuda",
+        "-p",
+        "no:cacheprovider",
+    ]
+    environment = os.environ | {"NUMBA_ENABLE_CUDASIM": "1"}
+    done = subprocess.run(
+        [*command, "-W", "ignore::RuntimeWarning"], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " passed" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["cuda_c", "numba_cuda"])
+def test_an_absent_backend_says_why_in_one_sentence(name):
+    backend = kernels._load(name)
+    if isinstance(backend, str):
+        assert "\n" not in backend
+        assert re.search("pip install|no usable GPU|NUMBA_ENABLE_CUDASIM", backend)
+    else:
+        assert callable(backend.product_of_experts)
