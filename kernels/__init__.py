@@ -18,7 +18,8 @@ def available():
 def best(array):
     """The fastest backend for this array: what the trainer uses."""
     name = "numba_cpu" if isinstance(array, np.ndarray) else "cuda_c"
-    backend = _load(name) if array.dtype in (np.float32, np.float64) else ""
+    floats = getattr(array, "dtype", None) in (np.float32, np.float64)
+    backend = _load(name) if floats else ""
     return _load("reference") if isinstance(backend, str) else backend
 
 

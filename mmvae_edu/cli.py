@@ -1,6 +1,7 @@
 """The command line: `mmvae-edu tour` and its relatives."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -25,6 +26,8 @@ def main(argv=None):
 
 
 def parser():
+    from .course.commands import add_commands
+
     parser = UsageParser(prog="mmvae-edu", description=__doc__.splitlines()[0])
     parser.add_argument("--version", action="version", version=f"mmvae_edu {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -66,6 +69,18 @@ def parser():
     train.add_argument("--out", type=Path, default=Path("model.npz"), metavar="FILE")
     train.set_defaults(run=_train)
 
+    bench = commands.add_parser(
+        "bench",
+        help="time the kernels and whole training steps, beside PyTorch's",
+        description="Medians of interleaved runs, one process a contender. PyTorch comes with "
+        "the bench extra; without it its columns are absent.",
+    )
+    bench.add_argument("--gpu", action="store_true", help="on the GPU, at sizes beyond its cache")
+    bench.add_argument("--only", choices=["kernels", "steps", "growth"], help="one part")
+    bench.add_argument("--threads", type=int, default=2, metavar="N")
+    bench.add_argument("--out", type=Path, metavar="FILE", help="write all numbers as JSON")
+    bench.set_defaults(run=_bench)
+
     kernels = commands.add_parser(
         "kernels", help="which backends work here, and why the others do not"
     )
@@ -73,6 +88,7 @@ def parser():
         "--accuracy", action="store_true", help="their errors against 50-digit arithmetic, in ulp"
     )
     kernels.set_defaults(run=_kernels)
+    add_commands(commands)
     return parser
 
 
@@ -125,6 +141,25 @@ def _train(arguments):
     )
     model.save(arguments.out)
     print(f"{arguments.out}: {arguments.system}, bound {history[-1]['bound']:.2f} nats an example")
+    return 0
+
+
+def _bench(arguments):
+    for library in "OMP", "OPENBLAS", "MKL", "NUMBA":  # read by the contenders' processes
+        os.environ[f"{library}_NUM_THREADS"] = str(arguments.threads)
+    from rich.console import Console
+
+    from . import bench, storage
+
+    if arguments.out:
+        storage.folder(arguments.out.parent)
+    bench.bench(
+        Console(),
+        device="cuda" if arguments.gpu else "cpu",
+        parts=[arguments.only] if arguments.only else bench.PARTS,
+        threads=arguments.threads,
+        out=arguments.out,
+    )
     return 0
 
 

@@ -3,6 +3,7 @@
 Claims' oracles and mistakes go on using the library, since they run outside that extent.
 """
 
+import inspect
 import types
 
 
@@ -13,7 +14,8 @@ class Locked(BaseException):
 class Extent:
     """`with extent:` marks the code that is the learner's; it may nest."""
 
-    depth = 0
+    def __init__(self):
+        self.depth = 0
 
     def __enter__(self):
         self.depth += 1
@@ -36,6 +38,7 @@ def lock(function, extent):
 
     gate_name = f"_gate_of_{function.__name__}"
     function.__globals__[gate_name] = gate
+    function.__signature__ = inspect.signature(function)  # as before, for who asks
     namespace = {}
     exec(f"def f(*args, **constants): return {gate_name}(*args, **constants)", namespace)
     function.__code__ = namespace["f"].__code__

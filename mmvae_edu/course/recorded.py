@@ -5,10 +5,10 @@ calls can be replayed with the catalogued mistakes (stage A2).
 """
 
 import inspect
+import sys
 import traceback
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
@@ -29,12 +29,16 @@ class Problem:
     traceback: str = ""
 
 
+class Raised(Exception):
+    """The function under observation raised; the name of its exception."""
+
+
 @dataclass
 class Call:
     args: tuple
     constants: dict
-    values: list  # the arrays returned
-    pulls: list = field(default_factory=list)  # (cotangents, gradients)
+    values: list | str  # the arrays returned, or the name of the exception raised
+    pulls: list = field(default_factory=list)  # (cotangents, gradients or such a name)
 
 
 class Recorded:
@@ -48,7 +52,11 @@ class Recorded:
     def __call__(self, *args, **constants):
         self.draws += 1
         given, given_constants = copied(args), copied(constants)
-        result = self._run(self.f, args, constants)
+        try:
+            result = self._run(self.f, args, constants)
+        except Raised as problem:
+            self._keep(Call(given, given_constants, str(problem)), [])
+            raise
         if not same([args, constants], [given, given_constants]):
             self._note("mutated", "changes its input in place; work on a copy")
         try:
@@ -72,7 +80,11 @@ class Recorded:
         def recorded_pullback(*cotangents):
             given = copied(cotangents)
             before = copied(call.args)
-            gradients = self._run(result[-1], cotangents, {})
+            try:
+                gradients = self._run(result[-1], cotangents, {})
+            except Raised as problem:
+                call.pulls.append((given, str(problem)))
+                raise
             if not same([cotangents, call.args], [given, before]):
                 self._note("mutated", "its pullback changes its input in place; work on a copy")
             if callable(library):
@@ -93,12 +105,12 @@ class Recorded:
             raise
         except Locked as problem:
             self.problem = self._raised("locked")
-            raise RuntimeError(str(problem)) from problem
+            raise Raised("Locked") from problem
         except KeyboardInterrupt:
             raise
         except BaseException as problem:  # sys.exit() as well
             self.problem = self.problem or self._raised("raised", self._signature(args, constants))
-            raise RuntimeError(str(problem)) from problem
+            raise Raised(type(problem).__name__) from problem
 
     def _raised(self, kind, evidence=""):
         return described(kind, self.path, evidence)
@@ -127,18 +139,17 @@ class Recorded:
 
 def described(kind, path, evidence=""):
     """The exception in flight as a Problem, with the line of the learner's file."""
-    import sys
-
     problem = sys.exception()
     frames = traceback.extract_tb(problem.__traceback__)
-    lines = [frame.lineno for frame in frames if frame.filename == str(path)]
     says = f"raises {type(problem).__name__}: {problem}".rstrip(": ")
     if kind == "todo":
         says = str(problem)
     if kind == "locked":
         says = f"hands back the library's own {problem}; write it yourself"
-    text = "".join(traceback.format_exception(problem))
-    return Problem(kind, says, evidence, lines[-1] if lines else None, text)
+    own = [i for i, frame in enumerate(frames) if frame.filename == str(path)]
+    text = "".join(traceback.format_list(frames[own[0] if own else 0 :]))
+    text += "".join(traceback.format_exception_only(problem))
+    return Problem(kind, says, evidence, frames[own[-1]].lineno if own else None, text)
 
 
 def copied(x):
@@ -216,15 +227,19 @@ def described_value(x):
     return type(x).__name__
 
 
-def same_parameters(f, of):
-    """Can f be called as the library's function is?  (`kernels` is the library's own affair.)"""
+def call_mismatch(f, of):
+    """How the library's function is called, if f cannot be called like that; else None.
 
-    def shape(function):
-        parameters = inspect.signature(function).parameters.values()
-        return [(p.name if p.kind is p.KEYWORD_ONLY else "", p.kind) for p in parameters]
-
-    return shape(f) == [entry for entry in shape(of) if entry[0] != "kernels"]
-
-
-def shown(path):
-    return Path(path).name
+    `kernels` is the library's own affair.
+    """
+    parameters = [p for p in inspect.signature(of).parameters.values() if p.name != "kernels"]
+    constants = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+    required = {p.name: 0 for p in constants if p.default is p.empty}
+    positional = [0] * (len(parameters) - len(constants))
+    try:
+        inspect.signature(f).bind(*positional, **required)
+        inspect.signature(f).bind(*positional, **{p.name: 0 for p in constants})
+    except TypeError:
+        bare = [p.replace(annotation=p.empty) for p in parameters]
+        return f"{of.__name__}{inspect.Signature(bare)}"
+    return None

@@ -1,0 +1,42 @@
+"""log p(x) = L^v + KL(q || p(z|x)), line by line, with z one of S states."""
+
+from mmvae_edu.course import todo
+
+
+def log_joint(log_prior, log_lik, x):
+    """log p(x, z) for every z.                                                        [S5.8]
+
+    (S,), (S, V) with rows log p(x|z), an int x < V -> (S,)
+    """
+    return todo("L03.log_joint")
+
+
+def log_evidence(log_joint):
+    """L = log p(x), in nats.                                                          [S5.1]
+
+    log p(x, z) (S,) -> a float; also where every p(x, z) underflows.
+    """
+    return todo("L03.log_evidence")
+
+
+def posterior(log_joint):
+    """p(z|x).  log p(x, z) (S,) -> probabilities (S,).                                 [S5.3]"""
+    return todo("L03.posterior")
+
+
+def elbo(q, log_joint):
+    """L^v, the expectation under q of log p(x, z) / q(z), in nats.                    [S5.7]
+
+    probabilities (S,), some of them 0, and log p(x, z) (S,) -> a float
+    """
+    return todo("L03.elbo")
+
+
+def kl(q, p):
+    """KL(q || p), in nats.  Probabilities (S,), (S,) -> a float; inf where q > 0 = p.  [S5.6]"""
+    return todo("L03.kl")
+
+
+def decompose(q, log_joint):
+    """The two parts of log p(x): (L^v, the gap).  (S,), (S,) -> two floats.    [S5.5, S5.6]"""
+    return todo("L03.decompose")

@@ -1,0 +1,111 @@
+"""Checks exercises: a fresh process and a time limit for each, and the words of the result."""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from .examine import FAULT, NOT_ATTEMPTED, RIGHT, SEEDS, WRONG, Verdict
+from .progress import function_source
+
+LIMIT = 30.0  # seconds a check may take
+START = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from mmvae_edu.course.runner import main; main()"
+)
+WORDS = {RIGHT: "RIGHT", WRONG: "WRONG", NOT_ATTEMPTED: "TODO", FAULT: "FAULT"}
+
+
+def check_all(chosen, folder, *, seed=0, limit=LIMIT):
+    """Yield (exercise, Verdict) in order; as many checks at once as there are cores."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        verdicts = pool.map(lambda e: check_file(e, folder, seed=seed, limit=limit), chosen)
+        yield from zip(chosen, verdicts, strict=True)
+
+
+def check_file(exercise, folder, *, seed=0, limit=LIMIT):
+    """Check one exercise of the learner's folder in a process of its own; a Verdict."""
+    start = time.perf_counter()
+    path = folder / exercise.stub.name
+    verdict = _check(exercise, path, list(range(seed, seed + SEEDS)), limit)
+    verdict.seconds = time.perf_counter() - start
+    return verdict
+
+
+def _check(exercise, path, seeds, limit):
+    if not path.is_file():
+        found = sorted([*path.parent.rglob(path.name), *path.parent.parent.glob(path.name)])
+        where = f"it is at {found[0]}" if found else f"mmvae-edu reset {exercise.id} copies it"
+        return Verdict(WRONG, f"{path} is missing", where)
+    stub = function_source(exercise.stub, exercise.name)
+    if function_source(path, exercise.name) == stub:  # no process is needed to see that
+        return Verdict(NOT_ATTEMPTED, "not attempted yet")
+    token = secrets.token_hex(8)
+    request = {"id": exercise.id, "path": str(path), "seeds": seeds, "token": token}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", START, json.dumps(sys.path)],
+            input=(json.dumps(request) + "\n").encode(),
+            capture_output=True,
+            timeout=limit,
+            env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+    except subprocess.TimeoutExpired:
+        return Verdict(WRONG, f"no result after {limit:.0f} s", "an endless loop, or far too slow")
+    printed = done.stderr.decode("utf-8", "replace")
+    answers = [answer for line in done.stdout.splitlines() if (answer := _answer(line, token))]
+    if answers and "verdict" in answers[-1]:
+        return _audited(exercise, Verdict(**{**answers[-1]["verdict"], "printed": printed}))
+    if not answers:
+        return Verdict(FAULT, "the check did not start", traceback=printed)
+    end = f"the process ended with code {done.returncode}"
+    return Verdict(WRONG, "the file ended the process before the check was over", end)
+
+
+def _answer(line, token):
+    try:
+        answer = json.loads(line)
+        return answer if answer["token"] == token else None
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _audited(exercise, verdict):
+    """Right only if the claims that ran are those registered here, and at least one."""
+    expected = [claim.name for claim in exercise.claims]
+    if verdict.code == RIGHT and (not expected or verdict.claims != expected):
+        ran = f"{len(verdict.claims)} of {len(expected)} claims ran"
+        return Verdict(WRONG, "not every claim was checked", ran, printed=verdict.printed)
+    return verdict
+
+
+def message(exercise, verdict, *, verbose=False):
+    """The result in the words that a learner reads: what, the evidence, and where to look."""
+    lines = [f"{WORDS[verdict.code]:5}  {exercise.id} ({', '.join(exercise.equations)})"]
+    if verdict.says:
+        lines[0] += f": {verdict.says}"
+    if verdict.evidence:
+        lines.append(f"  evidence: {verdict.evidence}")
+    if verdict.code in (WRONG, NOT_ATTEMPTED):
+        place = exercise.stub.name + (f":{verdict.line}" if verdict.line else "")
+        hint = 1 if verdict.code == NOT_ATTEMPTED else 2
+        lines.append(f"  look at:  {place}        (mmvae-edu hint {exercise.id} {hint})")
+    detail = verdict.traceback if verbose or verdict.code == FAULT else ""
+    printed = f"printed:\n{verdict.printed[-2000:]}" if verbose and verdict.printed else ""
+    lines += [text.rstrip() for text in (detail, printed) if text]
+    return "\n".join(lines)
+
+
+def counts(verdicts, seconds):
+    """The last line: claims, draws, seconds and the exit code, which is the worst."""
+    claims = sum(len(verdict.claims) for verdict in verdicts)
+    draws = sum(verdict.draws for verdict in verdicts)
+    return f"{claims} claims, {draws} draws, {seconds:.1f} s        exit {worst(verdicts)}"
+
+
+def worst(verdicts):
+    """The exit code of several checks: the largest."""
+    return max(verdict.code for verdict in verdicts)

@@ -1,0 +1,584 @@
+"""The exercise checker accepts what is right, however written, and names what is wrong."""
+
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from textwrap import dedent
+
+import numpy as np
+import pytest
+
+from mmvae_edu import cli
+from mmvae_edu.claims import T4, Claim
+from mmvae_edu.course import checker, progress
+from mmvae_edu.course.dev import confusion, dev_check, faults_of
+from mmvae_edu.course.examine import FAULT, NOT_ATTEMPTED, RIGHT, WRONG, examine, run_claim
+from mmvae_edu.course.exercises import exercises, select
+from mmvae_edu.course.lock import Extent, Locked, lock
+from mmvae_edu.course.recorded import call_mismatch, difference
+from mmvae_edu.course.runner import check, load
+
+EXERCISES = list(exercises().values())
+MUTANTS = [(exercise, mutant) for exercise in EXERCISES for mutant in exercise.mutants]
+BEYOND_THE_SLIDES = {"L15.responsibility", "L15.looseness_gap"}
+UNNAMED = {"fresh_noise"}  # draws its own noise, so that no two calls can be compared
+
+
+# ---- the exercises themselves -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+def test_stub_is_unattempted_and_the_library_is_right(exercise):
+    assert faults_of(exercise, seeds=3) == []
+    stub = getattr(load(exercise.stub), exercise.name)
+    assert call_mismatch(stub, exercise.of) is None
+    cited = any(equation in stub.__doc__ for equation in exercise.equations)
+    assert cited or exercise.id in BEYOND_THE_SLIDES
+
+
+@pytest.mark.parametrize(("exercise", "mutant"), MUTANTS, ids=[m.name for _, m in MUTANTS])
+def test_every_mistake_is_rejected_by_its_own_name(exercise, mutant):
+    verdict = examine(exercise, mutant.f, seeds=range(3))
+    assert confusion(verdict, mutant) == ("unnamed" if mutant.name in UNNAMED else "itself")
+    assert verdict.mistakes == ([] if mutant.name in UNNAMED else [mutant.name])
+
+
+def test_every_exercise_has_three_mistakes_or_is_listed():
+    few = {e.id for e in EXERCISES if len(e.mutants) < 3}
+    assert few <= {
+        "L02.product_of_marginals",
+        "L13.vae_grad",
+        "L15.responsibility",
+        "L15.looseness_gap",
+    }
+
+
+# ---- right answers, written differently -------------------------------------------------------
+
+RIGHT_ANSWERS = {
+    "loops over states": """
+        import math
+        def elbo(q, log_joint):
+            total = 0.0
+            for a, l in zip(q, log_joint):
+                if a > 0:
+                    total += a * (l - math.log(a))
+            return total
+        """,
+    "a NumPy scalar": """
+        def elbo(q, log_joint):
+            s = q > 0
+            return np.dot(q[s], log_joint[s] - np.log(q[s]))
+        """,
+    "an array without axes": """
+        def log_evidence(log_joint):
+            m = np.max(log_joint)
+            return np.asarray(m + np.log(np.sum(np.exp(log_joint - m))))
+        """,
+    "float64 from a list": """
+        import math
+        def posterior(log_joint):
+            top = max(log_joint)
+            w = [math.exp(l - top) for l in log_joint]
+            return np.array([a / sum(w) for a in w])
+        """,
+    "in place on its own array": """
+        def posterior(log_joint):
+            p = log_joint - log_joint.max()
+            np.exp(p, out=p)
+            p /= p.sum()
+            return p
+        """,
+    "a list for the pair, helpers of its own": """
+        def kl(q, p):
+            s = q > 0
+            return (q[s] * np.log(q[s] / p[s])).sum()
+        def decompose(q, log_joint):
+            m = log_joint.max()
+            L = m + np.log(np.exp(log_joint - m).sum())
+            gap = kl(q, np.exp(log_joint - L))
+            return [L - gap, gap]
+        """,
+    "einsum, and a pullback in a class": """
+        class Pullback:
+            def __init__(self, mu, log_var):
+                self.mu, self.log_var = mu, log_var
+            def __call__(self, d):
+                return -np.einsum("n,nd->nd", d, self.mu), (
+                    0.5 * d[:, None] * (1 - np.exp(self.log_var)))
+        def neg_kl_std_normal(mu, log_var):
+            value = 1 + log_var - mu * mu - np.exp(log_var)
+            return np.einsum("nd->n", value) / 2, Pullback(mu, log_var)
+        """,
+    "loops over examples and samples": """
+        def gaussian_sample(mu, log_var, *, eps):
+            std = np.exp(log_var / 2)
+            z = np.stack([mu + std * e for e in eps])
+            def back(dz):
+                return sum(dz), sum(d * e * std / 2 for d, e in zip(dz, eps))
+            return z, back
+        """,
+    "other names and a decorator": """
+        @np.errstate(all="ignore")
+        def iwae_grad(logw, grads):
+            w = np.exp(logw - logw.max(0))
+            return np.einsum("kn,knp->np", w / w.sum(0), grads)
+        """,
+    "a loop over columns": """
+        def importance_weights(log_w):
+            bound = np.full(log_w.shape[1], -np.inf)
+            weights = np.zeros(log_w.shape)
+            for n, column in enumerate(log_w.T):
+                if column.max() > -np.inf:
+                    w = np.exp(column - column.max())
+                    weights[:, n] = w / w.sum()
+                    bound[n] = column.max() + np.log(w.mean())
+            return bound, weights
+        """,
+    "an extra optional argument": """
+        def vae_grad(g, axis=0):
+            return np.sum(g, axis) / g.shape[axis]
+        """,
+    "adding before subtracting": """
+        def posterior_from_unimodal(log_posts, log_prior):
+            a = sum(log_posts) - (len(log_posts) - 1) * log_prior
+            return (p := np.exp(a - a.max())) / p.sum()
+        """,
+    "another library function": """
+        from mmvae_edu.ops import log_sum_exp
+        def log_evidence(log_joint):
+            return log_sum_exp(log_joint, axis=0)[0]
+        """,
+}
+
+
+def exercise_of(source):
+    return next(e for e in reversed(EXERCISES) if f"def {e.name}(" in source)
+
+
+def written(folder, exercise, source):
+    path = folder / exercise.stub.name
+    path.write_text("import numpy as np\n" + dedent(source), encoding="utf-8")
+    return path
+
+
+def checked(folder, source, seeds=range(3)):
+    """A file's verdict in this process, with nothing locked."""
+    exercise = exercise_of(source)
+    return check(exercise, written(folder, exercise, source), seeds, Extent())
+
+
+@pytest.mark.parametrize("name", RIGHT_ANSWERS)
+def test_right_answers_pass(name, tmp_path):
+    verdict = checked(tmp_path, RIGHT_ANSWERS[name])
+    assert verdict.code == RIGHT, verdict
+    assert verdict.claims
+    assert verdict.draws > 0
+
+
+# ---- wrong answers: a short sentence ----------------------------------------------------------
+
+WRONG_ANSWERS = {  # (the sentence, the evidence, the source)
+    "mutated": (
+        "changes its input in place",
+        "",
+        """
+        def posterior(log_joint):
+            log_joint -= log_joint.max()
+            np.exp(log_joint, out=log_joint)
+            log_joint /= log_joint.sum()
+            return log_joint
+        """,
+    ),
+    "mutated cotangent": (
+        "its pullback changes its input",
+        "",
+        """
+        def iwae(log_w):
+            w = np.exp(log_w - log_w.max(0))
+            bound = log_w.max(0) + np.log(w.mean(0))
+            def back(d):
+                gradient = d * w / w.sum(0)
+                d *= 0
+                return gradient
+            return bound, back
+        """,
+    ),
+    "shape": (
+        "returns array (3, 1), expected array (3, 2)",
+        "",
+        "def vae_grad(g): return g[0, :, :1]",
+    ),
+    "no pullback": (
+        "returns array (4,), expected (array (4,), a function)",
+        "",
+        """
+        def neg_kl_std_normal(mu, log_var):
+            return -0.5 * (np.expm1(log_var) - log_var + mu**2).sum(-1)
+        """,
+    ),
+    "None": ("returns NoneType, expected", "", "def vae_grad(g): pass"),
+    "float32": (
+        "returns dtype float32, expected float64",
+        "",
+        """
+        def posterior(log_joint):
+            p = np.exp(log_joint - log_joint.max())
+            return (p / p.sum()).astype(np.float32)
+        """,
+    ),
+    "NaN": (
+        "returns nan in",
+        "",
+        "def posterior(log_joint): return np.full(len(log_joint), np.nan)",
+    ),
+    "NaN by a known mistake": (
+        "0 · log 0 = NaN",
+        "kl_nan_at_zero on",
+        "def kl(q, p): return (q * np.log(q / p)).sum()",
+    ),
+    "renamed": ("defines no function vae_grad", "it defines vae_gradient", None),
+    "renamed argument": (
+        "cannot be called as gaussian_sample(mu, log_var, *, eps)",
+        "parameters",
+        "def gaussian_sample(mu, log_var, *, noise): return mu",
+    ),
+    "raises": ("raises IndexError", "called with array (", "def vae_grad(g): return g[99]"),
+    "imported name": ("is not defined in the file", "mmvae_edu.bounds", None),
+    "at import": ("raises ModuleNotFoundError", "as the file is loaded", None),
+    "random": (
+        "another output when called twice",
+        "",
+        "def vae_grad(g): return g.mean(0) + 1e-3 * np.random.default_rng().random(g.shape[1:])",
+    ),
+    "an unknown mistake": (
+        "this does not hold: ",
+        "against ",
+        "def vae_grad(g): return 1.001 * g.mean(0)",
+    ),
+    "zeros": ("does not hold", "against", "def vae_grad(g): return np.zeros(g.shape[1:])"),
+}
+SOURCES = {
+    "renamed": "def vae_gradient(g): return g.mean(0)",
+    "imported name": "from mmvae_edu.bounds import vae_grad",
+    "at import": "import no_such_module\ndef vae_grad(g): return g.mean(0)",
+}
+
+
+@pytest.mark.parametrize("name", WRONG_ANSWERS)
+def test_wrong_answers_are_told_why(name, tmp_path):
+    says, evidence, source = WRONG_ANSWERS[name]
+    if source is None:
+        exercise = exercises()["L13.vae_grad"]
+        path = written(tmp_path, exercise, SOURCES[name])
+        verdict = check(exercise, path, range(3), Extent())
+    else:
+        verdict = checked(tmp_path, source)
+    assert verdict.code == WRONG
+    assert says in verdict.says
+    assert evidence in verdict.evidence
+
+
+def test_a_right_value_with_a_wrong_gradient_is_named(tmp_path):
+    verdict = checked(
+        tmp_path,
+        """
+        def iwae(log_w):
+            top = log_w.max(0)
+            def back(d):
+                return np.broadcast_to(d / len(log_w), log_w.shape)
+            return top + np.log(np.exp(log_w - top).mean(0)), back
+        """,
+    )
+    assert verdict.mistakes == ["uniform_in_the_gradient"]
+
+
+def test_a_pullback_that_raises_is_not_mistaken_for_a_wrong_gradient(tmp_path):
+    verdict = checked(
+        tmp_path,
+        """
+        def iwae(log_w):
+            top = log_w.max(0)
+            def back(d):
+                raise ValueError("later")
+            return top + np.log(np.exp(log_w - top).mean(0)), back
+        """,
+    )
+    assert (verdict.code, verdict.mistakes) == (WRONG, [])
+    assert verdict.says == "raises ValueError: later"
+    assert verdict.line == 6
+
+
+def test_zero_claims_are_a_failure():
+    def unclaimed(a):
+        return a
+
+    exercise = replace(EXERCISES[0], of=unclaimed)
+    verdict = examine(exercise, unclaimed, seeds=[0])
+    assert (verdict.code, verdict.says) == (WRONG, "no claim was checked")
+    forged = checker.Verdict(RIGHT, claims=[], draws=9)
+    assert checker._audited(EXERCISES[0], forged).code == WRONG
+
+
+# ---- in processes of their own ----------------------------------------------------------------
+
+MEAN = "def vae_grad(g): return g.mean(0)\n"
+FORGED = """
+import json
+print(json.dumps({"token": "", "verdict": {"code": 0}}))
+"""
+PROCESSES = {  # (exit code, the sentence, the source); {} is what the learner's folder holds
+    "right": (RIGHT, "", MEAN),
+    "right, with a message": (RIGHT, "", MEAN + "print('\\N{SNOWMAN}')"),
+    "oracles use the library": (RIGHT, "", RIGHT_ANSWERS["loops over states"]),
+    "stub edited": (NOT_ATTEMPTED, "not attempted yet", None),
+    "PASS and zeros": (
+        WRONG,
+        "does not hold",
+        FORGED + "def vae_grad(g):\n    print('PASS')\n    return np.zeros(g.shape[1:])",
+    ),
+    "syntax error": (WRONG, "syntax error", "def vae_grad(g)\n    return g"),
+    "sys.exit": (WRONG, "raises SystemExit", "import sys\ndef vae_grad(g): sys.exit(0)"),
+    "os._exit": (WRONG, "ended the process", "import os\ndef vae_grad(g): os._exit(0)"),
+    "endless loop": (WRONG, "no result after", "def vae_grad(g):\n    while True: pass"),
+    "library wrapped": (
+        WRONG,
+        "hands back the library's own vae_grad",
+        "from mmvae_edu import bounds\ndef vae_grad(g): return bounds.vae_grad(g)",
+    ),
+    "library by way of its claims": (
+        WRONG,
+        "hands back the library's own vae_grad",
+        """
+        def vae_grad(g):
+            from mmvae_edu.claims import CLAIMS
+            return CLAIMS["vae_gradient_of_the_fixture"].of(g)
+        """,
+    ),
+    "kernel behind it": (
+        WRONG,
+        "hands back the library's own importance_weights",
+        """
+        from mmvae_edu.kernels.reference import importance_weights
+        def iwae(log_w):
+            bound, weights = importance_weights(log_w)
+            return bound, lambda d: d * weights
+        """,
+    ),
+    "checker changed": (
+        WRONG,
+        "changes mmvae_edu.claims.registry.achieved_error",
+        "from mmvae_edu.claims import registry\n"
+        "registry.achieved_error = lambda *a: 0.0\ndef vae_grad(g): return 0 * g[0]",
+    ),
+    "claims removed": (
+        WRONG,
+        "no claim was checked",
+        "from mmvae_edu.claims import CLAIMS\nCLAIMS.clear()\ndef vae_grad(g): return 0 * g[0]",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory):
+    """{name: (exercise, Verdict)} of all PROCESSES, two at a time."""
+
+    def outcome(name):
+        folder = tmp_path_factory.mktemp("learner")
+        source = PROCESSES[name][2]
+        exercise = exercises()["L13.vae_grad"]
+        if source is None:
+            shutil.copyfile(exercise.stub, folder / exercise.stub.name)
+            with (folder / exercise.stub.name).open("a") as file:
+                file.write("\n\ndef vae_grad(g):\n    return todo('L13.vae_grad')\n")
+        else:
+            exercise = exercise if "vae_grad" in source else exercise_of(source)
+            written(folder, exercise, source)
+        limit = 4 if name == "endless loop" else 60
+        return exercise, checker.check_file(exercise, folder, limit=limit)
+
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(PROCESSES, pool.map(outcome, PROCESSES), strict=True))
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_in_a_process_of_its_own(name, outcomes):
+    code, says, _ = PROCESSES[name]
+    exercise, verdict = outcomes[name]
+    assert (verdict.code, says in verdict.says) == (code, True), verdict
+    text = checker.message(exercise, verdict)
+    assert text.split()[:2] == [checker.WORDS[code], exercise.id]
+    assert "Traceback" not in text
+    assert len(text.splitlines()) <= 3
+
+
+def test_syntax_error_names_file_and_line_only(outcomes):
+    exercise, verdict = outcomes["syntax error"]
+    text = checker.message(exercise, verdict, verbose=True)
+    assert "13_weighted_gradients.py:2" in text
+    assert "Error" not in text
+
+
+def test_verbose_shows_the_learners_own_frames_and_prints(outcomes):
+    text = checker.message(*outcomes["sys.exit"], verbose=True)
+    assert "13_weighted_gradients.py" in text
+    assert "recorded.py" not in text
+    assert "printed:\nPASS" not in checker.message(*outcomes["PASS and zeros"])
+    assert "PASS" in checker.message(*outcomes["PASS and zeros"], verbose=True)
+
+
+def test_a_check_that_cannot_start_is_the_checkers_fault(tmp_path, monkeypatch):
+    monkeypatch.setattr(checker, "START", "raise RuntimeError('broken')")
+    written(tmp_path, exercises()["L13.vae_grad"], MEAN)
+    verdict = checker.check_file(exercises()["L13.vae_grad"], tmp_path)
+    assert verdict.code == FAULT
+    assert "broken" in checker.message(exercises()["L13.vae_grad"], verdict)
+
+
+def test_locked_only_within_the_extent():
+    extent = Extent()
+    namespace = {}
+    exec("def f(a, *, b=2): return a + b", namespace)
+    f = namespace["f"]
+    lock(f, extent)
+    assert f(1) == 3
+    assert call_mismatch(f, lambda a, *, b=0: 0) is None
+    with extent, pytest.raises(Locked):
+        f(1)
+    assert f(1, b=5) == 6
+
+
+# ---- the folder and the commands --------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["start", "mine"]) == 0
+    return tmp_path / "mine"
+
+
+def test_start_never_overwrites(folder, capsys):
+    own = folder / "04_neg_kl.py"
+    own.write_text("mine")
+    (folder / "03_evidence.py").unlink()
+    assert cli.main(["start", "mine"]) == 0
+    assert own.read_text() == "mine"
+    assert (folder / "03_evidence.py").exists()
+    assert "1 new files" in capsys.readouterr().out
+
+
+def test_check_status_solution_and_hints(folder, capsys):
+    exercise = exercises()["L13.vae_grad"]
+    assert cli.main(["solution", "vae_grad"]) == 1
+    assert cli.main(["hint", "vae_grad", "3"]) == 0
+    assert exercise.hints[2] in capsys.readouterr().out
+    written(folder, exercise, MEAN)
+    assert cli.main(["check", "vae_grad", "--json", "--seed", "7"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["id"], row["code"], len(row["claims"])) == (exercise.id, 0, 2)
+    assert cli.main(["solution", "vae_grad"]) == 0
+    assert cli.main(["hint", "vae_grad"]) == 0
+    assert cli.main(["status"]) == 0
+    out = capsys.readouterr().out
+    assert all(hint in out for hint in exercise.hints)
+    assert f"1 of {len(EXERCISES)} right" in out
+    assert "def vae_grad(g): return g.mean(0)" in out
+    written(folder, exercise, MEAN + "# later\n")
+    assert progress.state(progress.load(folder), folder, exercise) == (0, True)
+    assert cli.main(["solution", "vae_grad"]) == 1
+
+
+def test_several_checks_exit_with_the_worst(folder, capsys):
+    written(folder, exercises()["L13.vae_grad"], "def vae_grad(g): return g.sum(0)")
+    assert cli.main(["check", "vae_grad", "L12"]) == NOT_ATTEMPTED
+    out = capsys.readouterr().out
+    assert "WRONG  L13.vae_grad (S9.3): " in out
+    assert "matches the mistake summed_gradient on" in out
+    assert out.splitlines()[-1].endswith("exit 2")
+
+
+def test_a_file_in_the_wrong_folder_is_found(folder, capsys):
+    (folder / "04_neg_kl.py").rename(folder.parent / "04_neg_kl.py")
+    assert cli.main(["check", "kl_gauss"]) == WRONG
+    out = capsys.readouterr().out
+    assert "is missing" in out
+    assert str(folder.parent / "04_neg_kl.py") in out
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"L13.vae_grad": 3}', "", "\x00\xff"])
+def test_unreadable_progress_is_set_aside(folder, text, capsys):
+    (folder / progress.FILE).write_text(text, encoding="latin-1")
+    work = {path.name: path.read_bytes() for path in folder.glob("*.py")}
+    assert cli.main(["status"]) == 0
+    assert "unreadable" in capsys.readouterr().err
+    assert (folder / f"{progress.FILE}.bak1").read_text(encoding="latin-1") == text
+    assert {path.name: path.read_bytes() for path in folder.glob("*.py")} == work
+    assert progress.load(folder) == {}
+
+
+def test_reset_backs_up_and_touches_one_function(folder):
+    exercise = exercises()["L03.elbo"]
+    path = written(
+        folder, exercise, "def elbo(q, l):\n    return 1.0\n\n\ndef kl(q, p): return 2\n"
+    )
+    before = path.read_text()
+    assert cli.main(["reset", "L03.elbo"]) == 0
+    assert (folder / "03_evidence.py.bak1").read_text() == before
+    module = load(path)
+    assert module.kl(0, 0) == 2
+    assert examine(exercise, module.elbo, seeds=[0], path=path).code == NOT_ATTEMPTED
+    path.write_text("def elbo(")
+    assert cli.main(["reset", "L03.elbo"]) == 0
+    assert path.read_text() == exercise.stub.read_text()
+    assert (folder / "03_evidence.py.bak2").read_text() == "def elbo("
+
+
+@pytest.mark.parametrize(
+    "arguments", [["check", "L99"], ["hint", "04"], ["solution", "nothing"], ["reset", "L04"]]
+)
+def test_usage_errors_exit_64(folder, arguments, capsys):
+    assert cli.main(arguments) == 64
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_without_a_folder_the_command_says_how_to_make_one(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["check"]) == 64
+    assert "mmvae-edu start" in capsys.readouterr().err
+
+
+def test_names_select_exercises():
+    assert [e.id for e in select(["kl_gauss"])] == ["L04.kl_gauss"]
+    assert len(select(["4"])) == len(select(["L04"])) == 2
+    assert select([]) == EXERCISES
+    assert [e.id for e in select(["elbo", "L03.elbo"])] == ["L03.elbo"]
+
+
+def test_dev_check_reports_the_confusion(capsys):
+    assert dev_check(1) == 0
+    out = capsys.readouterr().out
+    assert f"{len(EXERCISES)} exercises, {len(MUTANTS)} mistakes" in out
+    assert f"named as itself {len(MUTANTS) - len(UNNAMED)}, as another 0" in out
+
+
+def test_the_contract_compares_shapes_and_not_values():
+    g = np.random.default_rng(0).normal(size=(5, 3, 2))
+    assert difference(g.mean(axis=0), 2 * g.mean(axis=0)) is None
+    assert difference(g.mean(axis=1), g.mean(axis=0))[0] == "shape"
+
+
+@pytest.mark.parametrize(("z", "again", "passed"), [(5, 1, True), (5, 5, False), (9, 1, False)])
+def test_a_narrow_miss_by_chance_is_drawn_again(z, again, passed):
+    seen = []
+
+    def draws(f, rng):
+        """Draws whose mean is z standard errors from 0."""
+        seen.append(rng.integers(2**60))
+        scores = np.array([-1.0, 1.0] * 50)
+        return scores + (z, again)[len(seen) - 1] * scores.std(ddof=1) / 10, np.zeros(())
+
+    claim = Claim("draws", ("S5.13",), abs, T4, "chance", draws)
+    assert run_claim(claim, abs, 0).passed is passed
+    assert len(set(seen)) == (2 if z == 5 else 1)
