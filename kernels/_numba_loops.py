@@ -283,7 +283,7 @@ def mixture_log_prob(start, stop, z, mu, log_var, log_alpha, log_q, r):
     K, N, D = z.shape
     M = len(mu)
     half, log_2pi = mu.dtype.type(0.5), mu.dtype.type(LOG_2PI)
-    inverse_std = np.empty((ROWS, M, D), mu.dtype)
+    precision = np.empty((ROWS, M, D), mu.dtype)
     constant = np.empty((M, ROWS), mu.dtype)  # log α_m − ½ Σ_D log 2π var_m
     score = np.empty((M, 1, ROWS), mu.dtype)
     top = np.empty(ROWS, mu.dtype)
@@ -296,7 +296,7 @@ def mixture_log_prob(start, stop, z, mu, log_var, log_alpha, log_q, r):
                 if log_alpha[m, first + i] > -np.inf:
                     normaliser = half - half
                     for d in range(D):
-                        inverse_std[i, m, d] = exp(-half * log_var[m, first + i, d])
+                        precision[i, m, d] = exp(-log_var[m, first + i, d])
                         normaliser += log_2pi + log_var[m, first + i, d]
                     constant[m, i] -= half * normaliser
         for k in range(K):
@@ -305,9 +305,8 @@ def mixture_log_prob(start, stop, z, mu, log_var, log_alpha, log_q, r):
                     distance = half - half
                     if log_alpha[m, first + i] > -np.inf:
                         for d in range(D):
-                            standardised = z[k, first + i, d] - mu[m, first + i, d]
-                            standardised *= inverse_std[i, m, d]
-                            distance += standardised * standardised
+                            difference = z[k, first + i, d] - mu[m, first + i, d]
+                            distance += difference * difference * precision[i, m, d]
                     score[m, 0, i] = constant[m, i] - half * distance
             log_sum_exp(score, 0, r, log_q, k, first, rows, top, total, lost)
 
@@ -319,12 +318,12 @@ def mixture_log_prob_vjp(start, stop, dlog_q, r, z, mu, log_var, dz, dmu, dlog_v
     M = len(mu)
     real = mu.dtype.type
     half, one = real(0.5), real(1)
-    inverse_std = np.empty((M, D), mu.dtype)
-    lost, lost_too = np.empty_like(inverse_std), np.empty_like(inverse_std)
+    precision = np.empty((M, D), mu.dtype)
+    lost, lost_too = np.empty_like(precision), np.empty_like(precision)
     for n in range(start, stop):
         for m in range(M):
             for d in range(D):
-                inverse_std[m, d] = exp(-half * log_var[m, n, d])
+                precision[m, d] = exp(-log_var[m, n, d])
                 dmu[m, n, d] = dlog_var[m, n, d] = lost[m, d] = lost_too[m, d] = real(0)
         for k in range(K):
             for d in range(D):
@@ -333,14 +332,14 @@ def mixture_log_prob_vjp(start, stop, dlog_q, r, z, mu, log_var, dz, dmu, dlog_v
                 weight = dlog_q[k, n] * r[m, k, n]
                 if weight != real(0):
                     for d in range(D):
-                        standardised = (z[k, n, d] - mu[m, n, d]) * inverse_std[m, d]
-                        term = weight * standardised * inverse_std[m, d]
+                        difference = z[k, n, d] - mu[m, n, d]
+                        term = weight * difference * precision[m, d]
                         dz[k, n, d] -= term
                         corrected = term - lost[m, d]
                         sum_ = dmu[m, n, d] + corrected
                         lost[m, d] = (sum_ - dmu[m, n, d]) - corrected
                         dmu[m, n, d] = sum_
-                        term = half * weight * (standardised * standardised - one)
+                        term = half * weight * (difference * difference * precision[m, d] - one)
                         corrected = term - lost_too[m, d]
                         sum_ = dlog_var[m, n, d] + corrected
                         lost_too[m, d] = (sum_ - dlog_var[m, n, d]) - corrected

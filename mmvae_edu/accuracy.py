@@ -23,7 +23,7 @@ OUTPUTS = {
     "product_of_experts": ("mean", "log_var"),
     "product_of_experts_vjp": ("dmu", "dlog_var"),
     "importance_weights": ("bound", "weights"),
-    "mixture_log_prob": ("log_q", "responsibilities"),
+    "mixture_log_prob": ("log_q", "r"),
     "mixture_log_prob_vjp": ("dz", "dmu", "dlog_var"),
     "binomial_log_prob": ("value",),
     "binomial_log_prob_value_and_grad": ("value", "grad"),
@@ -138,24 +138,25 @@ def errors(found, value, size, dtype):
 
 
 def print_accuracy(console, seed=0):
-    """The table: an output a row, a backend a column; absent columns are said to be absent."""
+    """A table an op, a column a backend; absent backends are said to be absent."""
     present, absent = contenders()
-    for table in accuracy_tables(accuracy_rows(seed, backends=present)):
+    tables = list(accuracy_tables(accuracy_rows(seed, backends=present)))
+    console.print(
+        "Maximum (mean) error in ulp of the sum of the terms' magnitudes", highlight=False
+    )
+    for table in tables:
         table.show(console)
     for name, reason in absent.items():
         console.print(f"{name}: {reason}", highlight=False)
 
 
 def accuracy_tables(rows):
-    """A report.Table for each kind of input: maximum and mean error of each backend."""
+    """A report.Table for each op, narrow enough for a terminal of 80 columns."""
     names = list(dict.fromkeys(row.backend for row in rows))
-    for kind in dict.fromkeys(row.inputs for row in rows):
+    for op in dict.fromkeys(row.op for row in rows):
         cells = {}
-        for row in (row for row in rows if row.inputs == kind):
-            line = cells.setdefault((row.op, row.output, row.dtype), dict.fromkeys(names, "-"))
-            line[row.backend] = f"{row.max_ulp:.3g} ({row.mean_ulp:.2g})"
-        yield Table(
-            f"Error on {kind} inputs: maximum (mean), in ulp of the sum of the terms' magnitudes",
-            ["op", "output", "dtype", *names],
-            [[*key, *line.values()] for key, line in cells.items()],
-        )
+        for row in (row for row in rows if row.op == op):
+            line = cells.setdefault((row.output, row.dtype, row.inputs), dict.fromkeys(names, "-"))
+            line[row.backend] = f"{row.max_ulp:.2f} ({row.mean_ulp:.2f})"
+        body = [[*key, *line.values()] for key, line in sorted(cells.items())]
+        yield Table(op, ["output", "dtype", "inputs", *names], body)

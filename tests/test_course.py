@@ -250,7 +250,7 @@ WRONG_ANSWERS = {  # (the sentence, the evidence, the source)
     "random": (
         "another output when called twice",
         "",
-        "def vae_grad(g): return g.mean(0) + 1e-3 * np.random.default_rng().random(g.shape[1:])",
+        "def vae_grad(g): return g.mean(0) + 5e-15 * np.random.default_rng().random(g.shape[1:])",
     ),
     "an unknown mistake": (
         "this does not hold: ",
@@ -328,8 +328,18 @@ FORGED = """
 import json
 print(json.dumps({"token": "", "verdict": {"code": 0}}))
 """
-PROCESSES = {  # (exit code, the sentence, the source); {} is what the learner's folder holds
-    "right": (RIGHT, "", MEAN),
+FORGED_VERDICT = """
+import json, os
+claims = ["vae_gradient_weighs_samples_evenly", "vae_gradient_of_the_fixture"]
+text = json.dumps({"token": "guessed", "verdict": {"code": 0, "claims": claims}})
+for fd in range(3, 10):
+    try:
+        os.write(fd, text.encode() + b"\\n")
+    except OSError:
+        pass
+os._exit(0)  # before def vae_grad(g) is reached
+"""
+PROCESSES = {  # (exit code, the sentence, the source); None: the stub with one line added
     "right, with a message": (RIGHT, "", MEAN + "print('\\N{SNOWMAN}')"),
     "oracles use the library": (RIGHT, "", RIGHT_ANSWERS["loops over states"]),
     "stub edited": (NOT_ATTEMPTED, "not attempted yet", None),
@@ -372,6 +382,12 @@ PROCESSES = {  # (exit code, the sentence, the source); {} is what the learner's
         "from mmvae_edu.claims import registry\n"
         "registry.achieved_error = lambda *a: 0.0\ndef vae_grad(g): return 0 * g[0]",
     ),
+    "one claim removed": (
+        WRONG,
+        "not every claim was checked",
+        "from mmvae_edu.claims import CLAIMS\ndel CLAIMS['vae_gradient_of_the_fixture']\n" + MEAN,
+    ),
+    "a verdict of its own": (WRONG, "ended the process", FORGED_VERDICT),
     "claims removed": (
         WRONG,
         "no claim was checked",
@@ -395,7 +411,7 @@ def outcomes(tmp_path_factory):
         else:
             exercise = exercise if "vae_grad" in source else exercise_of(source)
             written(folder, exercise, source)
-        limit = 4 if name == "endless loop" else 60
+        limit = 3 if name == "endless loop" else 60
         return exercise, checker.check_file(exercise, folder, limit=limit)
 
     with ThreadPoolExecutor(2) as pool:

@@ -40,7 +40,7 @@ def importance_weights(log_w):
 
 
 def binomial_log_prob(logits, x):
-    return (x * logits - F.softplus(logits)).sum(-1)
+    return -F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(-1)
 
 
 def binomial_log_prob_value_and_grad(logits, x):

@@ -7,7 +7,6 @@ code, asks for a prediction before each figure, and ends with the claims that it
 import sys
 from pathlib import Path
 
-from .. import plots
 from ..claims import CLAIMS, run
 from .exercises import todo
 
@@ -37,6 +36,8 @@ def keep(figure, name, *, alt, numbers):
 
     alt says in words what the figure shows.  Returns the figure, which a notebook then displays.
     """
+    from .. import plots  # here, since matplotlib would slow every command down
+
     OUT.mkdir(parents=True, exist_ok=True)
     picture = plots.save(figure, OUT / f"{name}.png", alt=alt, caption="", numbers=numbers)
     print(f"figure {picture.path}: {alt}")
