@@ -154,7 +154,7 @@ def _bench(arguments):
     if arguments.out:
         storage.folder(arguments.out.parent)
     bench.bench(
-        Console(width=max(Console().width, 130)),
+        Console(width=max(Console().width, 170)),
         device="cuda" if arguments.gpu else "cpu",
         parts=[arguments.only] if arguments.only else bench.PARTS,
         threads=arguments.threads,

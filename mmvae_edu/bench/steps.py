@@ -54,7 +54,9 @@ def bench_steps(*, cases=CASES, rounds=8, peers=True, threads=2, device="cpu"):
     rows = []
     for system, K in cases:
         names = ["ours", "products", *(PEERS if peers else ())]
-        measured = take_turns(make_step, [(n, system, K, threads, device) for n in names], rounds)
+        measured = take_turns(
+            make_step, [(n, system, K, threads, device) for n in names], rounds if K < 10 else 2
+        )
         milliseconds, peaks = zip(*measured, strict=True)
         by_name = (dict(zip(names, values, strict=True)) for values in (milliseconds, peaks))
         rows.append(StepRow(system, K, *by_name))
