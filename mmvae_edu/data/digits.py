@@ -18,10 +18,14 @@ SETTINGS = ("image+label", "image+strokes", "image+strokes+label")
 
 @dataclass(frozen=True)
 class Split:
-    """n examples: x maps a modality's name to (n, P) floats; label (n,) is the digit, an int."""
+    """n examples: x maps a modality's name to (n, P) floats; label (n,) is the digit, an int.
+
+    Where `rows` is there, example i of a modality is x[name][rows[name][i]]: pairs without copies.
+    """
 
     x: dict[str, np.ndarray]
     label: np.ndarray
+    rows: dict[str, np.ndarray] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,162 @@
+"""The larger data sets' files: kept in a cache, verified by SHA-256, written whole or not at all.
+
+A file is known by the hash of its uncompressed content, so that it does not matter where it comes
+from, whether it is gzipped, or that MNIST's and Fashion-MNIST's files have the same names.
+"""
+
+import gzip
+import hashlib
+import os
+import tempfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+CHUNK = 1 << 20  # bytes read at a time
+
+MNIST_URLS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/{}.gz",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/{}.gz",
+)
+FASHION_URLS = (
+    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/{}.gz",
+    "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/{}.gz",
+)
+SVHN_URLS = ("http://ufldl.stanford.edu/housenumbers/{}",)
+
+
+@dataclass(frozen=True)
+class File:
+    """A file as it stands in the cache, uncompressed; urls have its name in place of {}."""
+
+    folder: str
+    name: str
+    size: int
+    sha256: str
+    urls: tuple[str, ...]
+
+    @property
+    def path(self):
+        return cache() / self.folder / self.name
+
+
+def _files(folder, urls, **hashes):
+    sizes = {"train-images": 47_040_016, "train-labels": 60_008}
+    sizes |= {"t10k-images": 7_840_016, "t10k-labels": 10_008}
+    return tuple(
+        File(folder, f"{part}-idx{3 if 'images' in part else 1}-ubyte", size, hash, urls)
+        for (part, size), hash in zip(sizes.items(), hashes.values(), strict=True)
+    )
+
+
+FILES = {
+    "mnist": _files(
+        "mnist",
+        MNIST_URLS,
+        train_images="ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        train_labels="65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        test_images="0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        test_labels="ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    ),
+    "fashion-mnist": _files(
+        "fashion-mnist",
+        FASHION_URLS,
+        train_images="c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        train_labels="bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        test_images="5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        test_labels="0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+    ),
+    "svhn": tuple(
+        File("svhn", name, size, hash, SVHN_URLS)
+        for name, size, hash in (
+            (
+                "train_32x32.mat",
+                182_040_794,
+                "435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8",
+            ),
+            (
+                "test_32x32.mat",
+                64_275_384,
+                "cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b",
+            ),
+        )
+    ),
+}
+
+
+def cache():
+    """Where the files stand: $MMVAE_EDU_DATA, else the user's cache folder."""
+    if given := os.environ.get("MMVAE_EDU_DATA"):
+        return Path(given)
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    return Path(base or Path.home() / ".cache") / "mmvae_edu"
+
+
+def state(file, *, thorough=False):
+    """ "there", "missing" or "damaged"; thorough: by the hash, otherwise by the size alone."""
+    if not file.path.is_file():
+        return "missing"
+    whole = file.path.stat().st_size == file.size
+    if whole and thorough:
+        with file.path.open("rb") as stream:
+            whole = hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
+    return "there" if whole else "damaged"
+
+
+def content(file):
+    """The verified bytes of a cached file; a ValueError that says how to get it otherwise."""
+    if not file.path.is_file():
+        raise ValueError(
+            f"{file.path} is missing: `mmvae-edu data fetch {file.folder}`, "
+            f"or `mmvae-edu data import {file.folder} --from DIR`"
+        )
+    found = file.path.read_bytes()
+    if hashlib.sha256(found).hexdigest() != file.sha256:
+        raise ValueError(
+            f"{file.path} is damaged or altered ({len(found)} bytes, {file.size} expected): "
+            f"`mmvae-edu data fetch {file.folder}` replaces it"
+        )
+    return found
+
+
+def accept(source, file):
+    """Put a file found elsewhere, gzipped or not, into the cache; a ValueError if it is not it."""
+    digest, folder = hashlib.sha256(), file.path.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False) as copy:
+            try:
+                with _opened(source) as stream:
+                    while block := stream.read(CHUNK):
+                        digest.update(block)
+                        copy.write(block)
+                copy.close()
+                _require(digest.hexdigest(), source, file)
+                os.replace(copy.name, file.path)
+            except BaseException:
+                copy.close()
+                os.unlink(copy.name)
+                raise
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise ValueError(f"{source}: a damaged or truncated gzip file") from None
+    except OSError as problem:
+        raise ValueError(f"{file.path}: cannot write it: {problem.strerror}") from None
+
+
+def _opened(source):
+    with source.open("rb") as start:
+        gzipped = start.read(2) == b"\x1f\x8b"
+    return gzip.open(source) if gzipped else source.open("rb")
+
+
+def _require(found, source, file):
+    if found != file.sha256:
+        names = {other.sha256: other for files in FILES.values() for other in files}
+        other = names.get(found)
+        what = f"it is {other.folder}'s {other.name}" if other else "truncated or altered"
+        raise ValueError(f"{source} is not {file.folder}'s {file.name}: {what}")
+
+
+def candidates(folder, file):
+    """Files below a folder that by their name could be this one, gzipped or not."""
+    return sorted(path for path in Path(folder).rglob(f"{file.name}*") if path.is_file())

@@ -1,0 +1,117 @@
+"""MNIST and its relatives as multimodal data: splits first, pairs second."""
+
+import numpy as np
+
+from .attributes import attributes, measured
+from .digits import Digits, Split
+from .files import FILES, content
+from .formats import parse_idx, parse_svhn
+
+SETS = {  # name → (the files it needs, what it is)
+    "mnist": (("mnist",), "grey 28×28 digits in [0, 1], and their label"),
+    "binary-mnist": (("mnist",), "the same, black or white: drawn anew at every use in training"),
+    "fashion-mnist": (("fashion-mnist",), "grey 28×28 clothes in [0, 1], and their label"),
+    "mnist-fashion": (("mnist", "fashion-mnist"), "pairs of a digit and a garment of one class"),
+    "mnist-svhn": (("mnist", "svhn"), "pairs of a digit and a house number's digit, 32×32×3"),
+    "mnist-attributes": (("mnist",), "a digit and 18 binary attributes of it: 19 modalities"),
+}
+PAIR_LIMIT = 10_000  # rows of a class that are paired, as released with MMVAE
+
+
+def load(name, *, validation=5_000, pairs=5, seed=0, dtype=np.float32) -> Digits:
+    """One of SETS from the cache: train, validation and test, as `Split`s.
+
+    Images (n, 784) or (n, 3072) in [0, 1]; label (n, 10) one-hot; attributes (n, 1).
+    validation     so many of the last training rows are held out (of each file, where two are
+                   paired); 0 leaves that split empty
+    pairs          so many random matchings of the rows of a class, in train alone     [MMVAE: 30]
+    A paired Split keeps each image once; `rows` says which of them an example has.
+    "binary-mnist" has grey images in train, to be drawn as 0 or 1 at every use
+    (`fit(..., binarise=("image",))`); those of validation and test are drawn once, by the seed.
+    Raises ValueError for an unknown name, or a file that is missing, damaged or not what it says.
+    """
+    if name not in SETS:
+        raise ValueError(f"no data set {name!r}; there are {', '.join(SETS)}")
+    if pairs < 1:
+        raise ValueError(f"pairs: expected at least 1, found {pairs}")
+    rng = np.random.default_rng(seed)
+    views = [_views(source, validation, dtype) for source in SETS[name][0]]
+    if len(views) == 2:
+        names = name.split("-")
+        splits = [
+            _paired(names, *parts, pairs if s == 0 else 1, rng)
+            for s, parts in enumerate(zip(*views, strict=True))
+        ]
+    elif name == "mnist-attributes":
+        splits = _with_attributes(views[0])
+    else:
+        splits = [Split({"image": x, "label": _one_hot(y, dtype)}, y) for x, y in views[0]]
+    if name == "binary-mnist":
+        splits[1:] = [_drawn(split, rng) for split in splits[1:]]
+    return Digits(*splits)
+
+
+def pair_by_class(label, other, pairs, rng, limit=PAIR_LIMIT):
+    """Rows (n,) of two sets whose labels agree: `pairs` random matchings of every class.
+
+    A class takes part with as many of its first rows as both sets have, `limit` at most.
+    """
+    chosen = [], []
+    for c in np.intersect1d(label, other):
+        rows = [np.flatnonzero(labels == c)[:limit] for labels in (label, other)]
+        n = min(map(len, rows))
+        for _ in range(pairs):
+            for side, own in zip(chosen, rows, strict=True):
+                side.append(rng.permutation(own[:n]))
+    return tuple(np.concatenate([np.empty(0, np.int64), *side]) for side in chosen)
+
+
+def _views(source, validation, dtype):
+    """((images, label) of train, of validation, of test); images (n, P) in [0, 1]."""
+    if source == "svhn":
+        train, test = (parse_svhn(content(file), file.name) for file in FILES[source])
+    else:
+        arrays = [parse_idx(content(file), file.name) for file in FILES[source]]
+        train, test = arrays[:2], arrays[2:]
+    (x, y), test = (_checked(source, *part, dtype) for part in (train, test))
+    if not 0 <= validation < len(y):
+        raise ValueError(f"validation: expected 0 to {len(y) - 1} rows, found {validation}")
+    n = len(y) - validation
+    return (x[:n], y[:n]), (x[n:], y[n:]), test
+
+
+def _checked(source, images, label, dtype):
+    if len(images) != len(label):
+        raise ValueError(f"{source}: {len(images)} images and {len(label)} labels")
+    x = images.reshape(len(images), -1).astype(dtype)
+    x /= 255
+    return x, label.astype(np.int64)
+
+
+def _paired(names, first, second, pairs, rng):
+    (x, label), (other_x, other) = first, second
+    rows = pair_by_class(label, other, pairs, rng)
+    return Split(
+        dict(zip(names, (x, other_x), strict=True)),
+        label[rows[0]],
+        dict(zip(names, rows, strict=True)),
+    )
+
+
+def _with_attributes(view):
+    values = [measured(x) for x, _ in view]
+    limits = {name: np.median(found) for name, found in values[0].items()}  # of train
+    return [
+        Split({"image": x, **attributes(found, y, limits)}, y)
+        for (x, y), found in zip(view, values, strict=True)
+    ]
+
+
+def _drawn(split, rng):
+    x = split.x["image"]
+    drawn = (rng.random(x.shape, dtype=np.float32) < x).astype(x.dtype)
+    return Split({**split.x, "image": drawn}, split.label)
+
+
+def _one_hot(label, dtype):
+    return np.eye(10, dtype=dtype)[label]
