@@ -42,15 +42,54 @@ class Batch:
         return Batch(x, self.present[:, rows], self.index)
 
 
+@dataclass(frozen=True)
+class Paired:
+    """Data whose examples share rows: example n has row rows[name][n] of x[name], (n_name, P).
+
+    So an image that stands in thirty pairs is kept once.  No modality is missing anywhere.
+    """
+
+    x: dict
+    rows: dict  # name → (n,) int, of one length
+
+    @property
+    def size(self):
+        return len(next(iter(self.rows.values())))
+
+    def take(self, chosen):
+        """The Batch of these examples; self.x holds checked Batches of one modality by then."""
+        parts = [part.take(self.rows[name][chosen]) for name, part in self.x.items()]
+        return Batch(
+            {name: values for part in parts for name, values in part.x.items()},
+            np.concatenate([part.present for part in parts]),
+            [m for part in parts for m in part.index],
+        )
+
+
+def _check_paired(modalities, data, theta):
+    if data.x.keys() != data.rows.keys() or len({len(rows) for rows in data.rows.values()}) != 1:
+        raise ValueError("Paired: expected rows of one length for each modality of x")
+    names = _names(modalities, data.x)
+    parts = {name: check_batch(modalities, {name: data.x[name]}, None, theta) for name in names}
+    for name, part in parts.items():
+        rows = data.rows[name]
+        if not len(rows) or rows.min() < 0 or rows.max() >= part.size:
+            raise ValueError(f"Paired: rows[{name!r}] must be indices below {part.size}, and some")
+    return Paired(parts, data.rows)
+
+
 def check_batch(modalities, x, mask, theta):
     """A Batch in theta's dtype and on its device, or a ValueError that says what to mend.
 
     modalities: dict name → likelihood, in the model's order; x: dict name → (N, P), an absent
     modality is an absent key; mask (M, N) bool over all M modalities of the model, True = present.
-    What stands under False may be anything, NaN included.  A Batch is returned as it is.
+    What stands under False may be anything, NaN included.  A Batch is returned as it is, and of a
+    Paired its checked like, from which batches are taken.
     """
     if isinstance(x, Batch):
         return x
+    if isinstance(x, Paired):
+        return _check_paired(modalities, x, theta)
     names = _names(modalities, x)
     arrays = {name: _numbers(name, x[name]) for name in names}
     N = _rows(modalities, arrays)

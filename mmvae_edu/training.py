@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +40,7 @@ def fit(
     x,
     *,
     mask=None,
+    binarise=(),
     steps=1000,
     batch_size=128,
     learning_rate=1e-3,
@@ -57,13 +58,14 @@ def fit(
 ):  # fmt: skip
     """Raise the model's bound on x by Adam; leaves the parameters in `model.theta`.
 
-    x, mask        dict name → (n, P), and (M, n) bool, True = present
+    x, mask        dict name → (n, P), and (M, n) bool, True = present; or x a `batch.Paired`
+    binarise       modalities whose grey values are drawn as 0 or 1 anew at every use
     samples        K of the bound
     anneal         β rises linearly from 0 to 1 over this many steps                        [S6.1]
     estimator      "bound", or "doubly_reparameterised" where the model has it
     interval       so many steps apart: a record in the history, a look at the validation split,
                    a checkpoint
-    validation     such a dict, never the test split; its bound (β = 1, fixed noise) decides which
+    validation     such data, never the test split; its bound (β = 1, fixed noise) decides which
                    parameters are kept
     patience       stop after so many records without a better validation bound
     checkpoint     a file, also written on Ctrl-C; if it exists, training goes on from it, bit for
@@ -94,6 +96,7 @@ def fit(
         "examples": data.size,
         **{"seed": seed, "learning_rate": learning_rate, "anneal": anneal, "estimator": estimator},
         **{"batch_size": batch_size, "samples": samples, "interval": interval},
+        "binarise": list(binarise),
     }
     if checkpoint is not None:
         storage.folder(Path(checkpoint).parent)  # now, and not after the first interval
@@ -108,7 +111,8 @@ def fit(
             noise = model.draw_noise(rng, len(rows), samples, dtype)
             if "eps" in noise:
                 noise["eps"] = xp.asarray(noise["eps"])
-            ascend(model, objective, state, data.take(rows), learning_rate, beta=beta, **noise)
+            batch = drawn(data.take(rows), binarise, rng)
+            ascend(model, objective, state, batch, learning_rate, beta=beta, **noise)
             state.position += len(rows)
             if state.position == data.size:
                 state.order, state.position = rng.permutation(data.size), 0
@@ -123,6 +127,15 @@ def fit(
     if state.best_theta is not None:
         model.theta = state.best_theta
     return state.history
+
+
+def drawn(batch, names, rng):
+    """The batch with these modalities' grey values drawn as 0 or 1: dynamic binarisation."""
+    x = dict(batch.x)
+    for name in names:
+        uniform = like(rng.random(x[name].shape, dtype=np.float32), x[name])
+        x[name] = (uniform < x[name]).astype(x[name].dtype)
+    return replace(batch, x=x)
 
 
 def ascend(model, objective, state, batch, learning_rate, **arguments):

@@ -8,9 +8,10 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from mmvae_edu import storage
-from mmvae_edu.likelihoods import Categorical, Normal
+from mmvae_edu.batch import Paired
+from mmvae_edu.likelihoods import Bernoulli, Categorical, Normal
 from mmvae_edu.models import IWAE, MMVAE, MVAE, VAE
-from mmvae_edu.training import mean_bound
+from mmvae_edu.training import drawn, mean_bound
 
 MODALITIES = {"ink": Normal(3, scale=0.5), "label": Categorical(4)}
 BASE = {"batch_size": 8, "learning_rate": 1e-2, "progress": False}  # 21 rows: 3 batches an epoch
@@ -327,3 +328,41 @@ def test_bad_options_are_refused_in_a_sentence(change, sentence):
     model, x, options = prepared("VAE")
     with pytest.raises((ValueError, RuntimeWarning), match=sentence):
         model.fit(x, **options | change)
+
+
+# ---- pairs and dynamic binarisation ----------------------------------------------------------
+
+
+def test_pairs_train_as_their_copies_do():
+    rng = np.random.default_rng(0)
+    x = {"a": (rng.random((7, 3)) < 0.5) * 1.0, "b": rng.normal(size=(9, 2))}
+    rows = {"a": rng.integers(7, size=40), "b": rng.integers(9, size=40)}
+    copies = {name: x[name][rows[name]] for name in x}
+    thetas = []
+    for data in Paired(x, rows), copies:
+        model = MVAE({"a": Bernoulli(3), "b": Normal(2)}, latent=2, hidden=(4,))
+        model.fit(data, validation=data, steps=15, batch_size=8, interval=5, progress=False)
+        thetas.append(model.theta)
+    assert_array_equal(*thetas)
+
+
+@pytest.mark.parametrize(
+    "rows", [{"a": [0]}, {"a": [0, 1], "b": [0]}, {"a": [7], "b": [0]}, {"a": [], "b": []}]
+)
+def test_pairs_of_rows_that_are_not_there(rows):
+    x = {"a": np.zeros((7, 3)), "b": np.zeros((9, 2))}
+    rows = {name: np.array(index, dtype=int) for name, index in rows.items()}
+    with pytest.raises(ValueError, match="Paired"):
+        MVAE({"a": Bernoulli(3), "b": Normal(2)}, latent=2).fit(Paired(x, rows), steps=1)
+
+
+def test_dynamic_binarisation_has_the_grey_values_as_its_mean():
+    x = np.random.default_rng(0).random((40, 5))
+    model = VAE({"x": Bernoulli(5)}, latent=2)
+    batch, _ = model.open(model.init(np.random.default_rng(1)), {"x": x})
+    rng = np.random.default_rng(2)
+    draws = np.array([drawn(batch, ("x",), rng).x["x"] for _ in range(2000)])
+    assert set(np.unique(draws)) == {0.0, 1.0}
+    z = (draws.mean(axis=0) - x) / np.sqrt(x * (1 - x) / 2000)
+    assert abs(z).max() < 4
+    assert_array_equal(batch.x["x"], x.astype(np.float32))
