@@ -1,0 +1,121 @@
+"""A kernel's text, made to pause at its barriers.
+
+The recorder runs a kernel as a generator: `cuda.syncthreads()` becomes `yield`, and a call of a
+device function that has barriers becomes `yield from`.  All else, and every line number, stays.
+"""
+
+import ast
+import inspect
+import itertools
+import linecache
+import textwrap
+from functools import cache
+from types import FunctionType, ModuleType
+
+EDITS = itertools.count()
+
+
+class Namespace:
+    """What stands in a file for numba.cuda; `bound` puts another one into its place."""
+
+
+def bound(kernel, cuda):
+    """The kernel as a generator function, in which the name `cuda` means the namespace given."""
+    function = plain(kernel)
+    return _bound(function, _paused(function, always=True), cuda)
+
+
+def plain(kernel):
+    """The function that a decorator, numba's or this package's, was given."""
+    return getattr(kernel, "py_func", None) or inspect.unwrap(kernel)
+
+
+def edited(kernel, name, changes):
+    """The kernel `name` with pieces of another's text replaced: {old: new}, each old found once."""
+    function = plain(kernel)
+    text, _ = _source(function)
+    for old, new in {f"def {function.__name__}(": f"def {name}(", **changes}.items():
+        if text.count(old) != 1:
+            raise ValueError(f"{function.__name__}: {text.count(old)} places have {old!r}")
+        text = text.replace(old, new)
+    file, scope = f"<{name} {next(EDITS)}>", dict(function.__globals__)
+    linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file  # for `inspect`
+    exec(compile(text, file, "exec", dont_inherit=True), scope)
+    return scope[name]
+
+
+@cache
+def _source(function):
+    """The text of a function, decorators included, and the number of its first line."""
+    lines, first = inspect.getsourcelines(function)
+    return textwrap.dedent("".join(lines)), first
+
+
+def _bound(function, code, cuda):
+    scope = _scope(function) | dict.fromkeys(_names_of_cuda(function), cuda)
+    for name, device in _devices(function).items():
+        scope[name] = _bound(device, _paused(device), cuda)
+    return FunctionType(code, scope, function.__name__, function.__defaults__)
+
+
+@cache
+def _paused(function, always=False):
+    """The code of the function with its pauses; `always` a generator, even without a barrier."""
+    text, first = _source(function)
+    tree = ast.parse(text)
+    definition = tree.body[0]
+    definition.decorator_list = []
+    pausing = {name for name, device in _devices(function).items() if _has_barrier(device)}
+    Pauses(_names_of_cuda(function), pausing).visit(definition)
+    if always:
+        definition.body += ast.parse("return\nyield").body
+    ast.increment_lineno(ast.fix_missing_locations(tree), first - 1)
+    module = compile(tree, function.__code__.co_filename, "exec", dont_inherit=True)
+    codes = filter(inspect.iscode, module.co_consts)
+    return next(code for code in codes if code.co_name == definition.name)
+
+
+class Pauses(ast.NodeTransformer):
+    """`cuda` is the set of names of that module, `pausing` the device functions with barriers."""
+
+    def __init__(self, cuda, pausing):
+        self.cuda, self.pausing = cuda, pausing
+
+    def visit_Call(self, node):
+        self.generic_visit(node)
+        match node.func:
+            case ast.Attribute(value=ast.Name(id=name), attr="syncthreads") if name in self.cuda:
+                return ast.copy_location(ast.Yield(), node)
+            case ast.Name(id=name) if name in self.pausing:
+                return ast.copy_location(ast.YieldFrom(node), node)
+        return node
+
+
+def _scope(function):
+    """What the function's global and outer names mean."""
+    return {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
+
+
+def _used(function):
+    scope, code = _scope(function), function.__code__
+    return {name: scope[name] for name in code.co_names + code.co_freevars if name in scope}
+
+
+def _names_of_cuda(function):
+    return {name for name, value in _used(function).items() if _is_cuda(value)}
+
+
+def _is_cuda(value):
+    numba = isinstance(value, ModuleType) and value.__name__.startswith("numba.cuda")
+    return numba or isinstance(value, Namespace)
+
+
+def _devices(function):
+    """The device functions that it calls, those under `cuda.jit(device=True)`, by name."""
+    used = _used(function).items()
+    return {name: value.py_func for name, value in used if hasattr(value, "py_func")}
+
+
+def _has_barrier(function):
+    own = "syncthreads" in function.__code__.co_names
+    return own or any(map(_has_barrier, _devices(function).values()))
