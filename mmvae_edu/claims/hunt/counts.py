@@ -1,0 +1,117 @@
+"""Bug hunt, file 02: the likelihood of counts."""
+
+import itertools
+import math
+
+import numpy as np
+
+from ...gradcheck import check_pullback
+from ..registry import T0, T2, claim, mutant
+from .versions import AS_IT_STANDS, close, gradient_agrees, hunted, load
+
+
+def check_02(file):
+    """The probabilities of all images add up to 1, their mean count is n p; and the gradient."""
+    rng, n = np.random.default_rng(1), 3
+    logits = rng.normal(size=(2, 1, 2))
+    images = np.array(list(itertools.product(range(n + 1), repeat=2)), dtype=float)
+    value, _ = file.log_likelihood(np.repeat(logits, len(images), axis=1), x=images, n=n)
+    mean = np.exp(value) @ images
+    x = rng.integers(0, n + 1, size=(4, 2)).astype(float)
+    return (
+        close(np.exp(value).sum(axis=1), 1.0)
+        and close(mean, n / (1 + np.exp(-logits[:, 0])))
+        and gradient_agrees(file.log_likelihood, rng.normal(size=(3, 4, 2)), x=x, n=n)
+    )
+
+
+def fix_02(logits, *, x, n, file):
+    """The file is clean."""
+    return file.log_likelihood(logits, x=x, n=n)
+
+
+hunted(
+    2,
+    "S5.13",
+    "a likelihood of counts",
+    "log_likelihood",
+    check_02,
+    fix_02,
+    right=[
+        AS_IT_STANDS,
+        {"0.5 * (1 + np.tanh(0.5 * logits))": "1 / (1 + np.exp(-logits))"},
+    ],
+    wrong={
+        "no_coefficient": (
+            "log C(n, x) is missing: no gradient shows it, but nothing adds up to 1",
+            {".sum(axis=-1) + constant": ".sum(axis=-1)"},
+        ),
+        "one_trial": (
+            "one trial instead of n: softplus has lost its factor n, in the gradient too",
+            {"- n * softplus": "- softplus", "x - n * p": "x - p"},
+        ),
+        "tanh_of_the_whole_logit": (
+            "sigmoid(l) is ½ (1 + tanh(l/2)), with half of the logit",
+            {"np.tanh(0.5 * logits)": "np.tanh(logits)"},
+        ),
+        "mean_over_pixels": (
+            "the mean over the pixels where log p(x|z) is their sum",
+            {
+                ".sum(axis=-1) + constant": ".mean(axis=-1) + constant",
+                "(x - n * p)": "(x - n * p) / x.shape[1]",
+            },
+        ),
+    },
+)
+
+
+@mutant(check_02, says="a gradient check alone: it sees no constant, and a wrong forward passes")
+def only_the_gradient(file):
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 17, size=(4, 5)).astype(float)
+    return gradient_agrees(file.log_likelihood, rng.normal(size=(3, 4, 5)), x=x)
+
+
+@mutant(check_02, says="at n = 1 every coefficient is 1 and there is one trial: use a larger n")
+def at_one_trial(file):
+    rng = np.random.default_rng(0)
+    logits, x = rng.normal(size=(3, 4, 5)), rng.integers(0, 2, size=(4, 5)).astype(float)
+    p = 1 / (1 + np.exp(-logits))
+    value, _ = file.log_likelihood(logits, x=x, n=1)
+    return close(value, np.log(np.where(x == 1, p, 1 - p)).sum(axis=-1))
+
+
+@mutant(check_02, says="it compares differences of log p(x|z) between samples: constants cancel")
+def only_differences(file):
+    rng = np.random.default_rng(0)
+    logits, x = rng.normal(size=(3, 4, 5)), rng.integers(0, 9, size=(4, 5)).astype(float)
+    value, _ = file.log_likelihood(logits, x=x, n=8)
+    p = 1 / (1 + np.exp(-logits))
+    exact = (x * np.log(p) + (8 - x) * np.log(1 - p)).sum(axis=-1)
+    return close(value - value[0], exact - exact[0])
+
+
+def _instance(rng, n=5):
+    return rng.normal(size=(2, 4, 3)), rng.integers(0, n + 1, size=(4, 3)).astype(float), n
+
+
+@claim("S5.13", of=fix_02, tol=T0, oracle="plain loops")
+def hunted_counts_are_binomial(f, rng):
+    """Repaired or clean, the hunt's likelihood of counts is a product of Binomial probabilities."""
+    logits, x, n = _instance(rng)
+    exact = np.zeros(logits.shape[:2])
+    for k, i, j in np.ndindex(logits.shape):
+        p, count = 1 / (1 + math.exp(-logits[k, i, j])), int(x[i, j])
+        exact[k, i] += math.log(math.comb(n, count) * p**count * (1 - p) ** (n - count))
+    return f(logits, x=x, n=n, file=load(2))[0], exact
+
+
+@claim("S5.13", of=fix_02, tol=T2, oracle="central differences")
+def hunted_counts_gradient(f, rng):
+    """Repaired or clean, the hunt's likelihood of counts has its derivative as pullback."""
+    logits, x, n = _instance(rng)
+
+    def op(logits):
+        return f(logits, x=x, n=n, file=load(2))
+
+    return check_pullback(op, logits, rng=rng), 0.0

@@ -1,0 +1,104 @@
+"""Bug hunt, file 05: the test log likelihood of a batch."""
+
+import numpy as np
+
+from ...exact import LinearGaussian
+from ..instances import log_mean, log_normal_sum
+from ..registry import T0, claim, mutant
+from .versions import AS_IT_STANDS, UNFIXED, close, hunted, load
+
+
+def _instance(rng, N=3, D=2, *, exact_q=False):
+    """A linear-Gaussian model, images x (N, P), and q: mu, log_var (N, D), the posterior or not."""
+    model = LinearGaussian.random(rng, D, {"x": 4})
+    _, x = model.sample(rng, N)
+    mu, cov = model.posterior(x)
+    log_var = np.broadcast_to(np.log(np.diag(cov)), mu.shape)
+    if not exact_q:
+        mu, log_var = mu + rng.normal(size=mu.shape), log_var + 0.3 * rng.normal(size=mu.shape)
+    return model, x["x"], mu, log_var
+
+
+def _estimates(log_evidence, model, x, mu, log_var, eps):
+    def log_joint(x, z):
+        return model.log_joint(z, {"x": x})
+
+    return log_evidence(x, mu, log_var, log_joint, eps=eps)
+
+
+def _exact(model, x, mu, log_var, eps):
+    z = mu + np.sqrt(np.exp(log_var)) * eps
+    return log_mean(model.log_joint(z, {"x": x}) - log_normal_sum(z, mu, log_var))
+
+
+def check_05(file):
+    """The exact posterior gives log p(x) of every image; another q the log of the mean weight."""
+    rng = np.random.default_rng(1)
+    eps = rng.normal(size=(5, 3, 2))
+    model, x, mu, log_var = _instance(rng, exact_q=True)
+    evidence = _estimates(file.log_evidence, model, x, mu, log_var, eps)
+    q = mu + 0.5, log_var + 0.4
+    found = _estimates(file.log_evidence, model, x, *q, eps)
+    return close(evidence, model.log_prob({"x": x})) and close(found, _exact(model, x, *q, eps))
+
+
+def fix_05(x, mu, log_var, log_joint, *, eps, file):
+    """The flat batch runs over images first: (K, N), and the mean is over K."""
+    K, N, D = eps.shape
+    z = mu + np.exp(0.5 * log_var) * eps
+    log_p = log_joint(np.tile(x, (K, 1)), z.reshape(K * N, D)).reshape(K, N)
+    return file.log_mean_exp(log_p - file.log_normal(z, mu, log_var), axis=0)
+
+
+BY_SAMPLE = {".reshape(N, K)": ".reshape(K, N)", "(log_w, axis=1)": "(log_w, axis=0)"}
+hunted(
+    5,
+    "S9.2",
+    "an importance-sampled likelihood",
+    "log_evidence",
+    check_05,
+    fix_05,
+    right=[BY_SAMPLE, {".reshape(N, K)": ".reshape(K, N).T"}],
+    wrong={
+        "left_as_it_is": (UNFIXED, AS_IT_STANDS),
+        "mean_of_the_logs": (
+            "the mean of the log-weights, an ELBO, where the log of the mean weight belongs",
+            {
+                ".reshape(N, K)": ".reshape(K, N)",
+                "return log_mean_exp(log_w, axis=1)": "return log_w.mean(axis=0)",
+            },
+        ),
+        "no_log_K": (
+            "the sum of the weights where their mean belongs: log K too much",
+            BY_SAMPLE | {"np.exp(a - top).mean(axis=axis)": "np.exp(a - top).sum(axis=axis)"},
+        ),
+    },
+)
+
+
+@mutant(check_05, says="a batch of one image: what is mixed up between images shows with two")
+def one_image(file):
+    rng = np.random.default_rng(0)
+    case = *_instance(rng, N=1), rng.normal(size=(5, 1, 2))
+    return close(_estimates(file.log_evidence, *case), _exact(*case))
+
+
+@mutant(
+    check_05, says="with the exact posterior all weights are equal, and so is every mean of them"
+)
+def only_the_exact_posterior(file):
+    rng = np.random.default_rng(0)
+    model, x, mu, log_var = _instance(rng, exact_q=True)
+    found = _estimates(file.log_evidence, model, x, mu, log_var, rng.normal(size=(5, 3, 2)))
+    return close(found, model.log_prob({"x": x}))
+
+
+@claim("S9.2", of=fix_05, tol=T0, oracle="O3 linear-Gaussian, pairwise additions")
+def hunted_evaluation_averages_each_images_weights(f, rng):
+    """Repaired or clean, the hunt's evaluation averages the weights of each image by itself."""
+
+    def log_evidence(*args, **constants):
+        return f(*args, **constants, file=load(5))
+
+    case = *_instance(rng, N=4), rng.normal(size=(6, 4, 2))
+    return _estimates(log_evidence, *case), _exact(*case)

@@ -1,0 +1,96 @@
+"""Bug hunt, file 11: log p(x) from the samples of one expert."""
+
+import numpy as np
+
+from ...exact import LinearGaussian
+from ..instances import log_mean, log_normal_sum
+from ..registry import T0, claim, mutant
+from .versions import AS_IT_STANDS, UNFIXED, close, hunted, load
+
+
+def _instance(rng, M=2, K=5, N=3, D=2):
+    """Experts mu, log_var (M, N, D), the second exact, log p(x, z), log p(x), and eps (K, N, D)."""
+    model = LinearGaussian.random(rng, D, {m: 3 + m for m in range(M)})
+    _, x = model.sample(rng, N)
+
+    def log_joint(z):
+        return model.log_joint(z, x)
+
+    mu, log_var = rng.normal(size=(2, M, N, D))
+    mu[1], cov = model.posterior(x)
+    log_var[1] = np.log(np.diag(cov))
+    return mu, log_var, log_joint, model.log_prob(x), rng.normal(size=(K, N, D))
+
+
+def _exact(mu, log_var, log_joint, expert, eps):
+    z = mu[expert] + np.sqrt(np.exp(log_var[expert])) * eps
+    return log_mean(log_joint(z) - log_normal_sum(z, mu[expert], log_var[expert]))
+
+
+def check_11(file):
+    """Expert 1, the exact posterior, gives log p(x); expert 0 the log of its mean weight."""
+    mu, log_var, log_joint, evidence, eps = _instance(np.random.default_rng(1), M=3)
+    first, second = (file.log_evidence(mu, log_var, log_joint, expert=m, eps=eps) for m in (0, 1))
+    return close(second, evidence) and close(first, _exact(mu, log_var, log_joint, 0, eps))
+
+
+def fix_11(mu, log_var, log_joint, *, expert, eps, file):
+    """The denominator is the density that the samples come from: the expert's own."""
+    z = mu[expert] + np.exp(0.5 * log_var[expert]) * eps
+    log_w = log_joint(z) - file.log_normal(z, mu[expert], log_var[expert])
+    return file.log_mean_exp(log_w, axis=0)
+
+
+PUBLISHED = "log_joint(z) - log_posterior(z, mu, log_var)"
+OWN = {PUBLISHED: "log_joint(z) - log_normal(z, mu[expert], log_var[expert])"}
+RESULT = "    return log_mean_exp(log_w, axis=0)\n\n\ndef compare"
+hunted(
+    11,
+    "S9.5",
+    "an estimate from one expert",
+    "log_evidence",
+    check_11,
+    fix_11,
+    right=[
+        OWN,
+        {PUBLISHED: "log_joint(z) - log_posterior(z, mu[[expert]], log_var[[expert]])"},
+    ],
+    wrong={
+        "left_as_it_is": (UNFIXED, AS_IT_STANDS),
+        "mean_of_the_logs": (
+            "the mean of the log-weights, an ELBO, where the log of the mean weight belongs",
+            OWN | {RESULT: "    return log_w.mean(axis=0)\n\n\ndef compare"},
+        ),
+        "no_log_K": (
+            "the sum of the weights where their mean belongs: log K too much",
+            OWN
+            | {
+                RESULT: "    return log_mean_exp(log_w, axis=0) + np.log(len(eps))\n\n\ndef compare"
+            },
+        ),
+    },
+)
+
+
+@mutant(check_11, says="equal experts are their own mixture: let them differ")
+def equal_experts(file):
+    mu, log_var, log_joint, _, eps = _instance(np.random.default_rng(0))
+    mu[1], log_var[1] = mu[0], log_var[0]
+    found = file.log_evidence(mu, log_var, log_joint, expert=0, eps=eps)
+    return close(found, _exact(mu, log_var, log_joint, 0, eps))
+
+
+@mutant(
+    check_11, says="with the exact posterior all weights are equal, and so is every mean of them"
+)
+def only_the_exact_posterior(file):
+    mu, log_var, log_joint, evidence, eps = _instance(np.random.default_rng(0))
+    return close(file.log_evidence(mu, log_var, log_joint, expert=1, eps=eps), evidence)
+
+
+@claim("S9.5", of=fix_11, tol=T0, oracle="O3 linear-Gaussian, pairwise additions")
+def hunted_estimate_divides_by_its_proposal(f, rng):
+    """Repaired or clean, the hunt's estimate from one expert divides by that expert's density."""
+    mu, log_var, log_joint, _, eps = _instance(rng, M=3)
+    found = [f(mu, log_var, log_joint, expert=m, eps=eps, file=load(11)) for m in range(3)]
+    return np.array(found), np.array([_exact(mu, log_var, log_joint, m, eps) for m in range(3)])

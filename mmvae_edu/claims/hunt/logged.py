@@ -1,0 +1,89 @@
+"""Bug hunt, file 08: a bound that is trained and logged."""
+
+import numpy as np
+
+from ...gradcheck import check_pullback
+from ..instances import log_mean
+from ..registry import T0, T2, claim, mutant
+from .versions import AS_IT_STANDS, UNFIXED, close, gradient_agrees, hunted, load
+
+
+def _log_w(rng):
+    return 2 * rng.normal(size=(4, 3)) - 5
+
+
+def check_08(file):
+    """The logged number is the log of the mean weight, and the pullback its derivative."""
+    log_w = _log_w(np.random.default_rng(1))
+    return close(file.bound(log_w)[0], log_mean(log_w)) and gradient_agrees(file.bound, log_w)
+
+
+def fix_08(log_w, *, file):
+    """The log of the mean weight; its gradient is the normalised weights, as before."""
+    weights = file.normalised_weights(log_w)
+    top = log_w.max(axis=0)
+
+    def fix_08_pullback(d):
+        return d * weights
+
+    return top + np.log(np.exp(log_w - top).mean(axis=0)), fix_08_pullback
+
+
+SURROGATE = "(weights * log_w).sum(axis=0)"
+BOUND = {SURROGATE: "np.logaddexp.reduce(log_w) - np.log(len(log_w))"}
+hunted(
+    8,
+    "S9.2",
+    "a logged bound",
+    "bound",
+    check_08,
+    fix_08,
+    right=[BOUND, {SURROGATE: "(log_w - np.log(weights))[0] - np.log(len(log_w))"}],
+    wrong={
+        "left_as_it_is": (UNFIXED, AS_IT_STANDS),
+        "no_log_K": (
+            "the sum of the weights where their mean belongs: log K too much",
+            {SURROGATE: "np.logaddexp.reduce(log_w)"},
+        ),
+        "even_gradient": (
+            "every sample has the weight 1/K in the gradient: that is the VAE's gradient",
+            BOUND | {"return d * weights": "return np.broadcast_to(d / len(log_w), log_w.shape)"},
+        ),
+    },
+)
+
+
+@mutant(check_08, says="a gradient check alone: it sees no constant")
+def only_the_gradient(file):
+    return gradient_agrees(file.bound, _log_w(np.random.default_rng(0)))
+
+
+@mutant(check_08, says="it looks at the gradient's formula and not at the value, which is logged")
+def only_the_weights(file):
+    log_w = _log_w(np.random.default_rng(0))
+    w = np.exp(log_w)
+    return close(file.bound(log_w)[1](np.ones(3)), w / w.sum(axis=0))
+
+
+@mutant(check_08, says="with equal weights every kind of mean agrees: let them differ")
+def equal_weights(file):
+    log_w = np.broadcast_to(_log_w(np.random.default_rng(0))[0], (4, 3)).copy()
+    value, pullback = file.bound(log_w)
+    return close(value, log_w[0]) and close(pullback(np.ones(3)), np.full((4, 3), 0.25))
+
+
+@claim("S9.2", of=fix_08, tol=T0, oracle="pairwise additions")
+def hunted_log_shows_the_bound(f, rng):
+    """Repaired or clean, the hunt's logged bound is the log of the mean weight."""
+    log_w = _log_w(rng)
+    return f(log_w, file=load(8))[0], log_mean(log_w)
+
+
+@claim("S9.4", of=fix_08, tol=T2, oracle="central differences")
+def hunted_log_gradient(f, rng):
+    """Repaired or clean, the hunt's logged bound has its derivative as pullback."""
+
+    def op(log_w):
+        return f(log_w, file=load(8))
+
+    return check_pullback(op, _log_w(rng), rng=rng), 0.0

@@ -1,0 +1,133 @@
+"""Bug hunt, file 09: the density of a mixture with missing experts."""
+
+import numpy as np
+
+from ...gradcheck import check_pullback
+from ..instances import log_mean, log_normal_sum
+from ..registry import T0, T2, claim, mutant
+from .versions import AS_IT_STANDS, UNFIXED, close, gradient_agrees, hunted, load
+
+PRESENT = np.array([[1.0, 0.0, 1.0, 0.0], [1.0, 1.0, 0.0, 0.0], [1.0, 1.0, 0.0, 1.0]])
+
+
+def _instance(rng, present=PRESENT, K=2, D=2):
+    """z (K, N, D), mu, log_var (M, N, D), zeros where missing, and present (M, N)."""
+    mu, log_var = rng.normal(size=(2, *present.shape, D)) * present[..., None]
+    return rng.normal(size=(K, present.shape[1], D)), mu, log_var, present
+
+
+def _exact(z, mu, log_var, present):
+    """The mixture of the present experts, one example at a time."""
+    columns = []
+    for n, here in enumerate(present.T == 1):
+        log_q = log_normal_sum(z[:, n], mu[here, None, n], log_var[here, None, n])
+        columns.append(log_mean(log_q))
+    return np.stack(columns, axis=1)
+
+
+def _value(file, z, mu, log_var, present):
+    return file.log_mixture(z, mu, log_var, present=present)[0]
+
+
+def check_09(file):
+    """With missing experts the density is that of a mixture without them; and the gradient."""
+    case = _instance(np.random.default_rng(1))
+    *args, present = case
+    return close(_value(file, *case), _exact(*case)) and gradient_agrees(
+        file.log_mixture, *args, present=present
+    )
+
+
+def fix_09(z, mu, log_var, *, present, file):
+    """A missing expert has the density 0, the log density minus infinity."""
+    here = present[:, None]
+    mu, log_var = mu[:, None], log_var[:, None]
+    log_q = np.where(here == 1, file.log_normal(z, mu, log_var), -np.inf)
+    top = log_q.max(axis=0)
+    density = np.exp(log_q - top)
+    share = density / density.sum(axis=0)
+
+    def fix_09_pullback(d):
+        r = (d * share)[..., None]
+        step = (z - mu) / np.exp(log_var)
+        dlog_var = 0.5 * r * (step * (z - mu) - 1)
+        return -(r * step).sum(axis=0), (r * step).sum(axis=1), dlog_var.sum(axis=1)
+
+    return top + np.log(density.sum(axis=0) / present.sum(axis=0)), fix_09_pullback
+
+
+LOG_Q = "log_normal(z, mu, log_var) * here"
+ABSENT = {LOG_Q: "np.where(here == 1, log_normal(z, mu, log_var), -np.inf)"}
+COUNT = "np.log(present.sum(axis=0))"
+SHARE = "here * density / density.sum(axis=0)"
+hunted(
+    9,
+    "S11.3",
+    "a mixture with missing experts",
+    "log_mixture",
+    check_09,
+    fix_09,
+    right=[
+        ABSENT,
+        {
+            "np.exp(log_q - top)": "here * np.exp(log_q - top)",
+            LOG_Q: "log_normal(z, mu, log_var)",
+        },
+    ],
+    wrong={
+        "left_as_it_is": (UNFIXED, AS_IT_STANDS),
+        "mean_over_all_experts": (
+            "divided by the number of experts where the number of present ones belongs",
+            ABSENT | {COUNT: "np.log(len(present))"},
+        ),
+        "mean_of_the_logs": (
+            "the mean of the log densities: a geometric mean, which is a product of experts",
+            {
+                "top + np.log(density.sum(axis=0)) - "
+                + COUNT: "log_q.sum(axis=0) / here.sum(axis=0)",
+                SHARE: "here / here.sum(axis=0)",
+            },
+        ),
+        "even_shares": (
+            "the gradient gives present experts even shares: a share is q_m over the sum of q_j",
+            ABSENT | {SHARE: "here / here.sum(axis=0)"},
+        ),
+    },
+)
+
+
+@mutant(check_09, says="a gradient check alone: a backward that agrees with a wrong forward passes")
+def only_the_gradient(file):
+    *args, present = _instance(np.random.default_rng(0))
+    return gradient_agrees(file.log_mixture, *args, present=present)
+
+
+@mutant(check_09, says="with nothing missing no mistake about missing modalities can show")
+def all_present(file):
+    case = _instance(np.random.default_rng(0), np.ones((3, 4)))
+    return close(_value(file, *case), _exact(*case))
+
+
+@mutant(check_09, says="with one expert present every kind of mean agrees: let some have two")
+def one_present(file):
+    case = _instance(np.random.default_rng(0), np.eye(3))
+    return close(_value(file, *case), _exact(*case))
+
+
+@claim("S11.3", of=fix_09, tol=T0, oracle="the mixture of present experts alone")
+def hunted_mixture_ignores_missing_experts(f, rng):
+    """Repaired or clean, the hunt's mixture leaves missing experts out."""
+    case = _instance(rng)
+    *args, present = case
+    return f(*args, present=present, file=load(9))[0], _exact(*case)
+
+
+@claim("S11.3", of=fix_09, tol=T2, oracle="central differences")
+def hunted_mixture_gradient(f, rng):
+    """Repaired or clean, the hunt's mixture has its derivative as pullback."""
+    *args, present = _instance(rng)
+
+    def op(z, mu, log_var):
+        return f(z, mu, log_var, present=present, file=load(9))
+
+    return check_pullback(op, *args, rng=rng), 0.0

@@ -1,0 +1,122 @@
+"""Bug hunt, file 10: the bound of a mixture of experts."""
+
+import numpy as np
+
+from ...exact import LinearGaussian
+from ..instances import log_mean, log_normal_sum
+from ..registry import T0, claim, mutant
+from .versions import AS_IT_STANDS, close, hunted, load
+
+
+def _instance(rng, M=2, K=3, N=2, D=2):
+    """log p(z, x) of a linear-Gaussian model, mu, log_var (M, N, D) and eps (M, K, N, D)."""
+    model = LinearGaussian.random(rng, D, {m: 3 + m for m in range(M)})
+    _, x = model.sample(rng, N)
+
+    def log_joint(z):
+        return model.log_joint(z, x)
+
+    mu, log_var = rng.normal(size=(2, M, N, D))
+    return mu, log_var, log_joint, rng.normal(size=(M, K, N, D))
+
+
+def _value(mixture_bound, mu, log_var, log_joint, eps):
+    return mixture_bound(mu, log_var, log_joint, eps=eps)
+
+
+def _exact(mu, log_var, log_joint, eps):
+    """One expert at a time, by pairwise additions."""
+    bounds = []
+    for m in range(len(mu)):
+        z = mu[m] + np.sqrt(np.exp(log_var[m])) * eps[m]
+        log_q = log_mean(log_normal_sum(z, mu[:, None], log_var[:, None]))
+        bounds.append(log_mean(log_joint(z) - log_q))
+    return np.mean(bounds, axis=0)
+
+
+def check_10(file):
+    """The formula of S11.4, one expert after the other; three unequal experts, several samples."""
+    case = _instance(np.random.default_rng(1), M=3)
+    return close(_value(file.mixture_bound, *case), _exact(*case))
+
+
+def fix_10(mu, log_var, log_joint, *, eps, file):
+    """The file is clean."""
+    return file.mixture_bound(mu, log_var, log_joint, eps=eps)
+
+
+LAST = (
+    "    bounds = log_sum_exp(log_w, axis=1) - np.log(K)  # (M, N)\n    return bounds.mean(axis=0)"
+)
+hunted(
+    10,
+    "S11.4",
+    "a mixture's bound",
+    "mixture_bound",
+    check_10,
+    fix_10,
+    right=[
+        AS_IT_STANDS,
+        {
+            "log_joint(z) - log_q + np.log(M)": "log_joint(z) - (log_q - np.log(M))",
+            LAST: "    w = np.exp(log_w - log_w.max())\n"
+            "    return log_w.max() + np.log(w.mean(axis=1)).mean(axis=0)",
+        },
+    ],
+    wrong={
+        "own_density": (
+            "each sample is weighed by its own expert: the denominator is the mixture",
+            {"log_q + np.log(M)": "log_normal(z, mu[:, None], log_var[:, None])"},
+        ),
+        "one_logarithm": (
+            "one logarithm over all M K samples: that is the stratified bound",
+            {LAST: "    return log_sum_exp(log_w.reshape(M * K, N), axis=0) - np.log(M * K)"},
+        ),
+        "mean_of_the_logs": (
+            "the mean of the log-weights: that is the mixture's ELBO",
+            {LAST: "    return log_w.mean(axis=(0, 1))"},
+        ),
+        "no_log_M": (
+            "a mixture has weights 1/M: without them every bound is log M too low",
+            {"- log_q + np.log(M)": "- log_q"},
+        ),
+    },
+)
+
+
+@mutant(check_10, says="equal experts are their own mixture: let them differ")
+def equal_experts(file):
+    mu, log_var, log_joint, eps = _instance(np.random.default_rng(0))
+    mu[1], log_var[1] = mu[0], log_var[0]
+    case = mu, log_var, log_joint, eps
+    return close(_value(file.mixture_bound, *case), _exact(*case))
+
+
+@mutant(check_10, says="with K = 1 the bound is the ELBO: take several samples")
+def one_sample(file):
+    case = _instance(np.random.default_rng(0), K=1)
+    return close(_value(file.mixture_bound, *case), _exact(*case))
+
+
+@mutant(
+    check_10, says="where the mixture is the posterior all weights are equal, and so is any mean"
+)
+def the_mixture_is_the_posterior(file):
+    mu, log_var, _, eps = _instance(np.random.default_rng(0))
+
+    def log_joint(z):
+        axes = mu.shape[:1] + (1,) * (z.ndim - 2) + mu.shape[1:]
+        return log_mean(log_normal_sum(z, mu.reshape(axes), log_var.reshape(axes))) - 7
+
+    return close(_value(file.mixture_bound, mu, log_var, log_joint, eps), -7.0)
+
+
+@claim("S11.4", of=fix_10, tol=T0, oracle="one expert at a time")
+def hunted_mixture_bound_is_the_slides(f, rng):
+    """Repaired or clean, the hunt's mixture bound is the mean of the experts' log mean weights."""
+
+    def mixture_bound(*args, **constants):
+        return f(*args, **constants, file=load(10))
+
+    case = _instance(rng, M=3, K=4)
+    return _value(mixture_bound, *case), _exact(*case)

@@ -1,0 +1,96 @@
+"""Bug hunt, file 06: the objective of a mini-batch."""
+
+import numpy as np
+
+from ...gradcheck import check_pullback
+from ..instances import log_mean
+from ..registry import T0, T2, claim, mutant
+from .versions import AS_IT_STANDS, UNFIXED, close, gradient_agrees, hunted, load
+
+
+def _terms(rng, K=4, N=3):
+    """log p(x|z), log p(z) and log q(z|x), (K, N) each."""
+    return rng.normal(size=(3, K, N)) - 3
+
+
+def check_06(file):
+    """A batch is worth the sum of its images, an image the log of its mean weight; the gradient."""
+    terms = _terms(np.random.default_rng(1))
+    log_px_z, log_pz, log_qz = terms
+    exact = log_mean(log_px_z + log_pz - log_qz).sum()
+    return close(file.objective(*terms)[0], exact) and gradient_agrees(file.objective, *terms)
+
+
+def fix_06(log_px_z, log_pz, log_qz, *, file):
+    """The weights of each image are averaged by themselves; the sum over images comes last."""
+    log_w = file.log_weights(log_px_z, log_pz, log_qz)
+    top = log_w.max(axis=0)
+    w = np.exp(log_w - top)
+    normalised = w / w.sum(axis=0)
+
+    def fix_06_pullback(d):
+        return d * normalised, d * normalised, -d * normalised
+
+    return (top + np.log(w.mean(axis=0))).sum(), fix_06_pullback
+
+
+EACH = {"    log_w = log_w.sum(axis=1, keepdims=True)\n": ""}
+hunted(
+    6,
+    "S9.2",
+    "a mini-batch's objective",
+    "objective",
+    check_06,
+    fix_06,
+    right=[
+        EACH,
+        EACH | {"top + np.log(w.mean(axis=0))": "np.log(np.exp(log_w).mean(axis=0))"},
+    ],
+    wrong={
+        "left_as_it_is": (UNFIXED, AS_IT_STANDS),
+        "no_log_K": (
+            "the sum of the weights where their mean belongs: log K too much for each image",
+            EACH | {"np.log(w.mean(axis=0))": "np.log(w.sum(axis=0))"},
+        ),
+        "even_gradient": (
+            "every sample has the weight 1/K in the gradient: that is the VAE's gradient",
+            EACH | {"w / w.sum(axis=0)": "np.full(w.shape, 1 / len(w))"},
+        ),
+    },
+)
+
+
+@mutant(check_06, says="a gradient check alone: a backward that agrees with a wrong forward passes")
+def only_the_gradient(file):
+    return gradient_agrees(file.objective, *_terms(np.random.default_rng(0)))
+
+
+@mutant(check_06, says="a batch of one image: where the batch is summed shows with two or more")
+def one_image(file):
+    terms = _terms(np.random.default_rng(0), N=1)
+    exact = log_mean(terms[0] + terms[1] - terms[2]).sum()
+    return close(file.objective(*terms)[0], exact) and gradient_agrees(file.objective, *terms)
+
+
+@mutant(check_06, says="with equal weights every order of sums and logs agrees: let them differ")
+def equal_weights(file):
+    terms = np.broadcast_to(_terms(np.random.default_rng(0), K=1), (3, 4, 3)).copy()
+    return close(file.objective(*terms)[0], (terms[0] + terms[1] - terms[2])[0].sum())
+
+
+@claim("S9.2", of=fix_06, tol=T0, oracle="pairwise additions")
+def hunted_objective_is_a_sum_over_images(f, rng):
+    """Repaired or clean, the hunt's mini-batch objective is the sum of its images' bounds."""
+    terms = _terms(rng)
+    log_px_z, log_pz, log_qz = terms
+    return f(*terms, file=load(6))[0], log_mean(log_px_z + log_pz - log_qz).sum()
+
+
+@claim("S9.4", of=fix_06, tol=T2, oracle="central differences")
+def hunted_objective_gradient(f, rng):
+    """Repaired or clean, the hunt's mini-batch objective has its derivative as pullback."""
+
+    def op(log_px_z, log_pz, log_qz):
+        return f(log_px_z, log_pz, log_qz, file=load(6))
+
+    return check_pullback(op, *_terms(rng), rng=rng), 0.0

@@ -1,0 +1,101 @@
+"""Bug hunt, file 04: a product of experts."""
+
+import numpy as np
+
+from ...exact import LinearGaussian
+from ...gradcheck import check_pullback
+from ..registry import T0, T2, claim, mutant
+from .versions import AS_IT_STANDS, UNFIXED, close, gradient_agrees, hunted, load
+
+
+def _instance(rng, M=2, N=3, D=2):
+    """The exact experts of a linear-Gaussian model (M, N, D), and its posterior, (N, D) each."""
+    model = LinearGaussian.random(rng, D, {m: D + 1 + m for m in range(M)})
+    _, x = model.sample(rng, N)
+    mu, log_var = zip(*(model.expert_without_prior(x[m], m) for m in x), strict=True)
+    mean, cov = model.posterior(x)
+    exact = np.stack([mean, np.broadcast_to(np.log(np.diag(cov)), mean.shape)])
+    return np.stack(mu), np.stack(log_var), exact
+
+
+def check_04(file):
+    """The exact experts of a linear-Gaussian model give its exact posterior; and the gradient."""
+    mu, log_var, exact = _instance(np.random.default_rng(1), M=3)
+    found, _ = file.product_of_experts(mu, log_var)
+    return close(found, exact) and gradient_agrees(file.product_of_experts, mu, log_var)
+
+
+def fix_04(mu, log_var, *, file):
+    """1/var = 1 + sum_m 1/var_m: the prior is one expert, however many modalities there are."""
+    precision = np.exp(-log_var)
+    total = 1 + precision.sum(axis=0)
+    share = precision / total
+    mean = (share * mu).sum(axis=0)
+
+    def fix_04_pullback(dmean, dlog_var):
+        return share * dmean, share * (dlog_var - (mu - mean) * dmean)
+
+    return (mean, -np.log(total)), fix_04_pullback
+
+
+ONE_PRIOR = {"(1 + precision).sum(axis=0)": "1 + precision.sum(axis=0)"}
+hunted(
+    4,
+    "S7.5",
+    "a product of experts",
+    "product_of_experts",
+    check_04,
+    fix_04,
+    right=[
+        ONE_PRIOR,
+        {
+            "(1 + precision).sum(axis=0)": "np.concatenate([0 * mu[:1] + 1, precision]).sum(0)",
+            "precision / total": "np.exp(-log_var - np.log(total))",
+        },
+    ],
+    wrong={
+        "left_as_it_is": (UNFIXED, AS_IT_STANDS),
+        "no_prior": (
+            "the prior is missing: its precision 1 belongs to every posterior",
+            {"(1 + precision).sum(axis=0)": "precision.sum(axis=0)"},
+        ),
+        "mean_held_fixed": (
+            "the gradient by log_var forgets that the mean moves: mu where mu - mean belongs",
+            ONE_PRIOR | {"(mu - mean) * dmean": "mu * dmean"},
+        ),
+    },
+)
+
+
+@mutant(check_04, says="a gradient check alone: a backward that agrees with a wrong forward passes")
+def only_the_gradient(file):
+    mu, log_var, _ = _instance(np.random.default_rng(0))
+    return gradient_agrees(file.product_of_experts, mu, log_var)
+
+
+@mutant(check_04, says="one expert only: what is done once for each expert shows with two or more")
+def one_expert(file):
+    mu, log_var, exact = _instance(np.random.default_rng(0), M=1)
+    return close(file.product_of_experts(mu, log_var)[0], exact)
+
+
+@claim("S7.5", of=fix_04, tol=T0, oracle="O3 linear-Gaussian")
+def hunted_product_is_the_posterior(f, rng):
+    """Repaired or clean, the hunt's product of exact experts is the exact posterior."""
+    found, exact = [], []
+    for M in 1, 3:
+        mu, log_var, posterior = _instance(rng, M=M)
+        found.append(f(mu, log_var, file=load(4))[0])
+        exact.append(posterior)
+    return np.array(found), np.array(exact)
+
+
+@claim("S7.5", of=fix_04, tol=T2, oracle="central differences")
+def hunted_product_gradient(f, rng):
+    """Repaired or clean, the hunt's product of experts has its derivative as pullback."""
+    mu, log_var = rng.normal(size=(2, 3, 4, 2))
+
+    def op(mu, log_var):
+        return f(mu, log_var, file=load(4))
+
+    return check_pullback(op, mu, log_var, rng=rng), 0.0

@@ -1,0 +1,95 @@
+"""Bug hunt, file 01: samples of q(z|x)."""
+
+import math
+
+import numpy as np
+
+from ...gradcheck import check_pullback
+from ..registry import T0, T2, claim, mutant
+from .versions import AS_IT_STANDS, UNFIXED, close, gradient_agrees, hunted, load
+
+
+def _q(rng, sizes=(4, 3, 2)):
+    return rng.normal(size=(2, *sizes[1:])), rng.normal(size=sizes)
+
+
+def check_01(file):
+    """At eps = +1 and -1 a sample lies one standard deviation above or below its mean."""
+    rng = np.random.default_rng(1)
+    (mu, log_var), eps = _q(rng)
+    sign = np.sign(eps)
+    step = file.sample(mu, log_var, eps=sign)[0] - mu
+    one_deviation = close(step**2, np.broadcast_to(np.exp(log_var), step.shape))
+    own_noise = (np.sign(step) == sign).all()
+    return bool(one_deviation and own_noise) and gradient_agrees(file.sample, mu, log_var, eps=eps)
+
+
+def fix_01(mu, log_var, *, eps, file):
+    """z = mu + std eps with std = exp(log_var / 2), whose derivative by log_var is std / 2."""
+    std = np.exp(0.5 * log_var)
+
+    def fix_01_pullback(dz):
+        return dz.sum(axis=0), 0.5 * (dz * eps * std).sum(axis=0)
+
+    return mu + std * eps, fix_01_pullback
+
+
+HALF = {"np.exp(log_var)\n    z": "np.exp(0.5 * log_var)\n    z"}
+HALF_BACK = {"(dz * eps * std)": "0.5 * (dz * eps * std)"}
+hunted(
+    1,
+    "S5.12",
+    "a sampler",
+    "sample",
+    check_01,
+    fix_01,
+    right=[
+        HALF | HALF_BACK,
+        {"np.exp(log_var)\n    z": "np.sqrt(np.exp(log_var))\n    z"} | HALF_BACK,
+    ],
+    wrong={
+        "left_as_it_is": (UNFIXED, AS_IT_STANDS),
+        "half_in_the_forward_only": (
+            "the gradient by log_var is doubled: std is exp(½ log_var)",
+            HALF,
+        ),
+        "one_noise_for_all_examples": (
+            "all examples share one draw of eps",
+            {"std = np.exp(log_var)\n": "std, eps = np.exp(0.5 * log_var), eps[:, :1]\n"}
+            | HALF_BACK,
+        ),
+    },
+)
+
+
+@mutant(check_01, says="a gradient check alone: a backward that agrees with a wrong forward passes")
+def only_the_gradient(file):
+    (mu, log_var), eps = _q(np.random.default_rng(0))
+    return gradient_agrees(file.sample, mu, log_var, eps=eps)
+
+
+@mutant(check_01, says="at log_var = 0 every power of the variance is 1: use another value")
+def at_unit_variance(file):
+    (mu, _), eps = _q(np.random.default_rng(0))
+    return close(file.sample(mu, 0 * mu, eps=eps)[0], mu + eps)
+
+
+@claim("S5.12", of=fix_01, tol=T0, oracle="plain loops")
+def hunted_sampler_moves_by_the_deviation(f, rng):
+    """Repaired or clean, the hunt's sampler moves from μ by ε standard deviations."""
+    (mu, log_var), eps = _q(rng)
+    exact = np.empty_like(eps)
+    for k, n, d in np.ndindex(eps.shape):
+        exact[k, n, d] = mu[n, d] + math.sqrt(math.exp(log_var[n, d])) * eps[k, n, d]
+    return f(mu, log_var, eps=eps, file=load(1))[0], exact
+
+
+@claim("S5.12", of=fix_01, tol=T2, oracle="central differences")
+def hunted_sampler_gradient(f, rng):
+    """Repaired or clean, the hunt's sampler has its derivative as pullback."""
+    (mu, log_var), eps = _q(rng)
+
+    def op(mu, log_var):
+        return f(mu, log_var, eps=eps, file=load(1))
+
+    return check_pullback(op, mu, log_var, rng=rng), 0.0

@@ -1,0 +1,111 @@
+"""Bug hunt, file 03: a joint ELBO and those of single modalities."""
+
+import numpy as np
+
+from ...exact import LinearGaussian
+from ..registry import T0, claim, mutant
+from .versions import AS_IT_STANDS, UNFIXED, close, hunted, load
+
+
+def _instance(rng, N=3, M=2, D=2):
+    """A linear-Gaussian model, an observation, and q of all and of each modality: (1 + M, N, D)."""
+    model = LinearGaussian.random(rng, D, {m: D + 1 + m for m in range(M)})
+    mu, log_var = rng.normal(size=(2, 1 + M, N, D))
+    return model, model.sample(rng, N)[1], mu, log_var
+
+
+def _value(triple_elbo, model, x, mu, log_var):
+    def log_lik(m, mu, log_var):
+        return model.expected_log_lik(mu, log_var, x[m], m)
+
+    joint, *unimodal = zip(mu, log_var, strict=True)
+    return triple_elbo(joint, unimodal, log_lik)
+
+
+def _exact(model, x, mu, log_var):
+    single = [model.elbo(mu[1 + m], log_var[1 + m], x, [m]) for m in x]
+    return model.elbo(mu[0], log_var[0], x) + sum(single)
+
+
+def check_03(file):
+    """Each term is the exact ELBO of a linear-Gaussian model, with all variances different."""
+    model, x, mu, log_var = _instance(np.random.default_rng(1))
+    value = _value(file.triple_elbo, model, x, mu, log_var)
+    return close(value, _exact(model, x, mu, log_var))
+
+
+def fix_03(joint, unimodal, log_lik, *, file):
+    """ELBO(x_1..x_M) + sum_m ELBO(x_m), the KL of each with the variance of its own posterior."""
+    total = sum(log_lik(m, *joint) for m in range(len(unimodal))) - file.kl_to_prior(*joint)
+    for m, posterior in enumerate(unimodal):
+        total = total + log_lik(m, *posterior) - file.kl_to_prior(*posterior)
+    return total
+
+
+OWN = {"kl_to_prior(mod_mu, log_var)": "kl_to_prior(mod_mu, mod_log_var)"}
+hunted(
+    3,
+    "S6.3",
+    "a triple ELBO",
+    "triple_elbo",
+    check_03,
+    fix_03,
+    right=[
+        OWN,
+        {
+            "reconstruction - kl_to_prior(mod_mu, log_var)": "(reconstruction "
+            "+ 0.5 * (1 + mod_log_var - mod_mu**2 - np.exp(mod_log_var)).sum(axis=-1))"
+        },
+    ],
+    wrong={
+        "left_as_it_is": (UNFIXED, AS_IT_STANDS),
+        "unimodal_terms_score_everything": (
+            "a unimodal term scores all modalities: ELBO(x_m) has the likelihood of x_m alone",
+            OWN
+            | {
+                "log_lik(m, mod_mu, mod_log_var)": "sum(log_lik(j, mod_mu, mod_log_var) "
+                "for j in range(len(unimodal)))"
+            },
+        ),
+        "no_joint_kl": (
+            "the KL of the joint posterior is missing",
+            OWN | {"reconstruction - kl_to_prior(mu, log_var)": "reconstruction"},
+        ),
+    },
+)
+
+
+@mutant(check_03, says="one posterior in all places: then it is the same whose variance is taken")
+def one_posterior_for_all(file):
+    model, x, mu, log_var = _instance(np.random.default_rng(0))
+    mu, log_var = np.broadcast_to(mu[0], mu.shape), np.broadcast_to(log_var[0], mu.shape)
+    value = _value(file.triple_elbo, model, x, mu, log_var)
+    return close(value, _exact(model, x, mu, log_var))
+
+
+@mutant(check_03, says="with every q at the prior all KLs vanish, the wrong ones too")
+def at_the_prior(file):
+    model, x, mu, _ = _instance(np.random.default_rng(0))
+    value = _value(file.triple_elbo, model, x, 0 * mu, 0 * mu)
+    return close(value, _exact(model, x, 0 * mu, 0 * mu))
+
+
+@mutant(check_03, says="below the sum of log p(X) lies many a wrong value: test for equality")
+def only_that_it_is_a_bound(file):
+    model, x, mu, log_var = _instance(np.random.default_rng(0))
+    for i, subset in enumerate([None, *([m] for m in x)]):
+        mu[i], cov = model.posterior(x, subset)
+        log_var[i] = np.log(np.diag(cov))
+    evidence = model.log_prob(x) + sum(model.log_prob(x, [m]) for m in x)
+    return bool((_value(file.triple_elbo, model, x, mu, log_var) <= evidence).all())
+
+
+@claim("S6.3", of=fix_03, tol=T0, oracle="O3 linear-Gaussian")
+def hunted_triple_is_the_sum_of_its_elbos(f, rng):
+    """Repaired or clean, the hunt's triple ELBO is the sum of the ELBOs that it names."""
+    model, x, mu, log_var = _instance(rng, M=3)
+
+    def triple_elbo(joint, unimodal, log_lik):
+        return f(joint, unimodal, log_lik, file=load(3))
+
+    return _value(triple_elbo, model, x, mu, log_var), _exact(model, x, mu, log_var)

@@ -1,0 +1,118 @@
+"""The files of the bug hunt, and versions of each with a few lines exchanged, right or wrong.
+
+A check is graded on versions: it must tell the right ones from the wrong ones.  The wrong ones are
+also the mistakes that a fix is compared with.  The file as it stands is a version like the others.
+"""
+
+import types
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from ...gradcheck import GradientError, check_pullback
+from ..registry import T0, claim, mutant
+
+AS_IT_STANDS = {}  # no line exchanged
+UNFIXED = "this is the file's own answer, and the file is not clean"
+
+
+def files():
+    """The twelve files in order: their paths."""
+    folder = Path(str(resources.files("mmvae_edu.lessons"))) / "bug_hunt"
+    return sorted(folder.glob("[0-9][0-9]_*.py"))
+
+
+def load(number, edits=AS_IT_STANDS):
+    """The file of that number as a fresh module, each old text in `edits` replaced by its new."""
+    path = files()[number - 1]
+    module = types.ModuleType(f"a version of {path.name}")
+    exec(_compiled(path, tuple(edits.items())), vars(module))
+    return module
+
+
+@cache
+def _compiled(path, edits):
+    source = path.read_text("utf-8")
+    for old, new in edits:
+        if source.count(old) != 1:
+            raise ValueError(f"{path.name}: {old!r} stands there {source.count(old)} times")
+        source = source.replace(old, new)
+    return compile(source, str(path), "exec")
+
+
+def gradient_agrees(op, *args, **constants):
+    """Is op's pullback its derivative, by central differences?"""
+    try:
+        check_pullback(op, *args, rng=np.random.default_rng(0), **constants)
+    except GradientError:
+        return False
+    return True
+
+
+def close(found, exact):
+    """Equal but for rounding."""
+    return bool(np.allclose(found, exact, rtol=1e-9, atol=1e-9))
+
+
+class Misjudged(AssertionError):
+    """A check passes a wrong version or fails a right one."""
+
+
+def hunted(number, equation, subject, function, check, fix, *, right, wrong):
+    """Registers what grades `check` and names wrong answers to `check` and `fix`.
+
+    right: edits of each right version.  wrong: {name: (the mistake in words, edits)}.
+    """
+
+    def tells_apart(f, rng):
+        verdicts = {}
+        versions = [*enumerate(right), *((name, edits) for name, (_, edits) in wrong.items())]
+        for i in rng.permutation(len(versions)):
+            name, edits = versions[i]
+            verdicts[name] = bool(f(load(number, edits)))
+        return _graded(verdicts, {name: says for name, (says, _) in wrong.items()})
+
+    tells_apart.__name__ = f"check_{number:02}_tells_right_from_wrong"
+    tells_apart.__doc__ = (
+        f"A check of {subject} passes right versions of a file and fails wrong ones."
+    )
+    claim(equation, of=check, tol=T0, oracle="right and wrong versions of a file")(tells_apart)
+    mutant(check, says="it passes everything, wrong versions too")(passes_everything)
+    mutant(check, says="it fails everything, right versions too")(fails_everything)
+    for name, (says, edits) in wrong.items():
+        mutant(fix, says=says)(_answer_of(name, number, function, edits))
+
+
+def _graded(verdicts, wrong):
+    passed = [name for name in wrong if verdicts[name]]
+    right = [name for name in verdicts if name not in wrong]
+    failed = [name for name in right if not verdicts[name]]
+    if passed:  # a planted mistake is told before the file's own
+        which = min(passed, key=lambda name: wrong[name] == UNFIXED)
+        words = "the file as it stands" if wrong[which] == UNFIXED else wrong[which]
+        raise Misjudged(f"passes {len(passed)} of {len(wrong)} wrong versions; one: {words}")
+    if failed:
+        raise Misjudged(f"fails {len(failed)} of {len(right)} right versions")
+    return np.ones(len(verdicts)), np.ones(len(verdicts))
+
+
+def passes_everything(file):
+    return True
+
+
+def fails_everything(file):
+    return False
+
+
+def _answer_of(name, number, function, edits):
+    @cache
+    def version():
+        return load(number, edits)
+
+    def answer(*args, file, **constants):
+        return getattr(version(), function)(*args, **constants)
+
+    answer.__name__ = name
+    return answer

@@ -1,0 +1,108 @@
+"""Bug hunt, file 07: training with rescaled likelihoods, evaluation without."""
+
+import numpy as np
+
+from ...exact import LinearGaussian
+from ..instances import log_mean, log_normal_sum
+from ..registry import T0, claim, mutant
+from .versions import AS_IT_STANDS, UNFIXED, close, hunted, load
+
+
+def _instance(rng, N=3, D=2, *, sizes=(2, 6), exact_q=False):
+    """A linear-Gaussian model, x a list of (N, P_m), and q: mu, log_var (N, D)."""
+    model = LinearGaussian.random(rng, D, dict(enumerate(sizes)))
+    _, x = model.sample(rng, N)
+    mu, cov = model.posterior(x)
+    log_var = np.broadcast_to(np.log(np.diag(cov)), mu.shape)
+    if not exact_q:
+        mu, log_var = mu + rng.normal(size=mu.shape), log_var + 0.3 * rng.normal(size=mu.shape)
+    return model, list(x.values()), mu, log_var, rng.normal(size=(5, N, D))
+
+
+def _estimates(log_evidence, model, x, mu, log_var, eps):
+    def log_lik(m, z):
+        return model.log_lik(z, x[m], m)
+
+    return log_evidence(x, mu, log_var, log_lik, eps=eps)
+
+
+def _exact(model, x, mu, log_var, eps):
+    z = mu + np.sqrt(np.exp(log_var)) * eps
+    return log_mean(model.log_joint(z, dict(enumerate(x))) - log_normal_sum(z, mu, log_var))
+
+
+def check_07(file):
+    """Modalities of unequal size: the exact posterior gives log p(x), another q the mean weight."""
+    rng = np.random.default_rng(1)
+    model, *best = _instance(rng, exact_q=True)
+    x, mu, log_var, eps = best
+    evidence = _estimates(file.log_evidence, model, *best)
+    case = model, x, mu + 0.5, log_var + 0.4, eps
+    estimate = _estimates(file.log_evidence, *case)
+    return close(evidence, model.log_prob(dict(enumerate(x)))) and close(estimate, _exact(*case))
+
+
+def fix_07(x, mu, log_var, log_lik, *, eps, file):
+    """log p(x) has every likelihood once: the rescaling belongs to training alone."""
+    ones = np.ones(len(x))
+    log_w = file.log_weights(x, mu, log_var, log_lik, eps=eps, weights=ones)
+    top = log_w.max(axis=0)
+    return top + np.log(np.exp(log_w - top).mean(axis=0))
+
+
+REPORTED = "weights=size_weights(x))\n    top"
+ONES = {REPORTED: "weights=np.ones(len(x)))\n    top"}
+hunted(
+    7,
+    "S6.1",
+    "a reported likelihood",
+    "log_evidence",
+    check_07,
+    fix_07,
+    right=[
+        ONES,
+        {
+            REPORTED: "weights=[1.0] * len(x))\n    top",
+            "top + np.log(np.exp(log_w - top).mean(axis=0))": (
+                "np.logaddexp.reduce(log_w) - np.log(len(log_w))"
+            ),
+        },
+    ],
+    wrong={
+        "left_as_it_is": (UNFIXED, AS_IT_STANDS),
+        "weights_that_average_one": (
+            "weights that average 1 are weights still: log p(x) has none",
+            {REPORTED: "weights=size_weights(x) / size_weights(x).mean())\n    top"},
+        ),
+        "mean_of_the_logs": (
+            "the mean of the log-weights, an ELBO, where the log of the mean weight belongs",
+            ONES | {"top + np.log(np.exp(log_w - top).mean(axis=0))": "log_w.mean(axis=0)"},
+        ),
+    },
+)
+
+
+@mutant(check_07, says="modalities of one size have the weight 1 each: let the sizes differ")
+def equal_sizes(file):
+    case = _instance(np.random.default_rng(0), sizes=(4, 4))
+    return close(_estimates(file.log_evidence, *case), _exact(*case))
+
+
+@mutant(
+    check_07, says="with the exact posterior all weights are equal, and so is every mean of them"
+)
+def only_the_exact_posterior(file):
+    model, x, *q = _instance(np.random.default_rng(0), exact_q=True)
+    found = _estimates(file.log_evidence, model, x, *q)
+    return close(found, model.log_prob(dict(enumerate(x))))
+
+
+@claim("S6.1", of=fix_07, tol=T0, oracle="O3 linear-Gaussian, pairwise additions")
+def hunted_report_has_no_weights(f, rng):
+    """Repaired or clean, the hunt's reported log p(x) has every likelihood with the weight 1."""
+
+    def log_evidence(*args, **constants):
+        return f(*args, **constants, file=load(7))
+
+    case = _instance(rng, sizes=(3, 2, 5))
+    return _estimates(log_evidence, *case), _exact(*case)
