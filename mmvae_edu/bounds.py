@@ -1,5 +1,5 @@
-"""The slides' short formulas as functions: what a subset scores, how samples are weighed, and
-what the mean outside the logarithm costs.
+"""The slides' short formulas as functions: what a subset scores and a joint term does not feel,
+how samples are weighed, and what the mean outside the logarithm costs.
 
 `models` compute the same quantities inside their bounds; these are the formulas on their own.
 """
@@ -40,6 +40,24 @@ def subset_elbo(log_px_z, log_ratio, *, mask, weights, beta=1.0):
     return log_w.mean(axis=0), subset_elbo_pullback
 
 
+def flat_direction(dtau, deta):
+    """The part of a step of all experts that leaves their joint posterior in place.   [S7.6]
+
+    Expert m has the precision tau_m and eta_m = tau_m mu_m.  Only their sums over m stand in the
+    joint posterior, so a step is flat for ELBO(x_1..M) if it adds up to 0.  dtau, deta (M, N, D);
+    returns the nearest such step, of the same shapes.
+    """
+    return dtau - dtau.mean(axis=0), deta - deta.mean(axis=0)
+
+
+def normalised_weights(log_w):
+    """w̃_k = w_k / Σ_j w_j, what share of the K samples' weight each has.                [S9.5]
+
+    log_w (K, N); returns (K, N), columns that sum to 1, or 0 where every weight is 0.
+    """
+    return reference.importance_weights(log_w)[1]
+
+
 def vae_grad(g):
     """(1/K) Σ_k ∇log w_k: every sample counts the same.                               [S9.3]
 
@@ -53,8 +71,18 @@ def iwae_grad(log_w, g):
 
     log_w (K, N), g = ∇log w (K, N, P); returns (N, P).
     """
-    _, weights = reference.importance_weights(log_w)
-    return (weights[..., None] * g).sum(axis=0)
+    return (normalised_weights(log_w)[..., None] * g).sum(axis=0)
+
+
+def dreg_grads(log_w, dlog_w_dz, log_var, eps):
+    """Σ_k w̃_k² (∂log w_k/∂z_k) ∂z_k/∂(mu, log_var) with z = mu + std · eps.             [S9.4]
+
+    An estimator of the same expectation as `iwae_grad` and of less variance: it has no term from
+    q's own parameters.  log_w (K, N), dlog_w_dz, eps (K, N, D), log_var (N, D); returns the
+    gradients of mu and log_var, (N, D) each.  Source: Tucker et al. (2019).
+    """
+    dz = normalised_weights(log_w)[..., None] ** 2 * dlog_w_dz
+    return dz.sum(axis=0), (dz * 0.5 * np.exp(0.5 * log_var) * eps).sum(axis=0)
 
 
 def responsibility(posterior, experts):

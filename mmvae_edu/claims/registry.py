@@ -12,6 +12,9 @@ which the claim must reject):
 
     @mutant(neg_kl_std_normal, says="the 1/2 of S5.11 is missing")
     def missing_half(mu, log_var): ...
+
+    @terms(neg_kl_std_normal)
+    def l1_terms(mu, log_var): ...
 """
 
 from collections.abc import Callable
@@ -76,6 +79,7 @@ class Result:
 
 CLAIMS: dict[str, Claim] = {}
 MUTANTS: dict[Callable, list[Mutant]] = {}
+TERMS: dict[Callable, Callable] = {}
 
 
 def claim(*equations, of, tol, oracle):
@@ -95,6 +99,22 @@ def mutant(of, *, says):
 
     def register(f):
         MUTANTS.setdefault(of, []).append(Mutant(f.__name__, says, f))
+        return f
+
+    return register
+
+
+def terms(of):
+    """Register `of` as a sum of named terms: a function called like it, (values, pullback).
+
+    values: {name: value}, which add up to the value of `of`, or {} where it is not split;
+    pullback(*cotangents): {name: gradient}, which add up to its gradient, each of that form.
+    """
+
+    def register(f):
+        if of in TERMS:
+            raise ValueError(f"{of.__qualname__} has terms already: {TERMS[of].__name__}")
+        TERMS[of] = f
         return f
 
     return register

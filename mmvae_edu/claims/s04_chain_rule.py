@@ -6,7 +6,7 @@ from itertools import permutations
 import numpy as np
 
 from ..finite import chain_rule_logp, kl, product_of_marginals, total_correlation
-from .instances import outer, random_product, random_table
+from .instances import discrete_model, outer, random_product, random_table
 from .registry import T0, claim, mutant
 
 
@@ -93,6 +93,18 @@ def geometric_marginals(P):
     return outer([np.exp(l) / np.exp(l).sum() for l in log_q])
 
 
+@mutant(product_of_marginals, says="sums over x_i itself: P(x_i) sums over all the others")
+def marginals_of_the_others(P):
+    return math.prod(P.sum(axis=i, keepdims=True) for i in range(P.ndim))
+
+
+@mutant(product_of_marginals, says="each marginal is divided by its largest entry: Q sums to 1")
+def marginals_over_their_maximum(P):
+    axes = [tuple(j for j in range(P.ndim) if j != i) for i in range(P.ndim)]
+    marginals = [P.sum(axis=a, keepdims=True) for a in axes]
+    return math.prod(marginal / marginal.max() for marginal in marginals)
+
+
 @claim("S4.2", of=total_correlation, tol=T0, oracle="entropies")
 def total_correlation_is_lost_entropy(f, rng):
     """The total correlation KL(P ‖ Π P_i) is Σ H(x_i) − H(x)."""
@@ -110,6 +122,21 @@ def independence_has_no_total_correlation(f, rng):
     """The total correlation of a product is 0; of two bits that are always equal it is log 2."""
     _, Q = random_product(rng, (2, 3, 4))
     return np.array([f(Q), f(np.eye(2) / 2)]), np.array([0.0, math.log(2)])
+
+
+@claim("S4.2", of=total_correlation, tol=T0, oracle="O1 enumeration")
+def data_depend_until_z_is_given(f, rng):
+    """A VAE lets pixels be independent given z, total correlation 0, and not in the data, where it
+    is E log p(x) / Π p(x_i)."""
+    model = discrete_model(rng)
+    given_z = [outer([np.exp(table[s]) for table in model.log_lik]) for s in range(5)]
+    P = np.tensordot(np.exp(model.log_prior), given_z, axes=1)
+    lost = math.fsum(
+        math.exp(L) * (L - sum(model.log_evidence(x, [m]) for m in range(3)))
+        for x in model.all_x()
+        for L in [model.log_evidence(x)]
+    )
+    return np.array([f(p) for p in [*given_z, P]]), np.array([0.0] * 5 + [lost])
 
 
 @mutant(total_correlation, says="KL(Π P_i ‖ P): the arguments of KL are swapped")

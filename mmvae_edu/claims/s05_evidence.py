@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 
+from ..exact import NonlinearModel, log_normal
 from ..finite import decompose, elbo, kl, log_evidence, posterior
 from .instances import discrete_model, random_symbols, violation
-from .registry import T0, claim, mutant
+from .registry import T0, T1, claim, mutant
 
 
 def observed(rng):
@@ -130,6 +131,17 @@ def the_parts_are_elbo_and_kl(f, rng):
     return np.array([f(q, joint) for q in qs]), np.array(
         [(model.elbo(q, x), fsum_kl(q, p)) for q in qs]
     )
+
+
+@claim("S5.6", of=decompose, tol=T1, oracle="O2 quadrature")
+def a_nonlinear_decoder_decomposes_too(f, rng):
+    """With z on a fine line and a tanh decoder, L^v and KL(q ‖ p(z|x)) add up to log p(x)."""
+    model, x = NonlinearModel.random(rng, H=3, P=4, n=2), rng.integers(0, 3, size=4)
+    mu, log_var = rng.uniform(-1, 1, size=2)
+    z, step = np.linspace(-20, 20, 2001, retstep=True)
+    q = np.exp(log_normal(z, mu, log_var)) * step
+    L, gap = f(q, model.log_joint(z, x) + math.log(step))
+    return np.array([L, L + gap]), np.array([model.elbo(mu, log_var, x), model.log_evidence(x)])
 
 
 @mutant(decompose, says="KL(p ‖ q) where S5.6 has KL(q ‖ p): the parts no longer add up")

@@ -7,7 +7,7 @@ from ..exact import NonlinearModel, expect_gaussian, log_normal
 from ..gaussian import neg_kl_std_normal
 from ..gradcheck import complex_step
 from ..objectives import log_prior_ratio
-from .differentiate import differentiated
+from .differentiate import differentiated, gradients
 from .instances import violation
 from .registry import T0, T1, T2C, T4, claim, mutant
 
@@ -114,7 +114,7 @@ def l1_is_zero_only_at_the_prior(f, rng):
 def l1_gradient_by_complex_step(f, rng):
     """The pullback of L1 is its derivative."""
     mu, log_var = rng.normal(size=(2, 4, 3))
-    return complex_step(f, mu, log_var, rng=rng), 0.0
+    return gradients(f, neg_kl_std_normal, mu, log_var, rng=rng)
 
 
 @claim("S5.11", of=neg_kl_std_normal, tol=T0, oracle="hand calculation")

@@ -64,6 +64,16 @@ def averaged_over_examples(g):
     return np.broadcast_to(g.mean(axis=(0, 1)), g.shape[1:])
 
 
+@mutant(vae_grad, says="only the first of the k samples of S9.3 counts")
+def gradient_of_the_first_sample(g):
+    return g[0]
+
+
+@mutant(vae_grad, says="the gradient of a loss: S9.3 goes up the bound, so its sign is +")
+def gradient_of_minus_the_bound(g):
+    return -g.mean(axis=0)
+
+
 @claim("S9.4", of=iwae_grad, tol=T2C, oracle="O7 complex step")
 def iwae_gradient_weighs_samples_by_their_share(f, rng):
     """Σ w̃_k ∇log w_k is the gradient of log (1/K) Σ w_k at fixed noise."""

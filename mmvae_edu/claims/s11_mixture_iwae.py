@@ -6,8 +6,8 @@ import numpy as np
 
 from ..bounds import looseness_gap, responsibility
 from ..exact import iwae_exact, mixture_iwae_exact, stratified_iwae_exact
-from ..gradcheck import complex_step
 from ..objectives import mixture_elbo, mixture_iwae, stratified_iwae
+from .differentiate import gradients
 from .instances import discrete_mixture, expected_bound, log_mean
 from .registry import T0, T1, T2C, claim, mutant
 
@@ -37,7 +37,7 @@ def mixture_iwae_has_this_gradient(f, rng):
     """With M' experts present a sample gets w̃ / M', normalised among its own expert's K."""
     present = np.array([[1, 1, 0, 1], [1, 0, 1, 1], [1, 1, 1, 0]], bool)
     log_w = 2 * rng.standard_normal((3, 2, 4))
-    return complex_step(f, log_w, rng=rng, present=present), 0.0
+    return gradients(f, mixture_iwae, log_w, rng=rng, present=present)
 
 
 @mutant(mixture_iwae, says="Σ_m without the 1/M of S11.4")
@@ -133,6 +133,16 @@ def ratio_of_expectations(posterior, experts):
     return (posterior * experts).sum(axis=1) / (posterior * experts).sum()
 
 
+@mutant(responsibility, says="not divided by Σ_j q_j: the shares a_m sum to 1")
+def share_without_the_others(posterior, experts):
+    return (posterior * experts).sum(axis=1)
+
+
+@mutant(responsibility, says="each state goes to its most likely expert: a_m splits it by q_m")
+def winner_takes_all(posterior, experts):
+    return np.bincount(experts.argmax(axis=0), posterior, minlength=len(experts))
+
+
 @claim("S11.4", "S12.3", of=looseness_gap, tol=T1, oracle="O4 Frullani")
 def no_number_of_samples_closes_the_gap(f, rng):
     """As K grows, log p(x) − L^MoE_K tends to KL(uniform ‖ a), not to 0."""
@@ -157,3 +167,13 @@ def gap_the_other_way(a):
 @mutant(looseness_gap, says="−log M is missing from KL(uniform ‖ a)")
 def gap_without_log_M(a):
     return -np.log(a).mean(axis=0)
+
+
+@mutant(looseness_gap, says="the sum over experts: in KL(uniform ‖ a) each weighs 1/M")
+def gap_summed_over_experts(a):
+    return len(a) * looseness_gap(a)
+
+
+@mutant(looseness_gap, says="the log of the mean of a is −log M for any a: KL averages log a")
+def gap_of_the_mean_share(a):
+    return -np.log(len(a)) - np.log(a.mean(axis=0))

@@ -14,6 +14,7 @@ from ..exact import (
 from ..models import MMVAE
 from ..objectives import mixture_elbo, mixture_iwae, stratified_iwae
 from ..posteriors import mixture_log_prob
+from .differentiate import gradients
 from .gaussian_instances import (
     affine_encoder_gradient,
     average_over_noise,
@@ -21,7 +22,7 @@ from .gaussian_instances import (
     one_dimensional,
 )
 from .instances import discrete_mixture, expected_bound, noise_grid, violation
-from .registry import T0, T1, claim, mutant
+from .registry import T0, T1, T2C, claim, mutant
 
 # S12.1: E_{q_Φ} = (1/M) Σ_m E_{q_m}
 
@@ -113,6 +114,14 @@ def strata_leave_out_absent_experts(f, rng):
     return f(log_w, present=present)[0], np.array(rhs)
 
 
+@claim("S12.3", of=stratified_iwae, tol=T2C, oracle="O7 complex step")
+def strata_share_one_gradient(f, rng):
+    """With one logarithm a sample gets its share of all M' K present weights, others get 0."""
+    present = np.array([[1, 1, 0, 1], [1, 0, 1, 1], [1, 1, 1, 0]], bool)
+    log_w = 2 * rng.standard_normal((3, 2, 4))
+    return gradients(f, stratified_iwae, log_w, rng=rng, present=present)
+
+
 @mutant(stratified_iwae, says="the mean over m outside the log: that is S11.4, and looser")
 def mixture_for_stratified(log_w, *, present=None):
     return mixture_iwae(log_w, present=present)
@@ -129,6 +138,11 @@ def stratified_counting_the_absent(log_w, *, present=None):
     bound, pullback = stratified_iwae(log_w, present=present)
     count = len(log_w) if present is None else present.sum(axis=0)
     return bound + np.log(count / len(log_w)), pullback
+
+
+@mutant(stratified_iwae, says="shares within each expert, over M: that is the gradient of S11.4")
+def gradient_of_the_mixture(log_w, *, present=None):
+    return stratified_iwae(log_w, present=present)[0], mixture_iwae(log_w, present=present)[1]
 
 
 @claim("S12.3", "S11.4", of=MMVAE.bound, tol=T1, oracle="O4 Frullani")

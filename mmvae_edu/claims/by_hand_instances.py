@@ -1,0 +1,112 @@
+"""Small networks for the systems written by hand, and their log-weights in plain formulas.
+
+The formulas share no code with the library and take complex weights, so that a complex step
+through them is the exact gradient.
+"""
+
+import numpy as np
+
+from ..exact import LinearGaussian
+from ..exact import complex_step as differentiate
+from ..networks import mlp_shapes
+from .instances import log_normal_sum
+
+
+def affine(rng, features, D, *, N=3, exact=None, scale=1.0):
+    """Networks of one layer, the linear-Gaussian model of their decoders, and x that it drew.
+
+    features {name: P}; `exact` makes each encoder the "posterior" given its own modality, or the
+    "expert" without the prior; otherwise they are random.  `scale` is the size of W.
+    """
+    twin = LinearGaussian.random(rng, D, features)
+    for m, P in features.items():
+        twin.W[m], twin.sigma[m] = scale * twin.W[m], 1.0
+        twin.b[m] = rng.standard_normal(P)
+    w = {m: {"encoder": {}, "decoder": {"W0": twin.W[m].T, "b0": twin.b[m]}} for m in features}
+    for m, P in features.items():
+        W0, b0 = 0.3 * rng.standard_normal((P, 2 * D)), rng.normal(0, 0.5, 2 * D)
+        if exact:
+            var = 1 / ((twin.W[m] ** 2).sum(axis=0) + (exact == "posterior"))
+            W0 = np.concatenate([twin.W[m] * var, np.zeros((P, D))], axis=1)
+            b0 = np.concatenate([-twin.b[m] @ W0[:, :D], np.log(var)])
+        w[m]["encoder"] = {"W0": W0, "b0": b0}
+    return w, twin, twin.sample(rng, N)[1]
+
+
+def two_layers(rng, features, D, H=2):
+    """Random networks with one hidden layer."""
+    sizes = {"encoder": lambda P: (P, H, 2 * D), "decoder": lambda P: (D, H, P)}
+    return {
+        m: {part: random_network(rng, *size(P)) for part, size in sizes.items()}
+        for m, P in features.items()
+    }
+
+
+def random_network(rng, P, H, Q):
+    shapes = mlp_shapes((P, H, Q))
+    return {name: rng.normal(0, 0.7, shape) for name, shape in shapes.items()}
+
+
+def random_data(rng, features, N):
+    return {m: rng.normal(0, 1.5, (N, P)) for m, P in features.items()}
+
+
+def network(weights, x):
+    """tanh layers, the last one affine."""
+    for layer in range(len(weights) // 2):
+        x = (np.tanh(x) if layer else x) @ weights[f"W{layer}"] + weights[f"b{layer}"]
+    return x
+
+
+def experts(w, x):
+    """mu, log_var (M, N, D) of every modality's encoder."""
+    return np.split(np.array([network(w[m]["encoder"], x[m]) for m in x]), 2, axis=-1)
+
+
+def log_likelihood(w, x, z):
+    """{name: log p(x_m|z)} of Gaussians of unit variance, z (…, N, D); (…, N) each."""
+    return {m: log_normal_sum(x[m], network(w[m]["decoder"], z), np.zeros(1)) for m in x}
+
+
+def log_mean_exp(a, axis=0):
+    """log of the mean of exp(a), which may be complex."""
+    top = a.real.max(axis=axis, keepdims=True)
+    return np.log(np.exp(a - top).mean(axis=axis)) + top.squeeze(axis)
+
+
+def flat(nested):
+    """Weights or gradients, nested in dicts, as one vector in the order of their names."""
+    if isinstance(nested, dict):
+        return np.concatenate([flat(nested[name]) for name in sorted(nested)])
+    return np.ravel(nested)
+
+
+def unflatten(vector, like):
+    """The inverse of `flat`, in the form of `like`."""
+    if not isinstance(like, dict):
+        return vector.reshape(like.shape)
+    sizes = [flat(like[name]).size for name in sorted(like)]
+    parts = np.split(vector, np.cumsum(sizes)[:-1])
+    return {name: unflatten(a, like[name]) for name, a in zip(sorted(like), parts, strict=True)}
+
+
+def by_formula(formula, w, **constants):
+    """A plain formula as an op: (value, pullback), the pullback by complex step.
+
+    What takes `.real` of something in the formula has no gradient through it.
+    """
+
+    def formula_pullback(dvalue):
+        def score(theta):
+            return (dvalue * formula(unflatten(theta, w), **constants)).sum()
+
+        return unflatten(differentiate(score, flat(w)), w)
+
+    return formula(w, **constants), formula_pullback
+
+
+def gradients(f, formula, w, rng, **constants):
+    """f's gradient at a random cotangent, and the formula's: all coordinates."""
+    value, pullback = f(w, **constants)
+    dvalue = rng.standard_normal(value.shape)
+    return flat(pullback(dvalue)), flat(by_formula(formula, w, **constants)[1](dvalue))

@@ -1,0 +1,75 @@
+"""The terms of which short formulas are the sum, so that a wrong coefficient has a name."""
+
+import numpy as np
+
+from ..bounds import subset_elbo
+from ..gaussian import kl_gauss, neg_kl_std_normal
+from .registry import terms
+
+
+@terms(neg_kl_std_normal)
+def l1_terms(mu, log_var):
+    """The four pieces of S5.11; the 1 has no gradient."""
+    values = {
+        "KL: 1": np.full(mu.shape[:-1], 0.5 * mu.shape[-1]),
+        "KL: log σ²": 0.5 * log_var.sum(axis=-1),
+        "KL: μ²": -0.5 * (mu * mu).sum(axis=-1),
+        "KL: σ²": -0.5 * np.exp(log_var).sum(axis=-1),
+    }
+
+    def l1_terms_pullback(dneg_kl):
+        d = dneg_kl[..., None]
+        return {
+            "KL: log σ²": (0 * mu, 0.5 * d + 0 * log_var),
+            "KL: μ²": (-d * mu, 0 * log_var),
+            "KL: σ²": (0 * mu, -0.5 * d * np.exp(log_var)),
+        }
+
+    return values, l1_terms_pullback
+
+
+@terms(kl_gauss)
+def kl_terms(mu1, log_var1, mu2, log_var2):
+    """½ Σ [r − 1 − log r + (μ1 − μ2)²/var2], r = var1/var2, piece by piece."""
+    ratio, difference = np.exp(log_var1 - log_var2), mu1 - mu2
+    distance = difference * difference * np.exp(-log_var2)
+    values = {
+        "r": 0.5 * ratio.sum(axis=-1),
+        "1": np.full(mu1.shape[:-1], -0.5 * mu1.shape[-1]),
+        "log r": 0.5 * (log_var2 - log_var1).sum(axis=-1),
+        "(μ1 − μ2)²": 0.5 * distance.sum(axis=-1),
+    }
+
+    def kl_terms_pullback(dkl):
+        d = dkl[..., None]
+        nothing, half = 0 * mu1, 0.5 * d + 0 * mu1
+        dmu1 = d * difference * np.exp(-log_var2)
+        return {
+            "r": (nothing, half * ratio, nothing, -half * ratio),
+            "log r": (nothing, -half, nothing, half),
+            "(μ1 − μ2)² → μ1": (dmu1, nothing, nothing, nothing),
+            "(μ1 − μ2)² → μ2": (nothing, nothing, -dmu1, nothing),
+            "(μ1 − μ2)² → var2": (nothing, nothing, nothing, -half * distance),
+        }
+
+    return values, kl_terms_pullback
+
+
+@terms(subset_elbo)
+def subset_elbo_terms(log_px_z, log_ratio, *, mask, weights, beta=1.0):
+    """One term a modality, and β times the log-ratio whose mean is −KL."""
+    K, kept = len(log_ratio), mask[:, None]
+    scores = np.where(kept, np.asarray(weights)[:, None, None] * np.where(kept, log_px_z, 0), 0)
+    values = {f"λ log p(x|z) of modality {m}": s.mean(axis=0) for m, s in enumerate(scores)}
+    values["β KL"] = beta * log_ratio.mean(axis=0)
+
+    def subset_elbo_terms_pullback(dbound):
+        share = np.broadcast_to(dbound / K, log_ratio.shape)
+        found = {}
+        for m, weight in enumerate(np.asarray(weights)):
+            d = np.zeros_like(log_px_z)
+            d[m] = np.where(mask[m], weight * share, 0)
+            found[f"λ log p(x|z) of modality {m}"] = (d, 0 * share)
+        return {**found, "β KL": (np.zeros_like(log_px_z), beta * share)}
+
+    return values, subset_elbo_terms_pullback
