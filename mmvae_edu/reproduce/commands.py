@@ -1,0 +1,96 @@
+"""`mmvae-edu reproduce`: train and measure every system of the slides' tables, or show them."""
+
+import sys
+from importlib import resources
+from pathlib import Path
+
+from ..storage import folder
+from . import executors, store
+from .experiments import experiments, jobs
+
+COMMITTED = Path(str(resources.files("mmvae_edu.lessons"))) / "results"
+
+
+def add_commands(subparsers):
+    """Add `reproduce` to `parser.add_subparsers()`."""
+    command = subparsers.add_parser(
+        "reproduce",
+        help="train and measure the systems of the slides' tables",
+        description="Runs the jobs of an experiment, one system and one seed each, in processes of "
+        "their own. A job that has a result is not run again, and one that was stopped goes on "
+        "from its checkpoint. Results are appended to DIR/EXPERIMENT.jsonl.",
+        epilog="example: mmvae-edu reproduce mnist --systems MVAE VAE --seeds 0",
+    )
+    names = [*experiments(), "all"]
+    command.add_argument("name", choices=names, metavar="NAME", help=", ".join(names))
+    command.add_argument("--seeds", type=int, nargs="+", metavar="N", help="instead of the file's")
+    command.add_argument("--systems", nargs="+", metavar="S", help="only these")
+    command.add_argument("--epochs", type=int, metavar="N", help="instead of the file's")
+    command.add_argument("--workers", type=int, default=1, metavar="N", help="processes at a time")
+    command.add_argument("--threads", type=int, default=1, metavar="N", help="of each process")
+    command.add_argument("--scheduler", metavar="ADDRESS", help="a Dask cluster to run on instead")
+    command.add_argument(
+        "--out", type=Path, default=Path("mmvae_edu_out/results"), metavar="DIR", help="results"
+    )
+    command.add_argument("--show", action="store_true", help="what was measured; runs nothing")
+    command.add_argument(
+        "--format", choices=["text", "markdown", "latex"], default="text", help="of --show"
+    )
+    command.set_defaults(run=_reproduce)
+
+
+def _reproduce(arguments):
+    names = experiments() if arguments.name == "all" else [arguments.name]
+    if arguments.show:
+        return _show(names, arguments.out, arguments.format)
+    options = {name: getattr(arguments, name) for name in ("seeds", "systems", "epochs")}
+    wanted = {name: jobs(name, **options) for name in names}
+    if arguments.scheduler:
+        executor = executors.on_a_cluster(arguments.scheduler)
+    else:
+        executor = executors.in_processes(arguments.workers, arguments.threads)
+    work = arguments.out / "work"
+    work.mkdir(parents=True, exist_ok=True)
+    failed = 0
+    for name, all_jobs in wanted.items():
+        path = arguments.out / f"{name}.jsonl"
+        todo = store.missing(path, all_jobs)
+        print(f"{name}: {len(all_jobs) - len(todo)} of {len(all_jobs)} done already", flush=True)
+        for job, outcome in executor(todo, work.resolve()):
+            what = f"{name}, {job['system']}, seed {job['seed']}"
+            if isinstance(outcome, executors.JobFails):
+                failed += 1
+                print(f"{what}: {outcome}", file=sys.stderr, flush=True)
+                continue
+            store.append(path, outcome)
+            print(f"{what}: {_words(outcome['numbers'])}", flush=True)
+    return 1 if failed else 0
+
+
+def _show(names, out, form):
+    """Print the tables, and draw each beside its results."""
+    from rich.console import Console
+
+    from . import tables
+
+    shown = 0
+    for name in names:
+        path = out / f"{name}.jsonl"
+        path = path if path.exists() else COMMITTED / path.name
+        if not (rows := store.read(path)):
+            print(f"{name}: nothing measured yet", file=sys.stderr)
+            continue
+        shown += 1
+        table = tables.table(name, rows)
+        if form == "text":
+            table.show(Console())
+        else:
+            print(tables.markdown(table) if form == "markdown" else tables.latex(table))
+        picture = folder(out) / f"{name}.png"
+        tables.figure(name, rows).savefig(picture)
+        print(f"figure {picture}", file=sys.stderr)
+    return 0 if shown else 1
+
+
+def _words(numbers):
+    return ", ".join(f"{name} {value['mean']:.2f}" for name, value in numbers.items())

@@ -1,0 +1,83 @@
+"""Where jobs run: processes of this machine, or the workers of a Dask cluster.
+
+An executor is a function (jobs, work) → iterator of (job, outcome) in the order of their ends; the
+outcome is what the job returned, or a JobFails.  `work` is a folder for checkpoints.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
+
+PINNED = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+class JobFails(Exception):
+    """One job did not finish; the text says why in a sentence."""
+
+
+def in_processes(workers, threads=1):
+    """An executor: `workers` processes at a time, one for each job, each with so many threads."""
+
+    def executor(jobs, work):
+        pool = ThreadPoolExecutor(workers)
+        futures = {pool.submit(in_a_process, job, work, threads): job for job in jobs}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], _outcome(future)
+        finally:  # on Ctrl-C the processes have it too, and leave checkpoints
+            pool.shutdown(cancel_futures=True)
+
+    return executor
+
+
+def on_a_cluster(address, timeout=10):
+    """An executor on the Dask scheduler at this address; its workers must see the folder `work`.
+
+    A job whose worker dies goes to another worker, and on from its checkpoint.
+    """
+    try:
+        from distributed import Client
+        from distributed import as_completed as completed
+    except ImportError:
+        raise ValueError("a cluster needs Dask: `pip install 'mmvae_edu[sweep]'`") from None
+    try:
+        client = Client(address, timeout=timeout)
+    except (OSError, ValueError) as problem:
+        raise ValueError(f"no Dask scheduler answers at {address} ({problem})") from None
+
+    def executor(jobs, work):
+        with client:
+            run = partial(in_a_process, work=str(work))
+            futures = dict(zip(client.map(run, jobs, pure=False, retries=3), jobs, strict=True))
+            for future in completed(futures):
+                yield futures[future], _outcome(future)
+
+    return executor
+
+
+def in_a_process(job, work, threads=1):
+    """Run one job in a process of its own and return its result; JobFails if it cannot."""
+    environment = os.environ | dict.fromkeys(PINNED, str(threads))
+    done = subprocess.run(
+        [sys.executable, "-m", "mmvae_edu.reproduce.worker", str(work)],
+        input=json.dumps(job).encode(),
+        capture_output=True,
+        env=environment,
+    )
+    if done.returncode:
+        words = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        reason = words[-1] if words else "nothing was said"
+        raise JobFails(f"its process ended with code {done.returncode}: {reason}")
+    return json.loads(done.stdout)
+
+
+def _outcome(future):
+    try:
+        return future.result()
+    except JobFails as problem:
+        return problem
+    except Exception as problem:  # Dask's own, such as a worker that died too often
+        return JobFails(f"{type(problem).__name__}: {problem}")

@@ -1,0 +1,83 @@
+"""One job, run: the data, the model, its training and what it is worth."""
+
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+
+from .. import likelihoods, models
+from ..batch import Paired
+from ..data import load_digits, sets
+from ..version import __version__
+from .evaluate import EVALUATIONS
+from .store import job_id
+
+
+def run(job, work, *, progress=False):
+    """Train and evaluate one job; its result as JSON can hold it.
+
+    A checkpoint in the folder `work` lets a job that was stopped go on; it stays when the job is
+    done, since it holds the parameters.
+    """
+    start = time.perf_counter()
+    data = load(job)
+    model = build(job, data)
+    seconds = train(model, job, data, Path(work) / f"{job_id(job)}.npz", progress)
+    numbers = EVALUATIONS[job["evaluation"]["kind"]](model, job, data)
+    return {
+        "id": job_id(job),
+        "job": job,
+        "numbers": numbers,
+        "parameters": model.tree.size,
+        "training_seconds": round(seconds, 1),
+        "seconds": round(time.perf_counter() - start, 1),
+        "versions": {"mmvae_edu": __version__, "numpy": np.__version__},
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def load(job):
+    """The job's three splits: the embedded digits, or a larger set from the cache."""
+    arguments = dict(job["data"])
+    name = arguments.pop("name")
+    if name == "digits":
+        return load_digits(seed=job["seed"], **arguments)
+    return sets.load(name, seed=job["seed"], **arguments)
+
+
+def build(job, data):
+    """The job's model, its parameters not yet drawn."""
+    modalities = {}
+    for name in job["modalities"] or data.train.x:
+        arguments = dict(job["likelihoods"][name])
+        kind = getattr(likelihoods, arguments.pop("kind"))
+        modalities[name] = kind(data.train.x[name].shape[1], **arguments)
+    networks = dict(job["networks"])
+    if isinstance(networks["hidden"], dict):
+        hidden = networks["hidden"]
+        networks["hidden"] = {name: tuple(map(tuple, hidden[name])) for name in modalities}
+    return getattr(models, job["class"])(modalities, **networks, **job["options"])
+
+
+def train(model, job, data, checkpoint, progress=False):
+    """Fit the model; seconds that it took."""
+    start, training = time.perf_counter(), dict(job["training"])
+    x = {name: data.train.x[name] for name in model.modalities}
+    n = len(data.train.label)
+    if data.train.rows is not None:
+        x = Paired(x, {name: data.train.rows[name] for name in x})
+    epoch = math.ceil(n / training["batch_size"])
+    steps, anneal = (training.pop(key) * epoch for key in ("epochs", "anneal_epochs"))
+    binarise = ("image",) if job["data"]["name"] == "binary-mnist" else ()
+    options = {"interval": epoch, "seed": job["seed"], "binarise": binarise}
+    model.fit(
+        x,
+        steps=steps,
+        anneal=anneal,
+        checkpoint=checkpoint,
+        progress=progress,
+        **options,
+        **training,
+    )
+    return time.perf_counter() - start

@@ -1,0 +1,23 @@
+"""One job in one process: reads it as JSON from standard input, writes its result as JSON."""
+
+import json
+import os
+import sys
+
+from .jobs import run
+
+
+def main():
+    job = json.loads(sys.stdin.read())
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever is printed on the way goes to standard error
+    try:
+        result = run(job, sys.argv[1])
+    except ValueError as problem:
+        sys.exit(str(problem))
+    json.dump(result, answers)
+    answers.close()
+
+
+if __name__ == "__main__":
+    main()
