@@ -5,60 +5,101 @@ import os
 import sys
 from pathlib import Path
 
-import numpy as np
-
 from .version import __version__
+
+OUT = Path("mmvae_edu_out")
+CODES = "Exit codes: 0 right or done, 1 wrong or a claim fails, 2 not attempted, 3 the checker's "
+CODES += "own fault, 64 usage, 130 interrupted."
 
 
 def main(argv=None):
-    """Run a command; the exit code is 0, 1 where a claim fails, 64 for a usage error."""
-    arguments = parser().parse_args(argv)
+    """Run a command; the exit code is the one that CODES lists."""
     for stream in sys.stdout, sys.stderr:  # a console without UTF-8 gets '?' and not an exception
         stream.reconfigure(errors="replace")
     try:
+        arguments = parser().parse_args(argv)
         return arguments.run(arguments)
     except ValueError as problem:
         print(f"mmvae-edu: {problem}", file=sys.stderr)
         return 64
+    except BrokenPipeError:  # `mmvae-edu status | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as problem:
+        print(f"mmvae-edu: {problem}", file=sys.stderr)
+        return 64
+    except ImportError as problem:
+        print(f"mmvae-edu: {problem}; `mmvae-edu doctor` says:", file=sys.stderr)
+        return _doctor(argparse.Namespace(json=False)) or 64
     except KeyboardInterrupt:
         print("mmvae-edu: interrupted", file=sys.stderr)
         return 130
 
 
 def parser():
-    from .course.commands import add_commands
+    """The parser of all commands; each sets `run`, a function of the arguments."""
+    from .course import commands, lesson_commands
+    from .data.commands import add_commands as add_data
+    from .reproduce.commands import add_commands as add_reproduce
 
-    parser = UsageParser(prog="mmvae-edu", description=__doc__.splitlines()[0])
-    parser.add_argument("--version", action="version", version=f"mmvae_edu {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    top = UsageParser(prog="mmvae-edu", description=__doc__.splitlines()[0], epilog=CODES)
+    top.add_argument("--version", action="version", version=f"mmvae_edu {__version__}")
+    subparsers = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    tour = commands.add_parser(
-        "tour",
-        help="verify every equation, train the systems on real digits, write the report",
-        description="Verifies every equation of the slides, trains VAE, IWAE, MVAE and MMVAE on "
-        "the embedded digits, prints the tables and writes figures and report.html.",
-    )
+    def add(name, run, help, description=None, *, example):
+        command = subparsers.add_parser(
+            name, help=help, description=description or help, epilog=f"example: mmvae-edu {example}"
+        )
+        command.set_defaults(run=run)
+        return command
+
+    add_reports(add)
+    lesson_commands.add_commands(add)
+    commands.add_commands(add)
+    add_library(add)
+    add_data(subparsers)
+    add_reproduce(subparsers)
+    return top
+
+
+def add_reports(add):
+    """Add tour, report and doctor."""
+    tour = add(
+        "tour", _tour, "verify every equation, train the systems on real digits, write the report",
+        "Verifies every equation of the slides, trains VAE, IWAE, MVAE and MMVAE on the embedded "
+        "digits, prints the tables and writes figures and report.html.",
+        example="tour --fast",
+    )  # fmt: skip
     tour.add_argument("--fast", action="store_true", help="train for fewer steps")
     tour.add_argument(
         "--seed", type=int, nargs="+", default=[0], metavar="N", help="several: tables of medians"
     )
-    tour.add_argument(
-        "--out", type=Path, default=Path("mmvae_edu_out"), metavar="DIR", help="where files go"
-    )
+    tour.add_argument("--out", type=Path, default=OUT, metavar="DIR", help="where files go")
     tour.add_argument("--only", choices=["claims", "systems"], help="one half of the tour")
-    tour.set_defaults(run=_tour)
 
-    lesson = commands.add_parser("run", help="run a lesson: mmvae-edu run 04")
-    lesson.add_argument("number", help="the lesson's number, as in its file name")
-    lesson.add_argument("--fast", action="store_true", help="train for fewer steps")
-    lesson.set_defaults(run=_run)
-
-    train = commands.add_parser(
-        "train",
-        help="train one system on the embedded digits and save it",
-        description="Trains one system on the embedded digits and saves the model. With "
-        "--checkpoint an interrupted run goes on where it stopped, when given again.",
+    report = add(
+        "report", _report, "write one offline page: equations, claims, figures, your progress",
+        "Checks every claim and writes one offline page: each equation with its claims, their "
+        "errors, tolerances and oracles; the tables and figures of the last tour, if its folder is "
+        "there; your progress, if exercises are there.",
+        example="report -o report.html",
+    )  # fmt: skip
+    report.add_argument("-o", "--out", type=Path, default=Path("report.html"), metavar="FILE")
+    report.add_argument(
+        "--tour", type=Path, default=OUT, metavar="DIR", help=f"the tour's folder, else {OUT}"
     )
+    doctor = add("doctor", _doctor, "what works here, and how to mend the rest", example="doctor")
+    doctor.add_argument("--json", action="store_true", help="the findings as JSON")
+
+
+def add_library(add):
+    """Add train, bench and kernels."""
+    train = add(
+        "train", _train, "train one system on the embedded digits and save it",
+        "Trains one system on the embedded digits and saves the model. With --checkpoint an "
+        "interrupted run goes on where it stopped, when given again.",
+        example="train MMVAE --steps 5000 --checkpoint run.npz",
+    )  # fmt: skip
     train.add_argument("system", choices=["VAE", "IWAE", "MVAE", "MMVAE"])
     train.add_argument("--steps", type=int, default=1200, metavar="N")
     train.add_argument("--samples", type=int, default=1, metavar="K", help="K of the bound")
@@ -67,29 +108,25 @@ def parser():
     train.add_argument("--dtype", choices=["float32", "float64"], default="float32")
     train.add_argument("--checkpoint", type=Path, metavar="FILE")
     train.add_argument("--out", type=Path, default=Path("model.npz"), metavar="FILE")
-    train.set_defaults(run=_train)
 
-    bench = commands.add_parser(
-        "bench",
-        help="time the kernels and whole training steps, beside PyTorch's",
-        description="Medians of interleaved runs, one process a contender. PyTorch comes with "
-        "the bench extra; without it its columns are absent.",
-    )
+    bench = add(
+        "bench", _bench, "time the kernels and whole training steps, beside PyTorch's",
+        "Medians of interleaved runs, one process a contender. PyTorch comes with the bench extra; "
+        "without it its columns are absent.",
+        example="bench --only kernels",
+    )  # fmt: skip
     bench.add_argument("--gpu", action="store_true", help="on the GPU, at sizes beyond its cache")
     bench.add_argument("--only", choices=["kernels", "steps", "growth"], help="one part")
     bench.add_argument("--threads", type=int, default=2, metavar="N")
     bench.add_argument("--out", type=Path, metavar="FILE", help="write all numbers as JSON")
-    bench.set_defaults(run=_bench)
 
-    kernels = commands.add_parser(
-        "kernels", help="which backends work here, and why the others do not"
-    )
+    kernels = add(
+        "kernels", _kernels, "which backends work here, and why the others do not",
+        example="kernels --accuracy",
+    )  # fmt: skip
     kernels.add_argument(
         "--accuracy", action="store_true", help="their errors against 50-digit arithmetic, in ulp"
     )
-    kernels.set_defaults(run=_kernels)
-    add_commands(commands)
-    return parser
 
 
 class UsageParser(argparse.ArgumentParser):
@@ -100,24 +137,22 @@ class UsageParser(argparse.ArgumentParser):
         self.exit(64, f"{self.prog}: {message}\n")
 
 
+def _report(arguments):
+    from .tour import report_only
+
+    return report_only(arguments.out, arguments.tour)
+
+
+def _doctor(arguments):
+    from .doctor import doctor
+
+    return doctor(as_json=arguments.json)
+
+
 def _tour(arguments):
     from .tour import tour
 
     return tour(arguments.out, seeds=arguments.seed, fast=arguments.fast, only=arguments.only)
-
-
-def _run(arguments):
-    import runpy
-
-    from .course import lessons
-
-    found = {path.name[:2]: path for path in lessons()}
-    path = found.get(arguments.number.removeprefix("L").zfill(2))
-    if path is None:
-        raise ValueError(f"no lesson {arguments.number}; there are {', '.join(found)}")
-    sys.argv = [str(path), *(["--fast"] if arguments.fast else [])]
-    runpy.run_path(str(path), run_name="__main__")
-    return 0
 
 
 def _train(arguments):
@@ -164,6 +199,7 @@ def _bench(arguments):
 
 
 def _kernels(arguments):
+    import numpy as np
     from rich.console import Console
 
     from . import kernels

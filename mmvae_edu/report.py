@@ -13,6 +13,8 @@ from pathlib import Path
 from latex2mathml.converter import convert
 from rich.table import Table as Grid
 
+from . import storage
+
 CSS = """
 :root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fcfcfa; --soft: #6a6a6a;
         --line: #d8d8d2; --good: #00664a; --bad: #a33c00; }
@@ -27,10 +29,12 @@ h3 { font-size: 1.05rem; margin: 1.6rem 0 0.2rem; }
 p { max-width: 44rem; margin: 0.5rem 0; }
 .soft, figcaption { color: var(--soft); font-size: 0.9rem; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: 0.92rem; margin: 0.8rem 0; }
+table { border-collapse: collapse; font-size: 0.92rem; margin: 0.8rem 0;
+        min-width: min(100%, 26rem); }
 caption { text-align: left; padding-bottom: 0.4rem; }
 th, td { padding: 0.3rem 0.9rem 0.3rem 0; text-align: left; vertical-align: top;
          border-bottom: 1px solid var(--line); }
+th { white-space: nowrap; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 figure { margin: 1.4rem 0; }
 figure img { max-width: 100%; min-width: 40rem; height: auto; border-radius: 4px; }
@@ -40,9 +44,9 @@ math { font-size: 1.05em; font-family: "STIX Two Math", "Latin Modern Math", "Ca
 ul.claims { list-style: none; padding: 0; margin: 0.2rem 0; }
 ul.claims li { padding-left: 1.2rem; text-indent: -1.2rem; margin: 0.25rem 0; }
 .value { white-space: nowrap; }
-sub { font-size: 0.75em; line-height: 0; }
+sub, sup { font-size: 0.75em; line-height: 0; }
 .holds { color: var(--good); } .fails { color: var(--bad); font-weight: bold; }
-nav { margin: 1rem 0; } nav a { margin-right: 1.2rem; color: inherit; }
+nav { margin: 1rem 0; } nav a { display: inline-block; margin-right: 1.2rem; color: inherit; }
 @media print {
   :root { color-scheme: light; --ink: black; --paper: white; --soft: #444; --line: #bbb;
           --good: #00664a; --bad: #a33c00; }
@@ -128,16 +132,22 @@ class CheckedEquation:
         spaced = equation.latex.replace(r"\log ", r"\log\, ")  # MathML puts no space after log
         math = convert(spaced, display="block")
         claims = "".join(f"<li>{claim_line(result)}</li>" for result in self.results)
+        claims = claims or '<li class="soft">no claim yet</li>'
         return (
-            f'<h3 id="{equation.id}">{equation.id} · {escape(equation.title)}</h3>'
+            f'<h3 id="{equation.id}">{equation.id} · {escape(equation.title)} '
+            f'<span class="soft">{equation.lesson}</span></h3>'
             f'<div class="equation">{math}</div><ul class="claims">{claims}</ul>'
         )
 
 
-def subscripts(text):
-    """Escaped prose whose one-letter symbols get their index below: "x_i", "L_{K+1}", "w̃_k"."""
-    index = r"\b([^\W\d_]\u0303?)_(?:\{([^{}]+)\}|(\w+)\b)"
-    return re.sub(index, r"\1<sub>\2\3</sub>", escape(text))
+def scripts(text):
+    """Escaped prose whose one-letter symbols get their index below, and exponents above.
+
+    "x_i", "L_{K+1}", "w̃_k", "2^M", "e^−t", "p(z)^(N−1)", "L^MoE_K"
+    """
+    power = r"\^(?:\{([^{}]+)\}|\(([^()]+)\)|(−?[^\W_]+))"
+    index = r"(\b[^\W\d_]\u0303?|</sup>)_(?:\{([^{}]+)\}|(\w+)\b)"
+    return re.sub(index, r"\1<sub>\2\3</sub>", re.sub(power, r"<sup>\1\2\3</sup>", escape(text)))
 
 
 def claim_line(result):
@@ -147,7 +157,7 @@ def claim_line(result):
     mark = holds if result.passed else '<span class="fails">✗ fails</span>'
     note = f"; {escape(result.note)}" if result.note else ""
     return (
-        f"{mark} {subscripts(claim.statement)} "
+        f"{mark} {scripts(claim.statement)} "
         f'<span class="soft"><span class="value">{result.numbers} ({claim.tol.name})</span>; '
         f"oracle: {escape(claim.oracle)}{note}</span>"
     )
@@ -175,6 +185,4 @@ def write_report(path, title, subtitle, sections):
         f'<h1>{escape(title)}</h1><p class="soft">{escape(subtitle)}</p><nav>{links}</nav>\n'
         f"{body}</body></html>\n"
     )
-    temporary = Path(path).with_suffix(".part")
-    temporary.write_text(page, encoding="utf-8")
-    temporary.replace(path)
+    storage.write_text(path, page)

@@ -1,4 +1,4 @@
-"""Files of arrays with a JSON header: written whole or not at all, read without pickle."""
+"""Files written whole or not at all: text, and arrays with a JSON header, read without pickle."""
 
 import json
 import os
@@ -18,6 +18,19 @@ def folder(path):
     except OSError as problem:
         raise ValueError(f"{path}: cannot write here ({problem.strerror})") from None
     return path
+
+
+def write_text(path, text):
+    """Write a text file under a temporary name, then rename it: whole or not at all."""
+    path = Path(path)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    except OSError as problem:
+        raise ValueError(f"{path}: cannot write here ({problem.strerror})") from None
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def write_arrays(path, header, arrays):

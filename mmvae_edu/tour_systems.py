@@ -33,7 +33,7 @@ def systems_sections(console, out, seeds, fast):
     for table in tables:
         table.show(console)
     kind = (
-        f"medians of seeds {', '.join(map(str, seeds))}" if len(seeds) > 1 else f"seed {seeds[0]}"
+        f"Medians of seeds {', '.join(map(str, seeds))}" if len(seeds) > 1 else f"Seed {seeds[0]}"
     )
     note = (
         f"{kind}; {steps} steps of 128 pairs; digits by writers unseen in training; one z drawn an "

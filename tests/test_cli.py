@@ -1,5 +1,7 @@
 """The command line: help, exit codes, and one sentence for each mistake."""
 
+import os
+import re
 import subprocess
 import sys
 
@@ -7,8 +9,9 @@ import numpy as np
 import pytest
 from conftest import why_no_gpu
 
-from mmvae_edu import cli, kernels
+from mmvae_edu import cli, kernels, tour_record
 from mmvae_edu.models import MMVAE
+from mmvae_edu.report import Paragraph, Section
 
 
 def test_help_and_version(capsys):
@@ -47,17 +50,40 @@ def test_claims_alone_write_a_report(tmp_path, capsys):
 def test_a_failing_claim_exits_1(tmp_path, capsys, monkeypatch):
     from mmvae_edu.claims import CLAIMS, registry
 
-    wrong = next(iter(CLAIMS.values()))
+    wrong = next(claim for claim in CLAIMS.values() if claim.equations)
     monkeypatch.setitem(
         CLAIMS, wrong.name, registry.Claim(**(vars(wrong) | {"check": planted_failure}))
     )
-    assert cli.main(["tour", "--only", "claims", "--out", str(tmp_path)]) == 1
+    assert cli.main(["report", "-o", str(tmp_path / "r.html")]) == 1
     assert "FAILS" in capsys.readouterr().out
 
 
 def planted_failure(f, rng):
     """One equals two."""
     return 1.0, 2.0
+
+
+def test_a_report_alone_has_equations_record_and_progress(tmp_path):
+    """In two processes that iterate over sets in different orders: the same bytes."""
+    tour_record.save(tmp_path / "systems.json", [Section("Slide 13", [Paragraph("measured")])])
+    pages = []
+    for seed in "12":
+        environment = os.environ | {"PYTHONHASHSEED": seed}
+        for command in ("start", "mine"), ("report", "--tour", ".", "-o", f"{seed}.html"):
+            done = subprocess.run(
+                [sys.executable, "-m", "mmvae_edu", *command],
+                cwd=tmp_path, env=environment, capture_output=True, text=True,
+            )  # fmt: skip
+            assert done.returncode == 0, done.stdout + done.stderr
+        pages.append((tmp_path / f"{seed}.html").read_text("utf-8"))
+    undated = [re.sub(r"\d{4}-\d\d-\d\d", "", page, count=1) for page in pages]
+    assert undated[0] == undated[1]
+    assert undated[0] != pages[0]
+    for text in "measured", "Your progress", "0 of ", "S13.T1", "<math", 'alt="':
+        assert text in pages[0], text
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "1.html", "2.html", "mine", "systems.json",
+    ]  # fmt: skip
 
 
 def test_importing_the_command_line_is_light():

@@ -30,24 +30,34 @@ def built(tmp_path_factory):
     return next(folder.glob("*.whl")), next(folder.glob("*.tar.gz"))
 
 
-@pytest.mark.slow
-def test_the_tour_runs_from_the_wheel(built, tmp_path):
-    wheel, _ = built
-    site = tmp_path / "site"
-    pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--quiet", "--target", site, wheel]
-    subprocess.run(pip, check=True)
-    environment = os.environ | {"PYTHONPATH": str(site)}
+@pytest.fixture(scope="module")
+def site(built, tmp_path_factory):
+    """A folder into which the wheel was installed."""
+    folder = tmp_path_factory.mktemp("site")
+    pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--quiet", "--target", folder]
+    subprocess.run([*pip, built[0]], check=True)
+    return folder
+
+
+@pytest.fixture
+def python(site, tmp_path):
+    """Runs Python with the installed wheel, outside the clone."""
 
     def python(*arguments):
         return subprocess.run(
             [sys.executable, *arguments],
             cwd=tmp_path,
-            env=environment,
+            env=os.environ | {"PYTHONPATH": str(site), "PYTHONIOENCODING": "utf-8"},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=300,
         )
 
+    return python
+
+
+@pytest.mark.slow
+def test_the_tour_runs_from_the_wheel(site, python, tmp_path):
     where = python("-c", "import mmvae_edu.kernels as k; print(k.__file__)").stdout
     assert Path(where.strip()).is_relative_to(site)
     tour = python("-m", "mmvae_edu", "tour", "--fast", "--out", "out")
@@ -56,6 +66,29 @@ def test_the_tour_runs_from_the_wheel(built, tmp_path):
     assert "http" not in page.replace("http://www.w3.org/1998/Math/MathML", "")
     for text in "Table 1", "Table 2", "S5.11", "<math", "data:image/png;base64":
         assert text in page
+
+
+@pytest.mark.slow
+def test_the_course_runs_from_the_wheel(site, python, tmp_path):
+    def command(*arguments, code=0):
+        done = python("-m", "mmvae_edu", *arguments)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
+    assert "exercises" in command("run")
+    assert "all that is needed is here" in command("doctor")
+    command("start", "mine")
+    path = tmp_path / "mine" / "13_weighted_gradients.py"
+    path.write_text("def vae_grad(g):\n    return g.mean(0)\n", encoding="utf-8")
+    assert command("check", "vae_grad").startswith("RIGHT  L13.vae_grad")
+    assert command("check", "kl_gauss", code=2).startswith("TODO   L04.kl_gauss")
+    assert command("hint", "vae_grad").count("/3  ") == 3
+    assert str(site) in command("solution", "vae_grad")
+    assert "1 of " in command("status")
+    assert "report: report.html" in command("report")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Your progress" in page
+    assert "http" not in page.replace("http://www.w3.org/1998/Math/MathML", "")
 
 
 def test_the_sdist_can_be_installed_from(built):

@@ -1,13 +1,16 @@
 """The report: one offline file, everything escaped, the same bytes for the same content."""
 
 import base64
+import json
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
 import pytest
 from matplotlib.figure import Figure
 
-from mmvae_edu import report
+from mmvae_edu import report, tour_progress, tour_record
+from mmvae_edu.course import progress
+from mmvae_edu.course.exercises import exercises
 from mmvae_edu.ledger import Equation, load_equations
 from mmvae_edu.plots import Picture
 
@@ -134,10 +137,13 @@ def test_claim_line_says_error_limit_tolerance_and_oracle():
         ("log q_Φ(z_j)", "log q<sub>Φ</sub>(z<sub>j</sub>)"),
         ("log_var, eps_k, neg_kl", "log_var, eps_k, neg_kl"),
         ("a < b_1", "a &lt; b<sub>1</sub>"),
+        ("2^M, e^−30, z_m^k", "2<sup>M</sup>, e<sup>−30</sup>, z<sub>m</sub><sup>k</sup>"),
+        ("p(z)^(N−1), L^{K-1}", "p(z)<sup>N−1</sup>, L<sup>K-1</sup>"),
+        ("L^MoE_K ≤ L^MoE_2's", "L<sup>MoE</sup><sub>K</sub> ≤ L<sup>MoE</sup><sub>2</sub>&#x27;s"),
     ],
 )
-def test_subscripts(text, html):
-    assert report.subscripts(text) == html
+def test_indices_and_exponents(text, html):
+    assert report.scripts(text) == html
 
 
 def test_number_columns_align_right():
@@ -156,3 +162,60 @@ def test_every_equation_of_the_ledger(equation):
     assert "\\" not in html
     assert html.count("<mi>log</mi>") == equation.latex.count("\\log")
     assert "<mi>log</mi><mi>" not in html  # "log p", not "logp"
+
+
+# ---- what a tour leaves, and the learner's progress ----
+
+
+def test_a_record_gives_the_same_page(tmp_path, picture):
+    table = report.Table(f"caption {NASTY}", ["model", "bound"], [["MVAE", "−1.5"]])
+    blocks = [report.Paragraph(NASTY), table, report.Illustration(picture)]
+    sections = [report.Section("first", blocks), report.Section("second", [])]
+    tour_record.save(tmp_path / "r.json", sections)
+    loaded = tour_record.load(tmp_path / "r.json")
+    assert page(tmp_path, loaded) == page(tmp_path, sections)
+
+
+@pytest.mark.parametrize("damage", ["text", "version", "picture", "kind", "list"])
+def test_a_damaged_record_is_one_sentence(tmp_path, picture, damage):
+    path = tmp_path / "r.json"
+    tour_record.save(path, [report.Section("t", [report.Illustration(picture)])])
+    content = json.loads(path.read_text("utf-8"))
+    if damage == "version":
+        content["mmvae_edu"] = "0.0.1"
+    if damage == "picture":
+        picture.path.unlink()
+    if damage == "kind":
+        content["sections"][0]["blocks"] = [{"kind": "Script", "text": "x"}]
+    text = {"text": "{", "list": "[]"}.get(damage, json.dumps(content))
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match="run `mmvae-edu tour` again") as problem:
+        tour_record.load(path)
+    assert "\n" not in str(problem.value)
+
+
+def test_progress_in_the_report(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert tour_progress.progress_sections() == []
+    progress.start(tmp_path / "mine")
+    ids = "L04.neg_kl_std_normal", "L04.kl_gauss", "L03.elbo"
+    right, wrong, old = (exercises()[id] for id in ids)
+    rows = {}
+    for exercise in right, wrong, old:
+        path = tmp_path / "mine" / exercise.stub.name
+        text = path.read_text("utf-8").replace(f'todo("{exercise.id}")', "None")
+        path.write_text(text, encoding="utf-8")
+    for exercise, code in (right, 0), (wrong, 1), (old, 0):
+        hash = progress.file_hash(tmp_path / "mine", exercise)
+        rows[exercise.id] = progress.Row(code, hash, progress.checker_version(exercise))
+    rows[wrong.id].mistakes, rows[wrong.id].hints = [wrong.mutants[0].name], [1, 3]
+    rows[old.id].hash = "of another file"
+    progress.save(tmp_path / "mine", rows)
+    (section,) = tour_progress.progress_sections()
+    words, lessons, mistakes = section.blocks
+    assert words.text.startswith(f"1 of {len(exercises())} exercises are right.")
+    by_lesson = {row[0]: row[1:] for row in lessons.rows}
+    assert by_lesson["L04"] == ["2", "1", "1", "–", "–", "–", "2"]
+    others = str(sum(id.startswith("L03.") for id in exercises()) - 1)
+    assert by_lesson["L03"] == [str(int(others) + 1), "–", "–", "1", "–", others, "–"]
+    assert mistakes.rows == [[wrong.id, wrong.mutants[0].says]]

@@ -1,33 +1,59 @@
-"""The learner's folder: copies of the stubs, and what has been solved, as JSON.
+"""The learner's folder: copies of the stubs, and how far each exercise has come, as JSON.
 
-A result belongs to an exercise and to the file's hash: an edit makes it "changed since".
+A result belongs to an exercise, to the hash of the learner's file and to the version of the
+checker: an edit, or another checker, makes it "changed since".
 """
 
 import ast
 import hashlib
+import inspect
 import json
-import os
 import shutil
 import sys
+import tokenize
+from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 
+from .. import storage
+from . import examine, recorded
 from .exercises import exercises
 
 FILE = "mmvae_edu_progress.json"  # also marks the folder
 DEFAULT = Path("mmvae_edu_exercises")
+VERSION = 2  # of FILE; version 1 had no number, and rows of hash and code alone
+
+
+@dataclass
+class Row:
+    """What is kept of one exercise."""
+
+    code: int | None = None  # of the last check
+    hash: str = ""  # of the file at that check
+    checker: str = ""  # which checker it was
+    mistakes: list = field(default_factory=list)  # the names of the mistakes it found
+    hints: list = field(default_factory=list)  # the numbers of the hints shown
+
+    def __post_init__(self):
+        texts = [self.hash, self.checker, *self.mistakes]
+        if self.code not in (None, 0, 1, 2, 3) or not all(isinstance(t, str) for t in texts):
+            raise ValueError("not a row of progress")
+        if not set(self.hints) <= {1, 2, 3}:
+            raise ValueError("not the number of a hint")
 
 
 def start(folder):
     """Copy the stubs that the folder lacks; returns the names of the new files."""
+    stubs = sorted({exercise.stub for exercise in exercises().values()})
+    if folder.resolve() == stubs[0].parent.resolve():
+        raise ValueError(f"{folder} holds the stubs themselves; choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    new = []
-    for stub in sorted({exercise.stub for exercise in exercises().values()}):
-        if not (folder / stub.name).exists():
-            shutil.copyfile(stub, folder / stub.name)
-            new.append(stub.name)
+    new = [stub for stub in stubs if not (folder / stub.name).exists()]
+    for stub in new:
+        shutil.copyfile(stub, folder / stub.name)
     if not (folder / FILE).exists():
         save(folder, {})
-    return new
+    return [stub.name for stub in new]
 
 
 def find_folder():
@@ -42,47 +68,79 @@ def find_folder():
 
 
 def load(folder):
-    """{id: {"hash", "code"}}.  An unreadable file is set aside, never overwritten."""
+    """{id: Row}.  A file that is damaged or of another version is set aside, not overwritten."""
     path = folder / FILE
     if not path.exists():
         return {}
     try:
-        progress = json.loads(path.read_text("utf-8"))
-        if all(isinstance(row["hash"] + "", str) and row["code"] >= 0 for row in progress.values()):
-            return progress
-    except (ValueError, TypeError, KeyError, AttributeError):
-        pass
-    aside = backup(path)
-    words = f"{path} was unreadable and is kept as {aside.name}; progress starts anew"
-    print(words, file=sys.stderr)
+        return _rows(json.loads(path.read_text("utf-8")))
+    except (ValueError, TypeError, AttributeError):
+        aside = backup(path)
+    print(
+        f"{path} was unreadable or of another version, and is kept as {aside.name}; "
+        "`mmvae-edu check` finds again what is right",
+        file=sys.stderr,
+    )
     save(folder, {})
     return {}
 
 
+def _rows(content):
+    version = content.get("version", 1)
+    if version not in (1, VERSION):
+        raise ValueError(f"version {version}")
+    rows = content if version == 1 else content.get("exercises")
+    return {id: Row(**row) for id, row in rows.items()}
+
+
 def save(folder, progress):
     """Write the whole file or nothing of it."""
-    partial = folder / f"{FILE}.partial"
-    partial.write_text(json.dumps(progress, indent=1) + "\n", encoding="utf-8")
-    os.replace(partial, folder / FILE)
+    rows = {id: asdict(row) for id, row in progress.items()}
+    text = json.dumps({"version": VERSION, "exercises": rows}, indent=1) + "\n"
+    storage.write_text(folder / FILE, text)
 
 
-def record(folder, results):
-    """Keep the outcome of checks: (exercise, Verdict, the file's hash before the check)."""
+def record(folder, exercise, verdict, hash):
+    """Keep the outcome of a check; hash: of the file, before the check."""
     progress = load(folder)
-    for exercise, verdict, hash in results:
-        progress[exercise.id] = {"hash": hash, "code": verdict.code}
+    row = progress.setdefault(exercise.id, Row())
+    row.code, row.hash, row.mistakes = verdict.code, hash, verdict.mistakes
+    row.checker = checker_version(exercise)
+    save(folder, progress)
+
+
+def record_hints(folder, exercise, numbers):
+    """Keep which hints were shown."""
+    progress = load(folder)
+    row = progress.setdefault(exercise.id, Row())
+    row.hints = sorted({*row.hints, *numbers})
     save(folder, progress)
 
 
 def state(progress, folder, exercise):
     """(the last exit code or None, has the file changed since?)"""
-    row = progress.get(exercise.id)
-    return (row["code"], row["hash"] != file_hash(folder, exercise)) if row else (None, False)
+    row = progress.get(exercise.id, Row())
+    return row.code, row.code is not None and row.hash != file_hash(folder, exercise)
 
 
 def file_hash(folder, exercise):
-    path = folder / exercise.stub.name
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    """The SHA-256 of the learner's file; empty where there is none."""
+    try:
+        return hashlib.sha256((folder / exercise.stub.name).read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def checker_version(exercise):
+    """Twelve digits that change with the checker, the exercise's claims or its mistakes."""
+    functions = [claim.check for claim in exercise.claims] + [m.f for m in exercise.mutants]
+    files = {examine.__file__, recorded.__file__, *map(inspect.getsourcefile, functions)}
+    return hashlib.sha256("".join(map(_digest, sorted(files))).encode()).hexdigest()[:12]
+
+
+@cache
+def _digest(path):
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def backup(path):
@@ -97,31 +155,62 @@ def backup(path):
 def reset(folder, exercise):
     """Put the stub's function back in place; the rest of the file stays.  The backup's path."""
     path = folder / exercise.stub.name
-    if not path.exists():
-        shutil.copyfile(exercise.stub, path)
-        return None
-    kept = backup(path)
-    stub = function_source(exercise.stub, exercise.name)
-    own = function_source(path, exercise.name)
-    if own is None:  # the file does not parse, or the function is gone
+    kept = backup(path) if path.exists() else None
+    lines = _lines(path)
+    if lines is None:  # there is no file, or it does not parse
         shutil.copyfile(exercise.stub, path)
     else:
-        text = path.read_text("utf-8").replace(own, stub, 1)
-        missing = "import todo" not in text
-        start = "from mmvae_edu.course import todo\n\n\n" if missing else ""
-        path.write_text(text.replace(stub, start + stub, 1), encoding="utf-8")
+        stub = function_source(exercise.stub, exercise.name)
+        if "import todo" not in "".join(lines):
+            stub = f"from mmvae_edu.course import todo\n\n\n{stub}"
+        if (span := _span(lines, exercise.name)) is None:  # the function is gone
+            stub, span = f"\n\n\n{stub}", (len(lines), len(lines))
+        lines[slice(*span)] = [stub]
+        path.write_text("".join(lines), encoding="utf-8")
     return kept
+
+
+def reset_all(folder):
+    """Put every stub's file back; the backups' paths, of the files and of the progress."""
+    stubs = {folder / exercise.stub.name: exercise.stub for exercise in exercises().values()}
+    backups = [backup(path) for path in (*stubs, folder / FILE) if path.exists()]
+    for path, stub in stubs.items():
+        shutil.copyfile(stub, path)
+    save(folder, {})
+    return backups
+
+
+def untouched(folder, exercise):
+    """Has the learner written nothing: does the stub stand there, or no such function?"""
+    path = folder / exercise.stub.name
+    own = function_source(path, exercise.name)
+    if own is None:
+        return not path.exists() or _lines(path) is not None
+    return own == function_source(exercise.stub, exercise.name)
 
 
 def function_source(path, name):
     """The text of a module's function, decorators included; None where there is none."""
+    lines = _lines(path)
+    span = _span(lines, name) if lines is not None else None
+    return "".join(lines[slice(*span)]) if span else None
+
+
+def _lines(path):
+    """The lines of a file of Python; None where it cannot be read or does not parse."""
     try:
-        text = path.read_text("utf-8")
-        tree = ast.parse(text)
+        with tokenize.open(path) as file:
+            lines = file.readlines()
+        ast.parse("".join(lines))
     except (SyntaxError, ValueError, OSError):
         return None
-    for node in tree.body:
+    return lines
+
+
+def _span(lines, name):
+    """(first, end) of the lines of the function that counts, the last of that name; or None."""
+    for node in reversed(ast.parse("".join(lines)).body):
         if isinstance(node, ast.FunctionDef) and node.name == name:
             first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-            return "".join(text.splitlines(keepends=True)[first - 1 : node.end_lineno])
+            return first - 1, node.end_lineno
     return None

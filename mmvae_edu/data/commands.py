@@ -14,6 +14,7 @@ def add_commands(subparsers):
         help="list, fetch, import or check the larger data sets",
         description="The embedded digits need none of this. Files are verified by SHA-256 and kept "
         "in $MMVAE_EDU_DATA, or else in the user's cache folder.",
+        epilog="example: mmvae-edu data list",
     )
     verbs = data.add_subparsers(title="verbs", required=True, metavar="VERB")
     verbs.add_parser("list", help="the data sets, and which of them are here").set_defaults(

@@ -1,0 +1,88 @@
+"""Where the learner stands: every exercise's state, for `status` and for the report."""
+
+from dataclasses import dataclass
+
+from . import progress
+from .examine import FAULT, NOT_ATTEMPTED, RIGHT, WRONG
+from .exercises import Exercise, exercises
+
+STATES = {
+    None: "not checked",
+    RIGHT: "right",
+    WRONG: "wrong",
+    NOT_ATTEMPTED: "not attempted",
+    FAULT: "checker's fault",
+}
+COLOURS = {"right": "green", "wrong": "red", "checker's fault": "magenta", "not checked": "yellow"}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One exercise: its state, what has changed since its check, and what its check found."""
+
+    exercise: Exercise
+    state: str
+    changed: str  # "", "file" or "checker"
+    mistakes: list
+    hints: list
+
+    def as_dict(self):
+        named = {"id": self.exercise.id, "file": self.exercise.stub.name, "state": self.state}
+        return {**named, "changed": self.changed, "mistakes": self.mistakes, "hints": self.hints}
+
+
+def standings(folder):
+    """The Standing of every exercise, in the course's order."""
+    kept = progress.load(folder)
+    return [standing(kept.get(id, progress.Row()), folder, e) for id, e in exercises().items()]
+
+
+def standing(row, folder, exercise):
+    """An exercise's Standing; one that holds nothing of the learner's is not attempted."""
+    if progress.untouched(folder, exercise):
+        return Standing(exercise, STATES[NOT_ATTEMPTED], "", [], row.hints)
+    code = None if row.code == NOT_ATTEMPTED else row.code  # attempted since
+    changed = ""
+    if code is not None and row.checker != progress.checker_version(exercise):
+        changed = "checker"
+    if code is not None and row.hash != progress.file_hash(folder, exercise):
+        changed = "file"
+    return Standing(exercise, STATES[code], changed, row.mistakes, row.hints)
+
+
+def by_lesson(rows):
+    """{"L04": [Standing, ...]} in order."""
+    lessons = {}
+    for row in rows:
+        lessons.setdefault(row.exercise.id.partition(".")[0], []).append(row)
+    return lessons
+
+
+def following(rows):
+    """The exercise that comes next: the first that is not right, or None."""
+    return next((row.exercise for row in rows if row.state != "right"), None)
+
+
+def show(console, folder, rows):
+    """Print the exercises by lesson, and what comes next."""
+    from rich.markup import escape
+
+    for lesson, group in by_lesson(rows).items():
+        right = sum(row.state == "right" for row in group)
+        file = group[0].exercise.stub.name
+        console.print(f"[bold]{lesson}[/]  {right} of {len(group)} right  [dim]{file}[/]")
+        for row in group:
+            colour = COLOURS.get(row.state, "dim")
+            words = [f"  [{colour}]{row.state:15}[/] {row.exercise.name}"]
+            words += [f"[yellow]({row.changed} changed since)[/]"] if row.changed else []
+            words += [f"[red]{', '.join(row.mistakes)}[/]"] if row.mistakes else []
+            console.print(" ".join(words))
+    right = sum(row.state == "right" for row in rows)
+    console.print(f"{right} of {len(rows)} right, in {escape(str(folder))}")
+    after = following(rows)
+    if after is None:
+        console.print("all done")
+    elif (folder / after.stub.name).exists():
+        console.print(f"next: {escape(str(folder / after.stub.name))}, {after.id}")
+    else:
+        console.print(f"next: {after.id}; `mmvae-edu start {escape(str(folder))}` copies its file")

@@ -1,0 +1,51 @@
+"""Checks again whatever file is saved, by reading the files: it works on every file system.
+
+File events get lost on WSL, in containers and on network drives, and editors replace a file as
+often as they write into it.  So only the content counts, once it has stood still for one look.
+"""
+
+from time import sleep, strftime
+
+from . import progress
+from .standing import standings
+
+LOOK = 0.2  # seconds between looks
+
+
+def watch(chosen, folder, check):
+    """Call check(exercises of one file) for what is new since its last check, then at each save."""
+    one_of = {exercise.stub.name: exercise for exercise in chosen}
+    known = {name: progress.file_hash(folder, one) for name, one in one_of.items()}
+    unchecked = {row.exercise.stub.name for row in standings(folder) if not up_to_date(row)}
+    print(f"watching {len(one_of)} files in {folder}; Ctrl-C ends", flush=True)
+
+    def look(name, what):
+        print(f"\n{strftime('%H:%M:%S')}  {name} {what}", flush=True)
+        check([exercise for exercise in chosen if exercise.stub.name == name])
+
+    for name in one_of:
+        if name in unchecked:
+            look(name, "is not checked yet")
+    for name in saves(one_of, folder, known):
+        look(name, "was saved")
+
+
+def saves(one_of, folder, known):
+    """Yield the name of each file whose content changes, for ever; known: {name: hash}.
+
+    A file that is being written or replaced is not yielded before two looks find the same content.
+    """
+    before = dict(known)
+    while True:
+        for name, one in one_of.items():
+            now = progress.file_hash(folder, one)
+            if now == before[name] != known[name]:
+                known[name] = now
+                yield name
+            before[name] = now
+        sleep(LOOK)
+
+
+def up_to_date(row):
+    """Does the last check still say how a Standing's exercise is?"""
+    return row.state == "not attempted" or (row.state != "not checked" and not row.changed)

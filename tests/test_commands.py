@@ -1,0 +1,595 @@
+"""The course's commands: what they say, what they keep, and what they do about mistakes."""
+
+import argparse
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from mmvae_edu import cli, data, doctor
+from mmvae_edu.course import commands, lessons, notebook, overview, progress, standing, watch
+from mmvae_edu.course.exercises import exercises
+
+ROOT = Path(__file__).parent.parent
+VAE_GRAD = exercises()["L13.vae_grad"]
+RIGHT = "def vae_grad(g):\n    return g.mean(0)\n"
+WRONG = "def vae_grad(g):\n    return g.sum(0)\n"  # the mistake summed_gradient
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["start", "mine"]) == 0
+    return tmp_path / "mine"
+
+
+def write(folder, text, exercise=VAE_GRAD):
+    path = folder / exercise.stub.name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def run(*arguments, encoding="utf-8", **options):
+    """A command in a process of its own."""
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    command = [sys.executable, "-m", "mmvae_edu", *arguments]
+    options = {"env": environment, "capture_output": True, "timeout": 120} | options
+    return subprocess.run(command, **options)
+
+
+# ---- every command ----------------------------------------------------------------------------
+
+
+def subcommands():
+    parser = cli.parser()
+    group = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    return group.choices
+
+
+@pytest.mark.parametrize("name", subcommands())
+def test_help_says_what_and_how(name):
+    page = subcommands()[name].format_help()
+    assert page.isascii()
+    example = re.sub(r"\s+", " ", page).rpartition("example: mmvae-edu ")[2].strip()
+    assert example.startswith(name)
+    assert callable(cli.parser().parse_args(shlex.split(example)).run)
+
+
+def test_every_command_of_the_readme_exists():
+    text = (ROOT / "README.md").read_text("utf-8")
+    named = set(re.findall(r"`mmvae-edu ([a-z-]+)", text))
+    assert named <= set(subcommands())
+    assert {"tour", "doctor", "start", "check", "watch", "report", "notebook"} <= named
+
+
+@pytest.mark.parametrize("arguments", [["run"], ["status"], ["doctor"], ["hint", "kl_gauss"]])
+def test_a_console_without_unicode(arguments, folder):
+    done = run(*arguments, encoding="cp1252", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert len(done.stdout.decode("cp1252").splitlines()) >= 1
+
+
+def test_a_reader_who_stops_reading(folder):
+    command = [sys.executable, "-m", "mmvae_edu", "status"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert b"Traceback" not in process.stderr.read()
+
+
+def test_an_unwritable_place_is_one_sentence(folder, capsys):
+    (folder / "file").write_text("in the way")
+    for arguments in (
+        ["report", "-o", str(folder / "file" / "r.html")],
+        ["report", "-o", str(folder)],
+        ["notebook", "04", "-o", str(folder / "file" / "x.ipynb")],
+        ["start", str(folder / "file")],
+    ):
+        assert cli.main(arguments) == 64
+        assert re.fullmatch(r"mmvae-edu: .*cannot write here.*\n", capsys.readouterr().err)
+
+
+# ---- doctor -----------------------------------------------------------------------------------
+
+
+def test_doctor_finds_all_that_is_needed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["doctor"]) == 0
+    assert "all that is needed is here" in capsys.readouterr().out
+    assert cli.main(["doctor", "--json"]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    for name in "Python", "numpy", "float64", "digits", "folder", "kernels.reference":
+        assert rows[name]["ok"], name
+        assert rows[name]["needed"]
+    assert list(tmp_path.iterdir()) == []
+    assert {name for name in rows if name.startswith("extra ")} == {
+        f"extra {extra}" for extra in doctor.EXTRAS if f"extra {extra}" in rows
+    }
+
+
+def without(monkeypatch, *names, version=None):
+    """As if packages were not installed, or were of that version."""
+    installed = doctor.installed
+    monkeypatch.setattr(doctor, "installed", lambda n: version if n in names else installed(n))
+
+
+@pytest.mark.parametrize("version", [None, "0.1"])
+def test_doctor_names_the_pip_command(version, monkeypatch, capsys):
+    without(monkeypatch, "numba", version=version)
+    assert cli.main(["doctor"]) == 1
+    out = capsys.readouterr().out
+    assert re.search(rf"^MISSING  numba +{version or 'not installed'}$", out, re.MULTILINE)
+    assert 'python -m pip install "numba>=' in out
+    assert out.endswith("1 to mend\n")
+
+
+def test_doctor_forgives_a_missing_extra(monkeypatch, capsys):
+    without(monkeypatch, "jupytext", "hypothesis")
+    assert cli.main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^absent   extra test .*2 of \d+ packages lacking", out, re.MULTILINE)
+    assert re.search(r'python -m pip install "hypothesis>=[\d.]+" "jupytext>=[\d.]+"', out)
+
+
+def test_doctor_sees_damaged_data_and_a_folder_of_somebody_else(monkeypatch, capsys):
+    def damaged():
+        raise ValueError("uci_digits.npz is damaged or altered")
+
+    def refused(**_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(data, "verify", damaged)
+    monkeypatch.setattr(doctor.tempfile, "TemporaryFile", refused)
+    assert cli.main(["doctor"]) == 1
+    out = capsys.readouterr().out
+    assert "MISSING  digits" in out
+    assert "MISSING  folder" in out
+    assert "2 to mend" in out
+
+
+def test_without_numpy_every_command_says_what_is_missing(tmp_path):
+    code = "import sys; sys.modules['numpy'] = None\nfrom mmvae_edu.cli import main\n"
+    done = subprocess.run(
+        [sys.executable, "-c", code + "sys.exit(main(['status']))"],
+        capture_output=True, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith("mmvae-edu: import of numpy halted")
+    assert "MISSING  float64" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+# ---- watch ------------------------------------------------------------------------------------
+
+
+def looks(monkeypatch, *ticks):
+    """The files that watch checks while `ticks` happen between its looks: [(name, why)]."""
+    ticks, checked = iter([*ticks, None, None]), []
+
+    def sleep(seconds):
+        assert seconds <= 0.25  # two looks and a bit are less than a second
+        tick = next(ticks, KeyboardInterrupt)
+        if tick is KeyboardInterrupt:
+            raise KeyboardInterrupt
+        if tick:
+            tick()
+
+    def check(chosen, folder, say):
+        checked.append(chosen[0].stub.name)
+
+    monkeypatch.setattr(watch, "sleep", sleep)
+    monkeypatch.setattr(commands, "check_and_keep", check)
+    assert cli.main(["watch"]) == 0
+    return checked
+
+
+def test_watch_waits_for_a_half_saved_file(folder, monkeypatch):
+    def half():
+        write(folder, RIGHT[:20])
+
+    def whole():
+        write(folder, RIGHT)
+
+    assert looks(monkeypatch, half, whole) == ["13_weighted_gradients.py"]
+
+
+def test_watch_survives_an_editor_that_replaces_the_file(folder, monkeypatch):
+    path = folder / VAE_GRAD.stub.name
+
+    def away():
+        path.rename(path.with_suffix(".old"))
+
+    def back():
+        path.with_suffix(".new").write_text(RIGHT)
+        os.replace(path.with_suffix(".new"), path)
+
+    def same():
+        path.write_text(RIGHT)
+
+    assert looks(monkeypatch, away, back, None, same) == [path.name]
+
+
+def test_watch_begins_with_what_is_not_checked(folder, monkeypatch):
+    path = folder / "00_first_figure.py"
+    path.write_text(path.read_text("utf-8").replace("return todo", "return 0 and todo"))
+    assert looks(monkeypatch) == [path.name]
+    monkeypatch.undo()
+    monkeypatch.chdir(folder)
+    cli.main(["check", "L00"])
+    assert looks(monkeypatch) == []
+
+
+def test_watch_in_a_pipe_until_it_is_interrupted(folder):
+    command = [sys.executable, "-m", "mmvae_edu", "watch", "vae_grad"]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+        lines = iter(process.stdout.readline, "")
+        assert next(lines).startswith("watching 1 files in ")
+        for text, word in (WRONG, "WRONG"), (RIGHT, "RIGHT"):
+            write(folder, text)
+            assert any(line.endswith("13_weighted_gradients.py was saved\n") for line in lines)
+            assert next(lines).startswith(f"{word}  L13.vae_grad")
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+    assert process.returncode == 0
+    assert "\x1b" not in rest
+    assert rest.endswith("watch ended\n")
+    row = progress.load(folder)["L13.vae_grad"]
+    assert (row.code, row.hash) == (0, progress.file_hash(folder, VAE_GRAD))
+
+
+# ---- notebook ---------------------------------------------------------------------------------
+
+
+def cells(path):
+    found = nbformat.read(path, as_version=4)
+    nbformat.validate(found)
+    return [cell.source for cell in found.cells if cell.cell_type == "code"]
+
+
+def executed(path, folder, end=""):
+    """What the code cells print, one after the other in one process; magics are left out."""
+    code = "\n\n".join(re.sub(r"^%.*$", "", source, flags=re.MULTILINE) for source in cells(path))
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code + end],
+        cwd=folder, capture_output=True, text=True, timeout=120,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"}, encoding="utf-8",
+    )  # fmt: skip
+
+
+def test_a_notebook_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["notebook", "04", "-o", "new/x.ipynb"]) == 0
+    done = executed(tmp_path / "new" / "x.ipynb", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "holds  L1 is" in done.stdout
+    assert (tmp_path / "mmvae_edu_out" / "lessons" / "04-l1.png").exists()
+
+
+def test_a_fast_notebook_is_fast(tmp_path):
+    path = tmp_path / "x.ipynb"
+    for fast in False, True:
+        notebook.write_notebook(overview.find("06").path, path, fast=fast, force=True)
+        first = cells(path)[0]
+        assert first.startswith("%matplotlib inline")
+        code = f"{first.partition('inline')[2]}\nfrom mmvae_edu.course import FAST\nprint(FAST)"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert done.stdout == f"{fast}\n"
+
+
+def test_the_same_lesson_gives_the_same_notebook(tmp_path):
+    for name in "ab":
+        notebook.write_notebook(lessons()[0], tmp_path / f"{name}.ipynb")
+    assert (tmp_path / "a.ipynb").read_bytes() == (tmp_path / "b.ipynb").read_bytes()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.ipynb", "b.ipynb"]
+
+
+def test_a_notebook_is_not_overwritten_by_accident(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / "04_neg_kl.ipynb"
+    own.write_text("mine")
+    assert cli.main(["notebook", "04"]) == 64
+    assert "--force" in capsys.readouterr().err
+    assert own.read_text() == "mine"
+    assert cli.main(["notebook", "04", "--force"]) == 0
+    assert len(cells(own)) > 3
+    assert cli.main(["notebook", "04", "-o", "x.py"]) == 64
+    assert cli.main(["notebook", "77"]) == 64
+
+
+def test_without_jupytext_the_pip_command_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "jupytext", None)
+    assert cli.main(["notebook", "04"]) == 64
+    assert "python -m pip install jupytext" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+# ---- run --------------------------------------------------------------------------------------
+
+
+def test_run_lists_the_lessons(capsys):
+    assert cli.main(["run"]) == 0
+    out = capsys.readouterr().out
+    for path in lessons():
+        assert f"\n{path.name[:2]}  " in f"\n{out}"
+
+
+@pytest.mark.parametrize("name", ["4", "04", "L04", "L4", "04_neg_kl", "lessons/04_neg_kl.py"])
+def test_names_of_lessons(name):
+    assert overview.find(name).path.name == "04_neg_kl.py"
+
+
+@pytest.mark.parametrize("name", ["", "77", "kl", "1000"])
+def test_names_of_no_lesson(name, capsys):
+    assert cli.main(["run", name]) == 64
+    assert "there are 00, 01" in capsys.readouterr().err
+
+
+def test_run_runs_as_the_script_does(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    assert cli.main(["run", "04", "--fast"]) == 0
+    assert "figure mmvae_edu_out" in capsys.readouterr().out
+    assert sys.argv[1:] == ["--fast"]
+
+
+def test_a_lesson_whose_claim_fails(tmp_path, monkeypatch, capsys):
+    from mmvae_edu.claims import CLAIMS
+
+    def planted(f, rng):
+        """One equals two."""
+        return 1.0, 2.0
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    name = "l1_is_zero_only_at_the_prior"
+    monkeypatch.setitem(CLAIMS, name, replace(CLAIMS[name], check=planted))
+    assert cli.main(["run", "04"]) == 1
+    said = capsys.readouterr()
+    assert "FAILS  One equals two." in said.out
+    assert said.err.startswith(f"mmvae-edu: this claim fails: {name}")
+
+
+def test_the_overview_knows_every_lesson_and_what_comes_before():
+    rows = overview.overview()
+    assert [row.path for row in rows] == lessons()
+    numbers = [row.number for row in rows]
+    for row in rows:
+        assert all(before < row.number for before in row.after)
+        assert set(row.after) <= set(numbers)
+        assert 3 <= row.minutes <= 30
+        assert row.title in row.path.read_text("utf-8")
+    assert sum(row.exercises for row in rows) == len(exercises())
+
+
+def test_the_table_of_the_lessons_is_what_run_prints():
+    lines = (ROOT / "lessons" / "README.md").read_text("utf-8").splitlines()
+    head = lines.index(f"| {' | '.join(overview.COLUMNS)} |")
+    rows = [line for line in lines[head + 2 :] if line.startswith("| [")]
+    measured = [row.split(" | ") for row in rows]
+    assert all(row[5].isdigit() for row in measured)
+    printed = [overview.markdown(lesson, None).split(" | ") for lesson in overview.overview()]
+    assert [r[:5] + r[6:] for r in measured] == [r[:5] + r[6:] for r in printed]
+
+
+def test_run_measures(capsys):
+    assert cli.main(["run", "04", "--table", "--fast"]) == 0
+    header, _, row = capsys.readouterr().out.splitlines()
+    assert header.split(" | ")[5] == "s to run"
+    assert int(row.split(" | ")[5]) < 60
+
+
+# ---- progress ---------------------------------------------------------------------------------
+
+
+def test_progress_of_the_first_version_is_kept(folder, capsys):
+    write(folder, RIGHT)
+    old = {"L13.vae_grad": {"hash": progress.file_hash(folder, VAE_GRAD), "code": 0}}
+    (folder / progress.FILE).write_text(json.dumps(old))
+    row = progress.load(folder)["L13.vae_grad"]
+    assert (row.code, row.mistakes, row.hints) == (0, [], [])
+    assert cli.main(["status"]) == 0
+    assert "right           vae_grad (checker changed since)" in capsys.readouterr().out
+    assert cli.main(["hint", "vae_grad"]) == 0
+    text = json.loads((folder / progress.FILE).read_text("utf-8"))
+    assert text["version"] == 2
+    assert text["exercises"]["L13.vae_grad"]["code"] == 0
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"version": 3, "exercises": {}},
+        {"version": 2},
+        {"version": 2, "exercises": {"L13.vae_grad": {"code": 7}}},
+        {"version": 2, "exercises": {"L13.vae_grad": {"stars": 5}}},
+        {"version": 2, "exercises": {"L13.vae_grad": {"hints": [4]}}},
+    ],
+)
+def test_progress_of_another_version_is_set_aside(content, folder, capsys):
+    (folder / progress.FILE).write_text(json.dumps(content))
+    assert progress.load(folder) == {}
+    assert "kept as" in capsys.readouterr().err
+    aside = folder / f"{progress.FILE}.bak1"
+    assert json.loads(aside.read_text("utf-8")) == content
+
+
+def test_another_checker_makes_a_result_old(folder, monkeypatch):
+    write(folder, RIGHT)
+    cli.main(["check", "vae_grad"])
+    assert progress.load(folder)["L13.vae_grad"].checker == progress.checker_version(VAE_GRAD)
+    row = next(r for r in standing.standings(folder) if r.exercise is VAE_GRAD)
+    assert (row.state, row.changed) == ("right", "")
+    monkeypatch.setattr(progress, "checker_version", lambda exercise: "another")
+    row = next(r for r in standing.standings(folder) if r.exercise is VAE_GRAD)
+    assert (row.state, row.changed) == ("right", "checker")
+
+
+def test_the_checkers_version_follows_its_files(monkeypatch):
+    before = progress.checker_version(VAE_GRAD)
+    digest = progress._digest
+    claims = sys.modules[VAE_GRAD.claims[0].check.__module__].__file__
+    monkeypatch.setattr(progress, "_digest", lambda p: "new" if p == claims else digest(p))
+    assert progress.checker_version(VAE_GRAD) != before
+
+
+def test_status_as_json(folder, capsys):
+    write(folder, WRONG)
+    capsys.readouterr()
+    cli.main(["check", "vae_grad"])
+    write(folder, WRONG + "# later\n")
+    capsys.readouterr()
+    assert cli.main(["status", "--json"]) == 0
+    rows = {row["id"]: row for row in json.loads(capsys.readouterr().out)}
+    assert list(rows) == list(exercises())
+    assert rows["L13.vae_grad"] == {
+        "id": "L13.vae_grad",
+        "file": "13_weighted_gradients.py",
+        "state": "wrong",
+        "changed": "file",
+        "mistakes": ["summed_gradient"],
+        "hints": [],
+    }
+    assert rows["L13.iwae_grad"]["state"] == "not attempted"  # it is gone from the file
+    assert rows["L04.kl_gauss"]["state"] == "not attempted"
+    write(folder, "def vae_grad(")
+    cli.main(["status", "--json"])
+    rows = {row["id"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["L13.iwae_grad"]["state"] == "not checked"  # nobody can tell
+
+
+def test_status_says_how_to_get_a_file_that_is_not_there(folder, capsys):
+    folder = folder.rename(folder.with_name("my [bold] exercises"))
+    (folder / "00_first_figure.py").unlink()
+    capsys.readouterr()
+    assert cli.main(["status"]) == 0
+    assert f"next: L00.two_plus_two; `mmvae-edu start {folder}`" in capsys.readouterr().out
+    assert cli.main(["start", str(folder)]) == 0
+    assert "1 new files" in capsys.readouterr().out
+
+
+def test_status_is_coloured_in_a_terminal_only(folder, capsys, monkeypatch):
+    assert cli.main(["status"]) == 0
+    plain = capsys.readouterr().out
+    assert "\x1b" not in plain
+    assert re.search(r"^L13  0 of \d right  13_weighted_gradients.py$", plain, re.MULTILINE)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert cli.main(["status"]) == 0
+    coloured = capsys.readouterr().out
+    assert re.sub(r"\x1b\[[\d;]*m", "", coloured) == plain != coloured
+
+
+# ---- check, hint, reset, start ----------------------------------------------------------------
+
+
+def test_check_of_everything_counts_what_is_not_attempted(folder, capsys):
+    path = folder / VAE_GRAD.stub.name
+    stub = progress.function_source(path, "vae_grad")
+    path.write_text(path.read_text("utf-8").replace(stub, RIGHT), encoding="utf-8")
+    assert cli.main(["check"]) == 2
+    out = capsys.readouterr().out
+    assert out.count("TODO") == 1
+    assert f"TODO   {len(exercises()) - 1} not attempted" in out
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [("vae_gard", "vae_grad"), ("L13.vae-grad", "L13.vae_grad"), ("nothing at all", None)],
+)
+def test_a_mistyped_exercise(name, near, folder, capsys):
+    assert cli.main(["check", name]) == 64
+    error = capsys.readouterr().err
+    assert (f"did you mean {near}?" in error) == (near is not None)
+    assert error.count("\n") == 1
+
+
+def test_a_file_names_its_exercises():
+    chosen = commands.choose(["mine/13_weighted_gradients.py"])
+    assert chosen == [e for e in exercises().values() if e.stub == VAE_GRAD.stub]
+
+
+def test_a_hint_fits_the_mistake_and_is_remembered(folder, capsys, monkeypatch):
+    hints = dict(enumerate(VAE_GRAD.hints, 1))
+
+    def hint(*arguments):
+        capsys.readouterr()
+        assert cli.main(["hint", "vae_grad", *arguments]) == 0
+        return capsys.readouterr().out
+
+    assert hint() == f"1/3  {hints[1]}\n"
+    write(folder, WRONG)
+    cli.main(["check", "vae_grad"])
+    says = next(m.says for m in VAE_GRAD.mutants if m.name == "summed_gradient")
+    for fits, number in ({"summed_gradient": 3}, 3), ({"another": 3}, 2):
+        chosen = replace(VAE_GRAD, fits=fits)
+        monkeypatch.setattr(commands, "_one", lambda name, chosen=chosen: chosen)
+        assert hint() == f"last check: {says}\n{number}/3  {hints[number]}\n"
+    assert progress.load(folder)["L13.vae_grad"].hints == [1, 2, 3]
+    write(folder, RIGHT)
+    cli.main(["check", "vae_grad"])
+    assert hint().splitlines() == [f"{n}/3  {text}" for n, text in hints.items()]
+    assert hint("2") == f"2/3  {hints[2]}\n"
+
+
+@pytest.mark.parametrize("exercise", exercises().values(), ids=list(exercises()))
+def test_hints_fit_known_mistakes(exercise):
+    assert set(exercise.fits) <= {mutant.name for mutant in exercise.mutants}
+    assert set(exercise.fits.values()) <= {1, 2, 3}
+
+
+def test_reset_all_keeps_everything(folder, capsys):
+    write(folder, RIGHT)
+    (folder / "04_neg_kl.py").unlink()
+    cli.main(["check", "vae_grad"])
+    kept = (folder / progress.FILE).read_bytes()
+    assert cli.main(["reset", "--all"]) == 0
+    for exercise in exercises().values():
+        assert (folder / exercise.stub.name).read_bytes() == exercise.stub.read_bytes()
+    assert (folder / f"{VAE_GRAD.stub.name}.bak1").read_text() == RIGHT
+    assert (folder / f"{progress.FILE}.bak1").read_bytes() == kept
+    assert progress.load(folder) == {}
+
+
+@pytest.mark.parametrize("arguments", [["reset"], ["reset", "kl_gauss", "--all"]])
+def test_reset_takes_one_or_all(arguments, folder):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(arguments)
+    assert stop.value.code == 64
+
+
+def test_reset_brings_back_a_function_that_is_gone(folder):
+    path = write(folder, "def mine():\n    return 1")
+    assert cli.main(["reset", "vae_grad"]) == 0
+    text = path.read_text("utf-8")
+    assert text.startswith("def mine():\n    return 1\n")
+    assert progress.function_source(path, "vae_grad") == progress.function_source(
+        VAE_GRAD.stub, "vae_grad"
+    )
+
+
+def test_the_last_definition_counts(folder):
+    path = write(folder, VAE_GRAD.stub.read_text("utf-8") + "\n\n" + RIGHT)
+    assert progress.function_source(path, "vae_grad") == RIGHT
+    assert cli.main(["check", "vae_grad"]) == 0
+
+
+def test_a_file_with_a_byte_order_mark(folder):
+    path = folder / VAE_GRAD.stub.name
+    path.write_bytes(b"\xef\xbb\xbf" + RIGHT.encode())
+    assert progress.function_source(path, "vae_grad") == RIGHT
+    assert cli.main(["check", "vae_grad"]) == 0
+
+
+def test_start_refuses_the_stubs_own_folder(capsys):
+    stubs = VAE_GRAD.stub.parent
+    before = sorted(path.name for path in stubs.iterdir())
+    assert cli.main(["start", str(stubs)]) == 64
+    assert "choose another folder" in capsys.readouterr().err
+    assert sorted(path.name for path in stubs.iterdir()) == before
