@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from .examine import FAULT, NOT_ATTEMPTED, RIGHT, SEEDS, WRONG, Verdict
+from .explain import explanation
 from .progress import function_source
 
 LIMIT = 30.0  # seconds a check may take
@@ -16,26 +17,31 @@ START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from mmvae_edu.course.runner import main; main()"
 )
+WORST_FIRST = (FAULT, WRONG, NOT_ATTEMPTED, RIGHT)
 WORDS = {RIGHT: "RIGHT", WRONG: "WRONG", NOT_ATTEMPTED: "TODO", FAULT: "FAULT"}
 
 
-def check_all(chosen, folder, *, seed=0, limit=LIMIT):
+def check_all(chosen, folder, *, seed=0, limit=LIMIT, explain=False):
     """Yield (exercise, Verdict) in order; as many checks at once as there are cores."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        verdicts = pool.map(lambda e: check_file(e, folder, seed=seed, limit=limit), chosen)
+        options = {"seed": seed, "limit": limit, "explain": explain}
+        verdicts = pool.map(lambda e: check_file(e, folder, **options), chosen)
         yield from zip(chosen, verdicts, strict=True)
 
 
-def check_file(exercise, folder, *, seed=0, limit=LIMIT):
-    """Check one exercise of the learner's folder in a process of its own; a Verdict."""
+def check_file(exercise, folder, *, seed=0, limit=LIMIT, explain=False):
+    """Check one exercise of the learner's folder in a process of its own; a Verdict.
+
+    With `explain` a small example comes with every wrong result, also with one that has a name.
+    """
     start = time.perf_counter()
     path = folder / exercise.stub.name
-    verdict = _check(exercise, path, list(range(seed, seed + SEEDS)), limit)
+    verdict = _check(exercise, path, list(range(seed, seed + SEEDS)), limit, explain)
     verdict.seconds = time.perf_counter() - start
     return verdict
 
 
-def _check(exercise, path, seeds, limit):
+def _check(exercise, path, seeds, limit, explain):
     if not path.is_file():
         found = sorted([*path.parent.rglob(path.name), *path.parent.parent.glob(path.name)])
         where = f"it is at {found[0]}" if found else f"mmvae-edu reset {exercise.id} copies it"
@@ -45,6 +51,7 @@ def _check(exercise, path, seeds, limit):
         return Verdict(NOT_ATTEMPTED, "not attempted yet")
     token = secrets.token_hex(8)
     request = {"id": exercise.id, "path": str(path), "seeds": seeds, "token": token}
+    request["explain"] = explain
     try:
         done = subprocess.run(
             [sys.executable, "-P", "-c", START, json.dumps(sys.path)],
@@ -82,17 +89,20 @@ def _audited(exercise, verdict):
     return verdict
 
 
-def message(exercise, verdict, *, verbose=False):
+def message(exercise, verdict, *, verbose=False, explain=False):
     """The result in the words that a learner reads: what, the evidence, and where to look."""
-    lines = [f"{WORDS[verdict.code]:5}  {exercise.id} ({', '.join(exercise.equations)})"]
+    equations = f" ({', '.join(exercise.equations)})" if exercise.equations else ""
+    lines = [f"{WORDS[verdict.code]:5}  {exercise.id}{equations}"]
     if verdict.says:
         lines[0] += f": {verdict.says}"
     if verdict.evidence:
         lines.append(f"  evidence: {verdict.evidence}")
     if verdict.code in (WRONG, NOT_ATTEMPTED):
         place = exercise.stub.name + (f":{verdict.line}" if verdict.line else "")
-        hint = 1 if verdict.code == NOT_ATTEMPTED else 2
+        fitting = [exercise.fits[name] for name in verdict.mistakes if name in exercise.fits]
+        hint = 1 if verdict.code == NOT_ATTEMPTED else [*fitting, 2][0]
         lines.append(f"  look at:  {place}        (mmvae-edu hint {exercise.id} {hint})")
+    lines += explanation(exercise, verdict) if explain else [f"  {row}" for row in verdict.example]
     detail = verdict.traceback if verbose or verdict.code == FAULT else ""
     printed = f"printed:\n{verdict.printed[-2000:]}" if verbose and verdict.printed else ""
     lines += [text.rstrip() for text in (detail, printed) if text]
@@ -107,5 +117,5 @@ def counts(verdicts, seconds):
 
 
 def worst(verdicts):
-    """The exit code of several checks: the largest."""
-    return max(verdict.code for verdict in verdicts)
+    """The exit code of several checks: the checker's fault before wrong before not attempted."""
+    return next(code for code in WORST_FIRST if any(v.code == code for v in verdicts))

@@ -1,30 +1,57 @@
-"""Checks the checker, in one process: stubs, solutions, and every catalogued mistake by name."""
+"""Checks the checker: stubs, solutions, and every catalogued mistake by name, at every seed."""
+
+import multiprocessing
+import os
+import textwrap
+from concurrent.futures import ProcessPoolExecutor
 
 from .examine import NOT_ATTEMPTED, RIGHT, WRONG, examine
 from .exercises import exercises
 from .runner import load
+
+OUTCOMES = ("itself", "others", "unnamed", "accepted")
+WIDTH = 100
 
 
 def dev_check(seeds):
     """Print what fails and the confusion matrix as counts; 0 if every check can be trusted."""
     if seeds < 1:
         raise ValueError(f"--seeds {seeds}: at least one is needed")
-    faults, exceptions, counts = [], [], {"itself": 0, "others": 0, "unnamed": 0, "accepted": 0}
-    for exercise in exercises().values():
-        faults += faults_of(exercise, seeds)
-        for mutant in exercise.mutants:
-            verdict = examine(exercise, mutant.f, seeds=range(seeds))
-            outcome = confusion(verdict, mutant)
-            counts[outcome] += 1
-            if outcome != "itself" or len(verdict.mistakes) > 1:
-                named = ", ".join(verdict.mistakes) or verdict.says
-                exceptions.append(f"{exercise.id}, {mutant.name}: {outcome}: {named}")
-    print(f"{len(exercises())} exercises, {sum(counts.values())} mistakes, {seeds} seeds")
+    faults, exceptions, counts = [], [], dict.fromkeys(OUTCOMES, 0)
+    spawn = multiprocessing.get_context("spawn")  # no thread's lock is copied half way
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=spawn) as pool:
+        reports = pool.map(report, exercises(), [seeds] * len(exercises()))
+        for exercise_faults, outcomes in reports:
+            faults += exercise_faults
+            for outcome, exception in outcomes:
+                counts[outcome] += 1
+                exceptions += [exception] if exception else []
+    print(f"{len(exercises())} exercises, {sum(counts.values())} mistakes, each at {seeds} seeds")
     print(f"rejected: named as itself {counts['itself']}, as another {counts['others']}, ", end="")
     print(f"not named {counts['unnamed']}; accepted {counts['accepted']}")
     for line in [*exceptions, *faults]:
-        print(f"  {line}")
-    return 1 if faults or counts["accepted"] or counts["others"] else 0
+        print("\n".join(textwrap.wrap(line, WIDTH, initial_indent="  ", subsequent_indent="    ")))
+    return 1 if faults or counts["accepted"] or counts["others"] or counts["unnamed"] else 0
+
+
+def report(id, seeds):
+    """The faults of an exercise, and for each of its mistakes (the outcome, what to say of it)."""
+    exercise = exercises()[id]
+    return faults_of(exercise, seeds), [_outcome(exercise, m, seeds) for m in exercise.mutants]
+
+
+def _outcome(exercise, mutant, seeds):
+    """The worst outcome of a mistake over the seeds, each on its own: none may pass by luck."""
+    worst, exception = "itself", ""
+    for seed in range(seeds):
+        verdict = examine(exercise, mutant.f, seeds=[seed])
+        outcome = confusion(verdict, mutant)
+        if OUTCOMES.index(outcome) > OUTCOMES.index(worst):
+            worst, exception = outcome, ""
+        if (outcome != "itself" or len(verdict.mistakes) > 1) and not exception:
+            named = ", ".join(verdict.mistakes) or verdict.says
+            exception = f"{exercise.id}, {mutant.name}, seed {seed}: {outcome}: {named}"
+    return worst, exception
 
 
 def confusion(verdict, mutant):

@@ -1,7 +1,8 @@
 """The stages of a check, on a function that is already loaded.
 
-A0 the contract (in every call, by `Recorded`), A1 the registered claims, A2 the catalogued
-mistakes: is the output a known mistake's on every draw?
+A0 the contract (in every call, by `Recorded`), A1 the registered claims; `diagnosis` then puts a
+failure into words: A2 the catalogued mistakes, A3 the terms of which the function is the sum,
+A4 a simple factor, A5 the step of the way back that goes wrong, A6 a small example.
 """
 
 import inspect
@@ -11,11 +12,12 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from ..claims import POWER, T4, registry
-from .recorded import Recorded, call_mismatch, copied, leaves
+from .diagnosis import diagnose
+from .mistakes import WHOLE, mistakes, same_breach, wrong_parts
+from .recorded import Recorded, call_mismatch
 
 RIGHT, WRONG, NOT_ATTEMPTED, FAULT, USAGE = 0, 1, 2, 3, 64
 SEEDS = 3
-MATCH = 1e-11  # relative to max(1, |value|): the same formula in another order of summation
 FIRST = {"mutated", "random", "locked"}  # said before the name of a mistake
 
 
@@ -30,6 +32,7 @@ class Verdict:
     claims: list = field(default_factory=list)  # names of the claims that ran
     draws: int = 0
     mistakes: list = field(default_factory=list)  # names of the mutants that match
+    example: list = field(default_factory=list)  # lines: the smallest inputs that show it
     traceback: str = ""
     printed: str = ""
     seconds: float = 0.0
@@ -37,11 +40,11 @@ class Verdict:
     as_dict = asdict
 
 
-def examine(exercise, f, *, seeds, path=None, extent=None):
+def examine(exercise, f, *, seeds, path=None, extent=None, explain=False):
     """Run every claim of the exercise on f at every seed, until one fails; a Verdict."""
     if wanted := call_mismatch(f, exercise.of):
         return Verdict(WRONG, f"cannot be called as {wanted}", "its parameters differ", _line(f))
-    f = Recorded(f, exercise.of, path, extent)
+    f = Recorded(f, exercise.of, path, extent, exercise.changes)
     claims, failures = exercise.claims, []
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -49,7 +52,7 @@ def examine(exercise, f, *, seeds, path=None, extent=None):
             failures = [r for claim in claims if not (r := run_claim(claim, f, seed)).passed]
             if failures or f.problem:
                 break
-        verdict = _verdict(exercise, f, failures)
+        verdict = _verdict(exercise, f, failures, explain)
     if verdict.code != NOT_ATTEMPTED:
         verdict.claims, verdict.draws = [claim.name for claim in claims], f.draws
     return verdict
@@ -63,7 +66,7 @@ def run_claim(claim, f, seed):
     return result
 
 
-def _verdict(exercise, f, failures):
+def _verdict(exercise, f, failures, explain):
     problem = f.problem
     if problem and problem.kind == "todo":
         return Verdict(NOT_ATTEMPTED, _todo(exercise, problem.says), line=problem.line)
@@ -71,19 +74,35 @@ def _verdict(exercise, f, failures):
         return Verdict(WRONG, "no claim was checked", f"{len(exercise.claims)} claims, 0 draws")
     if not problem and not failures:
         return Verdict(RIGHT)
-    matches = mistakes(exercise, f.calls)
-    names = [mutant.name for mutant, _ in matches]
-    if matches and not (problem and problem.kind in FIRST):
-        (mutant, worst), n = matches[0], len(f.calls)
-        seen = f"matches the mistake {mutant.name} on {n}/{n} draws (max diff {worst:.0e})"
-        evidence = "; ".join([seen, *(_numbers(failures[0]) for _ in failures[:1])])
-        return Verdict(WRONG, mutant.says, evidence, _line(f.f), mistakes=names)
     if problem:
-        numbers = map(_numbers, failures[:1] if problem.kind != "locked" else ())
-        evidence = problem.evidence or "; ".join(numbers)
-        return Verdict(WRONG, problem.says, evidence, problem.line, [], 0, names, problem.traceback)
-    says = f"this does not hold: {failures[0].claim.statement}"
-    return Verdict(WRONG, says, "; ".join(map(_numbers, failures)), _line(f.f))
+        return _broken(exercise, f, failures)
+    wrong = wrong_parts(exercise, f.calls)
+    found = diagnose(exercise, f, wrong, explain=explain)
+    if not found.says:
+        found.says = f"this does not hold: {failures[0].claim.statement}"
+    numbers = map(_numbers, failures[:1] if found.evidence else failures)
+    evidence = "; ".join(text for text in (found.evidence, *numbers) if text)
+    line = found.line or _line(f.f)
+    return Verdict(
+        WRONG, found.says, evidence, line, mistakes=found.mistakes, example=found.example
+    )
+
+
+def _broken(exercise, f, failures):
+    """The Verdict on a broken contract: in the words of the mistake that breaks it likewise."""
+    problem, says = f.problem, f.problem.says
+    named = same_breach(exercise, f)
+    if not named and problem.kind not in FIRST:
+        wrong = wrong_parts(exercise, f.calls)
+        named = [m for m, part, _ in mistakes(exercise, f.calls, wrong) if part == WHOLE]
+    numbers = "; ".join(map(_numbers, failures[:1] if problem.kind != "locked" else ()))
+    evidence = problem.evidence or numbers
+    if named:
+        n, says = len(f.calls), named[0].says
+        evidence = f"matches the mistake {named[0].name} on {n}/{n} draws: {problem.says}"
+        evidence += f"; {numbers}" if numbers else ""
+    names = [mutant.name for mutant in named]
+    return Verdict(WRONG, says, evidence, problem.line, mistakes=names, traceback=problem.traceback)
 
 
 def _todo(exercise, id):
@@ -93,7 +112,8 @@ def _todo(exercise, id):
 def _numbers(result):
     """A failed claim in numbers: against which oracle, the error reached and the one allowed."""
     if result.note:
-        return f"against {result.claim.oracle}: {result.note.splitlines()[0]}"
+        note = result.note.splitlines()[0].removeprefix("GradientError: ")
+        return f"against {result.claim.oracle}: {note}"
     if result.error == np.inf:
         return f"against {result.claim.oracle}: no finite number"
     return f"against {result.claim.oracle}: error {result.numbers}"
@@ -102,57 +122,3 @@ def _numbers(result):
 def _line(f):
     code = getattr(inspect.unwrap(f), "__code__", None)
     return code.co_firstlineno if code else None
-
-
-def mistakes(exercise, calls):
-    """The mutants whose output equals the learner's on every call: (mutant, largest difference)."""
-    if all(_distance(exercise.of, call) <= MATCH for call in calls):
-        return []  # what is wrong is not in the values
-    found = []
-    for mutant in exercise.mutants:
-        worst = 0.0
-        for call in calls:
-            worst = max(worst, _distance(mutant.f, call))
-            if worst > MATCH:
-                break
-        else:
-            found.append((mutant, worst))
-    return found
-
-
-def _distance(f, call):
-    """How far a mutant's output is from a recorded one, its gradients included."""
-    result, worst = _outcome(f, call.args, call.values, call.constants)
-    for cotangents, gradients in call.pulls:
-        if worst <= MATCH:
-            pullback = result[-1] if isinstance(result, tuple) else result
-            worst = max(worst, _outcome(pullback, cotangents, gradients)[1])
-    return worst
-
-
-def _outcome(f, args, expected, constants=None):
-    """What f returns, and its distance from `expected`: arrays, or an exception's name."""
-    try:
-        result = f(*copied(args), **copied(constants or {}))
-    except Exception as problem:
-        return None, 0.0 if expected == type(problem).__name__ else np.inf
-    return result, np.inf if isinstance(expected, str) else _largest(leaves(result), expected)
-
-
-def _largest(found, expected):
-    """The largest relative difference of two lists of arrays; inf where they do not compare."""
-    if len(found) != len(expected):
-        return np.inf
-    return max((_error(a, b) for a, b in zip(found, expected, strict=True)), default=0.0)
-
-
-def _error(a, b):
-    a, b = np.asarray(a), np.asarray(b)
-    if a.shape != b.shape or not {a.dtype.kind, b.dtype.kind} <= set("biufc"):
-        return np.inf
-    a, b = (x.astype(float) if x.dtype.kind in "biu" else x for x in (a, b))
-    with np.errstate(all="ignore"):
-        error = np.abs(a - b) / np.maximum(1, np.abs(b))
-    equal = (a == b) | (np.isnan(a) & np.isnan(b))
-    error = np.where(equal, 0, np.where(np.isnan(error), np.inf, error))
-    return float(error.max(initial=0))

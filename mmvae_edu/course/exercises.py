@@ -5,9 +5,10 @@ registry, its solution is the library's function itself.  Nothing is stored twic
 """
 
 import importlib
+import inspect
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -32,6 +33,8 @@ class Exercise:
     hints: tuple[str, ...]
     of: Callable  # the library's function, which is the solution
     locked: tuple[Callable, ...]  # library functions that the learner's own may not call
+    changes: tuple[int, ...] = ()  # the arguments that it changes in place, where it does
+    fits: dict = field(default_factory=dict, hash=False)  # a mistake's name → its hint's number
 
     @property
     def name(self):
@@ -55,9 +58,16 @@ def exercises():
         for row in tomllib.loads(path.read_text("utf-8"))["exercise"]:
             of = _library(f"{row['module']}.{row['id'].partition('.')[2]}")
             stub = folder / "exercises" / f"{path.stem}.py"
-            locked = (of, *map(_library, row.get("locked", ())))
+            names = list(inspect.signature(of).parameters)
             found[row["id"]] = Exercise(
-                row["id"], stub, tuple(row["equations"]), tuple(row["hints"]), of, locked
+                id=row["id"],
+                stub=stub,
+                equations=tuple(row["equations"]),
+                hints=tuple(row["hints"]),
+                of=of,
+                locked=(of, *map(_library, row.get("locked", ()))),
+                changes=tuple(map(names.index, row.get("changes", ()))),
+                fits=row.get("fits", {}),
             )
     return found
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from .exercises import NotAttempted
 from .lock import Locked
+from .values import copied, described_value, difference, leaves, same
 
 KEPT = 100_000_000  # bytes of recorded arrays; later calls are checked but not kept
 
@@ -42,12 +43,17 @@ class Call:
 
 
 class Recorded:
-    """Calls f, notes the first Problem, and keeps the calls; `of` gives shapes, never values."""
+    """Calls f, notes the first Problem, and keeps the calls; `of` gives shapes, never values.
 
-    def __init__(self, f, of, path=None, extent=None):
-        self.f, self.of, self.path = f, of, path
+    changes: which arguments f changes in place, where that is its purpose; they are its values.
+    """
+
+    def __init__(self, f, of, path=None, extent=None, changes=()):
+        self.f, self.of, self.path, self.changes = f, of, path, changes
         self.extent = extent or nullcontext()
         self.calls, self.draws, self.size, self.problem = [], 0, 0, None
+        self.breach = None  # where the problem is one: (args, constants, what became of them)
+        self.__name__, self.__signature__ = of.__name__, inspect.signature(of)  # for messages
 
     def __call__(self, *args, **constants):
         self.draws += 1
@@ -57,41 +63,55 @@ class Recorded:
         except Raised as problem:
             self._keep(Call(given, given_constants, str(problem)), [])
             raise
-        if not same([args, constants], [given, given_constants]):
-            self._note("mutated", "changes its input in place; work on a copy")
+        values = [args[i] for i in self.changes] or result
+        self._check_inputs(args, constants, given, given_constants)
         try:
-            expected = self.of(*copied(given), **copied(given_constants))
+            expected = outcome(self.of, copied(given), copied(given_constants), self.changes)
         except Exception:  # outside the function's domain: there is no shape to compare with
             expected = None
-        self._compare(result, expected, "returns")
+        self._compare(values, expected, "makes of them" if self.changes else "returns")
         if self.draws % 50 == 1:
-            again = self._run(self.f, copied(given), copied(given_constants))
-            if not same(leaves(result), leaves(again)):
+            again, constants = copied(given), copied(given_constants)
+            second = self._run(self.f, again, constants)
+            second = [again[i] for i in self.changes] or second
+            if not same(leaves(values), leaves(second)):
+                self.breach = self.breach or (given, given_constants, (values, second))
                 self._note("random", "gives another output when called twice with the same input")
-        call = Call(given, given_constants, copied(leaves(result)))
+        call = Call(given, given_constants, copied(leaves(values)))
         self._keep(call, call.values)
-        return self._with_pullback(result, expected, call)
+        return self._with_pullback(result, expected, call, args)
 
-    def _with_pullback(self, result, expected, call):
+    def _check_inputs(self, args, constants, given, given_constants):
+        kept = [i for i in range(len(args)) if i not in self.changes]
+        after, before = ([a[i] for i in kept] for a in (args, given))
+        if not same([after, constants], [before, given_constants]):
+            self.breach = self.breach or (given, given_constants, copied((args, constants)))
+            self._note("mutated", "changes its input in place; work on a copy")
+        if self.changes and same([args[i] for i in self.changes], [given[i] for i in self.changes]):
+            names = [list(self.__signature__.parameters)[i] for i in self.changes]
+            self._note("unchanged", f"leaves {', '.join(names)} as they were: it works in place")
+
+    def _with_pullback(self, result, expected, call, args):
         if not (isinstance(result, tuple | list) and result and callable(result[-1])):
             return result
         library = expected[-1] if isinstance(expected, tuple) else None
 
         def recorded_pullback(*cotangents):
             given = copied(cotangents)
-            before = copied(call.args)
+            before = copied(args)
             try:
                 gradients = self._run(result[-1], cotangents, {})
             except Raised as problem:
                 call.pulls.append((given, str(problem)))
                 raise
-            if not same([cotangents, call.args], [given, before]):
+            if not same([cotangents, args], [given, before]):
+                self.breach = self.breach or (given, {}, copied((cotangents, args)))
                 self._note("mutated", "its pullback changes its input in place; work on a copy")
             if callable(library):
                 self._compare(gradients, library(*copied(given)), "its pullback returns")
             if self.size < KEPT:
                 call.pulls.append((given, copied(leaves(gradients))))
-            return gradients
+            return tuple(gradients) if isinstance(gradients, list) else gradients
 
         return *result[:-1], recorded_pullback
 
@@ -127,14 +147,20 @@ class Recorded:
 
     def _note(self, kind, says):
         if self.problem is None:
-            code = getattr(self.f, "__code__", None)
+            code = getattr(inspect.unwrap(self.f), "__code__", None)
             self.problem = Problem(kind, says, line=code.co_firstlineno if code else None)
 
     def _keep(self, call, values):
         if self.size < KEPT:
-            arrays = [a for a in (*call.args, *values) if isinstance(a, np.ndarray)]
+            arrays = [a for a in leaves([*call.args, *values]) if isinstance(a, np.ndarray)]
             self.size += sum(a.nbytes for a in arrays)
             self.calls.append(call)
+
+
+def outcome(f, args, constants, changes=()):
+    """What f returns, or the arguments that it changes, where that is its purpose."""
+    result = f(*args, **constants)
+    return tuple(args[i] for i in changes) or result
 
 
 def described(kind, path, evidence=""):
@@ -150,81 +176,6 @@ def described(kind, path, evidence=""):
     text = "".join(traceback.format_list(frames[own[0] if own else 0 :]))
     text += "".join(traceback.format_exception_only(problem))
     return Problem(kind, says, evidence, frames[own[-1]].lineno if own else None, text)
-
-
-def copied(x):
-    """A copy of arrays inside tuples, lists and dicts; everything else as it is."""
-    if isinstance(x, np.ndarray):
-        return x.copy()
-    if isinstance(x, tuple | list):
-        return type(x)(map(copied, x))
-    if isinstance(x, dict):
-        return {name: copied(value) for name, value in x.items()}
-    return x
-
-
-def leaves(x):
-    """The arrays and numbers inside a result, in order; functions are left out."""
-    if isinstance(x, tuple | list):
-        return [leaf for item in x for leaf in leaves(item)]
-    return [] if callable(x) else [x]
-
-
-def same(a, b):
-    """Equal to the last bit, NaN equal to NaN."""
-    if isinstance(a, tuple | list):
-        return len(a) == len(b) and all(map(same, a, b))
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(same(a[name], b[name]) for name in a)
-    if isinstance(a, np.ndarray | float | complex | np.generic):
-        try:
-            return np.array_equal(a, b, equal_nan=True)
-        except TypeError:  # an array of objects
-            return False
-    return True
-
-
-def difference(found, expected):
-    """Where a result departs from the contract: (kind, what it is, what is expected), or None."""
-    if isinstance(expected, tuple):
-        if not isinstance(found, tuple | list) or len(found) != len(expected):
-            return "shape", described_value(found), described_value(expected)
-        parts = (difference(a, b) for a, b in zip(found, expected, strict=True))
-        return next((part for part in parts if part), None)
-    if callable(expected):
-        return None if callable(found) else ("shape", described_value(found), "a function")
-    return _array_difference(found, expected)
-
-
-def _array_difference(found, expected):
-    number = np.ndim(expected) == 0
-    if callable(found) or not isinstance(found, np.ndarray | np.generic | float | int):
-        return "shape", described_value(found), described_value(expected)
-    if np.shape(found) != np.shape(expected):
-        return "shape", described_value(found), described_value(expected)
-    kind, wanted = np.asarray(found).dtype, np.asarray(expected).dtype
-    if kind != wanted and wanted.kind != "c" and not (number and kind.kind in "iuf"):
-        return "dtype", f"dtype {kind}", str(wanted)
-    bad = ~np.isfinite(found) & np.isfinite(expected)
-    if bad.any():
-        value = np.asarray(found)[bad][0]
-        return "finite", f"{value} in {bad.sum()} of {bad.size} places", "finite numbers"
-    return None
-
-
-def described_value(x):
-    """An object in a few words: "array (4, 3)", "a number", "the pair (array (4,), function)"."""
-    if isinstance(x, tuple):
-        return f"({', '.join(map(described_value, x))})"
-    if isinstance(x, np.ndarray):
-        return f"array {x.shape}"
-    if callable(x):
-        return "a function"
-    if isinstance(x, list):
-        return f"a list of {len(x)}"
-    if isinstance(x, float | int | np.generic):
-        return "a number"
-    return type(x).__name__
 
 
 def call_mismatch(f, of):

@@ -37,7 +37,8 @@ def main():
         extent = Extent()
         ready(exercise, extent)
         answer(started=True)
-        verdict = check(exercise, request["path"], request["seeds"], extent)
+        explain = request.get("explain", False)
+        verdict = check(exercise, request["path"], request["seeds"], extent, explain=explain)
     except Exception:
         verdict = Verdict(FAULT, "the checker itself failed", traceback=traceback.format_exc())
     sys.stdout.flush()
@@ -50,7 +51,7 @@ def ready(exercise, extent):
         lock(function, extent)
 
 
-def check(exercise, path, seeds, extent):
+def check(exercise, path, seeds, extent, *, explain=False):
     """Load the file, find the function, examine it; what is locked is so within the extent."""
     before = _state()
     try:
@@ -69,7 +70,7 @@ def check(exercise, path, seeds, extent):
     f = getattr(module, exercise.name, None)
     if refusal := not_the_learners(exercise, f, module, path):
         return refusal
-    verdict = examine(exercise, f, seeds=seeds, path=path, extent=extent)
+    verdict = examine(exercise, f, seeds=seeds, path=path, extent=extent, explain=explain)
     if changed := _changed(before):
         return Verdict(WRONG, f"changes {changed}, which the check needs as it is")
     return verdict

@@ -1,0 +1,138 @@
+"""Stage A6: the smallest inputs on which the learner's function still goes wrong.
+
+Axes are shortened, all those of one length together, and numbers rounded, as long as the function
+still differs from the library's.
+"""
+
+import numpy as np
+
+from .mistakes import GRADIENT
+from .recorded import outcome
+from .values import copied, in_order_of_names, leaves, named_leaves
+
+WRONG = 1e-9  # of the largest number: what is left must be a mistake, not rounding
+ATTEMPTS = 200
+SHOWN = 12  # numbers of an array
+
+
+def smallest(exercise, f, sample, part):
+    """The inputs, what was found and what is expected, as lines of text; [] if it is not wrong."""
+    inputs = (sample.args, sample.constants, sample.cotangents)
+    compared = _compared(exercise, f, inputs, part)
+    if compared is None:
+        return []
+    left = ATTEMPTS
+    for candidates in (_shorter, _simpler):
+        progress = True
+        while progress and left > 0:
+            progress = False
+            for candidate in candidates(inputs):
+                left -= 1
+                if (smaller := _compared(exercise, f, candidate, part)) is not None:
+                    inputs, compared, progress = candidate, smaller, True
+                    break
+                if left <= 0:
+                    break
+    return _lines(sample, inputs, compared)
+
+
+def _compared(exercise, f, inputs, part):
+    """[(path, found, expected)] where the two still differ; None where not, or outside the
+    function's domain."""
+    args, constants, cotangents = inputs
+    sides = []
+    try:
+        with np.errstate(all="ignore"):
+            for function in (f, exercise.of):
+                result = outcome(function, copied(args), copied(constants), exercise.changes)
+                if part == GRADIENT:
+                    result = result[-1](*copied(cotangents))
+                sides.append(named_leaves(result))
+    except Exception:
+        return None
+    found, expected = sides
+    if [path for path, _ in found] != [path for path, _ in expected]:
+        return None
+    rows = [
+        (path, np.asarray(a), np.asarray(b))
+        for (path, a), (_, b) in zip(found, expected, strict=True)
+    ]
+    if any(not np.isfinite(b).all() or a.shape != b.shape for _, a, b in rows):
+        return None
+    wrong = [row for row in rows if _differs(*row[1:])]
+    return wrong or None
+
+
+def _differs(a, b):
+    gap = np.abs(a.astype(float) - b)
+    return not (gap <= WRONG * max(1e-3, np.abs(b).max(initial=0))).all()
+
+
+def _shorter(inputs):
+    """The inputs with the axes of one length cut to fewer entries."""
+    arrays = [leaf for leaf in leaves(list(inputs)) if isinstance(leaf, np.ndarray)]
+    for length in sorted({n for a in arrays for n in a.shape}, reverse=True):
+        for shorter in sorted({1, 2, length // 2, length - 1}):
+            if 0 < shorter < length:
+                yield _mapped(inputs, lambda a, n=length, m=shorter: _cut(a, n, m))
+
+
+def _cut(a, length, shorter):
+    return a[tuple(slice(shorter) if n == length else slice(None) for n in a.shape)].copy()
+
+
+def _simpler(inputs):
+    """The inputs with one array rounded: to tenths, to halves, to whole numbers."""
+    arrays = {i: leaf for i, leaf in enumerate(leaves(list(inputs))) if _is_float(leaf)}
+    for scale in (1, 2, 10):
+        for i, leaf in arrays.items():
+            if (_rounded(leaf, scale) != leaf).any():
+                yield _mapped(inputs, lambda a, s=scale: _rounded(a, s), only=i)
+
+
+def _is_float(leaf):
+    return isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f"
+
+
+def _rounded(a, scale):
+    return np.round(a * scale) / scale + 0.0  # without −0
+
+
+def _mapped(inputs, change, only=None):
+    """`inputs` with every array changed, or only one."""
+    count = iter(range(10**6))
+
+    def walk(x):
+        if isinstance(x, tuple | list):
+            return type(x)(map(walk, x))
+        if isinstance(x, dict):
+            done = {key: walk(x[key]) for key in in_order_of_names(x)}
+            return {key: done[key] for key in x}
+        if callable(x):
+            return x
+        i = next(count)
+        return change(x) if isinstance(x, np.ndarray) and only in (None, i) else x
+
+    return walk(inputs)
+
+
+def _lines(sample, inputs, compared):
+    args, constants, cotangents = inputs
+    named = {**dict(zip(sample.names, args, strict=False)), **constants}
+    if cotangents:
+        named["cotangent"] = cotangents if len(cotangents) > 1 else cotangents[0]
+    given = [leaf for name, tree in named.items() for leaf in named_leaves(tree, name)]
+    lines = ["smallest example: " + ", ".join(f"{path} = {shown(a)}" for path, a in given)]
+    for path, found, expected in compared[:2]:
+        lines.append(f"  {path} ".rstrip() + f" found {shown(found)}, expected {shown(expected)}")
+    return lines
+
+
+def shown(a):
+    """An array on one line: its first numbers."""
+    if not isinstance(a, np.ndarray):
+        return f"{a:.6g}" if isinstance(a, float) else str(a)
+    if a.size > SHOWN:
+        return f"array {a.shape}"
+    text = np.array2string(a, precision=6, suppress_small=False, floatmode="maxprec")
+    return " ".join(text.split()).replace("[ ", "[")

@@ -1,0 +1,72 @@
+"""What a factor is: −1, 2, 1/2, or the length of an axis, by its letter: "1/N", "K"."""
+
+import inspect
+import itertools
+import re
+from fractions import Fraction
+
+import numpy as np
+
+CLOSE = 1e-6  # a factor this near to a number is that number
+SHAPES = re.compile(r"((?:\w+(?:, | and ))*\w+) \((?:…, )?([A-Z]\w*(?:, [A-Z]\w*)*),?\)")
+
+
+def lengths(of, inputs):
+    """{letter: length} of the axes of the inputs, by the shapes in the docstring of `of`."""
+    letters, found = _letters(of), {}
+    for name, array in inputs.items():
+        for i, length in enumerate(reversed(getattr(array, "shape", ()))):
+            axes = letters.get(name, ())
+            nameless = f"the length of axis {array.ndim - 1 - i} of {name}"
+            found.setdefault(axes[-1 - i] if i < len(axes) else nameless, length)
+    return found
+
+
+def _letters(of):
+    """{argument: its axes' letters}, where the docstring says "mu, log_var (…, N, D)"."""
+    found = {}
+    for names, axes in SHAPES.findall(inspect.getdoc(of) or ""):
+        for name in re.split(r", | and ", names):
+            found.setdefault(name.split()[-1], tuple(axes.split(", ")))
+    return found
+
+
+def factor(values, sizes, close=CLOSE):
+    """How to call a factor that was found on several samples, or None.
+
+    values: the factor on each; sizes: the lengths of the axes on each.  "2", "−1", "1/N"; where
+    all samples have the same N, so that it may be chance, "1/4 (1/N here)".
+    """
+    values = np.asarray(values, dtype=float)
+    constant = np.ptp(values) <= close * max(1, abs(values[0]))
+    number = _number(values[0], close) if constant else None
+    if number in ("0", "1", "−1", "2", "−2", "1/2", "−1/2"):
+        return number
+    for name, scale in _monomials(sizes):
+        if np.allclose(values, scale, rtol=close, atol=0):
+            if not constant:
+                return name
+            if name.removeprefix("1/") in sizes[0]:
+                return f"{number} ({name} here)"
+    return number
+
+
+def _number(value, close):
+    fraction = Fraction(float(value)).limit_denominator(20)
+    near = abs(fraction - value) <= close
+    return (str(fraction) if near else f"{value:.6g}").replace("-", "−")
+
+
+def _monomials(sizes):
+    """(name, value on each sample): N, 1/N, 2N, N/2, … and products of two lengths."""
+    length = {
+        letter: np.array([size.get(letter, np.nan) for size in sizes], dtype=float)
+        for letter in sizes[0]
+    }
+    known = [(letter, n) for letter, n in length.items() if (n > 2).any()]
+    pairs = [(f"{a}·{b}", n * m) for (a, n), (b, m) in itertools.combinations(known, 2)]
+    for name, n in [*known, *pairs]:
+        below = f"({name})" if "·" in name or " " in name else name
+        yield from ((name, n), (f"1/{below}", 1 / n), (f"−{name}", -n), (f"−1/{below}", -1 / n))
+        yield from ((f"2 {name}", 2 * n), (f"2/{below}", 2 / n))
+        yield from ((f"{below}/2", n / 2), (f"1/(2 {name})", 0.5 / n))

@@ -1,0 +1,2 @@
+def two_plus_two():
+    return 4.0

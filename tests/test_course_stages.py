@@ -1,0 +1,483 @@
+"""The checker's stages A2 to A6: what nobody catalogued is named too, nothing by a wrong name."""
+
+import sys
+from textwrap import dedent
+
+import numpy as np
+import pytest
+
+from mmvae_edu.claims.registry import TERMS
+from mmvae_edu.course import checker
+from mmvae_edu.course.examine import RIGHT, WRONG, examine
+from mmvae_edu.course.exercises import exercises
+from mmvae_edu.course.explain import plain
+from mmvae_edu.course.lock import Extent
+from mmvae_edu.course.mistakes import GRADIENT, VALUE
+from mmvae_edu.course.recorded import Recorded
+from mmvae_edu.course.regression import CONDITION, regress
+from mmvae_edu.course.runner import check
+from mmvae_edu.course.samples import Sample, samples
+from mmvae_edu.course.shrink import shown
+from mmvae_edu.course.signature import signature
+from mmvae_edu.course.sizes import factor, lengths
+from mmvae_edu.course.values import copied, difference, leaves, named_leaves
+from mmvae_edu.gaussian import gaussian_sample
+from mmvae_edu.ledger import load_equations
+
+
+def checked(folder, id, source, explain=False):
+    """A file's verdict in this process, with nothing locked."""
+    exercise = exercises()[id]
+    path = folder / exercise.stub.name
+    path.write_text("import numpy as np\n" + dedent(source), encoding="utf-8")
+    return check(exercise, path, range(3), Extent(), explain=explain)
+
+
+def recorded_calls(exercise, f, seeds=(0, 1)):
+    watched = Recorded(f, exercise.of, changes=exercise.changes)
+    for seed in seeds:
+        for claim in exercise.claims:
+            claim.check(watched, np.random.default_rng(seed))
+    return watched.calls
+
+
+# ---- A3: the terms ----------------------------------------------------------------------------
+
+WITH_TERMS = [e for e in exercises().values() if e.of in TERMS]
+
+
+@pytest.mark.parametrize("exercise", WITH_TERMS, ids=lambda exercise: exercise.id)
+def test_terms_add_up_to_the_function(exercise):
+    compared = samples(exercise, recorded_calls(exercise, exercise.of))
+    assert compared[GRADIENT]
+    for part in VALUE, GRADIENT:
+        for sample in compared[part]:
+            values, pullback = TERMS[exercise.of](*copied(sample.args), **copied(sample.constants))
+            named = values if part == VALUE else pullback(*copied(sample.cotangents))
+            if not named:
+                continue  # the value is not split
+            for tree in named.values():
+                shapes = [np.shape(leaf) for leaf in leaves(tree)]
+                assert shapes == [a.shape for a in sample.expected.values()]
+            total = [sum(parts) for parts in zip(*map(leaves, named.values()), strict=True)]
+            for a, b in zip(total, sample.expected.values(), strict=True):
+                np.testing.assert_allclose(a, b, rtol=0, atol=1e-12 * max(1, np.abs(b).max()))
+
+
+@pytest.mark.parametrize("exercise", WITH_TERMS, ids=lambda exercise: exercise.id)
+def test_the_claims_inputs_tell_the_terms_apart(exercise):
+    compared = samples(exercise, recorded_calls(exercise, exercise.of))
+    fit = regress(exercise, compared[GRADIENT], GRADIENT)
+    assert fit is not None, f"fewer numbers than terms, or a condition above {CONDITION:.0e}"
+    assert fit.wrong() == {}
+    assert fit.residual < 1e-11
+
+
+L1 = """
+    def neg_kl_std_normal(mu, log_var):
+        value = (0.5 * (1 + log_var - mu**2 - np.exp(log_var))).sum(-1){value}
+        def back(d):
+            d = d[:, None]
+            return -d * mu{mu}, 0.5 * d * (1 - np.exp(log_var)){log_var}
+        return value, back
+"""
+ADDED_TO_L1 = {  # (added to the value, to ∂μ, to ∂log σ²): words of the headline
+    "a term of the value": (
+        (" - 0.25 * np.exp(log_var).sum(-1)", "", ""),
+        "in the value, the term KL: σ² is multiplied by 3/2",
+    ),
+    "a term of value and gradient": (
+        (" - 0.25 * np.exp(log_var).sum(-1)", "", " - 0.25 * d * np.exp(log_var)"),
+        "in value and gradient, the term KL: σ² is multiplied by 3/2",
+    ),
+    "a constant": (("+ mu.shape[-1]", "", ""), "in the value, the term KL: 1 is multiplied by 3"),
+    "a term of the gradient": (
+        ("", "", " + 0.5 * d * np.exp(log_var)"),
+        "in the gradient, the term KL: σ² is missing",
+    ),
+    "a flipped term": (("", " + 2 * d * mu", ""), "the term KL: μ² is of the wrong sign"),
+    "two terms at once": (
+        ("", " - d * mu", " - 1.5 * d"),
+        "the term KL: log σ² is multiplied by −2; the term KL: μ² is doubled",
+    ),
+    "another mistake in each part": (
+        (" * 2", " - d * mu", ""),
+        "in the value: L1 is doubled: the 1/2 of S5.11 is missing; in the gradient, the term KL: "
+        "μ² is doubled",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ADDED_TO_L1)
+def test_a_wrong_coefficient_is_named_though_no_mutant_has_it(name, tmp_path):
+    (value, mu, log_var), says = ADDED_TO_L1[name]
+    verdict = checked(
+        tmp_path, "L04.neg_kl_std_normal", L1.format(value=value, mu=mu, log_var=log_var)
+    )
+    assert verdict.code == WRONG
+    assert says in verdict.says
+    assert not verdict.example
+    if "the term" in says:
+        assert "has coefficient" in verdict.evidence
+        assert "expected 1" in verdict.evidence
+
+
+def test_the_coefficient_stands_in_the_evidence(tmp_path):
+    source = L1.format(value="", mu=" - 0.4 * d * mu", log_var="")
+    verdict = checked(tmp_path, "L04.neg_kl_std_normal", source)
+    assert "term KL: μ² has coefficient 1.400000, expected 1" in verdict.evidence
+
+
+def test_the_batch_size_is_recognised(tmp_path):
+    source = L1.format(value="", mu=" / len(mu)", log_var=" / len(mu)")
+    verdict = checked(tmp_path, "L04.neg_kl_std_normal", source)
+    assert verdict.says.startswith("in the gradient, every term is multiplied by 1/4 (1/N here)")
+
+
+@pytest.mark.parametrize(
+    ("mu", "log_var"),
+    [
+        ("", " + 0.01 * d * log_var**2"),  # no term at all
+        (" + 1e-4 * d * mu**3", ""),
+        ("", " + 0.5 * d * (np.exp(log_var) - np.exp(log_var / 2))"),  # σ for σ²
+        (" + 1e-6 * d", ""),
+    ],
+)
+def test_what_is_left_over_prevents_a_false_name(mu, log_var, tmp_path):
+    verdict = checked(
+        tmp_path, "L04.neg_kl_std_normal", L1.format(value="", mu=mu, log_var=log_var)
+    )
+    assert verdict.code == WRONG
+    assert "term" not in verdict.says
+    assert verdict.mistakes == []
+    assert verdict.example[0].startswith("smallest example: mu = [[")
+
+
+def test_few_numbers_determine_no_coefficients():
+    """Four values and four terms: a fit without a remainder, and without a meaning."""
+    exercise = exercises()["L04.neg_kl_std_normal"]
+
+    def wrong(mu, log_var):
+        return (mu**3).sum(-1), exercise.of(mu, log_var)[1]
+
+    watched = Recorded(wrong, exercise.of)
+    watched(*np.random.default_rng(0).normal(size=(2, 4, 3)))
+    assert regress(exercise, samples(exercise, watched.calls)[VALUE], VALUE) is None
+
+
+# ---- A2: value and gradient apart -------------------------------------------------------------
+
+
+def test_a_known_mistake_in_the_value_alone_is_named(tmp_path):
+    source = L1.format(value="", mu="", log_var="").replace(
+        "np.exp(log_var)))", "np.exp(log_var / 2)))", 1
+    )
+    verdict = checked(tmp_path, "L04.neg_kl_std_normal", source)
+    assert verdict.mistakes == ["sigma_not_squared"]
+    assert verdict.says.startswith("in the value: σ where S5.11 has σ²")
+
+
+def test_a_known_mistake_in_the_gradient_alone_is_named(tmp_path):
+    source = L1.format(value="", mu=" * 2", log_var=" * 2")
+    verdict = checked(tmp_path, "L04.neg_kl_std_normal", source)
+    assert verdict.mistakes == ["missing_half"]
+    assert verdict.says.startswith("in the gradient: L1 is doubled")
+
+
+def test_a_catalogued_mistake_is_never_told_by_halves():
+    for exercise in exercises().values():
+        for mutant in exercise.mutants:
+            verdict = examine(exercise, mutant.f, seeds=[0])
+            assert not verdict.says.startswith(("in the value: ", "in the gradient: "))
+
+
+def test_an_input_changed_in_another_way_has_no_name(tmp_path):
+    source = """
+        from mmvae_edu.by_hand import vae
+        def vae_bound(w, *, x, eps):
+            result = vae.vae_bound(w, x=x.copy(), eps=eps)
+            x {change}
+            return result
+    """
+    named = checked(tmp_path, "L06.vae_bound", source.format(change="/= 16"))
+    other = checked(tmp_path, "L06.vae_bound", source.format(change="+= 1"))
+    assert named.mistakes == ["vae_data_changed_in_place"]
+    assert other.mistakes == []
+    assert other.says == "changes its input in place; work on a copy"
+
+
+ADAM = """
+    def adam_step(theta, grad, m, v, *, step, learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8):
+        {m} (1 - beta1) * (grad - m)
+        {v} (1 - beta2) * (grad**2 - v)
+        {theta} learning_rate * (m / (1 - beta1**step)) / (np.sqrt(v / (1 - beta2**step)) + epsilon)
+"""
+
+
+def test_a_function_that_works_in_place_is_judged_by_what_it_changes(tmp_path):
+    right = ADAM.format(m="m +=", v="v +=", theta="theta -=")
+    assert checked(tmp_path, "L06.adam_step", right).code == RIGHT
+    rebinds = ADAM.format(m="m +=", v="v +=", theta="theta = theta -")
+    assert checked(tmp_path, "L06.adam_step", rebinds).mistakes == ["adam_rebinds_theta"]
+    pure = ADAM.format(m="m = m +", v="v = v +", theta="return theta -")
+    assert checked(tmp_path, "L06.adam_step", pure).says == (
+        "leaves theta, m, v as they were: it works in place"
+    )
+    spoilt = right + "        grad *= 0\n"
+    assert "changes its input in place" in checked(tmp_path, "L06.adam_step", spoilt).says
+
+
+# ---- A4: simple factors -----------------------------------------------------------------------
+
+SAMPLE = """
+    def gaussian_sample(mu, log_var, *, eps):
+        std = np.exp(log_var / 2)
+        def back(dz):
+            return dz.sum(0){mu}, 0.5 * (dz * eps * std).sum(0){log_var}
+        return mu + std * eps{z}, back
+"""
+FACTORS = {  # (mu, log_var, z)
+    "the gradient of log_var is 1/K times what it should be": ("", " / len(eps)", ""),
+    "the gradient of log_var is 2/K times what it should be": ("", " * 2 / len(eps)", ""),
+    "the gradient of mu is σ (log_var) times what it should be": (" * std", "", ""),
+    "the gradient of log_var is 2 · 1/σ² (log_var) times": ("", " * 2 / std**2", ""),
+    "the gradient of mu has the wrong sign": (" * -1", "", ""),
+    "the gradient of mu is 0": (" * 0", "", ""),
+    "every gradient is 5 times what it should be": (" * 5", " * 5", ""),
+    "the value is 0.75 too large in every place": ("", "", " + 0.75"),
+}
+
+
+@pytest.mark.parametrize("says", FACTORS)
+def test_simple_factors_are_named(says, tmp_path):
+    mu, log_var, z = FACTORS[says]
+    verdict = checked(tmp_path, "L05.gaussian_sample", SAMPLE.format(mu=mu, log_var=log_var, z=z))
+    assert says in verdict.says
+    assert verdict.mistakes == []
+
+
+def test_swapped_gradients_and_exchanged_axes_are_named(tmp_path):
+    swapped = """
+        def kl_gauss(mu1, log_var1, mu2, log_var2):
+            from mmvae_edu.gaussian import kl_gauss as right
+            kl, pullback = right(mu1, log_var1, mu2, log_var2)
+            def back(d):
+                dmu1, dlog_var1, dmu2, dlog_var2 = pullback(d)
+                return dmu1, dlog_var2, dmu2, dlog_var1
+            return kl, back
+    """
+    says = checked(tmp_path, "L04.kl_gauss", swapped).says
+    assert "the gradient of log_var1 is that of log_var2" in says
+    backwards = """
+        def linear(x, W, b):
+            def back(dy):
+                return (dy @ W.T)[:, ::-1], x.T @ dy, dy.sum(0)
+            return x @ W + b, back
+    """
+    says = checked(tmp_path, "L06.linear", backwards).says
+    assert says == "the gradient of x has the right entries, but axis 1 in another order: backwards"
+
+
+def test_of_one_number_nothing_is_a_simple_function():
+    exercise = exercises()["L05.gaussian_sample"]
+    one = Sample(["mu"], (np.ones(1),), {}, (), {"": np.array([2.002])}, {"": np.array([2.0])})
+    assert signature(exercise, [one] * 5, VALUE) == {}
+
+
+def test_a_length_is_told_from_a_constant_only_where_it_varies():
+    assert factor([1 / 3, 1 / 5], [{"N": 3}, {"N": 5}]) == "1/N"
+    assert factor([1 / 3, 1 / 3], [{"N": 3}, {"N": 5}]) == "1/3"
+    assert factor([1 / 3], [{"N": 3}]) == "1/3 (1/N here)"
+    assert factor([2.0], [{"D": 2}]) == "2"
+    assert factor([0.1234567, 0.7], [{"N": 3}, {"N": 5}]) is None
+    assert factor([15.0, 28.0], [{"N": 3, "K": 5}, {"N": 4, "K": 7}]) == "N·K"
+
+
+def test_axes_have_the_letters_of_the_docstring():
+    inputs = {"mu": np.zeros((3, 2)), "eps": np.zeros((4, 3, 2))}
+    assert lengths(gaussian_sample, inputs) == {"K": 4, "N": 3, "D": 2}
+
+
+# ---- A5: the way back -------------------------------------------------------------------------
+
+VAE = """
+    from mmvae_edu.ops import tanh
+    from mmvae_edu.gaussian import gaussian_sample, neg_kl_std_normal
+    from mmvae_edu.likelihoods import binomial_log_prob
+
+    def linear(x, W, b):
+        def back(dy):
+            return dy @ W.T, x.T @ dy, dy.sum(0){db}
+        return x @ W + b, back
+
+    def mlp(w, x):
+        a, first = linear(x, w["W0"], w["b0"])
+        h, middle = tanh(a)
+        y, last = linear(h, w["W1"], w["b1"])
+        def back(dy):
+            dh, dW1, db1 = last(dy)
+            dx, dW0, db0 = first({da})
+            return {{"W0": dW0, "b0": db0, "W1": dW1, "b1": db1}}, dx
+        return y, back
+
+    def vae_bound(w, *, x, eps):
+        K, N, D = eps.shape
+        heads, encode = mlp(w["encoder"], x / 16)
+        mu, log_var = heads[:, :D], heads[:, D:]
+        L1, kl = neg_kl_std_normal(mu, log_var)
+        z, sample = gaussian_sample(mu, log_var, eps=eps)
+        logits, decode = mlp(w["decoder"], z.reshape(K * N, D))
+        score, likelihood = binomial_log_prob(logits.reshape(K, N, -1), x=x, n=16)
+        def back(d):
+            dlogits = likelihood(np.broadcast_to({d}, (K, N)))
+            ddecoder, dz = decode(dlogits.reshape(K * N, -1))
+            pmu, plog_var = sample({dz})
+            dmu, dlog_var = kl(d)
+            dencoder, _ = encode(np.concatenate([{heads}], 1))
+            return {{"encoder": dencoder, "decoder": ddecoder}}
+        return L1 + score.mean(0), back
+"""
+RIGHT_VAE = {
+    "db": "",
+    "da": "middle(dh)",
+    "d": "d / K",
+    "dz": "dz.reshape(K, N, D)",
+    "heads": "dmu + pmu, dlog_var + plog_var",
+}
+STEPS = {  # the sentence, the line that it points at, and what is written instead
+    "linear is given the right cotangent, but it returns a wrong gradient of b": (
+        "def linear",
+        {"db": " * b"},
+    ),
+    "leaves out tanh: its pullback is never called": ("tanh(a)", {"da": "dh"}),
+    "before it reaches gaussian_sample: its pullback is given a wrong cotangent": (
+        "sample(dz",
+        {"dz": "dz.reshape(K, N, D) * z"},
+    ),
+    "before it reaches binomial_log_prob: its pullback is given a wrong cotangent": (
+        "= likelihood(",
+        {"d": "d / K * np.arange(N)"},
+    ),
+    "before it reaches mlp: its pullback is given a wrong cotangent": (
+        "encode(np",
+        {"heads": "dlog_var + plog_var, dmu + pmu"},
+    ),
+    "in the gradient, the terms KL: log σ² and KL: σ² are doubled": (
+        "def vae_bound",
+        {"heads": "dmu + pmu, 2 * dlog_var + plog_var"},
+    ),
+}
+
+
+def test_a_vae_of_ones_own_layers_is_right(tmp_path):
+    assert checked(tmp_path, "L06.vae_bound", VAE.format(**RIGHT_VAE)).code == RIGHT
+
+
+@pytest.mark.parametrize("says", STEPS)
+def test_the_first_wrong_step_is_named_with_its_line(says, tmp_path):
+    text, instead = STEPS[says]
+    verdict = checked(tmp_path, "L06.vae_bound", VAE.format(**{**RIGHT_VAE, **instead}))
+    assert says in verdict.says
+    lines = (tmp_path / "06_vae_backprop.py").read_text().splitlines()
+    assert text in lines[verdict.line - 1]
+
+
+def test_watching_leaves_the_module_as_it_was(tmp_path):
+    source = VAE.format(**{**RIGHT_VAE, "db": " * b"}) + "\n    ORIGINAL = linear, mlp, tanh\n"
+    verdict = checked(tmp_path, "L06.vae_bound", source)
+    assert verdict.code == WRONG
+    module = sys.modules["exercise"]
+    assert module.ORIGINAL == (module.linear, module.mlp, module.tanh)
+
+
+def test_without_watched_ops_the_gradient_nearest_the_end_is_named(tmp_path):
+    source = """
+        def mlp(w, x):
+            depth = len(w) // 2
+            hs = [x]
+            for i in range(depth):
+                a = hs[-1] @ w[f"W{i}"] + w[f"b{i}"]
+                hs.append(np.tanh(a) if i < depth - 1 else a)
+            def back(d):
+                dw = {}
+                for i in reversed(range(depth)):
+                    dw[f"W{i}"], dw[f"b{i}"] = hs[i].T @ d, d.sum(0)
+                    d = d @ w[f"W{i}"].T
+                    if i:
+                        d = d * (1 - hs[i] ** 2) * np.cos(hs[i])
+                return dw, d
+            return hs[-1], back
+    """
+    verdict = checked(tmp_path, "L06.mlp", source)
+    assert verdict.code == WRONG
+    assert verdict.says.startswith("on the way back the first wrong gradient is that of weights")
+    assert verdict.example
+
+
+def test_while_the_value_is_a_riddle_the_gradient_is_not_blamed(tmp_path):
+    """The pullback is the derivative of a wrong value."""
+    source = L1.format(value=" + 0.01 * (mu**3).sum(-1)", mu=" + 0.03 * d * mu**2", log_var="")
+    verdict = checked(tmp_path, "L04.neg_kl_std_normal", source)
+    assert verdict.says.startswith("this does not hold: L1 is")
+    assert "mu = [[" in verdict.example[0]
+    assert "cotangent" not in verdict.example[0]
+
+
+# ---- A6: a small example ----------------------------------------------------------------------
+
+
+def test_the_smallest_example_is_small_and_round(tmp_path):
+    source = L1.format(value=" + 0.01 * (mu**3).sum(-1)", mu="", log_var="")
+    verdict = checked(tmp_path, "L04.neg_kl_std_normal", source)
+    first, second = verdict.example
+    assert first.startswith("smallest example: mu = [[")
+    inputs = dict(item.split(" = ") for item in first.partition(": ")[2].split(", "))
+    mu, log_var = (float(inputs[name].strip("[]")) for name in ("mu", "log_var"))
+    assert mu * 10 == round(mu * 10)
+    value = 0.5 * (1 + log_var - mu**2 - np.exp(log_var))
+    assert shown(np.array([value])) in second.partition("expected")[2]
+    assert shown(np.array([value + 0.01 * mu**3])) in second.partition("expected")[0]
+
+
+def test_explain_shows_the_equation_and_the_numbers(tmp_path):
+    exercise = exercises()["L04.neg_kl_std_normal"]
+    source = L1.format(value=" * 2", mu=" * 2", log_var=" * 2")
+    verdict = checked(tmp_path, exercise.id, source, explain=True)
+    text = checker.message(exercise, verdict, explain=True)
+    assert verdict.mistakes == ["missing_half"]
+    assert "1/2 Σ_(j=1)^J [1 + log (σ_j)^2 - (μ_j)^2 - (σ_j)^2]" in text
+    assert "smallest example: mu = " in text
+    assert all(claim.statement.split()[0] in text for claim in exercise.claims)
+    short = checker.message(exercise, checked(tmp_path, exercise.id, source))
+    assert len(short.splitlines()) == 3
+
+
+def test_every_equation_can_be_read_as_text():
+    for equation in load_equations():
+        assert not set("\\{}") & set(plain(equation.latex)), equation.id
+    assert (
+        plain(r"\frac{1}{2} \sum_{j} \mathbb{E}_{q} \left[ \sigma_j \right]") == "1/2 Σ_j E_q [σ_j]"
+    )
+    assert plain(r"\log \frac{p(x,z)}{q(z)}") == "log p(x,z)/q(z)"
+
+
+# ---- nested results ---------------------------------------------------------------------------
+
+
+def test_nested_results_are_compared_by_name():
+    w = {"W": np.ones((2, 3)), "b": np.zeros(3)}
+    assert [path for path, _ in named_leaves(w, "w")] == ["w['W']", "w['b']"]
+    assert difference({"b": w["b"], "W": w["W"]}, w) is None
+    assert difference({"W": w["W"]}, w) == ("shape", "a dict of W", "a dict of W, b")
+    kind, found, wanted = difference({"W": w["W"].T, "b": w["b"]}, w)
+    assert (kind, found, wanted) == ("shape", "array (3, 2) in ['W']", "array (2, 3)")
+    copy = copied(w)
+    copy["W"][0] = 5
+    assert w["W"][0, 0] == 1
+
+
+def test_messages_name_the_parameter_and_not_the_observer(tmp_path):
+    source = L1.format(value="", mu=" + 1e-4 * d * mu**3", log_var="")
+    verdict = checked(tmp_path, "L04.neg_kl_std_normal", source)
+    assert "Recorded" not in verdict.evidence
+    assert "GradientError" not in verdict.evidence

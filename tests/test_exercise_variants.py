@@ -1,0 +1,53 @@
+"""Right answers as good students write them: each must be RIGHT, however it is put.
+
+`students/` holds three students' folders.  One writes loops, one takes SciPy where it can, one
+rearranges formulae; between them einsum, arrays of their own changed in place, scalars of any
+kind, lists for tuples, and helper functions and classes beside the answer.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from mmvae_edu.course.checker import check_file
+from mmvae_edu.course.examine import RIGHT
+from mmvae_edu.course.exercises import exercises
+from mmvae_edu.course.lock import Extent
+from mmvae_edu.course.progress import function_source
+from mmvae_edu.course.runner import check
+
+STUDENTS = Path(__file__).parent / "students"
+ANSWERS = [
+    (path, exercise)
+    for path in sorted(STUDENTS.glob("*/*.py"))
+    for exercise in exercises().values()
+    if exercise.stub.name == path.name and function_source(path, exercise.name)
+]
+NAMES = [f"{path.parent.name}, {exercise.id}" for path, exercise in ANSWERS]
+LESSONS_OF_THEIR_OWN = {"L18", "L19"}  # kernels and the bug hunt, which have other tests
+
+
+@pytest.mark.parametrize(("path", "exercise"), ANSWERS, ids=NAMES)
+def test_a_right_answer_is_right(path, exercise):
+    verdict = check(exercise, path, range(3), Extent())
+    assert verdict.code == RIGHT, verdict
+    assert verdict.claims
+    assert verdict.draws > 0
+
+
+@pytest.mark.slow
+def test_right_answers_need_nothing_that_is_locked():
+    for path, exercise in ANSWERS:
+        if len(exercise.locked) > 1:  # more than the library's own answer
+            verdict = check_file(exercise, path.parent)
+            assert verdict.code == RIGHT, verdict
+
+
+def test_students_answer_every_exercise():
+    lessons = {exercise for exercise in exercises() if exercise[:3] not in LESSONS_OF_THEIR_OWN}
+    assert {exercise.id for _, exercise in ANSWERS} >= lessons
+
+
+def test_every_file_is_an_exercises():
+    stubs = {exercise.stub.name for exercise in exercises().values()}
+    assert {path.name for path in STUDENTS.glob("*/*.py")} <= stubs

@@ -1,0 +1,90 @@
+"""`mmvae-edu gradcheck` on functions of one's own, and on those that have an exercise's name."""
+
+from textwrap import dedent
+
+import pytest
+
+from mmvae_edu import cli
+
+MINE = """
+import numpy as np
+from mmvae_edu.course import todo
+
+def cube(x, *, k):
+    def back(dy):
+        return {slope} * k * x**2 * dy
+    return k * x**3, back
+
+def none(x, *, k):
+    return x
+
+def broken(x, *, k):
+    return x[99]
+
+def later(x, *, k):
+    return todo("later")
+"""
+L1 = """
+    import numpy as np
+
+    def neg_kl_std_normal(mu, log_var):
+        def back(d):
+            d = d[:, None]
+            return -d * mu, d - 0.5 * d * np.exp(log_var)
+        return 0.5 * (1 + log_var - mu**2 - np.exp(log_var)).sum(-1), back
+"""
+EXAMPLE = """
+def example(rng):
+    return (rng.normal(size=(3, 2)),), {"k": 1.5}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "slope", "code", "words"),
+    [
+        ("cube", 3, 0, "RIGHT  the pullback of cube is its derivative"),
+        ("cube", 2, 1, "WRONG  cube: gradient of x["),
+        ("none", 3, 1, "must return a pair (value, pullback)"),
+        ("broken", 3, 1, "raises IndexError"),
+        ("later", 3, 2, "TODO   later: not attempted yet"),
+    ],
+)
+def test_gradcheck_of_ones_own_function(name, slope, code, words, tmp_path, capsys):
+    path = tmp_path / "mine.py"
+    path.write_text(MINE.format(slope=slope) + EXAMPLE)
+    assert cli.main(["gradcheck", f"{path}:{name}"]) == code
+    assert words in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("mine.py", "expected FILE:FUNCTION"),
+        ("none.py:cube", "there is no such file"),
+        ("mine.py:cub", "defines no function cub; there are todo, cube, none"),
+        ("mine.py:cube", "must define example(rng), which returns (args, constants)"),
+    ],
+)
+def test_gradcheck_says_what_it_needs(target, words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(MINE.format(slope=3))
+    assert cli.main(["gradcheck", target]) == 64
+    assert words in capsys.readouterr().err
+
+
+def test_gradcheck_knows_the_inputs_and_terms_of_exercises(tmp_path, capsys):
+    path = tmp_path / "mine.py"
+    path.write_text(dedent(L1))
+    assert cli.main(["gradcheck", f"{path}:neg_kl_std_normal", "--terms"]) == 1
+    out = capsys.readouterr().out
+    assert "gradient of log_var[" in out
+    rows = [line.split() for line in out.splitlines() if "KL" in line]
+    assert "KL: log σ² 2.000000 expected 1".split() in rows
+    assert "KL: σ² 1.000000".split() in rows
+
+
+def test_gradcheck_refuses_a_syntax_error_in_one_line(tmp_path, capsys):
+    path = tmp_path / "mine.py"
+    path.write_text("def f(:\n")
+    assert cli.main(["gradcheck", f"{path}:f"]) == 1
+    assert "mine.py:1: syntax error" in capsys.readouterr().out
