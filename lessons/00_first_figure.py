@@ -135,3 +135,6 @@ holds(
 
 # %% [markdown]
 # Next: L01 computes with probabilities that are too small for a float, by their logarithms.
+#
+# Your turn: `mmvae-edu start` copies the exercises into a folder, and `mmvae-edu check L00` walks
+# once from an edit to a verdict, with `two_plus_two`.

@@ -191,3 +191,6 @@ holds(
 
 # %% [markdown]
 # Next: L02 asks what it costs to treat dependent variables as independent.
+#
+# Your turn: `mmvae-edu check L01`, from `log_sum_exp` and `log_mean_exp` to the three densities,
+# `gaussian_log_prob`, `binomial_log_prob` and `categorical_log_prob`.

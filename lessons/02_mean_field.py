@@ -187,3 +187,6 @@ holds(
 
 # %% [markdown]
 # Next: L03 shows what an approximate $q(z|x)$ costs: exactly $D_{KL}(q(z|x)\,\|\,p(z|x))$.
+#
+# Your turn: `mmvae-edu check L02`, from `chain_rule_logp` and `total_correlation` to `cavi_step`
+# and `gaussian_mean_field`.

@@ -247,3 +247,4 @@ holds(
 
 # %% [markdown]
 # Next: L06 puts $L_1$, $L_2$ and the sample together into a VAE, with every gradient written out.
+# Your turn: `mmvae-edu check L05`, from `gaussian_sample` to `score_function_grad`.

@@ -7,17 +7,18 @@
 # The slides write $J$ for the number of latent dimensions; here it is `D`.
 
 # %%
+import inspect
+
 import numpy as np
 
 from mmvae_edu import plots
+from mmvae_edu.by_hand.vae import mlp, vae_bound
 from mmvae_edu.course import FAST, holds, keep
 from mmvae_edu.data import load_digits
 from mmvae_edu.exact import LinearGaussian
-from mmvae_edu.gaussian import gaussian_sample, neg_kl_std_normal
 from mmvae_edu.gradcheck import check_pullback, complex_step
-from mmvae_edu.likelihoods import Binomial, Normal, binomial_log_prob
+from mmvae_edu.likelihoods import Binomial, Normal
 from mmvae_edu.models import VAE
-from mmvae_edu.ops import linear, tanh
 from mmvae_edu.tree import leaves
 
 # %% [markdown]
@@ -46,42 +47,13 @@ from mmvae_edu.tree import leaves
 # | $y = L_1$ | $\bar\mu = -\mu\,\bar y$, $\bar v = \tfrac12(1 - e^v)\, \bar y$ |
 #
 # A value used twice **adds** its cotangents: $\mu$ and $v$ feed $K$ samples (the sums) and $L_1$. A
-# mean over $K$ passes on $1/K$. `vae_bound_pullback` is the forward pass read from the bottom up.
+# mean over $K$ passes on $1/K$. Here is all of it, `mmvae_edu/by_hand/vae.py`; each pullback is its
+# forward pass read from the bottom up. Set a breakpoint in `vae_bound_pullback` and look around.
 
 # %%
 D = 2
 model = VAE({"image": Binomial(64, n=16)}, latent=D, hidden=(128,), activation="tanh")
-
-
-def vae_bound(w, *, x, eps):
-    """L^v (N,) and its pullback.  w["encoder"], w["decoder"]: W0, b0, W1, b1; eps (K, N, D)."""
-    (K, N, D), encoder, decoder = eps.shape, w["encoder"], w["decoder"]
-    a, first_pullback = linear(x / 16, encoder["W0"], encoder["b0"])
-    h, h_pullback = tanh(a)
-    heads, heads_pullback = linear(h, encoder["W1"], encoder["b1"])
-    mu, log_var = heads[:, :D], heads[:, D:]
-    L1, L1_pullback = neg_kl_std_normal(mu, log_var)
-    z, z_pullback = gaussian_sample(mu, log_var, eps=eps)
-    a, third_pullback = linear(z.reshape(K * N, D), decoder["W0"], decoder["b0"])
-    h, h2_pullback = tanh(a)
-    logits, logits_pullback = linear(h, decoder["W1"], decoder["b1"])
-    log_px_z, likelihood_pullback = binomial_log_prob(logits.reshape(K, N, -1), x=x, n=16)
-
-    def vae_bound_pullback(dbound):
-        dlogits = likelihood_pullback(np.broadcast_to(dbound / K, (K, N))).reshape(K * N, -1)
-        dh, dW1, db1 = logits_pullback(dlogits)
-        dz, dW0, db0 = third_pullback(h2_pullback(dh))
-        ddecoder = {"W0": dW0, "b0": db0, "W1": dW1, "b1": db1}
-        path_dmu, path_dlog_var = z_pullback(dz.reshape(K, N, D))
-        dmu, dlog_var = L1_pullback(dbound)
-        dheads = np.concatenate([dmu + path_dmu, dlog_var + path_dlog_var], axis=1)
-        dh, dW1, db1 = heads_pullback(dheads)
-        _, dW0, db0 = first_pullback(h_pullback(dh))
-        dencoder = {"W0": dW0, "b0": db0, "W1": dW1, "b1": db1}
-        return {"encoder": dencoder, "decoder": ddecoder}
-
-    return L1 + log_px_z.mean(axis=0), vae_bound_pullback
-
+print(inspect.getsource(mlp), inspect.getsource(vae_bound), sep="\n\n")
 
 # %% [markdown]
 # ## Is it right?
@@ -244,7 +216,12 @@ holds(
     "l1_completes_the_elbo_of_a_nonlinear_decoder",
     "the_weighted_elbo_has_this_gradient",
     "the_exact_posterior_makes_every_weight_the_evidence",
+    "vae_bound_averages_to_the_elbo",
+    "vae_bound_gradient",
 )
 
 # %% [markdown]
+# Your turn: `mmvae-edu check L06`: a layer, softplus, a network, this bound with its pullback, and
+# Adam's step.
+#
 # Next: L07 puts weights on the two parts of the bound and splits $x$ into several modalities.

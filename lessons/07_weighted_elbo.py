@@ -228,6 +228,7 @@ keep(figure, "07-weights", alt=finding, numbers=numbers)
 holds(
     "lambda_scales_the_likelihood_and_beta_the_kl",
     "the_elbo_is_a_bound_at_lambda_beta_one",
+    "the_best_q_tempers_the_likelihood",
     "beta_below_one_is_no_bound",
     "lambda_above_one_is_no_bound_on_densities",
     "lambda_below_one_is_no_bound_on_symbols",
@@ -244,3 +245,5 @@ holds(
 
 # %% [markdown]
 # Next: L08 asks what the exact posterior of several modalities looks like.
+#
+# Your turn: `mmvae-edu check L07`, that is `log_joint_subset` and `subset_elbo`.

@@ -205,3 +205,6 @@ holds(
 # %% [markdown]
 # Next: L09 replaces the exact $p(z|x_i)$ by networks. Then the quotient may be no density, and
 # equation (4) avoids it.
+#
+# Your turn: `mmvae-edu check L08`, equation (3) by `posterior_joint`, `posterior_from_unimodal` and
+# `log_constant_eq3`.

@@ -3,9 +3,8 @@
 #
 # A product of experts gives a posterior for every subset of the modalities. Why does MVAE then not
 # simply maximise $\mathrm{ELBO}(x_1,\dots,x_N)$? Slide 7 names two failures: "can't handle modality
-# lost" and "unable to get inter-modal info". Which part of the objective prevents which?
-#
-# Slide 7 writes $N$ for the number of modalities; here it is `M`.
+# lost" and "unable to get inter-modal info". Which part of the objective prevents which? (Slide 7
+# writes $N$ for the number of modalities; here it is `M`.)
 
 # %%
 import numpy as np
@@ -242,9 +241,10 @@ holds(
     "joint_term_has_a_flat_direction",
     "unimodal_terms_close_the_flat_direction",
     "exact_experts_make_every_term_exact",
-    "subsets_at_once_are_the_posteriors",
-    "subsets_share_their_experts",
+    "random_subsets_stand_for_all",
 )
 
 # %% [markdown]
 # Next: L11 measures such systems by $\log p(x_1)$, $\log p(x_1,x_2)$ and $\log p(x_1|x_2)$.
+#
+# Your turn: `mmvae-edu check L10`: the subsets, the whole objective, and the flat direction.

@@ -166,6 +166,8 @@ holds(
     "more_samples_tighten_the_iwae_bound",
     "frullani_needs_no_samples",
     "the_gap_closes_as_half_the_variance_over_K",
+    "a_narrow_q_breaks_the_rate",
+    "the_effective_sample_size_is_one_over_the_square",
     "iwae_survives_the_scale_of_slide_8",
     "a_weight_is_joint_over_posterior",
     "with_the_posterior_every_weight_is_the_evidence",
@@ -173,3 +175,6 @@ holds(
 
 # %% [markdown]
 # Next: L13 differentiates both bounds, and the shares $\tilde w_k$ appear by themselves.
+#
+# Your turn: `mmvae-edu check L12`, from `importance_weights` and `effective_sample_size` to the
+# `log_weights` of a whole network and Frullani's `iwae_exact`.

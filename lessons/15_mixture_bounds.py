@@ -213,7 +213,10 @@ holds(
     "the_slides_bound_stays_loose",
     "the_slides_bound_is_below_iwae_of_the_mixture",
     "strata_are_tighter_than_independent_samples",
+    "the_stratified_bound_wins_by_the_gap",
 )
 
 # %% [markdown]
 # Next: L16 differentiates (S11.4) by hand and trains the MMVAE beside the MVAE.
+#
+# Your turn: `mmvae-edu check L15`, from `mixture_log_prob` to `looseness_gap`.

@@ -207,7 +207,12 @@ holds(
     "mmvae_reaches_its_exact_bound",
     "double_reparameterisation_of_a_mixture_keeps_the_mean",
     "absent_experts_have_no_stratum",
+    "permuting_modalities_permutes_gradients",
+    "crossing_over_averages_to_the_conditional_mean",
 )
 
 # %% [markdown]
 # Next: L17 puts these systems into the three tables of slide 13.
+#
+# Your turn: `mmvae-edu check L16`, that is `mmvae_bound` with its four paths, and `cross_generate`.
+# A file of the library, `by_hand/mmvae.py`, has the whole system in one screen.

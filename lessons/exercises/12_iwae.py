@@ -17,3 +17,31 @@ def iwae(log_w):
     (K, N) -> (N,), and its pullback: (N,) -> (K, N)
     """
     return todo("L12.iwae")
+
+
+def effective_sample_size(log_w):
+    """1 / sum_k w~_k^2, as how many equal weights the K samples count.                 [S9.5]
+
+    (K, N) -> (N,), between 1 and K
+    """
+    return todo("L12.effective_sample_size")
+
+
+def log_weights(w, *, x, eps):
+    """log w_k = log p(x|z_k) + log p(z_k) - log q(z_k|x), z_k = mu + std eps_k.        [S9.5]
+
+    w {"encoder": weights, "decoder": weights}.  A network is
+    `mmvae_edu.networks.mlp(weights, x, activation="tanh")`, one layer or more; the encoder's
+    output is mu and log_var side by side, the decoder's the mean of x, whose variance is 1.
+    x (N, P), eps (K, N, D) -> (K, N), and its pullback: (K, N) -> dw, a dict like w.
+    """
+    return todo("L12.log_weights")
+
+
+def iwae_exact(q, w, K):
+    """L_K = E log (1/K) sum_k w(z_k) over K draws from a discrete q, without sampling.  [S9.2]
+
+    q (S,) probabilities, w (S,) weights > 0, K an integer from 1 to 100 000 -> a number, right to
+    1e-12.  E log sum_k w_k = integral over t > 0 of (e^-t - L(t)^K) / t, L(t) = E_q e^(-t w).
+    """
+    return todo("L12.iwae_exact")
