@@ -92,5 +92,99 @@ def cross_coherence(model, x, label, source, target, classifier, *, rng):
 def joint_coherence(model, classifiers, *, n=10_000, rng):
     """How often all modalities of one z ~ p(z) show the same digit.             [S10.b, S13.T2]"""
     generated = model.sample(n, rng=rng)
-    predictions = [classifier.predict(generated[name]) for name, classifier in classifiers.items()]
-    return float(np.mean([(p == predictions[0]) for p in predictions[1:]]))
+    return coherence(np.array([c.predict(generated[name]) for name, c in classifiers.items()]))
+
+
+def linear_probe(z, y, *, folds, tested=None):
+    """Latent factorisation: the class that a linear map reads from each row of z.         [S10.a]
+
+        W_f = argmin Σ_{n not in fold f} ‖one_hot(y_n) − [1, z_n] W‖²
+        class of row n in fold f:  argmax [1, tested_n] W_f
+
+    z (N, D) latents, one draw a row; y (N,) classes 0..V−1; folds (N,) ints; tested (N, D) other
+    latents of the same rows, z by default: given another modality, right answers mean that the
+    two share what they know.  Returns two (N,) arrays of classes: the probe's, and as baseline
+    the majority's, the most common class of the other folds.  Of equal classes the first counts.
+    """
+    one_hot = np.eye(y.max() + 1)[y]
+    known, asked = (np.insert(a, 0, 1, axis=1) for a in (z, z if tested is None else tested))
+    predicted, majority = np.empty_like(y), np.empty_like(y)
+    for fold in np.unique(folds):
+        held_out = folds == fold
+        W = np.linalg.lstsq(known[~held_out], one_hot[~held_out])[0]
+        predicted[held_out] = (asked[held_out] @ W).argmax(axis=1)
+        majority[held_out] = one_hot[~held_out].sum(axis=0).argmax()
+    return predicted, majority
+
+
+def micro_and_macro(predicted, y):
+    """Accuracy with equal weight for each row, and with equal weight for each class of y. [S10.c]
+
+    predicted, y (N,) classes; they differ where the classes differ in size and in difficulty.
+    """
+    hit = predicted == y
+    return float(hit.mean()), float(np.mean([hit[y == c].mean() for c in np.unique(y)]))
+
+
+def coherence(y, *, given=None):
+    """How often all that one z generates shows one class.                          [S10.b, S10.c]
+
+    y (M, N): the class that a classifier sees in modality m of generation n; given (N,): the class
+    of what z was inferred from, which all must show then.  The fraction of the N.
+    """
+    return float((y == (y[0] if given is None else given)).all(axis=0).mean())
+
+
+def pair_table(first, second, *, classes):
+    """The frequency of each pair of classes: first, second (N,) ints; (V, V), it sums to 1."""
+    cell = first * classes + second
+    return np.bincount(cell, minlength=classes**2).reshape(classes, classes) / len(cell)
+
+
+def confusion(label, predicted, *, classes):
+    """P(predicted|label) of a classifier on real data: (V, V), each row sums to 1.
+
+    Raises ValueError where a class has no row.
+    """
+    table = pair_table(label, predicted, classes=classes)
+    total = table.sum(axis=1, keepdims=True)
+    if not total.all():
+        raise ValueError(f"label: expected all {classes} classes, found {np.unique(label)}")
+    return table / total
+
+
+def correct_for_classifiers(table, first, second):
+    """The pairs of true classes behind pairs of predicted ones.                    [S10.b, S10.c]
+
+        table = firstᵀ J second   solved for J;   the coherence is trace(J)
+
+    table (V, V): frequencies of predicted pairs; first, second (V, V): P(predicted|true) of the two
+    classifiers, the identity for a given label.  Assumes that on generated data each classifier
+    errs as on real data, and independently of the other.  J is linear in the table: unbiased, and
+    its entries may be negative by chance.
+    """
+    half = np.linalg.solve(first.T, table)
+    return np.linalg.solve(second.T, half.T).T
+
+
+def wilson_interval(hits, n, *, z=1.96):
+    """Where the probability behind `hits` out of n may lie: low, high.             [S10.b, S10.c]
+
+        |hits/n − p| = z sqrt(p (1 − p) / n)   solved for p
+
+    The standard error is that of p, not of hits/n, so that 0 of n hits is no certainty.
+    """
+    centre = hits + z**2 / 2
+    half = z * np.sqrt(hits * (n - hits) / n + z**2 / 4)
+    return (centre - half) / (n + z**2), (centre + half) / (n + z**2)
+
+
+def synergy(both, single):
+    """What the second modality adds: the mean of both − single, and its standard error.   [S10.d]
+
+    both, single (N,): a score of the same N examples given both modalities and given one, as
+    log p(x_m|·) or log p(label|·) in nats, or hits 0 and 1 of a probe.  The differences are
+    paired, so that what makes an example easy or hard for both drops out.
+    """
+    difference = both - single
+    return difference.mean(), difference.std(ddof=1) / np.sqrt(len(difference))

@@ -1,0 +1,141 @@
+"""The four criteria where no claim looks: tables, edges, three modalities, models and classifiers.
+
+Their formulas are claims of S10.a to S10.d, checked with all others in test_claims.
+"""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from mmvae_edu.criteria import (
+    Classifier,
+    coherence,
+    confusion,
+    correct_for_classifiers,
+    cross_coherence,
+    joint_coherence,
+    linear_probe,
+    pair_table,
+    probe_accuracy,
+    synergy,
+    wilson_interval,
+)
+from mmvae_edu.likelihoods import Normal
+
+
+class Reader:
+    """A classifier that reads the class from the first feature."""
+
+    def predict(self, x):
+        return x[:, 0].astype(int)
+
+    def accuracy(self, x, label):
+        return float((self.predict(x) == label).mean())
+
+
+class Generator:
+    """A model that generates these classes, whatever it is asked for."""
+
+    def __init__(self, **classes):
+        self.x = {name: np.array(y, dtype=float)[:, None] for name, y in classes.items()}
+        self.given = None
+
+    def sample(self, n, *, rng):
+        return self.x
+
+    def generate(self, given, target, *, rng):
+        self.given = set(given)
+        return {target: self.x[target]}
+
+
+GENERATOR = Generator(a=[0, 1, 2, 2], b=[0, 1, 2, 0], c=[0, 2, 2, 2])
+
+
+def test_all_modalities_must_agree():
+    """Of four triples two agree throughout; the mean over pairs with the first would be 3/4."""
+    assert joint_coherence(GENERATOR, dict.fromkeys("abc", Reader()), rng=None) == 0.5
+    assert joint_coherence(GENERATOR, dict.fromkeys("ab", Reader()), rng=None) == 0.75
+
+
+def test_cross_coherence_sees_the_source_alone():
+    x = {name: np.zeros((4, 1)) for name in "abc"}
+    label = np.array([0, 1, 2, 1])
+    assert cross_coherence(GENERATOR, x, label, "a", "b", Reader(), rng=None) == 0.75
+    assert GENERATOR.given == {"a"}
+
+
+def test_pairs_are_counted_in_place():
+    table = pair_table(np.array([0, 2, 2, 1]), np.array([1, 0, 0, 1]), classes=3)
+    assert_array_equal(table, np.array([[0, 1, 0], [0, 1, 0], [2, 0, 0]]) / 4)
+
+
+def test_coherence_is_the_trace_of_the_pairs():
+    y = np.random.default_rng(0).integers(0, 5, (2, 300))
+    assert_allclose(coherence(y), np.trace(pair_table(*y, classes=5)), rtol=1e-14)
+
+
+def test_confusion_is_given_the_label():
+    label, predicted = np.array([0, 0, 0, 1, 1]), np.array([0, 1, 1, 1, 1])
+    assert_allclose(confusion(label, predicted, classes=2), [[1 / 3, 2 / 3], [0, 1]])
+    with pytest.raises(ValueError, match="expected all 3 classes, found"):
+        confusion(label, predicted, classes=3)
+
+
+def test_the_correction_of_a_real_classifier_finds_the_true_rate():
+    """Drawn from known confusion matrices, the corrected coherence is right and the raw is not."""
+    rng, n = np.random.default_rng(1), 200_000
+    first, second = (0.6 * np.eye(4) + 0.4 * rng.dirichlet(np.ones(4), 4) for _ in range(2))
+    true = rng.integers(0, 4, n)
+    partner = np.where(rng.uniform(size=n) < 0.5, true, rng.integers(0, 4, n))
+    seen = [
+        (rng.uniform(size=(n, 1)) > C.cumsum(axis=1)[y]).sum(axis=1)
+        for C, y in ((first, true), (second, partner))
+    ]
+    table = pair_table(*seen, classes=4)
+    weights = np.linalg.inv(first) @ np.linalg.inv(second).T  # the trace is Σ table · weights
+    error = np.sqrt((table * weights**2).sum() / n)
+    agree = np.mean(true == partner)
+    assert abs(np.trace(correct_for_classifiers(table, first, second)) - agree) < 4 * error
+    assert abs(np.trace(table) - agree) > 8 * error
+
+
+def test_a_classifier_that_cannot_tell_classes_cannot_be_corrected():
+    with pytest.raises(np.linalg.LinAlgError):
+        correct_for_classifiers(np.full((2, 2), 0.25), np.full((2, 2), 0.5), np.eye(2))
+
+
+@pytest.mark.parametrize("n", [1, 7, 10_000])
+def test_wilson_stays_between_0_and_1(n):
+    hits = np.unique(np.linspace(0, n, 50).astype(int))
+    low, high = wilson_interval(hits, n)
+    assert ((-1e-15 <= low) & (low <= hits / n) & (hits / n <= high) & (high <= 1 + 1e-15)).all()
+    assert ((0 < high) & (low < 1)).all()
+
+
+def test_the_probe_takes_float32_and_agrees_with_the_trained_one():
+    rng, (n, D, V) = np.random.default_rng(2), (900, 5, 3)
+    y = rng.integers(0, V, n)
+    z = (2 * rng.standard_normal((V, D))[y] + rng.standard_normal((n, D))).astype(np.float32)
+    before = z.copy()
+    predicted, majority = linear_probe(z, y, folds=np.arange(n) % 3)
+    trained = probe_accuracy(z[:600], y[:600], z[600:], y[600:], steps=200)
+    assert predicted.dtype == majority.dtype == y.dtype
+    assert abs((predicted == y).mean() - trained) < 0.05
+    assert (majority == y).mean() < 0.5 < trained
+    assert_array_equal(z, before)
+
+
+def test_synergy_of_hits_counts_both_ways():
+    """+1 twice, −1 once, 0 once: the mean is 1/4, its error that of four differences."""
+    gain, error = synergy(np.array([1.0, 1, 0, 1]), np.array([False, False, True, True]))
+    assert gain == 0.25
+    assert_allclose(error, np.std([1, 1, -1, 0], ddof=1) / 2)
+
+
+def test_a_classifier_learns_and_counts():
+    rng = np.random.default_rng(3)
+    y = rng.integers(0, 3, 300)
+    x = (4 * np.eye(3)[y] + rng.standard_normal((300, 3))).astype(np.float32)
+    classifier = Classifier(Normal(3), classes=3, hidden=(8,))
+    classifier.fit(x, y, steps=200, batch_size=100, learning_rate=1e-2, progress=False)
+    assert classifier.accuracy(x, y) == (classifier.predict(x) == y).mean() > 0.9
