@@ -128,7 +128,7 @@ class Device:
         self._launch_scores(op, logits, x, n, logits, x, *outputs)
         return outputs
 
-    def bias_swish(self, a, b):
+    def bias_swish(self, a, b, overwrite_a=False):
         """y = (a + b) · sigmoid(a + b) and its derivative: a (…, H), b (H,) → (…, H) each."""
         a, b = self._floats(a=a, b=b)
         _shape("b", b, a.shape[-1:])
@@ -140,6 +140,11 @@ class Device:
             args = (N, H, rows[0], b, *rows[1:])
             self._launch("bias_swish", *self._rows(N, H // lanes), *args, lanes=lanes)
         return y, slope
+
+    def bias_activation_vjp(self, dy, slope, overwrite_dy=False):
+        """Cotangents of a and b in y = f(a + b): dy and f's slope (…, H) → da (…, H), db (H,)."""
+        da = dy * slope
+        return da, da.sum(axis=tuple(range(da.ndim - 1)))
 
     def adam_step(
         self, theta, grad, m, v, *, step, learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8

@@ -79,4 +79,5 @@ binomial_log_prob = device.binomial_log_prob
 binomial_log_prob_vjp = device.binomial_log_prob_vjp
 binomial_log_prob_value_and_grad = device.binomial_log_prob_value_and_grad
 bias_swish = device.bias_swish
+bias_activation_vjp = device.bias_activation_vjp
 adam_step = device.adam_step

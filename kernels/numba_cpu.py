@@ -127,15 +127,34 @@ def binomial_log_prob_value_and_grad(logits, x, n=1):
     return log_p, dlogits
 
 
-def bias_swish(a, b):
+def bias_swish(a, b, overwrite_a=False):
     """y = (a + b) · sigmoid(a + b) and its derivative: a (…, H), b (H,) → (…, H) each."""
-    a, b = _floats(a=a, b=b)
-    _shape("b", b, a.shape[-1:])
-    y, slope = np.empty_like(a), np.empty_like(a)
-    rows = (array.reshape(-1, len(b)) if a.size else array.reshape(0, 1) for array in (a, y, slope))
-    a, y_rows, slope_rows = rows
+    turned = _by_columns(a)
+    a, b = _floats(a=a.T if turned else a, b=b)
+    _shape("b", b, a.shape[:1] if turned else a.shape[-1:])
+    y, slope = np.empty_like(a), a if overwrite_a else np.empty_like(a)
+    if turned:
+        _launch(loops.bias_swish_by_columns, len(b), a.size, a, b, y, slope)
+        return y.T, slope.T
+    a, y_rows, slope_rows = _rows(a, y, slope)
     _launch(loops.bias_swish, len(a), a.size, a, b, y_rows, slope_rows)
     return y, slope
+
+
+def bias_activation_vjp(dy, slope, overwrite_dy=False):
+    """Cotangents of a and b in y = f(a + b): dy and f's slope (…, H) → da (…, H), db (H,)."""
+    turned = _by_columns(dy, slope)
+    dy, slope = _floats(dy=dy.T, slope=slope.T) if turned else _floats(dy=dy, slope=slope)
+    _shape("slope", slope, dy.shape)
+    da = dy if overwrite_dy else np.empty_like(dy)
+    if turned:
+        db = np.empty_like(dy, shape=len(dy))
+        _launch(loops.bias_activation_vjp_by_columns, len(db), dy.size, dy, slope, da, db)
+        return da.T, db
+    db = np.empty_like(dy, shape=dy.shape[-1])
+    dy, slope, da_rows = _rows(dy, slope, da)
+    _launch(loops.bias_activation_vjp, len(db), dy.size, dy, slope, da_rows, db)
+    return da, db
 
 
 def adam_step(
@@ -212,6 +231,16 @@ def _shape(name, array, expected):
         wanted = ", ".join(map(str, expected)) + ("," if len(expected) == 1 else "")
         raise ValueError(f"{name}: expected shape ({wanted}), found {array.shape}")
     return array.shape
+
+
+def _by_columns(*arrays):
+    """Whether these matrices lie column after column, as `networks.product` leaves them."""
+    return all(isinstance(a, np.ndarray) and a.ndim == 2 and a.flags.fnc for a in arrays)
+
+
+def _rows(*arrays):
+    """Arrays (…, H) as (N, H)."""
+    return [a.reshape(-1, a.shape[-1]) if a.size else a.reshape(0, 1) for a in arrays]
 
 
 def _mask(mask, M, N):

@@ -120,12 +120,21 @@ def binomial_log_prob_value_and_grad(logits, x, n=1):
     return binomial_log_prob(logits, x, n), x - n * sigmoid(logits)
 
 
-def bias_swish(a, b):
-    """y = (a + b) · sigmoid(a + b), and its derivative: a (N, H), b (H,) → (N, H) each."""
+def bias_swish(a, b, overwrite_a=False):
+    """y = (a + b) · sigmoid(a + b), and its derivative: a (N, H), b (H,) → (N, H) each.
+
+    With overwrite_a a backend may put a result where a was, which saves memory traffic.
+    """
     a = a + b
     gate = sigmoid(a)
     y = a * gate
     return y, gate + y * (1 - gate)
+
+
+def bias_activation_vjp(dy, slope, overwrite_dy=False):
+    """Cotangents of a and b in y = f(a + b): dy and f's slope (…, H) → da (…, H), db (H,)."""
+    da = dy * slope
+    return da, da.sum(axis=tuple(range(da.ndim - 1)))
 
 
 def sigmoid(a):

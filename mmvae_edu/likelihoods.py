@@ -21,10 +21,10 @@ def binomial_log_prob(logits, *, x, n=1, kernels=reference):
 
     Bernoulli at n = 1, where grey values in [0, 1] are accepted too: a score, not a density.
     """
-    log_prob, dlogits = kernels.binomial_log_prob_value_and_grad(logits, x, n)
+    log_prob = kernels.binomial_log_prob(logits, x, n)
 
     def binomial_log_prob_pullback(dlog_prob):
-        return dlog_prob[..., None] * dlogits
+        return kernels.binomial_log_prob_vjp(dlog_prob, logits, x, n)
 
     return log_prob + log_binomial_coefficient(x, n), binomial_log_prob_pullback
 

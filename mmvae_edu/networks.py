@@ -5,19 +5,24 @@ import numpy as np
 from .kernels import reference
 
 
-def bias_relu(a, b):
+def bias_relu(a, b, overwrite_a=False):
     """y = max(a + b, 0), and its derivative, taken as 0 at 0: a (N, H), b (H,) → (N, H) each."""
     y = np.maximum(a + b, 0)
-    return y, y > 0
+    return y, (y > 0).astype(y.dtype)
 
 
-def bias_tanh(a, b):
+def bias_tanh(a, b, overwrite_a=False):
     """y = tanh(a + b), and its derivative: a (N, H), b (H,) → (N, H) each."""
     y = np.tanh(a + b)
     return y, 1 - y * y
 
 
 ACTIVATIONS = ("swish", "relu", "tanh")
+
+
+def bias_and_activation(name, kernels=reference):
+    """The op (a, b) → (y, dy/da) of this activation."""
+    return {"swish": kernels.bias_swish, "relu": bias_relu, "tanh": bias_tanh}[name]
 
 
 def mlp_shapes(sizes, *, first_bias=True):
@@ -51,32 +56,39 @@ def mlp(weights, x, *, activation="swish", input_gradient=True, kernels=referenc
     (dweights, dx); `out`, a dict like weights, names where to write dweights.  dx is None
     without `input_gradient`, which saves the largest product where x is data.
     """
-    activate = {"swish": kernels.bias_swish, "relu": bias_relu, "tanh": bias_tanh}[activation]
-    depth = sum(name.startswith("W") for name in weights)
-    inputs, slopes = [], []
-    h = x.reshape(-1, x.shape[-1])
-    for layer in range(depth):
-        inputs.append(h)
+    activate = bias_and_activation(activation, kernels)
+    last = sum(name.startswith("W") for name in weights) - 1
+    inputs, slopes = [x.reshape(-1, x.shape[-1])], []
+    for layer in range(last):
         W = weights[f"W{layer}"]
         b = weights[f"b{layer}"] if f"b{layer}" in weights else np.zeros_like(W[0])
-        h = h @ W
-        if layer < depth - 1:
-            h, slope = activate(h, b)
-            slopes.append(slope)
-        else:
-            h += b
+        h, slope = activate(product(inputs[layer], W), b, overwrite_a=True)
+        inputs.append(h)
+        slopes.append(slope)
+    y = inputs[last] @ weights[f"W{last}"]
+    if f"b{last}" in weights:
+        y += weights[f"b{last}"]
 
     def mlp_pullback(dy, out=None):
         dweights = {name: np.empty_like(w) for name, w in weights.items()} if out is None else out
-        dh = dy.reshape(-1, dy.shape[-1])
-        for layer in reversed(range(depth)):
-            if layer < depth - 1:
-                dh = dh * slopes[layer]
-            np.matmul(inputs[layer].T, dh, out=dweights[f"W{layer}"])
+        da = dy.reshape(-1, dy.shape[-1])
+        db = da.sum(axis=0)
+        for layer in reversed(range(last + 1)):
+            np.matmul(inputs[layer].T, da, out=dweights[f"W{layer}"])
             if f"b{layer}" in weights:
-                np.sum(dh, axis=0, out=dweights[f"b{layer}"])
-            if layer > 0 or input_gradient:
-                dh = dh @ weights[f"W{layer}"].T
-        return dweights, dh.reshape(x.shape) if input_gradient else None
+                dweights[f"b{layer}"][...] = db
+            if layer > 0:
+                dh = product(da, weights[f"W{layer}"].T)
+                da, db = kernels.bias_activation_vjp(dh, slopes[layer - 1], overwrite_dy=True)
+        dx = (da @ weights["W0"].T).reshape(x.shape) if input_gradient else None
+        return dweights, dx
 
-    return h.reshape(*x.shape[:-1], h.shape[-1]), mlp_pullback
+    return y.reshape(*x.shape[:-1], y.shape[-1]), mlp_pullback
+
+
+def product(x, W):
+    """x W, on the CPU stored column after column.
+
+    OpenBLAS multiplies such an x by the next matrix faster, and a transposed matrix much faster.
+    """
+    return np.matmul(W.T, x.T).T if isinstance(x, np.ndarray) else x @ W

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from . import storage
 from .arrays import like, namespace, to_host
+from .kernels.memory import kept_pages
 
 SCALARS = ("step", "position", "best_bound", "stale", "count", "history")
 
@@ -104,7 +105,8 @@ def fit(
             resume(checkpoint, state, rng, identity)
     model.theta = state.theta
 
-    with interruptible() as interrupted, _bar(progress, model, state, steps) as bar:
+    bar_shown = _bar(progress, model, state, steps)
+    with interruptible() as interrupted, bar_shown as bar, kept_pages():
         while state.step < steps and not (patience and state.stale >= patience):
             rows = state.order[state.position : state.position + batch_size]
             beta = min(1.0, (state.step + 1) / anneal) if anneal else 1.0

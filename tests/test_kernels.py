@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from mmvae_edu.kernels import reference
+from mmvae_edu.kernels import memory, reference
 
 from mmvae_edu import kernels
 from mmvae_edu.gradcheck import check_pullback
@@ -437,3 +437,75 @@ def test_a_forked_process_gets_threads_of_its_own():
         "child or os._exit(0)\n"
         "assert os.waitpid(child, 0)[1] == 0\n"
     )
+
+
+# ---- what only numba_cpu does ----
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_matrices_stored_by_columns_stay_so(backend, dtype, overwrite):
+    draw = Draw(9, dtype)
+    a, dy, b = draw.normal(33, 7), draw.normal(33, 7), draw.normal(7)
+    (y, slope), (da, db) = backend.bias_swish(a, b), reference.bias_activation_vjp(dy, a)
+    turned, turned_dy = np.asfortranarray(a), np.asfortranarray(dy)
+    found = backend.bias_swish(turned.copy("F"), b, overwrite_a=overwrite)
+    for got, want in zip(found, (y, slope), strict=True):
+        assert got.flags.fnc
+        np.testing.assert_array_equal(got, want)
+    for order in "CF":
+        args = dy.copy(order), np.asarray(a, order=order)
+        got_da, got_db = backend.bias_activation_vjp(*args, overwrite_dy=overwrite)
+        np.testing.assert_array_equal(got_da, da)
+        size = abs(da).sum(axis=0)
+        assert (abs(got_db - db) <= 4 * np.finfo(dtype).eps * size).all()
+        assert overwrite or (args[0] == dy).all()
+    assert (turned == a).all()
+    assert (turned_dy == dy).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_equal_log_weights_give_that_very_bound(backend, dtype):
+    """With the exact posterior every log-weight is log p(x), and so is the bound."""
+    for K in (1, 2, 3, 4, 5, 64):
+        log_w = np.full((K, 5), -123.456, dtype)
+        bound, weights = backend.importance_weights(log_w)
+        np.testing.assert_allclose(bound, log_w[0], rtol=2 * np.finfo(dtype).eps)
+        np.testing.assert_array_equal(weights, dtype(1) / dtype(K))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rise", [1e-4, 0.24, 0.26, 3.0])
+def test_rising_log_weights_lose_no_digits(backend, dtype, rise):
+    """The worst order for sums whose shift follows the greatest entry so far."""
+    log_w = (rise * np.arange(5000, dtype=dtype)[:, None] * np.ones(3, dtype)).astype(dtype)
+    bound, weights = backend.importance_weights(log_w)
+    want, want_weights = reference.importance_weights(log_w.astype(np.longdouble))
+    eps, exponent = np.finfo(dtype).eps, abs(log_w - log_w.max())
+    drift = 1 + (want_weights * exponent).sum(axis=0)
+    assert (abs(bound - want) <= 4 * eps * (drift + abs(want) + np.log(5000))).all()
+    tiny = np.finfo(dtype).tiny
+    assert (abs(weights - want_weights) <= 4 * eps * want_weights * (drift + exponent) + tiny).all()
+
+
+@pytest.mark.skipif(not hasattr(memory._glibc(), "mallopt"), reason="needs glibc")
+def test_kept_pages_are_not_cleared_again_and_are_given_back():
+    faults, kept = run(
+        "import resource, numpy as np\n"
+        "from mmvae_edu.kernels.memory import kept_pages\n"
+        "def faults():\n"
+        "    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "def resident():\n"
+        "    return int(open('/proc/self/statm').read().split()[1])\n"
+        "def use():\n"
+        "    arrays = [np.ones(n) for n in (10_000_000, 200_000, 3_000_000)]\n"
+        "before = resident()\n"
+        "with kept_pages():\n"
+        "    use()\n"
+        "    start = faults()\n"
+        "    for _ in range(3): use()\n"
+        "    print(faults() - start)\n"
+        "print(resident() - before)\n"
+    ).split()
+    assert int(faults) < 100
+    assert int(kept) < 2000  # of 25,000 pages
