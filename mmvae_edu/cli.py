@@ -180,8 +180,6 @@ def _train(arguments):
 
 
 def _bench(arguments):
-    for library in "OMP", "OPENBLAS", "MKL", "NUMBA":  # read by the contenders' processes
-        os.environ[f"{library}_NUM_THREADS"] = str(arguments.threads)
     from rich.console import Console
 
     from . import bench, storage
@@ -189,7 +187,7 @@ def _bench(arguments):
     if arguments.out:
         storage.folder(arguments.out.parent)
     bench.bench(
-        Console(width=max(Console().width, 170)),
+        Console(),
         device="cuda" if arguments.gpu else "cpu",
         parts=[arguments.only] if arguments.only else bench.PARTS,
         threads=arguments.threads,

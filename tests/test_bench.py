@@ -1,25 +1,49 @@
-"""The benchmark runs, without its peers, and counts what must move."""
+"""The benchmark runs, without its peers, counts what must move, and says what failed."""
 
+import json
+import os
+
+import numpy as np
 import pytest
 from rich.console import Console
 
-from mmvae_edu.bench import environment
-from mmvae_edu.bench.kernels import SIZES, make_kernel, traffic
-from mmvae_edu.bench.steps import bench_steps, step_table
+from mmvae_edu import bench
+from mmvae_edu.bench.kernels import SIZES, bench_kernel, kernel_table, make_kernel, traffic
+from mmvae_edu.bench.steps import BATCH, bench_step, problem, products_of, step_table
+from mmvae_edu.bench.turns import library_threads, nothing, show_problems, take_turns
+
+
+def shown(table, width=80):
+    console = Console(width=width)
+    with console.capture() as capture:
+        table.show(console)
+    return capture.get()
 
 
 @pytest.mark.slow
 def test_a_step_is_timed_beside_its_products():
-    (row,) = bench_steps(cases=[("MVAE", 1)], rounds=1, peers=False)
-    assert row.milliseconds["ours"] > 0
-    assert row.peak["ours"] > 10
-    step_table([row]).show(Console(width=120))
+    row = bench_step("MVAE", 1, rounds=1, peers=False)
+    assert row.turns["ours"].milliseconds > 0
+    assert row.turns["ours"].peak > 10
+    text = shown(step_table(row))
+    assert "products" in text
+    assert "failed" not in text
+
+
+@pytest.mark.slow
+def test_a_kernel_is_timed_beside_a_copy_of_as_many_bytes():
+    rows = bench_kernel("bias_swish", rounds=1, peers=False, scales={"small": 1 / 64})
+    text = shown(kernel_table(rows))
+    assert "%" in text
+    assert "failed" not in text
+    assert set(rows[0].turns) == {"ours", "copy", "reference"}
+    assert all(turn.peak > 10 for turn in rows[0].turns.values())
 
 
 @pytest.mark.parametrize("kernel", SIZES)
 def test_every_kernel_can_be_called(kernel):
     size = {name: min(n, 32) for name, n in SIZES[kernel].items()}
-    for name in "ours", "reference":
+    for name in "ours", "copy", "reference":
         run, wait = make_kernel(name, kernel, size, 1, "cpu")
         run()
         wait()
@@ -30,7 +54,84 @@ def test_traffic_counts_each_number_once():
     assert traffic("importance_weights", {"N": 3, "K": 5}) == 4 * (15 + 15 + 3)
 
 
+def test_products_are_those_of_a_step(monkeypatch):
+    """MVAE's multiply-adds an example: encoders on one sample, decoders on two, and no more."""
+    model, theta, _ = problem("MVAE")
+    counted, matmul = [], np.matmul
+
+    def counting(a, b, out):
+        counted.append(a.shape[0] * a.shape[1] * b.shape[1])
+        return matmul(a, b, out=out)
+
+    products = products_of(model, theta, 1)
+    monkeypatch.setattr(np, "matmul", counting)
+    products()
+    first = 784 * 512 + 10 * 512  # no gradient by the data
+    encoders = first + 2 * (512 * 512 + 512 * 128)
+    decoders = 2 * (64 * 512 + 2 * 512 * 512) + 512 * 784 + 512 * 10
+    assert sum(counted) == BATCH * (3 * (encoders + 2 * decoders) - first)
+
+
+# ---- contenders that fail ----
+
+
+def make_contender(behaviour):
+    if behaviour == "set up":
+        raise ValueError("no compiler\nand a traceback")
+
+    def run():
+        if behaviour == "run":
+            raise ArithmeticError("halfway")
+        if behaviour == "die":
+            os._exit(3)
+
+    return run, nothing
+
+
+def test_a_contender_that_fails_says_why_and_the_others_go_on():
+    behaviours = ["well", "set up", "run", "die"]
+    turns = take_turns(make_contender, [(b,) for b in behaviours], 1, threads=1)
+    assert [turn.problem for turn in turns] == [
+        None,
+        "ValueError: no compiler",
+        "ArithmeticError: halfway",
+        "its process ended with code 3",
+    ]
+    assert turns[0].milliseconds >= 0
+    console = Console(width=80)
+    with console.capture() as capture:
+        show_problems(console, "here", dict(zip(behaviours, turns, strict=True)))
+    assert "here, set up: ValueError: no compiler" in capture.get()
+
+
+def make_thread_count():
+    assert os.environ["OPENBLAS_NUM_THREADS"] == os.environ["NUMBA_NUM_THREADS"] == "3"
+    return nothing, nothing
+
+
+def test_contenders_get_the_threads_asked_for(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "7")
+    monkeypatch.delenv("NUMBA_NUM_THREADS", raising=False)
+    (turn,) = take_turns(make_thread_count, [()], 1, threads=3)
+    assert turn.problem is None
+    with library_threads(2):
+        assert os.environ["NUMBA_NUM_THREADS"] == "2"
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "7"
+    assert "NUMBA_NUM_THREADS" not in os.environ
+
+
+# ---- what is written ----
+
+
 def test_the_environment_says_what_a_number_depends_on():
-    found = environment("cpu", 2)
+    found = bench.environment("cpu", 2)
     assert found["threads"] == 2
     assert {"date", "device", "numpy", "command"} <= set(found)
+
+
+def test_results_are_written_whole_as_json(tmp_path):
+    path = tmp_path / "bench.json"
+    bench.bench(Console(width=80, quiet=True), parts=(), out=path)
+    assert json.loads(path.read_text())["environment"]["threads"] == 2
+    assert [each.name for each in tmp_path.iterdir()] == ["bench.json"]
+    assert bench.without_nan([("peak", float("nan")), ("K", 1)]) == {"peak": None, "K": 1}

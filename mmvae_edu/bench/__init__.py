@@ -8,46 +8,61 @@ import json
 import os
 import platform
 import sys
+import time
 from dataclasses import asdict
 from datetime import datetime
 from importlib import metadata, util
 from pathlib import Path
 
+from .. import storage
 from ..arrays import namespace
+from .turns import show_problems
 
 PARTS = ("kernels", "steps", "growth")
 
 
 def bench(console, *, device="cpu", parts=PARTS, threads=2, out=None):
-    """Run the parts, print their tables, and write everything as JSON to `out` if given."""
+    """Run the parts, print each table as it is there, and write all as JSON to `out` if given."""
     from .growth import bench_growth, growth_table
-    from .kernels import bench_kernels, kernel_table
-    from .steps import bench_steps, step_table
+    from .kernels import SIZES, bench_kernel, kernel_table
+    from .steps import CASES, bench_step, step_table
 
     namespace(device)  # a sentence now if there is no such device
+    start = time.monotonic()
     peers = util.find_spec("torch") is not None
     found = environment(device, threads)
     console.print(", ".join(f"{key} {value}" for key, value in found.items()), highlight=False)
     if not peers:
         console.print("PyTorch is absent, and so are its columns: pip install 'mmvae_edu[bench]'")
     options = {"peers": peers, "threads": threads, "device": device}
-    results = {"environment": found}
+    results = {"environment": found} | {part: [] for part in parts}
     if "kernels" in parts:
-        rows, copy = bench_kernels(**options)
-        kernel_table(rows, copy).show(console)
-        results |= {"copy_gb_per_s": copy, "kernels": [asdict(row) for row in rows]}
+        console.print("\nKernels, float32; × says how many times faster ours is", highlight=False)
+        for kernel in SIZES:
+            rows = bench_kernel(kernel, **options)
+            kernel_table(rows).show(console)
+            for row in rows:
+                show_problems(console, row.size, row.turns)
+            results["kernels"] += [asdict(row, dict_factory=without_nan) for row in rows]
     if "steps" in parts:
-        rows = bench_steps(**options)
-        step_table(rows).show(console)
-        results["steps"] = [asdict(row) for row in rows]
+        for case in CASES:
+            row = bench_step(*case, **options)
+            step_table(row).show(console)
+            show_problems(console, "step", row.turns)
+            results["steps"].append(asdict(row, dict_factory=without_nan))
     if "growth" in parts:
         rows = bench_growth(threads=threads, device=device)
         growth_table(rows).show(console)
-        results["growth"] = [asdict(row) for row in rows]
+        results["growth"] += map(asdict, rows)
+    console.print(f"\n{time.monotonic() - start:.0f} s", highlight=False)
     if out is not None:
-        path = Path(out)
-        path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-        console.print(f"\nwritten: {path}", highlight=False)
+        storage.write_text(out, json.dumps(results, indent=1) + "\n")
+        console.print(f"written: {out}", highlight=False)
+
+
+def without_nan(pairs):
+    """A dict that JSON can hold: None for NaN, the time of a contender that failed."""
+    return {key: None if value != value else value for key, value in pairs}
 
 
 def environment(device, threads):

@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import training
 from ..arrays import namespace
+from ..kernels.memory import keep_pages
 from ..likelihoods import Binomial
 from ..models import MMVAE
 from ..report import Table
@@ -36,13 +37,15 @@ def bench_growth(*, rounds=4, threads=2, device="cpu"):
     for name, base in BASE.items():
         values = [base * factor for factor in FACTORS]
         contenders = [(BASE | {name: value}, device) for value in values]
-        times = [t for t, _ in take_turns(make_step, contenders, rounds)]
+        turns = take_turns(make_step, contenders, rounds, threads=threads)
+        times = [turn.milliseconds for turn in turns]
         rows.append(GrowthRow(name, values, times))
     return rows
 
 
 def make_step(size, device):
     """One training step of MMVAE on M modalities of 64 counts each."""
+    keep_pages()  # as `fit` does
     xp, rng = namespace(device), np.random.default_rng(0)
     names = [f"x{m}" for m in range(size["M"])]
     model = MMVAE({name: Binomial(64, n=16) for name in names}, latent=size["D"])

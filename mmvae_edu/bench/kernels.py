@@ -1,4 +1,4 @@
-"""Each kernel: time, bandwidth, and ratios to NumPy and PyTorch, float32, at three sizes."""
+"""Each kernel in float32 at three sizes: time, bandwidth, and ratios to NumPy and PyTorch."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,9 @@ import numpy as np
 from .. import kernels
 from ..arrays import namespace
 from ..kernels import reference
+from ..kernels.memory import keep_pages
 from ..report import Table
-from .turns import nothing, take_turns
+from .turns import nothing, ratio, take_turns, written
 
 # name → the dimensions of the acceptance figures; the smaller and larger sizes scale the first
 SIZES = {
@@ -28,32 +29,32 @@ ON_GPU = 64  # times larger there, beyond its L2 cache
 
 @dataclass(frozen=True)
 class KernelRow:
-    """One kernel at one size: median milliseconds of each contender, bytes that must move."""
+    """One kernel at one size: bytes that must move, and Turns of each contender.
+
+    "copy" is np.copyto of as many bytes: what memory alone allows.
+    """
 
     kernel: str
     size: dict
     bytes: int
-    milliseconds: dict
-
-    def gigabytes_per_second(self, contender="ours"):
-        return self.bytes / self.milliseconds[contender] / 1e6
+    turns: dict
 
 
-def bench_kernels(*, rounds=5, peers=True, threads=2, device="cpu", scales=SCALES):
-    """(KernelRows, copy bandwidth in GB/s); contenders take turns."""
-    rows, factor = [], ON_GPU if device == "cuda" else 1
-    names = ["ours", "reference", *(("torch eager", "torch compile") if peers else ())]
-    for kernel, dimensions in SIZES.items():
-        first = next(iter(dimensions))
-        for scale in scales.values():
-            size = dimensions | {first: max(1, int(dimensions[first] * scale * factor))}
-            measured = take_turns(
-                make_kernel, [(n, kernel, size, threads, device) for n in names], rounds
-            )
-            times = {n: t for n, (t, _) in zip(names, measured, strict=True)}
-            rows.append(KernelRow(kernel, size, traffic(kernel, size), times))
-    ((copy, _),) = take_turns(make_copy, [(threads, device)], rounds)
-    return rows, 2 * 4 * COPIED * factor / copy / 1e6
+def bench_kernel(kernel, *, rounds=5, peers=True, threads=2, device="cpu", scales=SCALES):
+    """KernelRows of one kernel at each scale; contenders take turns."""
+    rows, dimensions, factor = [], SIZES[kernel], ON_GPU if device == "cuda" else 1
+    first = next(iter(dimensions))
+    for name, scale in scales.items():
+        size = dimensions | {first: max(1, int(dimensions[first] * scale * factor))}
+        names = ["ours", "copy", "reference", *(("torch eager",) if peers else ())]
+        if peers and name == "stated":  # compiling takes long, and so is done once
+            names.append("torch compile")
+        contenders = [(contender, kernel, size, threads, device) for contender in names]
+        turns = take_turns(make_kernel, contenders, rounds, threads=threads)
+        rows.append(
+            KernelRow(kernel, size, traffic(kernel, size), dict(zip(names, turns, strict=True)))
+        )
+    return rows
 
 
 def inputs(kernel, size, rng):
@@ -106,7 +107,10 @@ def traffic(kernel, size):
 
 def make_kernel(name, kernel, size, threads, device):
     """The contender's call, and the function that waits for its end."""
+    keep_pages()  # as in training; else large outputs would time the system's clearing of pages
     xp = namespace(device)
+    if name == "copy":
+        return make_copy(traffic(kernel, size), threads, device)
     arguments = inputs(kernel, size, np.random.default_rng(0))
     if name.startswith("torch"):
         from . import torch_kernels
@@ -122,16 +126,12 @@ def make_kernel(name, kernel, size, threads, device):
     return run, xp.cuda.Device().synchronize if device == "cuda" else nothing
 
 
-COPIED = 16_000_000  # float32 numbers: 64 MB, twice
-
-
-def make_copy(threads, device):
-    """A plain copy by as many threads: the bandwidth that memory-bound code can reach."""
+def make_copy(moved, threads, device):
+    """A plain copy that moves so many bytes, half in and half out, by as many threads."""
     from concurrent.futures import ThreadPoolExecutor
 
     xp = namespace(device)
-    size = COPIED * (ON_GPU if device == "cuda" else 1)
-    source, target = xp.ones(size, np.float32), xp.zeros(size, np.float32)
+    source, target = xp.ones(moved // 8, np.float32), xp.zeros(moved // 8, np.float32)
     if device == "cuda":
         return lambda: xp.copyto(target, source), xp.cuda.Device().synchronize
     pool = ThreadPoolExecutor(threads)
@@ -145,16 +145,17 @@ def make_copy(threads, device):
     return run, nothing
 
 
-def kernel_table(rows, copy):
-    """A report.Table of the rows."""
-    peers = [name for name in rows[0].milliseconds if name != "ours"]
-    header = ["kernel", "size", "ours, ms", "GB/s", "of copy", *peers]
+def kernel_table(rows):
+    """A report.Table of one kernel's rows."""
+    names = dict.fromkeys(name for row in rows for name in row.turns)
+    peers = [name for name in names if name not in ("ours", "copy")]
     cells = []
     for row in rows:
         size = " ".join(f"{name} {n}" for name, n in row.size.items())
-        speed, ours = row.gigabytes_per_second(), row.milliseconds["ours"]
-        ratios = [f"{row.milliseconds[p] / ours:.1f}×" for p in peers]
-        numbers = [f"{ours:.3f}", f"{speed:.1f}", f"{100 * speed / copy:.0f}%"]
-        cells.append([row.kernel, size, *numbers, *ratios])
-    caption = f"Kernels, float32; × says how many times faster ours is; copy {copy:.1f} GB/s"
-    return Table(caption, header, cells)
+        ours = row.turns["ours"].milliseconds
+        times = [written(ratio(row.turns, p), ".1f", "×") if p in row.turns else "-" for p in peers]
+        numbers = [written(ours, ".3f"), written(row.bytes / ours / 1e6, ".1f")]
+        of_copy = written(100 * ratio(row.turns, "copy"), ".0f", "%")
+        cells.append([size, *numbers, of_copy, *times])
+    header = ["size", "ours, ms", "GB/s", "of copy", *(name.replace(" ", "\n") for name in peers)]
+    return Table(rows[0].kernel, header, cells)

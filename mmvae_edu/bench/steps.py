@@ -6,10 +6,11 @@ import numpy as np
 
 from .. import training
 from ..arrays import namespace
+from ..kernels.memory import keep_pages
 from ..likelihoods import Bernoulli, Categorical
 from ..models import MMVAE, MVAE
 from ..report import Table
-from .turns import nothing, take_turns
+from .turns import nothing, ratio, take_turns, written
 
 BATCH = 100
 HIDDEN = ((512, 512), (512, 512, 512))
@@ -22,19 +23,14 @@ PEERS = tuple(
 
 @dataclass(frozen=True)
 class StepRow:
-    """One system and K: median milliseconds a step and peak memory in MB of each contender.
+    """One system and K: Turns of each contender.
 
     "products" are the matrix products of our step alone: what no code in NumPy can do without.
     """
 
     system: str
     K: int
-    milliseconds: dict
-    peak: dict
-
-    def ratio(self, contender):
-        """How many times faster ours is."""
-        return self.milliseconds[contender] / self.milliseconds["ours"]
+    turns: dict
 
 
 def problem(system):
@@ -49,18 +45,12 @@ def problem(system):
     return model, model.init(rng), {"image": rng.random((BATCH, 784), np.float32), "label": label}
 
 
-def bench_steps(*, cases=CASES, rounds=8, peers=True, threads=2, device="cpu"):
-    """A StepRow for each case (system, K); contenders take turns of a few steps."""
-    rows = []
-    for system, K in cases:
-        names = ["ours", "products", *(PEERS if peers else ())]
-        measured = take_turns(
-            make_step, [(n, system, K, threads, device) for n in names], rounds if K < 10 else 2
-        )
-        milliseconds, peaks = zip(*measured, strict=True)
-        by_name = (dict(zip(names, values, strict=True)) for values in (milliseconds, peaks))
-        rows.append(StepRow(system, K, *by_name))
-    return rows
+def bench_step(system, K, *, rounds=8, peers=True, threads=2, device="cpu"):
+    """The StepRow of a case; contenders take turns of a few steps."""
+    names = ["ours", "products", *(PEERS if peers else ())]
+    contenders = [(name, system, K, threads, device) for name in names]
+    turns = take_turns(make_step, contenders, rounds if K < 10 else 2, threads=threads)
+    return StepRow(system, K, dict(zip(names, turns, strict=True)))
 
 
 def make_step(name, system, K, threads, device):
@@ -85,7 +75,8 @@ def make_step(name, system, K, threads, device):
 
 
 def our_step(model, theta, x, eps):
-    """The trainer's own step: bound, gradient, Adam."""
+    """The trainer's own step: bound, gradient, Adam; freed memory is kept, as in `fit`."""
+    keep_pages()
     state = training.State(theta, np.zeros_like(theta), np.zeros_like(theta), np.arange(BATCH))
     batch, _ = model.open(theta, x)
 
@@ -96,40 +87,45 @@ def our_step(model, theta, x, eps):
 
 
 def products_of(model, theta, K):
-    """The matrix products of our step and nothing else, on arrays of the same shapes."""
+    """The matrix products of our step and nothing else, on arrays of the same shapes and layouts.
+
+    What `networks.product` makes lies column after column, and so is multiplied transposed.
+    """
     decoded = 2  # MVAE: two of the three terms score a modality; MMVAE: both experts' samples
-    jobs = []
+    forward, backward = [], []
     for networks in model.tree.views(theta).values():
         for part, rows in ("encoder", BATCH), ("decoder", BATCH * K * decoded):
             matrices = [W for key, W in networks[part].items() if key.startswith("W")]
+            last = len(matrices) - 1
             for layer, W in enumerate(matrices):
-                a = np.full_like(W, 0.5, shape=(rows, W.shape[0]))
-                dy = np.full_like(W, 0.5, shape=(rows, W.shape[1]))
-                da = np.empty_like(a) if part == "decoder" or layer else None
-                jobs.append((a, W, np.empty_like(dy), dy, np.empty_like(W), da))
+                inner, outer = layer > 0, layer < last
+                a = np.full_like(W, 0.5, shape=(rows, W.shape[0]), order="CF"[inner])
+                dy = np.full_like(W, 0.5, shape=(rows, W.shape[1]), order="CF"[outer])
+                y, dW, da = np.empty_like(dy), np.empty_like(W), np.empty_like(a)
+                forward.append((W.T, a.T, y.T) if outer else (a, W, y))
+                backward.append((a.T, dy, dW))
+                if part == "decoder" or inner:
+                    backward.append((W, dy.T, da.T) if inner else (dy, W.T, da))
 
     def products():
-        for a, W, y, _, _, _ in jobs:
-            np.matmul(a, W, out=y)
-        for a, W, _, dy, dW, da in reversed(jobs):
-            np.matmul(a.T, dy, out=dW)
-            if da is not None:
-                np.matmul(dy, W.T, out=da)
+        for left, right, out in forward + backward[::-1]:
+            np.matmul(left, right, out=out)
 
     return products
 
 
-def step_table(rows):
-    """A report.Table of the rows: milliseconds, ratios, and the products' share of our step."""
-    peers = [name for name in rows[0].milliseconds if name.startswith("torch")]
-    header = ["system", "K", "ours, ms", "examples/s", "of it products", *peers]
+def step_table(row):
+    """A report.Table of a case."""
     cells = []
-    for row in rows:
-        ours = row.milliseconds["ours"]
-        share = row.milliseconds["products"] / ours
-        ratios = [f"{row.milliseconds[p]:.1f} ms = {row.ratio(p):.2f}×" for p in peers]
-        numbers = [f"{ours:.1f}", f"{1000 * BATCH / ours:.0f}", f"{100 * share:.0f}%"]
-        cells.append([row.system, str(row.K), *numbers, *ratios])
-    return Table(
-        f"Training step, batch {BATCH}; × says how many times faster ours is", header, cells
-    )
+    for name, turns in row.turns.items():
+        to_ours = ratio(row.turns, name)
+        to_ours = (
+            written(100 * to_ours, ".0f", "%")
+            if name == "products"
+            else written(to_ours, ".2f", "×")
+        )
+        cells.append(
+            [name, written(turns.milliseconds, ".1f"), to_ours, written(turns.peak, ".0f")]
+        )
+    header = ["", "ms a step", "to ours", "peak MB"]
+    return Table(f"Training step of {row.system}, K = {row.K}, batch {BATCH}", header, cells)
