@@ -1,37 +1,180 @@
-"""Likelihoods by importance sampling: what a trained model says about data."""
+"""Likelihoods by importance sampling: what a trained model says about data.               [S8]
+
+λ and β play no part here: these are log likelihoods in nats, and nothing else.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from .arrays import to_host
-from .gaussian import standard_normal_log_prob
-from .objectives import iwae
+from .objectives import effective_sample_size, iwae
 
 
-def log_marginal(model, theta, x, *, given=None, K=1000, rng, chunk=200_000):
-    """log p(x), all modalities of x together, by K importance samples from q(z|given).  [S8, S9.2]
+@dataclass(frozen=True)
+class Estimate:
+    """An estimated log likelihood of each of N examples, and how far to trust it.
+
+    log_p   (N,) nats
+    error   (N,) its standard error, from the spread of the K weights: it is honest only where
+            ess is large, since weights that were never drawn have no part in it
+    ess     (N,) effective sample size of the weights, between 1 and K
+    """
+
+    log_p: np.ndarray
+    error: np.ndarray
+    ess: np.ndarray
+    K: int
+
+    @property
+    def mean(self):
+        """The mean over the examples, nats."""
+        return float(self.log_p.mean(dtype=np.float64))
+
+    @property
+    def mean_error(self):
+        """The standard error of that mean: the examples' spread, which holds their noise too."""
+        return float(self.log_p.std(ddof=1, dtype=np.float64) / np.sqrt(len(self.log_p)))
+
+    def __sub__(self, other):
+        """log p(a) − log p(b) of independent estimates; `ess` is the lower of the two."""
+        return Estimate(
+            self.log_p - other.log_p,
+            np.hypot(self.error, other.error),
+            np.minimum(self.ess, other.ess),
+            min(self.K, other.K),
+        )
+
+
+def marginal(model, theta, x, *, given=None, K=1000, rng, chunk=200_000):
+    """log p(x), all modalities of x together, by K samples from q(z|given), the proposal. [S8, S9]
 
         log (1/K) Σ_k p(x|z_k) p(z_k) / q(z_k|given),   z_k ~ q(z|given)
 
-    x, given: dicts name → (N, P); given = x by default.  Returns (N,) in nats: on average a lower
-    bound, rising to log p(x) with K, for any proposal.  λ and β play no part: these are honest
-    units.  At most `chunk` rows (examples × samples) are decoded at once.
+    x, given: dicts name → (N, P); given = x by default, and {} is the prior p(z).  An Estimate,
+    on average below log p(x) and rising to it with K, for any proposal.  At most `chunk` rows
+    (examples × samples) are decoded at once; the result does not depend on it.
     """
+    if model.condition:
+        names = ", ".join(x)
+        raise ValueError(
+            f"{type(model).__name__} has no p({names}), only p({model.target} | "
+            f"{', '.join(model.condition)}): use conditional"
+        )
+    return _estimate(model, theta, x, given, K, rng, chunk)
+
+
+def conditional(
+    model, theta, x, given, *, proposal=None, proposal_given=None, K=1000, rng, chunk=200_000
+):  # fmt: skip
+    """log p(x|given) = log p(x, given) − log p(given), an Estimate.                          [S8]
+
+    x, given: dicts name → (N, P) with different names.  The joint is estimated from
+    q(z|proposal), by default q(z|x, given), the other from q(z|proposal_given), by default
+    q(z|given); {} is the prior.  Each part is on average too low, so that the difference may err
+    either way: of two proposals for a part, the one that gives the higher mean is the better.
+    Of a conditional model it is one estimate, from q(z|proposal).
+    """
+    both = _union(x, given)
+    if model.condition:
+        if set(given) != set(model.condition):
+            raise ValueError(f"given: expected {list(model.condition)}, found {list(given)}")
+        return _estimate(model, theta, both, proposal, K, rng, chunk)
+    joint = marginal(model, theta, both, given=proposal, K=K, rng=rng, chunk=chunk)
+    return joint - marginal(model, theta, given, given=proposal_given, K=K, rng=rng, chunk=chunk)
+
+
+def conditional_by_prior(
+    model, theta, x, given, *, K=1000, prior_samples=5000, rng, chunk=200_000
+):  # fmt: skip
+    """log p(x|given) as the slides' table estimates it: both parts without q(z|given).       [S8]
+
+        log (1/K) Σ_k p(x, given|z_k) p(z_k) / q(z_k|x)  −  log (1/L) Σ_l p(given|z_l)
+        z_k ~ q(z|x),  z_l ~ p(z)
+
+    It has the same limit as `conditional`.
+    """
+    both = _union(x, given)
+    joint = marginal(model, theta, both, given=x, K=K, rng=rng, chunk=chunk)
+    return joint - marginal(model, theta, given, given={}, K=prior_samples, rng=rng, chunk=chunk)
+
+
+def log_marginal(model, theta, x, *, given=None, K=1000, rng, chunk=200_000):
+    """The (N,) numbers of `marginal`, in nats."""
+    return marginal(model, theta, x, given=given, K=K, rng=rng, chunk=chunk).log_p
+
+
+def log_weights(model, theta, target, proposal, K, rng, chunk=200_000):
+    """log p(x|z) + log p(z) − log q(z|given) for K samples from q(z|given): (K, N), nats. [S9.5]
+
+    target, proposal: Batches; proposal None is the prior.
+    """
+    w = model.tree.views(theta)
+    if proposal is None:
+        z = model.prior_samples(theta, (K, target.size, model.latent), rng)
+        log_ratio = 0
+    else:
+        z, log_q = model.posterior_samples(w, proposal, K, rng)
+        log_ratio = model.log_prior(w, z)[0] - log_q
+    ones, step = dict.fromkeys(target.x, 1.0), max(1, chunk // target.size)
+    scored = None if target.mask is None else target.present[None]
+    log_px_z = [
+        model.log_likelihood(w, target, z[None, k : k + step], weights=ones, scored=scored)[0][0]
+        for k in range(0, K, step)
+    ]
+    return np.concatenate(log_px_z) + log_ratio
+
+
+def _estimate(model, theta, x, given, K, rng, chunk):
     if K < 1:
         raise ValueError(f"K: expected at least 1 sample, found {K}")
-    target, w = model.open(theta, x)
-    proposal = target if given is None else model.open(theta, given)[0]
-    step = max(1, chunk // K)
-    parts = []
+    target, _ = model.open(theta, x)
+    proposal = target if given is None else model.open(theta, given)[0] if given else None
+    if proposal is not None and proposal.size != target.size:
+        raise ValueError(f"given: expected {target.size} examples as x, found {proposal.size}")
+    root, step, parts = int(rng.integers(2**63)), max(1, chunk // K), []
     for start in range(0, target.size, step):
         rows = np.arange(start, min(start + step, target.size))
-        log_w = log_weights(model, w, target.take(rows), proposal.take(rows), K, rng)
-        parts.append(to_host(iwae(log_w, kernels=model.backend(theta))[0]))
-    return np.concatenate(parts)
+        here = proposal if proposal is None else proposal.take(rows)
+        streams = Streams(root, rows)
+        log_w = log_weights(model, theta, target.take(rows), here, K, streams, chunk)
+        log_p, _ = iwae(log_w, kernels=model.backend(theta))
+        parts.append([to_host(part) for part in (log_p, effective_sample_size(log_w))])
+    log_p, ess = (np.concatenate(part) for part in zip(*parts, strict=True))
+    variance = np.maximum(1 / ess - 1 / K, 0)  # Σ_k (w̃_k − 1/K)², of the K weights' mean
+    error = np.sqrt(variance * K / (K - 1)) if K > 1 else np.full_like(log_p, np.inf)
+    return Estimate(log_p, error, ess, K)
 
 
-def log_weights(model, w, target, proposal, K, rng):
-    """log p(x|z) + log p(z) − log q(z|given) for K samples from q(z|given): (K, N), nats. [S9.5]"""
-    z, log_q = model.posterior_samples(w, proposal, K, rng)
-    log_px_z, _ = model.log_likelihood(w, target, z[None], weights=dict.fromkeys(target.x, 1.0))
-    log_pz, _ = standard_normal_log_prob(z)
-    return log_px_z[0] + log_pz - log_q
+def _union(x, given):
+    twice = sorted(x.keys() & given.keys())
+    if twice:
+        raise ValueError(f"x and given: expected different modalities, found {twice} in both")
+    return {**x, **given}
+
+
+class Streams:
+    """One random stream an example, so that no draw depends on how the examples are chunked.
+
+    Offers what `posterior_samples` asks of a generator; shapes are (K, N, …).
+    """
+
+    def __init__(self, root, rows):
+        self.streams = [np.random.default_rng((root, n)) for n in rows.tolist()]
+
+    def standard_normal(self, shape, dtype=np.float64):
+        return self._draw("standard_normal", shape, dtype=dtype)
+
+    def standard_exponential(self, shape, dtype=np.float64):
+        return self._draw("standard_exponential", shape, dtype=dtype)
+
+    def integers(self, low, high, size=None):
+        if size is None:  # high (N,): one number an example
+            bounds = zip(self.streams, high.tolist(), strict=True)
+            return np.array([stream.integers(low, top) for stream, top in bounds])
+        return self._draw("integers", size, low=low, high=high)
+
+    def _draw(self, law, shape, **arguments):
+        K, N, *rest = shape
+        draws = [getattr(stream, law)(size=(K, *rest), **arguments) for stream in self.streams]
+        return np.stack(draws, axis=1)

@@ -6,7 +6,8 @@ in nats.
 
 import numpy as np
 
-from .ops import unbroadcast
+from .kernels import reference
+from .ops import log_sum_exp, unbroadcast
 
 LOG_2 = float(np.log(2))
 
@@ -53,6 +54,37 @@ def laplace_noise(rng, shape, dtype=np.float64):
     """Standard Laplace noise: an exponential variable with a random sign."""
     sign = 1 - 2 * rng.integers(0, 2, size=shape).astype(dtype)
     return sign * rng.standard_exponential(shape, dtype=dtype)
+
+
+def competing_scales(head):
+    """log b of scales b = D softmax(head), whose mean over the D dimensions is 1."""
+    log_sum, log_sum_exp_pullback = log_sum_exp(head, axis=-1)
+    log_D = float(np.log(head.shape[-1]))
+
+    def competing_scales_pullback(dlog_scale):
+        return dlog_scale - log_sum_exp_pullback(dlog_scale.sum(axis=-1))
+
+    return head - log_sum[..., None] + log_D, competing_scales_pullback
+
+
+def mixture_log_prob(z, mu, log_scale, log_alpha):
+    """log Σ_m α_m Laplace(z; mu_m, b_m) and the responsibilities r_m.                   [S11.3]
+
+    z (K, N, D), mu, log_scale (M, N, D), log_alpha (M, N), −∞ for an absent expert; returns
+    (K, N) in nats and (M, K, N): the contract of the kernels' Gaussian mixture.
+    """
+    log_q, _ = laplace_log_prob(z, mu[:, None], log_scale[:, None])
+    log_sum, responsibilities = reference.log_sum_exp_and_weights(
+        log_alpha[:, None] + log_q, axis=0
+    )
+    return log_sum[0], responsibilities
+
+
+def mixture_log_prob_vjp(dlog_q, responsibilities, z, mu, log_scale):
+    """Cotangents of z (K, N, D), mu and log_scale (M, N, D)."""
+    _, laplace_pullback = laplace_log_prob(z, mu[:, None], log_scale[:, None])
+    dz, dmu, dlog_scale = laplace_pullback(dlog_q * responsibilities)
+    return dz, dmu[:, 0], dlog_scale[:, 0]
 
 
 def kl_laplace(mu1, log_scale1, mu2, log_scale2):

@@ -3,6 +3,8 @@
 mu, log_var (M, N, D); mask (M, N) bool, True = present; what stands under False is ignored.
 """
 
+from functools import partial
+
 import numpy as np
 
 from .kernels import reference
@@ -31,25 +33,7 @@ def product_of_subsets(mu, log_var, *, subsets, kernels=reference):
 
     subsets (T, M, N) bool; returns (mean, log_var), each (T, N, D).
     """
-    M, N, D = mu.shape
-    T = len(subsets)
-    mask = np.moveaxis(subsets, 0, 1).reshape(M, T * N)
-
-    def repeated(experts):
-        return np.broadcast_to(experts[:, None], (M, T, N, D)).reshape(M, T * N, D)
-
-    (mean, joint_log_var), product_of_experts_pullback = product_of_experts(
-        repeated(mu), repeated(log_var), mask=mask, kernels=kernels
-    )
-
-    def product_of_subsets_pullback(dmean, djoint_log_var):
-        gradients = product_of_experts_pullback(
-            dmean.reshape(T * N, D), djoint_log_var.reshape(T * N, D)
-        )
-        return tuple(g.reshape(M, T, N, D).sum(axis=1) for g in gradients)
-
-    shape = (T, N, D)
-    return (mean.reshape(shape), joint_log_var.reshape(shape)), product_of_subsets_pullback
+    return _over_subsets(partial(product_of_experts, kernels=kernels), mu, log_var, subsets)
 
 
 def quotient_of_experts(mu, log_var, *, mask=None):
@@ -83,6 +67,32 @@ def quotient_of_experts(mu, log_var, *, mask=None):
     return (mean, joint_log_var, valid), quotient_of_experts_pullback
 
 
+def quotient_of_subsets(mu, log_var, *, subsets):
+    """The quotient of experts for each of T subsets at once.                    [S7.3, S7.6]
+
+    subsets (T, M, N) bool; returns (mean, log_var, valid), each (T, N, D); the prior for none.
+    """
+    return _over_subsets(quotient_of_experts, mu, log_var, subsets)
+
+
+def _over_subsets(fuse, mu, log_var, subsets):
+    """fuse, an op on experts (M, N, D) with a mask (M, N), for each of T subsets (T, M, N)."""
+    M, N, D = mu.shape
+    T = len(subsets)
+    mask = np.moveaxis(subsets, 0, 1).reshape(M, T * N)
+
+    def repeated(experts):
+        return np.broadcast_to(experts[:, None], (M, T, N, D)).reshape(M, T * N, D)
+
+    outputs, fuse_pullback = fuse(repeated(mu), repeated(log_var), mask=mask)
+
+    def over_subsets_pullback(dmean, djoint_log_var):
+        gradients = fuse_pullback(dmean.reshape(T * N, D), djoint_log_var.reshape(T * N, D))
+        return tuple(g.reshape(M, T, N, D).sum(axis=1) for g in gradients)
+
+    return tuple(output.reshape(T, N, D) for output in outputs), over_subsets_pullback
+
+
 def mixture_log_prob(z, mu, log_var, *, log_alpha, kernels=reference):
     """log q(z|X) = log Σ_m α_m N(z; mu_m, var_m).                                    [S11.3]
 
@@ -100,3 +110,8 @@ def log_mixture_weights(mask, dtype=np.float64):
     """log α_m (M, N): −log M' for each of the M' present experts, −∞ for the absent.   [S11.3]"""
     count = np.maximum(mask.sum(axis=0), 1).astype(dtype)
     return np.where(mask, -np.log(count), -np.inf)
+
+
+def only_expert(mu, log_var, present):
+    """Row by row the one present expert's mu and log_var, (N, D) each.  present (M, N) bool."""
+    return tuple(np.where(present[..., None], part, 0).sum(axis=0) for part in (mu, log_var))

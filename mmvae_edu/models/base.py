@@ -11,7 +11,7 @@ import numpy as np
 from .. import estimators, likelihoods, storage, training
 from ..arrays import like, to_host
 from ..batch import check_batch
-from ..gaussian import gaussian_log_prob, gaussian_sample
+from ..gaussian import gaussian_log_prob, gaussian_sample, standard_normal_log_prob
 from ..kernels import best
 from ..networks import ACTIVATIONS, init_mlp, mlp, mlp_shapes
 from ..tree import Tree, leaves
@@ -34,6 +34,7 @@ class MultimodalVAE:
     """
 
     own_arguments = ()  # the constructor's arguments that a system adds, kept under their names
+    condition = ()  # the modalities that a system is given and does not explain
 
     def __init__(
         self,
@@ -59,23 +60,29 @@ class MultimodalVAE:
         self.tree = Tree({name: self._shapes(name) for name in modalities})
         self.theta = None
 
+    def _sizes(self, name):
+        """A modality's hidden layer sizes: (its encoder's, its decoder's)."""
+        if isinstance(self.hidden, dict):
+            return self.hidden[name]
+        return self.hidden, tuple(reversed(self.hidden))
+
     def _shapes(self, name):
         likelihood, D = self.modalities[name], self.latent
-        sizes = self.hidden[name] if isinstance(self.hidden, dict) else (
-            self.hidden, tuple(reversed(self.hidden)))  # fmt: skip
+        encoder, decoder = self._sizes(name)
         P = likelihood.features
         return {
-            "encoder": mlp_shapes((P, *sizes[0], 2 * D), first_bias=not likelihood.one_hot),
-            "decoder": mlp_shapes((D, *sizes[1], P)),
+            "encoder": mlp_shapes((P, *encoder, 2 * D), first_bias=not likelihood.one_hot),
+            "decoder": mlp_shapes((D, *decoder, P)),
             "likelihood": likelihood.shapes(),
         }
 
     def init(self, rng, dtype=np.float32):
         """A fresh parameter vector."""
         theta = np.zeros(self.tree.size, dtype=dtype)
-        for networks in self.tree.views(theta).values():
-            init_mlp(networks["encoder"], rng)
-            init_mlp(networks["decoder"], rng)
+        w = self.tree.views(theta)
+        for name in self.modalities:
+            init_mlp(w[name]["encoder"], rng)
+            init_mlp(w[name]["decoder"], rng)
         return theta
 
     def noise_shape(self, N, K):
@@ -83,8 +90,12 @@ class MultimodalVAE:
         return (1, K, N, self.latent)
 
     def draw_noise(self, rng, N, K, dtype=np.float32):
-        """The random arguments of `bound`: a dict with eps ~ N(0, I)."""
-        return {"eps": rng.standard_normal(self.noise_shape(N, K), dtype=dtype)}
+        """The random arguments of `bound`: a dict with eps."""
+        return {"eps": self.noise(rng, self.noise_shape(N, K), dtype)}
+
+    def noise(self, rng, shape, dtype):
+        """What reparameterised samples start from: eps ~ N(0, I)."""
+        return rng.standard_normal(shape, dtype=dtype)
 
     def open(self, theta, x, mask=None, eps=None):
         """Checked data and named weights: (batch, nested views of theta)."""
@@ -172,16 +183,32 @@ class MultimodalVAE:
     def encode(self, x, *, mask=None):
         """The posterior's parameters given these modalities, as the system defines it."""
         batch, w = self.open(self._trained(), x, mask)
+        return self.infer(w, batch)
+
+    def infer(self, w, batch):
+        """The posterior's parameters given a batch."""
         (mu, log_var), _ = self.encode_experts(w, batch)
         return self.posterior(mu, log_var, batch)
 
     def posterior_samples(self, w, batch, K, rng):
         """z ~ q(z|batch) and log q(z|batch): (K, N, D), (K, N)."""
-        (mu, log_var), _ = self.encode_experts(w, batch)
-        mu, log_var = self.posterior(mu, log_var, batch)
-        eps = like(rng.standard_normal((K, *mu.shape), dtype=mu.dtype), mu)
+        mu, log_var = self.infer(w, batch)
+        eps = like(self.noise(rng, (K, *mu.shape), mu.dtype), mu)
         z, _ = gaussian_sample(mu, log_var, eps=eps)
         return z, gaussian_log_prob(z, mu, log_var)[0]
+
+    def prior_samples(self, theta, shape, rng):
+        """z ~ p(z) = N(0, I), of shape (K, N, D)."""
+        return like(self.noise(rng, shape, theta.dtype), theta)
+
+    def log_prior(self, w, z):
+        """log p(z), nats: z (…, D) → (…); and its pullback (dlog_pz, dw) → dz."""
+        log_pz, standard_normal_pullback = standard_normal_log_prob(z)
+
+        def log_prior_pullback(dlog_pz, dw):
+            return standard_normal_pullback(dlog_pz)
+
+        return log_pz, log_prior_pullback
 
     def posterior_sample(self, x, *, mask=None, K=1, rng):
         """K draws of z from q(z|x): (K, N, D)."""
@@ -202,9 +229,7 @@ class MultimodalVAE:
 
     def sample(self, n, *, rng):
         """n draws z ~ p(z), decoded: dict name → (n, P) of means."""
-        theta = self._trained()
-        z = rng.standard_normal((n, self.latent), dtype=theta.dtype)
-        return self.decode(like(z, theta))
+        return self.decode(self.prior_samples(self._trained(), (1, n, self.latent), rng)[0])
 
     def generate(self, given, target=None, *, mask=None, rng):
         """Decode one z ~ q(z|given) an example: dict name → (N, P) of means, of `target` names."""
@@ -214,6 +239,10 @@ class MultimodalVAE:
     def log_marginal(self, x, *, given=None, K=1000, rng):
         """log p(x) by importance sampling from q(z|given), (N,) nats; see `estimators`."""
         return estimators.log_marginal(self, self._trained(), x, given=given, K=K, rng=rng)
+
+    def log_conditional(self, x, given, *, K=1000, rng):
+        """log p(x|given) by importance sampling, (N,) nats; see `estimators.conditional`."""
+        return estimators.conditional(self, self._trained(), x, given, K=K, rng=rng).log_p
 
     def config(self):
         """The constructor's arguments, as JSON can hold them."""
@@ -274,6 +303,6 @@ def _keep(log_prob, counts):
 
 def zero_absent(dw, batch, *parts):
     for name in dw.keys() - batch.x.keys():
-        for part in parts:
+        for part in dw[name].keys() & parts:
             for _, view in leaves(dw[name][part]):
                 view[...] = 0

@@ -3,22 +3,23 @@
 import numpy as np
 
 from ..arrays import like
-from ..gaussian import gaussian_sample, standard_normal_log_prob
+from ..gaussian import gaussian_sample
 from ..objectives import mixture_elbo, mixture_iwae, stratified_iwae
-from ..posteriors import log_mixture_weights, mixture_log_prob
+from ..posteriors import log_mixture_weights
 from .base import MultimodalVAE
 
 OBJECTIVES = {"elbo": mixture_elbo, "iwae": mixture_iwae, "stratified": stratified_iwae}
 
 
 class MMVAE(MultimodalVAE):
-    """The mixture-of-experts multimodal VAE, with Gaussian experts.
+    """The mixture-of-experts multimodal VAE, with Gaussian experts (LaplaceMMVAE has the paper's).
 
     `objective` is "elbo" [S11.1], "iwae" [S11.4] (the paper's "looser" bound) or "stratified",
     the tighter one with the mean over experts inside the logarithm.
     """
 
     own_arguments = ("objective",)
+    reparameterise = staticmethod(gaussian_sample)
 
     def __init__(self, modalities, *, objective="iwae", **options):
         super().__init__(modalities, **options)
@@ -76,53 +77,72 @@ class MMVAE(MultimodalVAE):
         are present (M, N), and the pullback dlog_w → dtheta.
         """
         batch, w = self.open(theta, x, mask, eps)
-        eps = eps[batch.index]
+        (mu, log_var), present, strata, components_pullback = self.components(w, batch)
+        present, eps = like(present, mu), eps[strata]
         M, K, N, D = eps.shape
-        kernels = self.backend(theta)
-        (mu, log_var), encode_pullback = self.encode_experts(w, batch)  # q_m(z|x_m)
-        present = like(batch.present, mu)
-        z, sample_pullback = gaussian_sample(mu, log_var, eps=eps)  # z_m^k: (M, K, N, D)
+        family = self.family(mu)
+        z, sample_pullback = self.reparameterise(mu, log_var, eps=eps)  # z_m^k: (M, K, N, D)
         log_px_z, decode_pullback = self.log_likelihood(  # every decoder on every sample
             w, batch, z, weights=self.weights, scored=np.stack([batch.present] * M)
         )
-        log_pz, prior_pullback = standard_normal_log_prob(z)
+        log_pz, prior_pullback = self.log_prior(w, z)
         log_alpha = log_mixture_weights(present, dtype=mu.dtype)
         z_all = z.reshape(M * K, N, D)
-        log_q, r = kernels.mixture_log_prob(z_all, mu, log_var, log_alpha)  # log q_Φ  [S11.3]
+        log_q, r = family.mixture_log_prob(z_all, mu, log_var, log_alpha)  # log q_Φ   [S11.3]
 
         def log_weights_pullback(dlog_w, normalised=None):
             """dtheta; given the normalised weights, the doubly reparameterised estimator of it."""
             dtheta = np.empty_like(theta)
             dw = self.tree.views(dtheta)
             dlog_q = (-beta * dlog_w).reshape(M * K, N)
-            dz_q, dmu, dlog_var = kernels.mixture_log_prob_vjp(dlog_q, r, z_all, mu, log_var)
-            dz = decode_pullback(dlog_w, dw) + prior_pullback(beta * dlog_w)
+            dz_q, dmu, dlog_var = family.mixture_log_prob_vjp(dlog_q, r, z_all, mu, log_var)
+            dz = decode_pullback(dlog_w, dw) + prior_pullback(beta * dlog_w, dw)
             dz = dz + dz_q.reshape(z.shape)
             if normalised is not None:
                 scale = 1 - beta * own_responsibilities(r, M) * (1 - normalised)
-                extra, dmu, dlog_var = own_density_as_path(dlog_q, r, z, mu, log_var, kernels)
+                own_score = self.score(z, mu, log_var)
+                extra, dmu, dlog_var = own_density_as_path(
+                    dlog_q, r, z, mu, log_var, own_score, family
+                )
                 dz = scale[..., None] * dz + extra
             path_dmu, path_dlog_var = sample_pullback(dz)
-            encode_pullback(dmu + path_dmu, dlog_var + path_dlog_var, dw)
+            components_pullback(dmu + path_dmu, dlog_var + path_dlog_var, dw)
             return dtheta
 
         log_w = log_px_z + beta * (log_pz - log_q.reshape(M, K, N))
         return log_w, present, log_weights_pullback
 
-    def posterior(self, mu, log_var, batch):
-        """The experts, (M, N, D) each, of which q_Φ is the even mixture where present.   [S11.3]"""
-        return mu, log_var
+    def family(self, array):
+        """The module with the mixture's density and its vjp: for Gaussians, a backend."""
+        return self.backend(array)
+
+    def score(self, z, mu, log_var):
+        """∂log q_m/∂z at each component's own samples z (M, K, N, D)."""
+        return (mu[:, None] - z) * np.exp(-log_var)[:, None]
+
+    def components(self, w, batch):
+        """The densities that q_Φ mixes evenly, here the experts q_m(z|x_m).               [S11.3]
+
+        mu, log_var (M, N, D); which of them are present (M, N); where they stand in eps; and the
+        pullback, which writes the encoders' gradients.
+        """
+        (mu, log_var), encode_pullback = self.encode_experts(w, batch)
+        return (mu, log_var), batch.present, batch.index, encode_pullback
+
+    def infer(self, w, batch):
+        """The parameters of the components, (M, N, D) each; q_Φ mixes those present.     [S11.3]"""
+        return self.components(w, batch)[0]
 
     def posterior_samples(self, w, batch, K, rng):
         """z ~ q_Φ(z|batch), stratified over the present experts, and log q_Φ: (K, N, D), (K, N)."""
-        (mu, log_var), _ = self.encode_experts(w, batch)
-        expert = like(stratified_experts(batch.present, K, rng), mu)  # (K, N)
+        (mu, log_var), present, _, _ = self.components(w, batch)
+        expert = like(stratified_experts(present, K, rng), mu)  # (K, N)
         rows = like(np.arange(batch.size), mu)
-        eps = like(rng.standard_normal((K, *mu.shape[1:]), dtype=mu.dtype), mu)
-        z = mu[expert, rows] + np.exp(0.5 * log_var[expert, rows]) * eps
-        log_alpha = log_mixture_weights(like(batch.present, mu), dtype=mu.dtype)
-        log_q, _ = mixture_log_prob(z, mu, log_var, log_alpha=log_alpha, kernels=self.backend(z))
-        return z, log_q
+        eps = like(self.noise(rng, (K, *mu.shape[1:]), mu.dtype), mu)
+        z, _ = self.reparameterise(mu[expert, rows], log_var[expert, rows], eps=eps[:, None])
+        log_alpha = log_mixture_weights(like(present, mu), dtype=mu.dtype)
+        log_q, _ = self.family(mu).mixture_log_prob(z[:, 0], mu, log_var, log_alpha)
+        return z[:, 0], log_q
 
 
 def own_responsibilities(r, M):
@@ -130,7 +150,7 @@ def own_responsibilities(r, M):
     return r.reshape(M, M, -1, r.shape[-1])[np.arange(M), np.arange(M)]
 
 
-def own_density_as_path(dlog_q, r, z, mu, log_var, kernels):
+def own_density_as_path(dlog_q, r, z, mu, log_var, own_score, family):
     """The direct terms of log q_Φ, with each expert's own turned into path terms.
 
     Expert m's parameters stand directly in log q_Φ(z_m) with weight r_m, and z_m was drawn from
@@ -143,12 +163,11 @@ def own_density_as_path(dlog_q, r, z, mu, log_var, kernels):
     z_all = z.reshape(M * K, N, D)
     others = r.reshape(M, M, K, N).copy()
     others[np.arange(M), np.arange(M)] = 0
-    _, dmu, dlog_var = kernels.mixture_log_prob_vjp(
+    _, dmu, dlog_var = family.mixture_log_prob_vjp(
         dlog_q, others.reshape(r.shape), z_all, mu, log_var
     )
     ones = np.ones_like(dlog_q)
-    mixture_score, _, _ = kernels.mixture_log_prob_vjp(ones, r, z_all, mu, log_var)
-    own_score = (mu[:, None] - z) * np.exp(-log_var)[:, None]
+    mixture_score, _, _ = family.mixture_log_prob_vjp(ones, r, z_all, mu, log_var)
     dr = own_responsibilities(r, M)[..., None] * (own_score - mixture_score.reshape(z.shape))
     return dlog_q.reshape(M, K, N)[..., None] * dr, dmu, dlog_var
 

@@ -8,13 +8,16 @@ from .base import MultimodalVAE
 
 
 class VAE(MultimodalVAE):
-    """The variational autoencoder.  `kl` is "closed_form" [S5.11] or "monte_carlo"."""
+    """The variational autoencoder.  `kl` is "closed_form" [S5.11] or "monte_carlo".
+
+    The slides' "single-VAE" is one of these for each modality, trained by itself.
+    """
 
     own_arguments = ("kl",)
 
     def __init__(self, modalities, *, kl="closed_form", **options):
         super().__init__(modalities, **options)
-        if len(modalities) != 1:
+        if len(modalities) != 1 + len(self.condition):
             raise ValueError(
                 f"{type(self).__name__}: expected 1 modality, found {list(modalities)}"
             )

@@ -1,0 +1,84 @@
+"""BiVCCA: each encoder alone explains every modality (Wang et al. 2016).                  [S8]"""
+
+import numpy as np
+
+from ..arrays import like
+from ..gaussian import gaussian_sample
+from ..objectives import log_prior_ratio
+from ..posteriors import only_expert
+from .base import MultimodalVAE
+
+
+class BiVCCA(MultimodalVAE):
+    """Bi-deep variational canonical correlation analysis: no joint posterior, two ELBOs.
+
+    `share` is μ, each encoder's part of the objective: dict name → number, 1 where absent, scaled
+    to sum to 1; even by default.  `kl` is "closed_form" [S5.11] or "monte_carlo".
+    """
+
+    own_arguments = ("share", "kl")
+
+    def __init__(self, modalities, *, share=None, kl="closed_form", **options):
+        super().__init__(modalities, **options)
+        unknown = set(share or {}) - set(modalities)
+        if unknown:
+            known = list(modalities)
+            raise ValueError(f"share: unknown modality {sorted(unknown)}, known {known}")
+        share = {name: float((share or {}).get(name, 1)) for name in modalities}
+        if min(share.values()) <= 0:
+            raise ValueError(f"share: expected positive numbers, found {share}")
+        self.share = {name: part / sum(share.values()) for name, part in share.items()}
+        self.kl = self._choice("kl", kl, "closed_form", "monte_carlo")
+
+    def noise_shape(self, N, K):
+        """(M, K, N, D): K samples from each encoder."""
+        return (len(self.modalities), K, N, self.latent)
+
+    def bound(self, theta, x, *, mask=None, eps, beta=1.0):
+        """Σ_m μ_m {E_q(z|x_m)[Σ_j λ_j log p(x_j|z)] − β KL(q(z|x_m) ‖ p(z))}.
+
+        Under a mask, j runs over the present modalities and their μ_m are scaled to sum to 1.
+        theta (size,), x dict name → (N, P), mask (M, N), eps (M, K, N, D); returns the bound (N,)
+        in nats, higher is better, and its pullback: dbound (N,) → dtheta (size,).
+        """
+        batch, w = self.open(theta, x, mask, eps)
+        eps = eps[batch.index]
+        M, K, N, D = eps.shape
+        (mu, log_var), encode_pullback = self.encode_experts(w, batch)  # q(z|x_m)
+        z, sample_pullback = gaussian_sample(mu, log_var, eps=eps)  # (M, K, N, D)
+        log_px_z, decode_pullback = self.log_likelihood(  # every decoder on every sample
+            w, batch, z, weights=self.weights, scored=np.stack([batch.present] * M)
+        )
+        log_ratio, ratio_pullback = log_prior_ratio(
+            z, mu, log_var, closed_form=self.kl == "closed_form"
+        )
+        terms = (log_px_z + beta * log_ratio).mean(axis=1)  # (M, N)
+        present, share = like(batch.present, mu), like(self._shares(batch), mu).astype(terms.dtype)
+        bound = np.where(present, share * terms, 0).sum(axis=0)
+
+        def bound_pullback(dbound):
+            dbound = dbound.astype(bound.dtype, copy=False)
+            dtheta = np.empty_like(theta)
+            dw = self.tree.views(dtheta)
+            dlog_w = np.broadcast_to((share * dbound / K)[:, None], log_px_z.shape)
+            dz, dmu, dlog_var = ratio_pullback(beta * dlog_w)
+            path_dmu, path_dlog_var = sample_pullback(dz + decode_pullback(dlog_w, dw))
+            encode_pullback(dmu + path_dmu, dlog_var + path_dlog_var, dw)
+            return dtheta
+
+        return bound, bound_pullback
+
+    def _shares(self, batch):
+        """μ_m over the present modalities of each row, (M, N); 0 for the absent."""
+        share = np.array([self.share[name] for name in batch.x])[:, None] * batch.present
+        return share / share.sum(axis=0)
+
+    def posterior(self, mu, log_var, batch):
+        """q(z|x_m) of rows that have one modality: mu, log_var (N, D)."""
+        several = np.flatnonzero(batch.present.sum(axis=0) > 1)
+        if len(several):
+            raise ValueError(
+                "BiVCCA has no joint posterior, only one given each modality alone; "
+                f"example {several[0]} has {batch.present[:, several[0]].sum()}"
+            )
+        return only_expert(mu, log_var, like(batch.present, mu))

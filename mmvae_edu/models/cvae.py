@@ -1,0 +1,126 @@
+"""CVAE: a VAE of one modality, given the others (Sohn et al. 2015).                       [S8]"""
+
+import numpy as np
+
+from ..batch import Batch
+from ..networks import mlp, mlp_shapes
+from .vae import VAE
+
+
+class CVAE(VAE):
+    """The conditional VAE: p(x_1|x_2) = ∫ p(x_1|z, x_2) p(z) dz with the prior N(0, I).
+
+    `condition` names x_2: one modality or several, which the encoder and the decoder of the
+    remaining one, x_1, take as extra inputs.  It says nothing of p(x_2), so it has no joint.
+    """
+
+    own_arguments = ("condition", "kl")
+
+    def __init__(self, modalities, *, condition, **options):
+        self.condition = (condition,) if isinstance(condition, str) else tuple(condition)
+        unknown = [name for name in self.condition if name not in modalities]
+        if unknown or not self.condition:
+            raise ValueError(
+                f"condition: expected some of {list(modalities)}, found {list(self.condition)}"
+            )
+        super().__init__(modalities, **options)
+        (self.target,) = (name for name in modalities if name not in self.condition)
+
+    def _shapes(self, name):
+        if name in self.condition:
+            return {"encoder": {}, "decoder": {}, "likelihood": {}}
+        C = sum(self.modalities[other].features for other in self.condition)
+        encoder, decoder = self._sizes(name)
+        P = self.modalities[name].features
+        return {
+            "encoder": mlp_shapes((P + C, *encoder, 2 * self.latent)),
+            "decoder": mlp_shapes((self.latent + C, *decoder, P)),
+            "likelihood": self.modalities[name].shapes(),
+        }
+
+    # bound: L = E_q(z|x_1,x_2)[λ log p(x_1|z, x_2)] − β KL(q(z|x_1, x_2) ‖ p(z)) is VAE's, with:
+
+    def encode_experts(self, w, batch):
+        """q(z|x_1, x_2): mu, log_var (1, N, D)."""
+        self._need(batch, *self.modalities)
+        x = self.modalities[self.target].network_input(batch.x[self.target])
+        output, mlp_pullback = mlp(
+            w[self.target]["encoder"],
+            self._beside_condition(x, batch),
+            activation=self.activation,
+            input_gradient=False,
+            kernels=self.backend(x),
+        )
+
+        def encode_experts_pullback(dmu, dlog_var, dw):
+            doutput = np.concatenate([dmu, dlog_var], axis=-1)
+            mlp_pullback(doutput[0], out=dw[self.target]["encoder"])
+
+        return tuple(np.split(output[None], 2, axis=-1)), encode_experts_pullback
+
+    def log_likelihood(self, w, batch, z, *, weights, scored=None):
+        """λ log p(x_1|z, x_2): z (T, K, N, D) → (T, K, N), nats."""
+        self._need(batch, *self.modalities)
+        row = list(batch.x).index(self.target)
+        target = Batch(
+            {self.target: batch.x[self.target]}, batch.present[[row]], [batch.index[row]]
+        )
+        log_px_z, decode_pullback = super().log_likelihood(
+            w, target, self._beside_condition(z, batch), weights=weights
+        )
+
+        def log_likelihood_pullback(dtotal, dw):
+            return decode_pullback(dtotal, dw)[..., : self.latent]
+
+        return log_px_z, log_likelihood_pullback
+
+    def infer(self, w, batch):
+        """mu, log_var (N, D) of q(z|x_1, x_2); of the prior where x_1 is no key of x."""
+        if self.target in batch.x:
+            return super().infer(w, batch)
+        self._need(batch, *self.condition)
+        prior = np.zeros_like(batch.x[self.condition[0]], shape=(batch.size, self.latent))
+        return prior, prior
+
+    def decode(self, z, names=None, *, given):
+        """The mean of x_1 given z (…, N, D) and x_2, which `given` holds: dict name → (…, N, P)."""
+        for name in names or ():
+            self._known(name)
+            if name in self.condition:
+                raise ValueError(f"CVAE explains {self.target!r} only, not {name!r}")
+        batch, w = self.open(self._trained(), given)
+        self._need(batch, *self.condition)
+        outputs, _ = mlp(
+            w[self.target]["decoder"],
+            self._beside_condition(z, batch),
+            activation=self.activation,
+            kernels=self.backend(z),
+        )
+        return {self.target: self.modalities[self.target].mean(outputs)}
+
+    def sample(self, n, *, rng):
+        """A ValueError: what it is given has no distribution here."""
+        given = ", ".join(self.condition)
+        raise ValueError(f"CVAE has no p({given}) to sample from: generate takes {given} as given")
+
+    def generate(self, given, target=None, *, mask=None, rng):
+        """Decode one z an example beside x_2: z ~ p(z), or q(z|x_1, x_2) where x_1 is given."""
+        batch, w = self.open(self._trained(), given, mask)
+        z, _ = self.posterior_samples(w, batch, 1, rng)
+        return self.decode(z[0], [target] if isinstance(target, str) else target, given=batch)
+
+    def _beside_condition(self, values, batch):
+        """values (…, N, P) with x_2 appended: (…, N, P + C)."""
+        given = [self.modalities[name].network_input(batch.x[name]) for name in self.condition]
+        C = sum(x.shape[-1] for x in given)
+        given = np.broadcast_to(np.concatenate(given, axis=-1), (*values.shape[:-1], C))
+        return np.concatenate([values, given], axis=-1)
+
+    def _need(self, batch, *names):
+        present = dict(zip(batch.x, batch.present.all(axis=1), strict=True))
+        for name in names:
+            if not present.get(name, False):
+                raise ValueError(
+                    f"CVAE models p({self.target} | {', '.join(self.condition)}): "
+                    f"every example needs its {name!r}"
+                )

@@ -1,0 +1,136 @@
+"""JMVAE: a joint encoder, and one more for each modality alone (Suzuki et al. 2017).       [S8]"""
+
+import numpy as np
+
+from ..arrays import like
+from ..gaussian import gaussian_sample, kl_gauss
+from ..networks import bias_and_activation, init_mlp, mlp, mlp_shapes
+from ..objectives import log_prior_ratio
+from ..posteriors import only_expert
+from ..tree import Tree
+from .base import MultimodalVAE
+
+JOINT = "joint encoder"  # stands beside the modalities in the tree of weights
+
+
+class JMVAE(MultimodalVAE):
+    """The joint multimodal VAE ("JMVAE-kl").
+
+    `alpha` draws each modality's encoder towards the joint one; `kl` is "closed_form" [S5.11] or
+    "monte_carlo".  The joint encoder has the sizes of the first modality's: one layer for each
+    modality, side by side, and the others on top.
+    """
+
+    own_arguments = ("alpha", "kl")
+
+    def __init__(self, modalities, *, alpha=0.1, kl="closed_form", **options):
+        super().__init__(modalities, **options)
+        if len(modalities) < 2:
+            raise ValueError(f"JMVAE: expected at least 2 modalities, found {list(modalities)}")
+        self.alpha = float(alpha)
+        self.kl = self._choice("kl", kl, "closed_form", "monte_carlo")
+        self.tree = Tree(self.tree.shapes | {JOINT: self._joint_shapes()})
+
+    def _joint_shapes(self):
+        sizes, _ = self._sizes(next(iter(self.modalities)))
+        inputs = {name: likelihood.features for name, likelihood in self.modalities.items()}
+        first = {
+            name: mlp_shapes((P, sizes[0]), first_bias=not self.modalities[name].one_hot)
+            for name, P in inputs.items() if sizes
+        }  # fmt: skip
+        width = len(inputs) * sizes[0] if sizes else sum(inputs.values())
+        return {"first": first, "rest": mlp_shapes((width, *sizes[1:], 2 * self.latent))}
+
+    def init(self, rng, dtype=np.float32):
+        """A fresh parameter vector."""
+        theta = super().init(rng, dtype)
+        joint = self.tree.views(theta)[JOINT]
+        for weights in (*joint["first"].values(), joint["rest"]):
+            init_mlp(weights, rng)
+        return theta
+
+    def bound(self, theta, x, *, mask=None, eps, beta=1.0):
+        """ELBO(x_1..M) of the joint encoder − α Σ_m KL(q(z|x_1..M) ‖ q(z|x_m)).
+
+            ELBO(X) = E_q(z|X)[Σ_m λ_m log p(x_m|z)] − β KL(q(z|X) ‖ p(z))                [S6.3]
+
+        theta (size,), x dict name → (N, P) with every modality, eps (1, K, N, D); returns the
+        bound (N,) in nats, higher is better, and its pullback.
+        """
+        batch, w = self.open(theta, x, mask, eps)
+        if len(batch.x) < len(self.modalities) or batch.mask is not None:
+            raise ValueError("JMVAE: its joint encoder trains on every modality of every example")
+        (mean, joint_log_var), joint_pullback = self.encode_jointly(w, batch)  # q(z|x_1..M)
+        (mu, log_var), encode_pullback = self.encode_experts(w, batch)  # q(z|x_m): (M, N, D)
+        z, sample_pullback = gaussian_sample(mean, joint_log_var, eps=eps)  # (1, K, N, D)
+        log_px_z, decode_pullback = self.log_likelihood(w, batch, z, weights=self.weights)
+        log_ratio, ratio_pullback = log_prior_ratio(
+            z, mean, joint_log_var, closed_form=self.kl == "closed_form"
+        )
+        kl, kl_pullback = kl_gauss(mean, joint_log_var, mu, log_var)  # to each q(z|x_m): (M, N)
+        bound = (log_px_z + beta * log_ratio)[0].mean(axis=0) - self.alpha * kl.sum(axis=0)
+
+        def bound_pullback(dbound):
+            dbound = dbound.astype(bound.dtype, copy=False)
+            dtheta = np.empty_like(theta)
+            dw = self.tree.views(dtheta)
+            dlog_w = np.broadcast_to(dbound / eps.shape[1], log_px_z.shape)
+            dz, dmean, djoint_log_var = ratio_pullback(beta * dlog_w)
+            path = sample_pullback(dz + decode_pullback(dlog_w, dw))
+            dkl = np.broadcast_to(-self.alpha * dbound, kl.shape)
+            *from_kl, dmu, dlog_var = kl_pullback(dkl)
+            dmean, djoint_log_var = (
+                own + sampled + each.sum(axis=0)
+                for own, sampled, each in zip((dmean, djoint_log_var), path, from_kl, strict=True)
+            )
+            joint_pullback(dmean, djoint_log_var, dw)
+            encode_pullback(dmu, dlog_var, dw)
+            return dtheta
+
+        return bound, bound_pullback
+
+    def encode_jointly(self, w, batch):
+        """q(z|x_1..M): mu, log_var (N, D), of a batch with every modality."""
+        joint = w[JOINT]
+        kernels = self.backend(joint["rest"]["W0"])
+        blocks = [self.modalities[name].network_input(x) for name, x in batch.x.items()]
+        first_pullbacks = []
+        for i, weights in enumerate(joint["first"].values()):
+            blocks[i], first_pullback = mlp(weights, blocks[i], input_gradient=False)
+            first_pullbacks.append(first_pullback)
+        h, slope = np.concatenate(blocks, axis=-1), None
+        if first_pullbacks:
+            activate = bias_and_activation(self.activation, kernels)
+            h, slope = activate(h, np.zeros_like(h[0]))
+        output, rest_pullback = mlp(joint["rest"], h, activation=self.activation, kernels=kernels)
+
+        def encode_jointly_pullback(dmu, dlog_var, dw):
+            """Writes the joint encoder's gradient into dw."""
+            doutput = np.concatenate([dmu, dlog_var], axis=-1)
+            _, dh = rest_pullback(doutput, out=dw[JOINT]["rest"])
+            if first_pullbacks:
+                dblocks = np.split(dh * slope, len(first_pullbacks), axis=-1)
+                out = dw[JOINT]["first"].values()
+                for first_pullback, dblock, dweights in zip(
+                    first_pullbacks, dblocks, out, strict=True
+                ):
+                    first_pullback(dblock, out=dweights)
+
+        return tuple(np.split(output, 2, axis=-1)), encode_jointly_pullback
+
+    def infer(self, w, batch):
+        """mu, log_var (N, D) of q(z|x_1..M) for complete rows, of q(z|x_m) for rows with one."""
+        M, count = len(self.modalities), batch.present.sum(axis=0)
+        neither = np.flatnonzero((count > 1) & (count < M))
+        if len(neither):
+            raise ValueError(
+                f"JMVAE has a posterior given one modality or all {M}; "
+                f"example {neither[0]} has {count[neither[0]]}"
+            )
+        experts, _ = self.encode_experts(w, batch)
+        alone = only_expert(*experts, like(batch.present & (count == 1), experts[0]))
+        if not (count == M).any():
+            return alone
+        complete = like(count == M, experts[0])[:, None]
+        joint, _ = self.encode_jointly(w, batch)
+        return tuple(np.where(complete, a, b) for a, b in zip(joint, alone, strict=True))

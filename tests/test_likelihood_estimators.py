@@ -1,0 +1,276 @@
+"""Importance sampling against a linear-Gaussian model, whose likelihoods are all known.
+
+The encoders are wrong on purpose, so that the weights vary, and so are the training weights λ_m.
+T4: the sum of the errors within 4 standard errors at a fixed seed, where a mutant has 8.
+Proposals are at least as wide as the target's posterior: a narrower one has no finite variance.
+"""
+
+from itertools import chain, combinations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import laplace, norm
+
+from mmvae_edu.estimators import conditional, conditional_by_prior, log_marginal, marginal
+from mmvae_edu.exact import LinearGaussian
+from mmvae_edu.likelihoods import Normal
+from mmvae_edu.models import CVAE, IWAE, JMVAE, MMVAE, MVAE, MVAEQ, VAE, BiVCCA, LaplaceMMVAE, MoPoE
+from mmvae_edu.tree import leaves
+
+D, N, K = 2, 5, 4000
+FEATURES = {"a": 3, "b": 2, "c": 4}
+SIGMA = {"a": 0.9, "b": 1.1, "c": 1.4}
+SYSTEMS = {
+    "VAE": VAE, "IWAE": IWAE, "MVAE": MVAE, "MVAEQ": MVAEQ, "MMVAE": MMVAE, "JMVAE": JMVAE,
+    "BiVCCA": BiVCCA,
+    "MoPoE": MoPoE,
+}  # fmt: skip
+EVERY = pytest.mark.parametrize("name", SYSTEMS)
+
+
+def setting(name, seed=0):
+    """A model with weights near a random linear-Gaussian model's, that model as it is, and data."""
+    rng = np.random.default_rng(seed)
+    system = SYSTEMS[name]
+    names = ["a"] if issubclass(system, VAE) else list(FEATURES)
+    kinds = {m: Normal(FEATURES[m], scale=SIGMA[m]) for m in names}
+    model = system(kinds, latent=D, hidden=(), weights={"a": 3.0})
+    model.theta, w = wide(model, rng)
+    truth = LinearGaussian(
+        {m: w[m]["decoder"]["W0"].T for m in names},
+        {m: w[m]["decoder"]["b0"] for m in names},
+        {m: SIGMA[m] for m in names},
+    )
+    return model, truth, truth.sample(rng, N)[1]
+
+
+def wide(model, rng):
+    """Random weights, whose encoders give posteriors that are not too narrow."""
+    theta = 0.25 * rng.standard_normal(model.tree.size)
+    w = model.tree.views(theta)
+    for path, leaf in leaves(w):
+        if "encoder" in path and leaf.size:
+            leaf *= 0.3
+            leaf[..., model.latent :] *= 0.5
+            if leaf.ndim == 1:
+                leaf[model.latent :] += 1.5 if isinstance(model, MVAE | MoPoE) else 0.3
+    return theta, w
+
+
+def subsets(names):
+    names = list(names)
+    return list(chain.from_iterable(combinations(names, r) for r in range(1, len(names) + 1)))
+
+
+def proposals(name, names):
+    """The subsets given which the system has a posterior, and the prior."""
+    usable = {"BiVCCA": lambda s: len(s) == 1, "JMVAE": lambda s: len(s) in (1, len(FEATURES))}
+    return [(), *filter(usable.get(name), subsets(names))]
+
+
+def pick(x, names):
+    return {m: x[m] for m in names}
+
+
+def z_score(estimate, expected):
+    return (estimate.log_p - expected).sum() / np.sqrt((estimate.error**2).sum())
+
+
+@EVERY
+def test_every_subset_from_every_proposal(name):
+    model, truth, x = setting(name)
+    rng = np.random.default_rng(1)
+    for target in subsets(x):
+        for given in proposals(name, target):
+            estimate = marginal(
+                model, model.theta, pick(x, target), given=pick(x, given), K=K, rng=rng
+            )
+            assert estimate.log_p.shape == estimate.error.shape == estimate.ess.shape == (N,)
+            assert (estimate.ess > K / 50).all(), (target, given)
+            assert abs(z_score(estimate, truth.log_prob(x, target))) <= 4, (target, given)
+            assert (estimate.error < 0.1).all()
+
+
+@EVERY
+def test_true_and_slides_conditional_have_one_limit(name):
+    """log p(x_a|x_b): by q of all that stands there, and by q(z|x_a) and the prior."""
+    model, truth, x = setting(name)
+    rng = np.random.default_rng(2)
+    for target in subsets(x)[:-1]:
+        for given in subsets(set(x) - set(target)):
+            both = proposals(name, target + given)
+            proposal = None if set(both[-1]) == set(target + given) else pick(x, target[:1])
+            if given not in both or target not in both:
+                continue
+            arguments = model, model.theta, pick(x, target), pick(x, given)
+            expected = truth.log_conditional(x, target, given)
+            estimates = [
+                conditional(*arguments, proposal=proposal, K=K, rng=rng),
+                conditional(*arguments, proposal=proposal, proposal_given={}, K=K, rng=rng),
+                conditional_by_prior(*arguments, K=K, prior_samples=5 * K, rng=rng),
+            ]
+            for estimate in estimates:
+                assert abs(z_score(estimate, expected)) <= 4, (target, given)
+                assert np.median(estimate.error) < 0.05
+
+
+def test_forgetting_the_prior_is_seen():
+    """The mutant p(x|z) / q(z|x), at the same number of samples."""
+    model, truth, x = setting("MVAE")
+    rng = np.random.default_rng(3)
+    model.log_prior = lambda w, z: (np.zeros(z.shape[:-1]), None)
+    estimate = marginal(model, model.theta, x, K=K, rng=rng)
+    assert abs(z_score(estimate, truth.log_prob(x))) >= 8
+
+
+def test_training_weights_play_no_part():
+    model, _, x = setting("MVAE")
+    again = MVAE(model.modalities, latent=D, hidden=())
+    again.theta = model.theta
+    one, other = (m.log_marginal(x, K=9, rng=np.random.default_rng(4)) for m in (model, again))
+    assert_array_equal(one, other)
+    eps = np.zeros((4, 1, N, D))
+    assert (
+        model.bound(model.theta, x, eps=eps)[0] != again.bound(model.theta, x, eps=eps)[0]
+    ).all()
+
+
+@EVERY
+@pytest.mark.parametrize("chunk", [1, 7, 60])
+def test_chunks_change_nothing(name, chunk):
+    """Neither chunks of examples nor chunks of one example's samples."""
+    model, _, x = setting(name)
+    given = pick(x, ["a"])
+    whole, parts = (
+        marginal(model, model.theta, x, given=given, K=20, rng=np.random.default_rng(5), chunk=size)
+        for size in (10**6, chunk)
+    )
+    for attribute in "log_p", "error", "ess":
+        assert_allclose(getattr(parts, attribute), getattr(whole, attribute), rtol=1e-9)
+    first = pick({m: values[:2] for m, values in x.items()}, x)
+    alone = log_marginal(
+        model, model.theta, first, given=pick(first, ["a"]), K=20, rng=np.random.default_rng(5)
+    )
+    assert_allclose(alone, whole.log_p[:2], rtol=1e-12)  # nor do the other examples
+
+
+def test_no_more_rows_are_decoded_at_once_than_the_chunk():
+    model, _, x = setting("MVAE")
+    rows, decode = [], model.log_likelihood
+
+    def watched(w, batch, z, **options):
+        rows.append(z[..., 0].size)
+        return decode(w, batch, z, **options)
+
+    model.log_likelihood = watched
+    for chunk in 3, 40:
+        marginal(model, model.theta, x, K=20, rng=np.random.default_rng(6), chunk=chunk)
+        assert max(rows) <= chunk
+        assert sum(rows) == 20 * N
+        rows.clear()
+
+
+def test_standard_error_is_the_spread_of_repeated_estimates():
+    """4,000 estimates of one number: their spread is 2% sure, the delta method 1/K off."""
+    model, _, x = setting("MMVAE")
+    many = {m: np.repeat(values[:1], 4000, axis=0) for m, values in x.items()}
+    estimate = marginal(model, model.theta, many, K=400, rng=np.random.default_rng(7))
+    spread = estimate.log_p.std(ddof=1)
+    assert_allclose(np.sqrt((estimate.error**2).mean()), spread, rtol=0.06)
+    assert spread > 0.01
+    assert_allclose(estimate.mean, estimate.log_p.mean())
+    assert_allclose(estimate.mean_error, spread / np.sqrt(4000))
+
+
+def test_exact_posterior_leaves_no_error():
+    """Every weight is p(x): the effective sample size is K."""
+    truth = LinearGaussian.random(np.random.default_rng(8), D, {"a": 3})
+    _, x = truth.sample(np.random.default_rng(9), N)
+    model = VAE({"a": Normal(3, scale=truth.sigma["a"])}, latent=D, hidden=())
+    model.theta = np.zeros(model.tree.size)
+    w = model.tree.views(model.theta)["a"]
+    W, b, noise = truth.W["a"], truth.b["a"], truth.sigma["a"] ** 2
+    precision = 1 + (W**2).sum(axis=0) / noise
+    w["encoder"]["W0"][:, :D] = W / noise / precision
+    w["encoder"]["b0"][...] = np.concatenate([-b @ W / noise / precision, -np.log(precision)])
+    w["decoder"]["W0"][...], w["decoder"]["b0"][...] = W.T, b
+    estimate = marginal(model, model.theta, x, K=10, rng=np.random.default_rng(10))
+    assert_allclose(estimate.log_p, truth.log_prob(x), rtol=1e-12)
+    assert_allclose(estimate.ess, 10, rtol=1e-12)
+    assert_allclose(estimate.error, 0, atol=1e-7)
+    once = marginal(model, model.theta, x, K=1, rng=np.random.default_rng(10))
+    assert np.isposinf(once.error).all()  # one weight says nothing of their spread
+
+
+# ---- a prior that is not N(0, I) ----
+
+
+def test_laplace_prior_by_quadrature():
+    """z_1 and z_2 on a grid: p(x) = ∫ Laplace(z; 0, b) Π_m N(x_m; W_m z + c_m, σ_m²) dz."""
+    rng = np.random.default_rng(14)
+    kinds = {m: Normal(FEATURES[m], scale=SIGMA[m]) for m in "ab"}
+    model = LaplaceMMVAE(kinds, latent=2, hidden=(), weights={"a": 3.0})
+    model.theta, w = wide(model, rng)
+    w["latent prior"]["head"][...] = [0.5, -0.3]
+    b = 2 * np.exp([0.5, -0.3]) / np.exp([0.5, -0.3]).sum()
+    x = {m: rng.standard_normal((N, FEATURES[m])) for m in kinds}
+    axis = np.linspace(-15, 15, 751)  # 0.04 apart, the kinks at 0 on a node
+    z = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 1, 2)
+    log_joint = laplace(0, b).logpdf(z).sum(axis=-1)
+    for m in kinds:
+        mean = z @ w[m]["decoder"]["W0"] + w[m]["decoder"]["b0"]
+        log_joint = log_joint + norm(mean, SIGMA[m]).logpdf(x[m]).sum(axis=-1)
+    expected = np.log(np.exp(log_joint).sum(axis=0) * 0.04**2)
+    for given in (None, {}, {"b": x["b"]}):
+        estimate = marginal(model, model.theta, x, given=given, K=10_000, rng=rng)
+        assert abs(z_score(estimate, expected)) <= 4
+        assert (estimate.error < 0.1).all()
+    model.log_prior = lambda w, z: MMVAE.log_prior(model, w, z)  # a mutant: the Gaussian prior
+    mutant = marginal(model, model.theta, x, K=10_000, rng=rng)
+    assert abs(z_score(mutant, expected)) >= 8
+
+
+# ---- a conditional model ----
+
+
+def conditional_setting():
+    rng = np.random.default_rng(11)
+    kinds = {m: Normal(FEATURES[m], scale=SIGMA[m]) for m in ("a", "b")}
+    model = CVAE(kinds, condition="b", latent=D, hidden=(), weights={"a": 3.0})
+    model.theta, w = wide(model, rng)
+    w = w["a"]["decoder"]
+    W, V = w["W0"][:D].T, w["W0"][D:]
+    x = {m: rng.standard_normal((N, FEATURES[m])) for m in kinds}
+    truth = LinearGaussian({"a": W}, {"a": w["b0"]}, {"a": SIGMA["a"]})
+    return model, x, truth.log_prob({"a": x["a"] - x["b"] @ V})
+
+
+def test_cvae_conditional_from_its_encoder_and_from_the_prior():
+    model, x, expected = conditional_setting()
+    rng = np.random.default_rng(12)
+    target, given = pick(x, "a"), pick(x, "b")
+    for proposal in (None, given, {}):
+        estimate = conditional(model, model.theta, target, given, proposal=proposal, K=K, rng=rng)
+        assert abs(z_score(estimate, expected)) <= 4
+        assert (estimate.error < 0.1).all()
+    assert_allclose(model.log_conditional(target, given, K=K, rng=rng), expected, atol=0.1)
+
+
+def test_what_cannot_be_estimated_is_said():
+    model, x, _ = conditional_setting()
+    rng, target, given = np.random.default_rng(13), pick(x, "a"), pick(x, "b")
+    with pytest.raises(ValueError, match=r"CVAE has no p\(a, b\), only p\(a \| b\): use condition"):
+        model.log_marginal(x, rng=rng)
+    with pytest.raises(ValueError, match="CVAE has no p"):
+        conditional_by_prior(model, model.theta, target, given, rng=rng)
+    with pytest.raises(ValueError, match=r"given: expected \['b'\], found \['a'\]"):
+        model.log_conditional(given, target, rng=rng)
+    model, _, x = setting("MVAE")
+    with pytest.raises(ValueError, match=r"found \['a'\] in both"):
+        model.log_conditional(pick(x, "ab"), pick(x, "a"), rng=rng)
+    with pytest.raises(ValueError, match="K: expected at least 1 sample, found 0"):
+        model.log_marginal(x, K=0, rng=rng)
+    fewer = {"a": x["a"][:2]}
+    with pytest.raises(ValueError, match="given: expected 5 examples as x, found 2"):
+        model.log_marginal(x, given=fewer, rng=rng)
