@@ -27,7 +27,8 @@ setup(
         "mmvae_edu.data": ["*.npz", "README.md"],
         "mmvae_edu.reproduce": ["*.toml"],
         "mmvae_edu.kernels": ["*.cu"],
-        "mmvae_edu.lessons": ["*.toml", "exercises/*.py", "checks/*.toml", "bug_hunt/*.py"],
+        "mmvae_edu.lessons": ["*.toml", "exercises/*.py", "checks/*.toml", "bug_hunt/*.py"]
+        + ["results/*.jsonl"],
     },
     install_requires=["numpy>=2.0", "numba>=0.61", "matplotlib>=3.8", "mpmath>=1.3", "rich>=13"]
     + ["latex2mathml>=3.77", "packaging>=22"],

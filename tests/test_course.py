@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from textwrap import dedent
@@ -41,6 +43,12 @@ def test_every_mistake_is_rejected_by_its_own_name(exercise, mutant):
     verdict = examine(exercise, mutant.f, seeds=range(3))
     assert confusion(verdict, mutant) == "itself"
     assert verdict.mistakes == [mutant.name]
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+def test_hints_fit_mistakes_that_there_are(exercise):
+    assert set(exercise.fits) <= {mutant.name for mutant in exercise.mutants}
+    assert set(exercise.fits.values()) <= {1, 2, 3}
 
 
 def test_every_exercise_has_three_mistakes():
@@ -111,6 +119,13 @@ RIGHT_ANSWERS = {
             def back(dz):
                 return sum(dz), sum(d * e * std / 2 for d, e in zip(dz, eps))
             return z, back
+        """,
+    "an object that can be called": """
+        class Mean:
+            def __call__(self, g):
+                return g.mean(0)
+        vae_grad = Mean()
+        # def vae_grad(g)
         """,
     "other names and a decorator": """
         @np.errstate(all="ignore")
@@ -211,7 +226,7 @@ WRONG_ANSWERS = {  # (the sentence, the evidence, the source)
             return -0.5 * (np.expm1(log_var) - log_var + mu**2).sum(-1)
         """,
     ),
-    "None": ("returns NoneType, expected", "", "def vae_grad(g): pass"),
+    "None": ("returns None, expected", "", "def vae_grad(g): pass"),
     "float32": (
         "returns dtype float32, expected float64",
         "",
@@ -226,6 +241,26 @@ WRONG_ANSWERS = {  # (the sentence, the evidence, the source)
         "",
         "def posterior(log_joint): return np.full(len(log_joint), np.nan)",
     ),
+    "NaN, a number": (
+        "returns nan, expected a finite number",
+        "",
+        "def kl(q, p): return float('nan')",
+    ),
+    "NaN in places, a known mistake in all others": (
+        "the prior of S7.5 is missing",
+        "elsewhere it returns nan in",
+        """
+        def product_of_experts(mu, log_var, *, mask=None):
+            T, mu = np.exp(-log_var), np.asarray(mu)
+            if mask is not None:
+                T, mu = (np.where(mask[..., None], a, 0) for a in (T, mu))
+            total = T.sum(0)
+            mean, share = (T * mu).sum(0) / total, T / total
+            def back(dmean, dlog_var):
+                return share * dmean, share * (dlog_var - (mu - mean) * dmean)
+            return (mean, -np.log(total)), back
+        """,
+    ),
     "NaN by a known mistake": (
         "0 · log 0 = NaN",
         "kl_nan_at_zero on",
@@ -236,6 +271,33 @@ WRONG_ANSWERS = {  # (the sentence, the evidence, the source)
         "cannot be called as gaussian_sample(mu, log_var, *, eps)",
         "parameters",
         "def gaussian_sample(mu, log_var, *, noise): return mu",
+    ),
+    "raises at length": (
+        "raises ValueError: " + "x" * 200 + "…",
+        "called with array (",
+        "def vae_grad(g): raise ValueError('x' * 5000 + chr(10) + 'more')",
+    ),
+    "a number": ("vae_grad is a number, not a function", "", None),
+    "randomness of its own": (
+        "called twice with the same input: all that is random comes from rng",
+        "",
+        """
+        def sample_subsets(M, k, rng):
+            sizes = np.random.randint(2, M, size=k) if M > 2 else np.ones(k)
+            return np.random.random((k, M)).argsort(1) < sizes[:, None]
+        """,
+    ),
+    "in place, but not all of it": (
+        "leaves v as it was: it works in place",
+        "",
+        """
+        def adam_step(theta, grad, m, v, *, step, learning_rate, beta1=0.9, beta2=0.999,
+                      epsilon=1e-8):
+            m[:] = beta1 * m + (1 - beta1) * grad
+            v = beta2 * v + (1 - beta2) * grad**2
+            m_hat, v_hat = m / (1 - beta1**step), v / (1 - beta2**step)
+            theta -= learning_rate * m_hat / (np.sqrt(v_hat) + epsilon)
+        """,
     ),
     "raises": ("raises IndexError", "called with array (", "def vae_grad(g): return g[99]"),
     "imported name": ("is not defined in the file", "mmvae_edu.bounds", None),
@@ -254,6 +316,7 @@ WRONG_ANSWERS = {  # (the sentence, the evidence, the source)
 }
 SOURCES = {
     "renamed": "def vae_gradient(g): return g.mean(0)",
+    "a number": "vae_grad = 3",
     "imported name": "from mmvae_edu.bounds import vae_grad",
     "at import": "import no_such_module\ndef vae_grad(g): return g.mean(0)",
 }
@@ -381,6 +444,23 @@ PROCESSES = {  # (exit code, the sentence, the source); None: the stub with one 
         "from mmvae_edu.claims import CLAIMS\ndel CLAIMS['vae_gradient_of_the_fixture']\n" + MEAN,
     ),
     "a verdict of its own": (WRONG, "ended the process", FORGED_VERDICT),
+    "a thread without end": (
+        RIGHT,
+        "",
+        "import threading\nthreading.Thread(target=threading.Event().wait).start()\n" + MEAN,
+    ),
+    "a process that outlives it": (
+        RIGHT,
+        "",
+        "import subprocess, sys\n"
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(20)'])\n" + MEAN,
+    ),
+    "killed": (
+        WRONG,
+        "ended the process",
+        "import os, signal\ndef vae_grad(g): os.kill(os.getpid(), signal.SIGKILL)",
+    ),
+    "text in another encoding": (WRONG, "save it as UTF-8", MEAN + "# caf?"),
     "claims removed": (
         WRONG,
         "no claim was checked",
@@ -403,8 +483,9 @@ def outcomes(tmp_path_factory):
                 file.write("\n\ndef vae_grad(g):\n    return todo('L13.vae_grad')\n")
         else:
             exercise = exercise if "vae_grad" in source else exercise_of(source)
-            written(folder, exercise, source)
-        limit = 3 if name == "endless loop" else 60
+            path = written(folder, exercise, source)
+            path.write_bytes(path.read_bytes().replace(b"caf?", "café".encode("latin-1")))
+        limit = 3 if name == "endless loop" else 15
         return exercise, checker.check_file(exercise, folder, limit=limit)
 
     with ThreadPoolExecutor(2) as pool:
@@ -427,6 +508,23 @@ def test_syntax_error_names_file_and_line_only(outcomes):
     text = checker.message(exercise, verdict, verbose=True)
     assert "13_weighted_gradients.py:2" in text
     assert "Error" not in text
+
+
+def test_what_is_no_mathematics_gets_no_hint(outcomes):
+    for name in "syntax error", "killed", "text in another encoding", "endless loop":
+        assert "mmvae-edu hint" not in checker.message(*outcomes[name])
+    assert "mmvae-edu hint" in checker.message(*outcomes["PASS and zeros"])
+    assert "by SIGKILL, for want of memory?" in outcomes["killed"][1].evidence
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="others ignore the limit")
+def test_memory_is_limited():
+    program = (
+        "from mmvae_edu.course import runner; runner.MEMORY = 10**9; runner.limit_memory()\n"
+        "try: bytearray(2 * 10**9)\nexcept MemoryError: print('limited')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "limited\n", done.stderr
 
 
 def test_verbose_shows_the_learners_own_frames_and_prints(outcomes):
@@ -581,6 +679,14 @@ def test_the_contract_compares_shapes_and_not_values():
     g = np.random.default_rng(0).normal(size=(5, 3, 2))
     assert difference(g.mean(axis=0), 2 * g.mean(axis=0)) is None
     assert difference(g.mean(axis=1), g.mean(axis=0))[0] == "shape"
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "fits"),
+    [("i8", "f8", True), ("i4", "i8", True), ("f4", "f8", False), ("i8", "?", False)],
+)
+def test_whole_numbers_may_stand_for_floats(found, wanted, fits):
+    assert (difference(np.ones(2, found), np.ones(2, wanted)) is None) == fits
 
 
 @pytest.mark.parametrize(("z", "again", "passed"), [(5, 1, True), (5, 5, False), (9, 1, False)])

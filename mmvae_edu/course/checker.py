@@ -3,8 +3,10 @@
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,10 +15,15 @@ from .explain import explanation
 from .progress import function_source
 
 LIMIT = 30.0  # seconds a check may take
+LONGEST = 400  # letters of an example's line
+PRINTED = 10_000  # bytes of what it prints that are kept
 START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from mmvae_edu.course.runner import main; main()"
 )
+SURROUNDINGS = {  # a window would wait for a click
+    "PYTHONIOENCODING": "utf-8", "PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "agg",
+}  # fmt: skip
 WORST_FIRST = (FAULT, WRONG, NOT_ATTEMPTED, RIGHT)
 WORDS = {RIGHT: "RIGHT", WRONG: "WRONG", NOT_ATTEMPTED: "TODO", FAULT: "FAULT"}
 
@@ -52,24 +59,44 @@ def _check(exercise, path, seeds, limit, explain):
     token = secrets.token_hex(8)
     request = {"id": exercise.id, "path": str(path), "seeds": seeds, "token": token}
     request["explain"] = explain
-    try:
-        done = subprocess.run(
-            [sys.executable, "-P", "-c", START, json.dumps(sys.path)],
-            input=(json.dumps(request) + "\n").encode(),
-            capture_output=True,
-            timeout=limit,
-            env={**os.environ, "PYTHONIOENCODING": "utf-8", "PYTHONDONTWRITEBYTECODE": "1"},
-        )
-    except subprocess.TimeoutExpired:
-        return Verdict(WRONG, f"no result after {limit:.0f} s", "an endless loop, or far too slow")
-    printed = done.stderr.decode("utf-8", "replace")
+    with tempfile.TemporaryFile() as prints:  # no pipe, which its own processes would hold open
+        try:
+            done = _in_a_process(request, prints, limit)
+        except subprocess.TimeoutExpired:
+            why = "an endless loop, or far too slow"
+            return Verdict(WRONG, f"no result after {limit:.0f} s", why, printed=_end_of(prints))
+        printed = _end_of(prints)
     answers = [answer for line in done.stdout.splitlines() if (answer := _answer(line, token))]
     if answers and "verdict" in answers[-1]:
         return _audited(exercise, Verdict(**{**answers[-1]["verdict"], "printed": printed}))
     if not answers:
         return Verdict(FAULT, "the check did not start", traceback=printed)
-    end = f"the process ended with code {done.returncode}"
-    return Verdict(WRONG, "the file ended the process before the check was over", end)
+    says = "the file ended the process before the check was over"
+    return Verdict(WRONG, says, _ending(done.returncode), printed=printed)
+
+
+def _in_a_process(request, prints, limit):
+    return subprocess.run(
+        [sys.executable, "-P", "-c", START, json.dumps(sys.path)],
+        input=(json.dumps(request) + "\n").encode(),
+        stdout=subprocess.PIPE,
+        stderr=prints,
+        timeout=limit,
+        env={**os.environ, **SURROUNDINGS},
+    )
+
+
+def _end_of(prints):
+    """The last that was printed into a file."""
+    prints.seek(max(0, prints.seek(0, os.SEEK_END) - PRINTED))
+    return prints.read().decode("utf-8", "replace")
+
+
+def _ending(code):
+    if code >= 0:
+        return f"the process ended with code {code}"
+    name = next((s.name for s in signal.Signals if s == -code), f"signal {-code}")
+    return f"the process ended by {name}{', for want of memory?' if name == 'SIGKILL' else ''}"
 
 
 def _answer(line, token):
@@ -101,8 +128,15 @@ def message(exercise, verdict, *, verbose=False, explain=False):
         place = exercise.stub.name + (f":{verdict.line}" if verdict.line else "")
         fitting = [exercise.fits[name] for name in verdict.mistakes if name in exercise.fits]
         hint = 1 if verdict.code == NOT_ATTEMPTED else [*fitting, 2][0]
-        lines.append(f"  look at:  {place}        (mmvae-edu hint {exercise.id} {hint})")
-    lines += explanation(exercise, verdict) if explain else [f"  {row}" for row in verdict.example]
+        hint = f"        (mmvae-edu hint {exercise.id} {hint})"
+        judged = verdict.claims or verdict.code == NOT_ATTEMPTED  # else it is no mathematics
+        lines.append(f"  look at:  {place}{hint if judged else ''}")
+    if explain:
+        lines += explanation(exercise, verdict)
+    elif max(map(len, verdict.example), default=0) > LONGEST:
+        lines.append(f"  smallest example: mmvae-edu check {exercise.id} --explain")
+    else:
+        lines += [f"  {row}" for row in verdict.example]
     detail = verdict.traceback if verbose or verdict.code == FAULT else ""
     printed = f"printed:\n{verdict.printed[-2000:]}" if verbose and verdict.printed else ""
     lines += [text.rstrip() for text in (detail, printed) if text]

@@ -8,9 +8,10 @@ import numpy as np
 from . import regression, signature
 from .layers import first_wrong_step
 from .mistakes import GRADIENT, VALUE, WHOLE, error, mistakes
-from .samples import samples
+from .recorded import outcome
+from .samples import named_gradients, samples
 from .shrink import smallest
-from .values import leaves, named_leaves
+from .values import copied, leaves, named_leaves
 
 HERE = re.compile(r" \([^()]* here\)")  # what a factor may be
 
@@ -59,6 +60,8 @@ def _part(exercise, f, part, named, compared):
         names = [mutant.name for mutant, _ in matching]
         return Finding(f"in the {part}: {mutant.says}", evidence, mistakes=names)
     compared = [s for s in compared if s.found.keys() == s.expected.keys()]
+    if part == GRADIENT and (ignoring := _without_cotangent(exercise, f, compared)):
+        return ignoring
     fit = regression.regress(exercise, compared, part)
     if fit and (says := regression.sentence(fit)):
         return Finding(f"in the {part}, {says}", regression.evidence(fit))
@@ -70,8 +73,36 @@ def _part(exercise, f, part, named, compared):
         return Finding(place.says, place.evidence, place.line)
     if phrases:
         says = signature.sentence(phrases, compared, part)
-        return Finding(says, f"on {len(compared)} draws, to the last digits")
+        n = f"{len(compared)} draw{'s' * (len(compared) > 1)}"
+        return Finding(says, f"the {part} on {n}, to the last digits")
     return _nearest_the_end(bad) if part == GRADIENT else None
+
+
+def _without_cotangent(exercise, f, compared):
+    """The Finding that a gradient is not 0 though the cotangent is, or None."""
+    bad = next((s for s in compared if _wrong_paths(s)), None)
+    if bad is None:
+        return None
+    try:
+        result = outcome(f.f, copied(bad.args), copied(bad.constants))
+        gradients = result[-1](*_zeros(bad.cotangents))
+        found = named_gradients(exercise, bad.args, gradients)
+        left = [path for path, a in found.items() if np.any(np.abs(a) > 0)]
+    except Exception:
+        return None
+    if not left:
+        return None
+    says = f"the gradient of {', '.join(left)} leaves out the pullback's argument, the cotangent"
+    return Finding(says, "where every cotangent is 0, it is not")
+
+
+def _zeros(tree):
+    """The same arrays and numbers, all 0."""
+    if isinstance(tree, tuple | list):
+        return type(tree)(map(_zeros, tree))
+    if isinstance(tree, dict):
+        return {name: _zeros(value) for name, value in tree.items()}
+    return tree * 0
 
 
 def _nearest_the_end(bad):

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..claims import POWER, T4, registry
 from .diagnosis import diagnose
-from .mistakes import WHOLE, mistakes, same_breach, wrong_parts
+from .mistakes import GRADIENT, WHOLE, mistakes, same_breach, wrong_parts
 from .recorded import Recorded, call_mismatch
 
 RIGHT, WRONG, NOT_ATTEMPTED, FAULT, USAGE = 0, 1, 2, 3, 64
@@ -78,14 +78,23 @@ def _verdict(exercise, f, failures, explain):
         return _broken(exercise, f, failures)
     wrong = wrong_parts(exercise, f.calls)
     found = diagnose(exercise, f, wrong, explain=explain)
+    if wrong == [GRADIENT]:  # first what a claim says of it
+        failures = sorted(failures, key=_is_of_the_value)
     if not found.says:
         found.says = f"this does not hold: {failures[0].claim.statement}"
-    numbers = map(_numbers, failures[:1] if found.evidence else failures)
+        found.says += " (The value is right.)" if wrong == [GRADIENT] else ""
+    one_each = {r.claim.oracle: r for r in reversed(failures)}
+    one_each = [r for r in failures if one_each[r.claim.oracle] is r]
+    numbers = map(_numbers, one_each[:1] if found.evidence else one_each)
     evidence = "; ".join(text for text in (found.evidence, *numbers) if text)
     line = found.line or _line(f.f)
     return Verdict(
         WRONG, found.says, evidence, line, mistakes=found.mistakes, example=found.example
     )
+
+
+def _is_of_the_value(result):
+    return result.claim.tol not in (registry.T2, registry.T2C)
 
 
 def _broken(exercise, f, failures):
@@ -95,11 +104,16 @@ def _broken(exercise, f, failures):
     if not named and problem.kind not in FIRST:
         wrong = wrong_parts(exercise, f.calls)
         named = [m for m, part, _ in mistakes(exercise, f.calls, wrong) if part == WHOLE]
+    calls, elsewhere = f.calls, ""
+    if not named and problem.kind == "finite":  # NaN here and there, and a mistake in the rest
+        calls, elsewhere = [call for call in f.calls if call.finite], "elsewhere it "
+        wrong = wrong_parts(exercise, calls)
+        named = [m for m, part, _ in mistakes(exercise, calls, wrong) if part == WHOLE]
     numbers = "; ".join(map(_numbers, failures[:1] if problem.kind != "locked" else ()))
     evidence = problem.evidence or numbers
     if named:
-        n, says = len(f.calls), named[0].says
-        evidence = f"matches the mistake {named[0].name} on {n}/{n} draws: {problem.says}"
+        n, says = f"{len(calls)}/{len(f.calls)}", named[0].says
+        evidence = f"matches the mistake {named[0].name} on {n} draws: {elsewhere}{problem.says}"
         evidence += f"; {numbers}" if numbers else ""
     names = [mutant.name for mutant in named]
     return Verdict(WRONG, says, evidence, problem.line, mistakes=names, traceback=problem.traceback)

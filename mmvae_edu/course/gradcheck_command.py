@@ -17,7 +17,7 @@ from .examine import FAULT, NOT_ATTEMPTED, RIGHT, WRONG
 from .exercises import NotAttempted, exercises
 from .mistakes import GRADIENT
 from .recorded import Recorded, call_mismatch, described
-from .runner import load
+from .runner import NO_TEXT, Unreadable, load
 from .samples import samples
 from .values import copied, leaves
 
@@ -75,6 +75,8 @@ def _loaded(path):
     """The file as a module, or an exit code after one sentence about why it cannot be one."""
     try:
         return load(path)
+    except Unreadable as problem:
+        print(f"WRONG  {path}: {NO_TEXT} ({problem})")
     except SyntaxError as problem:
         print(f"WRONG  {path}:{problem.lineno}: syntax error: {problem.msg}")
     except KeyboardInterrupt:
@@ -94,6 +96,7 @@ def _inputs(exercise, f, module, path, seed):
             raise ValueError(
                 f"example(rng) in {path} must return (args, constants): a tuple, a dict"
             )
+        _bind(f, made[0])
         return made
     if exercise is None:
         raise ValueError(
@@ -108,6 +111,16 @@ def _inputs(exercise, f, module, path, seed):
 def _is_example(pair):
     right = isinstance(pair, tuple | list) and len(pair) == 2
     return right and isinstance(pair[0], tuple | list) and isinstance(pair[1], dict)
+
+
+def _bind(f, example):
+    args, constants = example
+    try:
+        inspect.signature(f).bind(*args, **constants)
+    except TypeError as problem:
+        raise ValueError(
+            f"{f.__name__} cannot be called with what example(rng) returns: {problem}"
+        ) from None
 
 
 def _claimed_inputs(exercise, seed):

@@ -16,6 +16,8 @@ from .exercises import NotAttempted
 from .lock import Locked
 from .values import copied, described_value, difference, leaves, same
 
+RANDOM = "gives another output when called twice with the same input"
+LONG = 200  # letters of an exception's message
 KEPT = 100_000_000  # bytes of recorded arrays; later calls are checked but not kept
 
 
@@ -40,6 +42,15 @@ class Call:
     constants: dict
     values: list | str  # the arrays returned, or the name of the exception raised
     pulls: list = field(default_factory=list)  # (cotangents, gradients or such a name)
+
+    @property
+    def finite(self):
+        """Are all its results numbers, and none infinite?"""
+        results = [self.values, *(gradients for _, gradients in self.pulls)]
+        if any(isinstance(result, str) for result in results):
+            return False
+        arrays = [np.asarray(leaf) for result in results for leaf in result]
+        return all(a.dtype.kind in "biufc" and np.isfinite(a).all() for a in arrays)
 
 
 class Recorded:
@@ -69,14 +80,16 @@ class Recorded:
             expected = outcome(self.of, copied(given), copied(given_constants), self.changes)
         except Exception:  # outside the function's domain: there is no shape to compare with
             expected = None
-        self._compare(values, expected, "makes of them" if self.changes else "returns")
+        if self.changes and expected is not None:
+            self._check_changes(args, given, expected)
+        self._compare(values, expected, "leaves" if self.changes else "returns")
         if self.draws % 50 == 1:
             again, constants = copied(given), copied(given_constants)
             second = self._run(self.f, again, constants)
             second = [again[i] for i in self.changes] or second
             if not same(leaves(values), leaves(second)):
                 self.breach = self.breach or (given, given_constants, (values, second))
-                self._note("random", "gives another output when called twice with the same input")
+                self._note("random", RANDOM + self._of_rng())
         call = Call(given, given_constants, copied(leaves(values)))
         self._keep(call, call.values)
         return self._with_pullback(result, expected, call, args)
@@ -87,9 +100,18 @@ class Recorded:
         if not same([after, constants], [before, given_constants]):
             self.breach = self.breach or (given, given_constants, copied((args, constants)))
             self._note("mutated", "changes its input in place; work on a copy")
-        if self.changes and same([args[i] for i in self.changes], [given[i] for i in self.changes]):
-            names = [list(self.__signature__.parameters)[i] for i in self.changes]
-            self._note("unchanged", f"leaves {', '.join(names)} as they were: it works in place")
+
+    def _check_changes(self, args, given, expected):
+        """Does it change what the library changes?"""
+        pairs = zip(self.changes, expected, strict=True)
+        left = [i for i, b in pairs if same(args[i], given[i]) and not same(args[i], b)]
+        if left:
+            names = [list(self.__signature__.parameters)[i] for i in left]
+            as_before = f"{', '.join(names)} as {'it was' if len(left) == 1 else 'they were'}"
+            self._note("unchanged", f"leaves {as_before}: it works in place")
+
+    def _of_rng(self):
+        return ": all that is random comes from rng" * ("rng" in self.__signature__.parameters)
 
     def _with_pullback(self, result, expected, call, args):
         if not (isinstance(result, tuple | list) and result and callable(result[-1])):
@@ -167,7 +189,7 @@ def described(kind, path, evidence=""):
     """The exception in flight as a Problem, with the line of the learner's file."""
     problem = sys.exception()
     frames = traceback.extract_tb(problem.__traceback__)
-    says = f"raises {type(problem).__name__}: {problem}".rstrip(": ")
+    says = f"raises {type(problem).__name__}: {_first_line(problem)}".rstrip(": ")
     if kind == "todo":
         says = str(problem)
     if kind == "locked":
@@ -176,6 +198,14 @@ def described(kind, path, evidence=""):
     text = "".join(traceback.format_list(frames[own[0] if own else 0 :]))
     text += "".join(traceback.format_exception_only(problem))
     return Problem(kind, says, evidence, frames[own[-1]].lineno if own else None, text)
+
+
+def _first_line(problem):
+    try:
+        lines = str(problem).splitlines() or [""]
+    except Exception:  # an exception of the learner's own may have no text
+        return ""
+    return lines[0] if len(lines[0]) <= LONG else f"{lines[0][:LONG]}…"
 
 
 def call_mismatch(f, of):

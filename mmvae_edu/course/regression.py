@@ -124,21 +124,34 @@ def sentence(fit):
     for change, names in by_change.items():
         noun = "terms" if len(names) > 1 else "term"
         verb = "are" if len(names) > 1 else "is"
-        parts.append(f"the {noun} {' and '.join(names)} {verb} {change}")
+        parts.append(f"the {noun} {_listed(names)} {verb} {change}")
     return "; ".join(parts)
+
+
+def _listed(names):
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _changed(name):
     words = {"0": "missing", "−1": "of the wrong sign", "2": "doubled", "1/2": "halved"}
-    return words.get(name, f"multiplied by {name or 'a factor that varies'}")
+    number, here, rest = (name or "").partition(" (")
+    if number in words:
+        return f"{words[number]}{here}{rest}"
+    return f"multiplied by {name or 'a factor that varies'}"
 
 
 def evidence(fit):
     """The coefficients: "term KL: σ² has coefficient 2.000000, expected 1"."""
+    terms = {}
+    for name, values in fit.wrong().items():
+        numbers = ", ".join(f"{c + 0.0:.6f}" for c in _distinct(values))
+        terms.setdefault(numbers, []).append(name)
     parts = [
-        f"term {name} has coefficient {', '.join(f'{c:.6f}' for c in _distinct(values))}, "
-        "expected 1"
-        for name, values in fit.wrong().items()
+        f"term {names[0]} has coefficient {numbers}, expected 1"
+        if len(names) == 1
+        else f"terms {_listed(names)} have coefficient {numbers}, expected 1"
+        for numbers, names in terms.items()
     ]
     return f"{'; '.join(parts)} (left over: {fit.residual:.0e})"
 

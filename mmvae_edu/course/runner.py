@@ -18,6 +18,14 @@ from .examine import FAULT, NOT_ATTEMPTED, WRONG, Verdict, examine
 from .exercises import exercises
 from .lock import Extent, Locked, lock
 from .recorded import described
+from .values import described_value
+
+MEMORY = 8 * 2**30  # bytes that a check may take
+NO_TEXT = "the file cannot be read as text: save it as UTF-8"
+
+
+class Unreadable(Exception):
+    """A file that is no text; why."""
 
 
 def main():
@@ -33,6 +41,7 @@ def main():
         print(json.dumps({"token": request["token"], **fields}), file=answers, flush=True)
 
     try:
+        limit_memory()
         exercise = exercises()[request["id"]]
         extent = Extent()
         ready(exercise, extent)
@@ -43,6 +52,18 @@ def main():
         verdict = Verdict(FAULT, "the checker itself failed", traceback=traceback.format_exc())
     sys.stdout.flush()
     answer(verdict=verdict.as_dict())
+    os._exit(0)  # a thread that the learner's file has left running does not matter
+
+
+def limit_memory():
+    """End a list that grows for ever by a MemoryError, where the system can."""
+    try:
+        import resource
+    except ImportError:  # on Windows
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    if most == resource.RLIM_INFINITY or most > MEMORY:
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, most))
 
 
 def ready(exercise, extent):
@@ -57,6 +78,8 @@ def check(exercise, path, seeds, extent, *, explain=False):
     try:
         with extent:
             module = load(path)
+    except Unreadable as problem:
+        return Verdict(WRONG, NO_TEXT, str(problem))
     except SyntaxError as problem:
         if problem.filename != str(path):
             return _of(described("raised", path))
@@ -78,13 +101,24 @@ def check(exercise, path, seeds, extent, *, explain=False):
 
 def load(path):
     """Run the file as a module of its own."""
-    with tokenize.open(path) as file:
-        source = file.read()
+    source = text_of(path)
     module = types.ModuleType("exercise")
     module.__file__ = str(path)
     sys.modules["exercise"] = module
     exec(compile(source, str(path), "exec"), vars(module))
     return module
+
+
+def text_of(path):
+    """The text of a file in the encoding that it declares; raises Unreadable."""
+    try:
+        with tokenize.open(path) as file:
+            text = file.read()
+    except (SyntaxError, UnicodeDecodeError) as problem:
+        raise Unreadable(str(problem).replace(f" for {str(path)!r}", "")) from None
+    if "\0" in text:
+        raise Unreadable("it holds null bytes")
+    return text
 
 
 def not_the_learners(exercise, f, module, path):
@@ -96,16 +130,25 @@ def not_the_learners(exercise, f, module, path):
             f"the file defines no function {exercise.name}",
             f"it defines {', '.join(own) or 'no function'}",
         )
-    if not callable(f) or not _is_in(f, path):
+    if not callable(f):
+        return Verdict(WRONG, f"{exercise.name} is {described_value(f)}, not a function")
+    if not _is_in(f, path):
         says = f"{exercise.name} is not defined in the file; write it yourself"
-        return Verdict(WRONG, says, f"it comes from {getattr(f, '__module__', type(f).__name__)}")
+        return Verdict(WRONG, says, f"it comes from {_origin(f)}")
     return None
 
 
 def _is_in(f, path):
-    """Is the code of f, or of what a decorator wraps, in the learner's file?"""
-    codes = [getattr(g, "__code__", None) for g in (f, inspect.unwrap(f))]
+    """Is the code of f, of its class or of what a decorator wraps, in the learner's file?"""
+    functions = (f, inspect.unwrap(f), type(f).__call__)
+    codes = [getattr(g, "__code__", None) for g in functions]
     return any(code.co_filename == str(path) for code in codes if code)
+
+
+def _origin(f):
+    module = getattr(f, "__module__", type(f).__name__)
+    code = getattr(inspect.unwrap(f), "__code__", None)
+    return code.co_filename if code and module == "exercise" else module
 
 
 def _of(problem):

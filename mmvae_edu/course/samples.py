@@ -45,6 +45,8 @@ def samples(exercise, calls):
             break
         if isinstance(call.values, str) or _complex([call.args, call.constants]):
             continue
+        if len(call.args) > len(names_of(exercise)):  # a kernel's launch has no names
+            continue
         try:
             result = outcome(
                 exercise.of, copied(call.args), copied(call.constants), exercise.changes
@@ -52,13 +54,13 @@ def samples(exercise, calls):
         except Exception:  # outside the function's domain
             continue
         inputs = (names_of(exercise), call.args, call.constants)
-        _add(found[VALUE], inputs, (), call.values, _named_values(exercise, result))
+        _add(found[VALUE], inputs, (), call.values, named_values(exercise, result))
         for cotangents, gradients in call.pulls:
             try:
                 expected = result[-1](*copied(cotangents))
             except Exception:  # cotangents made of the learner's wrong values
                 continue
-            expected = _named_gradients(exercise, call, expected)
+            expected = named_gradients(exercise, call.args, expected)
             _add(found[GRADIENT], inputs, cotangents, gradients, expected)
     return found
 
@@ -69,7 +71,8 @@ def names_of(exercise):
     return [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
 
 
-def _named_values(exercise, result):
+def named_values(exercise, result):
+    """{path: array} of a result without its pullback, or of the arguments that are changed."""
     if exercise.changes:
         names = [names_of(exercise)[i] for i in exercise.changes]
         return dict(zip(names, result, strict=True))
@@ -79,8 +82,9 @@ def _named_values(exercise, result):
     return dict(named_leaves(value))
 
 
-def _named_gradients(exercise, call, gradients):
-    gradients = gradients if len(call.args) > 1 else (gradients,)
+def named_gradients(exercise, args, gradients):
+    """{path: array} of a pullback's gradients, by the arguments' names."""
+    gradients = gradients if len(args) > 1 else (gradients,)
     trees = zip(names_of(exercise), gradients, strict=False)
     return dict(leaf for name, tree in trees for leaf in named_leaves(tree, name))
 

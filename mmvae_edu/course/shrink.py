@@ -1,14 +1,16 @@
 """Stage A6: the smallest inputs on which the learner's function still goes wrong.
 
 Axes are shortened, all those of one length together, and numbers rounded, as long as the function
-still differs from the library's.
+still differs from the library's and the inputs still are what they were: probabilities, say.
 """
 
 import numpy as np
 
+from .domain import laws
 from .mistakes import GRADIENT
 from .recorded import outcome
-from .values import copied, in_order_of_names, leaves, named_leaves
+from .samples import named_gradients, named_values
+from .values import copied, in_order_of_names, leaves, named_leaves, same
 
 WRONG = 1e-9  # of the largest number: what is left must be a mistake, not rounding
 ATTEMPTS = 200
@@ -18,22 +20,39 @@ SHOWN = 12  # numbers of an array
 def smallest(exercise, f, sample, part):
     """The inputs, what was found and what is expected, as lines of text; [] if it is not wrong."""
     inputs = (sample.args, sample.constants, sample.cotangents)
+    if any(isinstance(leaf, np.random.Generator) for leaf in leaves(list(inputs))):
+        return []  # nobody can follow random numbers by hand
     compared = _compared(exercise, f, inputs, part)
     if compared is None:
         return []
-    left = ATTEMPTS
+    left, obeyed = ATTEMPTS, laws(inputs)
     for candidates in (_shorter, _simpler):
         progress = True
         while progress and left > 0:
             progress = False
             for candidate in candidates(inputs):
                 left -= 1
+                candidate = _mended(candidate, obeyed)
+                if candidate is None or same(candidate, inputs):
+                    continue
                 if (smaller := _compared(exercise, f, candidate, part)) is not None:
                     inputs, compared, progress = candidate, smaller, True
                     break
                 if left <= 0:
                     break
-    return _lines(sample, inputs, compared)
+    return _lines(sample, inputs, compared, part)
+
+
+def _mended(inputs, obeyed):
+    """The inputs with every array as its law has it; None where one cannot be mended."""
+    arrays = [leaf for leaf in leaves(list(inputs)) if isinstance(leaf, np.ndarray)]
+    if not all(a.size for a in arrays):
+        return None
+    mended = [law(a) for law, a in zip(obeyed, arrays, strict=True)]
+    if any(a is None for a in mended):
+        return None
+    in_order = iter(mended)
+    return _mapped(inputs, lambda _: next(in_order))
 
 
 def _compared(exercise, f, inputs, part):
@@ -46,17 +65,16 @@ def _compared(exercise, f, inputs, part):
             for function in (f, exercise.of):
                 result = outcome(function, copied(args), copied(constants), exercise.changes)
                 if part == GRADIENT:
-                    result = result[-1](*copied(cotangents))
-                sides.append(named_leaves(result))
+                    gradients = result[-1](*copied(cotangents))
+                    sides.append(named_gradients(exercise, args, gradients))
+                else:
+                    sides.append(named_values(exercise, result))
     except Exception:
         return None
     found, expected = sides
-    if [path for path, _ in found] != [path for path, _ in expected]:
+    if found.keys() != expected.keys():
         return None
-    rows = [
-        (path, np.asarray(a), np.asarray(b))
-        for (path, a), (_, b) in zip(found, expected, strict=True)
-    ]
+    rows = [(path, np.asarray(found[path]), np.asarray(expected[path])) for path in expected]
     if any(not np.isfinite(b).all() or a.shape != b.shape for _, a, b in rows):
         return None
     wrong = [row for row in rows if _differs(*row[1:])]
@@ -116,7 +134,7 @@ def _mapped(inputs, change, only=None):
     return walk(inputs)
 
 
-def _lines(sample, inputs, compared):
+def _lines(sample, inputs, compared, part):
     args, constants, cotangents = inputs
     named = {**dict(zip(sample.names, args, strict=False)), **constants}
     if cotangents:
@@ -124,15 +142,23 @@ def _lines(sample, inputs, compared):
     given = [leaf for name, tree in named.items() for leaf in named_leaves(tree, name)]
     lines = ["smallest example: " + ", ".join(f"{path} = {shown(a)}" for path, a in given)]
     for path, found, expected in compared[:2]:
-        lines.append(f"  {path} ".rstrip() + f" found {shown(found)}, expected {shown(expected)}")
+        digits = 6 if shown(found) != shown(expected) else 17
+        numbers = f"found {shown(found, digits)}, expected {shown(expected, digits)}"
+        lines.append(f"  {_named(path, part)}: {numbers}")
     return lines
 
 
-def shown(a):
+def _named(path, part):
+    if part == GRADIENT:
+        return f"gradient of {path}"
+    return f"output {path}" if path else "value"
+
+
+def shown(a, digits=6):
     """An array on one line: its first numbers."""
     if not isinstance(a, np.ndarray):
-        return f"{a:.6g}" if isinstance(a, float) else str(a)
+        return f"{a:.{digits}g}" if isinstance(a, float) else str(a)
     if a.size > SHOWN:
         return f"array {a.shape}"
-    text = np.array2string(a, precision=6, suppress_small=False, floatmode="maxprec")
-    return " ".join(text.split()).replace("[ ", "[")
+    text = np.array2string(a, precision=digits, suppress_small=False, floatmode="maxprec")
+    return " ".join(text.split()).replace("[ ", "[").replace(" ]", "]")

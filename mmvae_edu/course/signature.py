@@ -138,7 +138,7 @@ def _offset(found, expected, sizes):
     if any(np.ptp(o) > EXACT * max(_size(b), 1) for o, b in zip(offsets, expected, strict=True)):
         return None
     means = np.array([offset.mean() for offset in offsets])
-    for letter in sizes[0]:
+    for letter in (letter for letter in sizes[0] if (sizes[0][letter] or 0) > 0):
         length = np.array([size.get(letter, np.nan) for size in sizes], dtype=float)
         known = {f"log {letter}": np.log(length), f"{letter}/2": length / 2}
         known[f"({letter}/2) log 2π"] = length / 2 * LOG_2PI

@@ -8,13 +8,17 @@ from fractions import Fraction
 import numpy as np
 
 CLOSE = 1e-6  # a factor this near to a number is that number
+SUMMED = "KLMN"  # axes over which means are taken: 2 may be the length of one
 SHAPES = re.compile(r"((?:\w+(?:, | and ))*\w+) \((?:…, )?([A-Z]\w*(?:, [A-Z]\w*)*),?\)")
 
 
 def lengths(of, inputs):
-    """{letter: length} of the axes of the inputs, by the shapes in the docstring of `of`."""
+    """{letter: length} of the axes of the inputs, by the shapes in the docstring of `of`, and
+    {name: value} of the numbers among them."""
     letters, found = _letters(of), {}
     for name, array in inputs.items():
+        if isinstance(array, float | int) and not isinstance(array, bool):
+            found.setdefault(name, array)
         for i, length in enumerate(reversed(getattr(array, "shape", ()))):
             axes = letters.get(name, ())
             nameless = f"the length of axis {array.ndim - 1 - i} of {name}"
@@ -40,13 +44,17 @@ def factor(values, sizes, close=CLOSE):
     values = np.asarray(values, dtype=float)
     constant = np.ptp(values) <= close * max(1, abs(values[0]))
     number = _number(values[0], close) if constant else None
-    if number in ("0", "1", "−1", "2", "−2", "1/2", "−1/2"):
+    if number in ("2", "1/2"):
+        perhaps = [a for a in SUMMED if all(size.get(a) == 2 for size in sizes)]
+        return f"{number} ({perhaps[0]} is 2 here)" if perhaps else number
+    if number in ("0", "1", "−1", "−2", "−1/2"):
         return number
     for name, scale in _monomials(sizes):
         if np.allclose(values, scale, rtol=close, atol=0):
-            if not constant:
+            length = sizes[0].get(name.removeprefix("1/"))
+            if not constant or (isinstance(length, float) and length % 1):
                 return name
-            if name.removeprefix("1/") in sizes[0]:
+            if length is not None:
                 return f"{number} ({name} here)"
     return number
 
@@ -63,7 +71,7 @@ def _monomials(sizes):
         letter: np.array([size.get(letter, np.nan) for size in sizes], dtype=float)
         for letter in sizes[0]
     }
-    known = [(letter, n) for letter, n in length.items() if (n > 2).any()]
+    known = [(a, n) for a, n in length.items() if (n > 2).any() or (np.nan_to_num(n) % 1).any()]
     pairs = [(f"{a}·{b}", n * m) for (a, n), (b, m) in itertools.combinations(known, 2)]
     for name, n in [*known, *pairs]:
         below = f"({name})" if "·" in name or " " in name else name

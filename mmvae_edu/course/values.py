@@ -78,11 +78,14 @@ def _array_difference(found, expected):
     if np.shape(found) != np.shape(expected):
         return "shape", described_value(found), described_value(expected)
     kind, wanted = np.asarray(found).dtype, np.asarray(expected).dtype
-    if kind != wanted and wanted.kind != "c" and not (number and kind.kind in "iuf"):
+    fits = wanted.kind in "iuf" and kind.kind in ("iuf" if number else "iu")  # 1 for 1.0
+    if kind != wanted and wanted.kind != "c" and not fits:
         return "dtype", f"dtype {kind}", str(wanted)
     bad = ~np.isfinite(found) & np.isfinite(expected)
     if bad.any():
         value = np.asarray(found)[bad][0]
+        if number:
+            return "finite", f"{value}", "a finite number"
         return "finite", f"{value} in {bad.sum()} of {bad.size} places", "finite numbers"
     return None
 
@@ -101,4 +104,4 @@ def described_value(x):
         return f"a dict of {', '.join(map(str, sorted(x, key=str))) or 'nothing'}"
     if isinstance(x, float | int | np.generic):
         return "a number"
-    return type(x).__name__
+    return "None" if x is None else type(x).__name__

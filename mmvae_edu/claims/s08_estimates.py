@@ -1,0 +1,185 @@
+"""Claims about slide 8's estimates of log p(x1) and log p(x1, x2): expectation and bias."""
+
+import math
+
+import mpmath
+import numpy as np
+
+from ..exact import iwae_exact
+from ..objectives import iwae
+from ..table2 import is_log_joint, is_log_marginal
+from .gaussian_instances import exact_posterior, linear_gaussian
+from .instances import (
+    discrete_model,
+    every_draw,
+    log_liks,
+    log_normal_sum,
+    random_symbols,
+    violation,
+)
+from .registry import T0, T1, claim, mutant
+
+
+def image_and_label(rng, S=4):
+    """An O1 model of two modalities, x, and log p(x1|z), log p(x2|z), log p(z): (S,) each."""
+    model = discrete_model(rng, S, symbols=(3, 4))
+    x = random_symbols(model, rng)
+    return model, x, [*log_liks(model, x), model.log_prior]
+
+
+def _expected(f, q, K, *parts):
+    """E f over all outcomes of K draws of the state from q; parts (S,) are f's arguments."""
+    states, chance = every_draw(q, K=K)
+    return chance @ f(*(part[states[0]] for part in parts))
+
+
+def _gaussian(rng, given):
+    """An O3 model of x1 and x2, and f's arguments at 5 draws from q = p(z|given), exactly."""
+    model, x, _, _ = linear_gaussian(rng, N=4)
+    x1, x2 = x["a"], x["b"]
+    mean, log_var = exact_posterior(model, {"a": x1, "b": x2}, given)
+    z = mean + np.exp(log_var / 2) * rng.standard_normal((5, *mean.shape))
+    log_pz = log_normal_sum(z, 0.0, np.zeros(2))
+    parts = [model.log_lik(z, x1, "a"), model.log_lik(z, x2, "b"), log_pz]
+    return model, {"a": x1, "b": x2}, [*parts, log_normal_sum(z, mean, log_var)]
+
+
+# log p(x1)
+
+
+@claim("S8.T2", of=is_log_marginal, tol=T1, oracle="O4 Frullani")
+def the_marginal_in_expectation(f, rng):
+    """Averaged over all outcomes of K draws from q(z|x1), the first block is L_K of log p(x1)."""
+    model, x, (log_px1, _, log_pz) = image_and_label(rng)
+    q = rng.dirichlet(np.full(4, 4.0))
+    w, sizes = np.exp(model.log_joint(x, [0])) / q, (1, 2, 4)
+    lhs = [_expected(f, q, K, log_px1, log_pz, np.log(q)) for K in sizes]
+    return lhs, [iwae_exact(q, w, K) for K in sizes]
+
+
+@claim("S8.T2", of=is_log_marginal, tol=T0, oracle="O1 enumeration")
+def the_marginal_rises_from_below(f, rng):
+    """The estimated log p(x1) is on average not above the true one, and rises to it with K."""
+    model, x, (log_px1, _, log_pz) = image_and_label(rng, 3)
+    q = rng.dirichlet(np.full(3, 4.0))
+    found = [_expected(f, q, K, log_px1, log_pz, np.log(q)) for K in (1, 2, 3, 4, 5)]
+    return violation(found, [*found[1:], model.log_evidence(x, [0])])
+
+
+@claim("S8.T2", of=is_log_marginal, tol=T1, oracle="O3 closed form")
+def the_marginal_is_exact_with_the_posterior(f, rng):
+    """Where q(z|x1) is the exact posterior, every weight is p(x1): no bias and no noise."""
+    model, x, (log_px1, _, log_pz, log_q) = _gaussian(rng, [True, False])
+    return f(log_px1, log_pz, log_q), model.log_prob(x, ["a"])
+
+
+@claim("S8.T2", of=is_log_marginal, tol=T1, oracle="O5 mpmath, 50 digits")
+def the_marginal_survives_the_scale_of_celeba(f, rng):
+    """Log likelihoods near −6237, whose exponentials are all 0 in float64, lose no digit."""
+    log_px1 = np.array([-86.0, -6237.1, 800.0]) + rng.normal(0, 3, size=(5, 3))
+    log_pz, log_q = rng.normal(-9, 2, size=(2, 5, 3))
+    with mpmath.workdps(50):
+        columns = np.transpose([log_px1, log_pz, log_q])
+        means = [mpmath.fsum(mpmath.exp(a + b - c) for a, b, c in rows) / 5 for rows in columns]
+        return f(log_px1, log_pz, log_q), np.array([float(mpmath.log(mean)) for mean in means])
+
+
+@mutant(is_log_marginal, says="the mean of log w: that is the ELBO, S8.T2 is the log of the mean w")
+def marginal_by_mean_of_logs(log_px1, log_pz, log_q):
+    return (log_px1 + log_pz - log_q).mean(axis=0)
+
+
+@mutant(is_log_marginal, says="one sample in place of K: the others are not used")
+def marginal_of_one_sample(log_px1, log_pz, log_q):
+    return (log_px1 + log_pz - log_q)[0]
+
+
+@mutant(is_log_marginal, says="−log K is missing: the mean of K weights, not their sum")
+def marginal_without_log_K(log_px1, log_pz, log_q):
+    return is_log_marginal(log_px1, log_pz, log_q) + math.log(len(log_q))
+
+
+@mutant(is_log_marginal, says="p(z)/q(z|x1) is missing: that is a reconstruction score")
+def marginal_of_reconstructions(log_px1, log_pz, log_q):
+    return iwae(log_px1)[0]
+
+
+@mutant(is_log_marginal, says="q(z|x1)/p(z): the weight has the density that was sampled below")
+def marginal_weight_upside_down(log_px1, log_pz, log_q):
+    return is_log_marginal(log_px1, log_q, log_pz)
+
+
+@mutant(is_log_marginal, says="bits: S8.T2 is in nats, and ln 2 of them are a bit")
+def marginal_in_bits(log_px1, log_pz, log_q):
+    return is_log_marginal(log_px1, log_pz, log_q) / math.log(2)
+
+
+@mutant(is_log_marginal, says="the sum over the test set: S8.T2 is of one example, then averaged")
+def marginal_of_the_test_set(log_px1, log_pz, log_q):
+    log_p = is_log_marginal(log_px1, log_pz, log_q)
+    return np.full_like(log_p, log_p.sum())
+
+
+@mutant(is_log_marginal, says="exp before the maximum is subtracted: 0 at the scale of CelebA")
+def marginal_without_shift(log_px1, log_pz, log_q):
+    with np.errstate(all="ignore"):
+        return np.log(np.exp(log_px1 + log_pz - log_q).mean(axis=0))
+
+
+# log p(x1, x2)
+
+
+@claim("S8.T2", of=is_log_joint, tol=T1, oracle="O4 Frullani")
+def the_joint_in_expectation(f, rng):
+    """Averaged over all outcomes of K draws from q(z|x1), it is L_K of log p(x1, x2)."""
+    model, x, parts = image_and_label(rng)
+    q = rng.dirichlet(np.full(4, 4.0))
+    w, sizes = np.exp(model.log_joint(x)) / q, (1, 2, 4)
+    lhs = [_expected(f, q, K, *parts, np.log(q)) for K in sizes]
+    return lhs, [iwae_exact(q, w, K) for K in sizes]
+
+
+@claim("S8.T2", of=is_log_joint, tol=T1, oracle="O3 closed form")
+def the_joint_is_exact_with_the_joint_posterior(f, rng):
+    """Sampled from p(z|x1, x2), which is not what the slides do, every weight is p(x1, x2)."""
+    model, x, parts = _gaussian(rng, [True, True])
+    return f(*parts), model.log_prob(x)
+
+
+@claim("S8.T2", of=is_log_joint, tol=T0, oracle="O1 enumeration")
+def the_exact_posterior_of_x1_is_not_exact_for_both(f, rng):
+    """With q the exact p(z|x1) and K = 1, log p(x1, x2) is missed by KL(p(z|x1) ‖ p(z|x1, x2))."""
+    model, x, parts = image_and_label(rng)
+    q, p = model.posterior(x, [0]), model.posterior(x)
+    found = _expected(f, q, 1, *parts, np.log(q))
+    return model.log_evidence(x) - found, math.fsum(q * np.log(q / p))
+
+
+@mutant(is_log_joint, says="p(x2|z) is missing: that is log p(x1)")
+def joint_without_the_label(log_px1, log_px2, log_pz, log_q):
+    return is_log_marginal(log_px1, log_pz, log_q)
+
+
+@mutant(is_log_joint, says="λ = 10 of the label is left in: it weighs the training objective only")
+def joint_with_lambda(log_px1, log_px2, log_pz, log_q):
+    return is_log_joint(log_px1, 10 * log_px2, log_pz, log_q)
+
+
+@mutant(is_log_joint, says="the mean of log w: that is an ELBO, S8.T2 is the log of the mean w")
+def joint_by_mean_of_logs(log_px1, log_px2, log_pz, log_q):
+    return (log_px1 + log_px2 + log_pz - log_q).mean(axis=0)
+
+
+@mutant(is_log_joint, says="p(z)/q(z|x1) once for each modality: it stands there once for each z")
+def joint_with_two_ratios(log_px1, log_px2, log_pz, log_q):
+    return is_log_joint(log_px1, log_px2, 2 * log_pz, 2 * log_q)
+
+
+@mutant(is_log_joint, says="the product of two means: both modalities are explained by the same z")
+def joint_of_separate_means(log_px1, log_px2, log_pz, log_q):
+    return is_log_marginal(log_px1, log_pz, log_q) + is_log_marginal(log_px2, log_pz, log_q)
+
+
+@mutant(is_log_joint, says="−log K is missing: the mean of K weights, not their sum")
+def joint_without_log_K(log_px1, log_px2, log_pz, log_q):
+    return is_log_joint(log_px1, log_px2, log_pz, log_q) + math.log(len(log_q))

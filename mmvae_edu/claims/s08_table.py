@@ -1,0 +1,255 @@
+"""Claims about slide 8's Table 2 itself: its own arithmetic, and how sure a mean is."""
+
+import itertools
+import math
+import tomllib
+from collections import Counter
+from decimal import Decimal
+from importlib import resources
+
+import numpy as np
+
+from ..table2 import bootstrap_ci, consistency_report
+from .instances import random_table
+from .registry import T0, T1, claim, mutant
+
+SLIDES = resources.files("mmvae_edu.reproduce").joinpath("slides.toml")
+TEN_CLASSES = ("binary-mnist", "mnist", "fashion-mnist")
+
+
+def _printed():
+    """The slide's rows with all three blocks: (data set, system) → three Decimals."""
+    rows = tomllib.loads(SLIDES.read_text("utf-8"), parse_float=Decimal)["S8.T2"]["rows"]
+    return {
+        (data, system): cells
+        for data, systems in rows.items()
+        for system, cells in systems.items()
+        if len(cells) == 3 and not any(cell.is_nan() for cell in cells)
+    }
+
+
+def _floats(cells):
+    return np.array([[float(cell) for cell in row] for row in cells])
+
+
+@claim("S8.T2", of=consistency_report, tol=T1, oracle="the slides' numbers, decimal arithmetic")
+def what_the_slides_table_implies(f, rng):
+    """Every row of the slides implies a log p(x2|x1), a log p(x2) and what x2 adds to x1."""
+    cells = list(_printed().values())
+    exact = [[b - a, b - c, c - a] for a, b, c in cells]
+    return f(_floats(cells))[0], _floats(exact)
+
+
+@claim("S8.T2", of=consistency_report, tol=T0, oracle="the slides' numbers")
+def the_slides_joint_is_below_their_marginal(f, rng):
+    """In no row of the slides is log p(x2|x1) = joint − marginal above 0."""
+    implied, flags = f(_floats(_printed().values()))
+    return [np.sign(implied[:, 0].max()), 1.0 * flags[:, 0].any()], [-1.0, 0.0]
+
+
+@claim("S8.T2", of=consistency_report, tol=T0, oracle="log of the number of classes")
+def the_slides_mvae_knows_its_labels(f, rng):
+    """On three sets of ten classes MVAE's joint − conditional is −ln 10, to 0.02 nats."""
+    implied, _ = f(_floats(_printed()[data, "MVAE"] for data in TEN_CLASSES))
+    off = abs(implied[:, 1] + math.log(10)).max()
+    return [max(off, 0.02)], [0.02]
+
+
+@claim("S8.T2", of=consistency_report, tol=T0, oracle="probabilities are at most 1")
+def one_cell_of_the_slides_is_impossible(f, rng):
+    """Only MVAE-Q on CelebA has log p(x2) > 0, a "probability" above e^16: it cannot be."""
+    printed = _printed()
+    implied, flags = f(_floats(printed.values()))
+    impossible = [1.0 * (row == ("celeba", "MVAE-Q")) for row in printed]
+    return [*flags[:, 1], min(implied[:, 1].max(), 16)], [*impossible, 16]
+
+
+def _exact_table(rng, S=6):
+    """Means of exact log p over all (x1, x2); and H(x2|x1), H(x2), I(x1; x2) of each of S rows."""
+    table, information = [], []
+    for _ in range(S):
+        P = random_table(rng, (3, 4))
+        P1, P2 = P.sum(axis=1), P.sum(axis=0)
+        marginal, joint, label = P1 @ np.log(P1), (P * np.log(P)).sum(), P2 @ np.log(P2)
+        table.append([marginal, joint, joint - label])
+        of_label = math.fsum(p * math.log(P1[i] / p) for (i, _), p in np.ndenumerate(P))
+        shared = math.fsum(p * math.log(p / P1[i] / P2[j]) for (i, j), p in np.ndenumerate(P))
+        information.append([of_label, -math.fsum(P2 * np.log(P2)), shared])
+    return np.array(table), np.array(information)
+
+
+@claim("S8.T2", of=consistency_report, tol=T0, oracle="O1 enumeration")
+def exact_rows_pass(f, rng):
+    """Of exact means the differences are −H(x2|x1), −H(x2) and I(x1; x2), and none is flagged."""
+    table, information = _exact_table(rng)
+    implied, flags = f(table, entropy=information[:, 1])
+    return [implied, flags], [information * [-1, -1, 1], np.zeros((6, 3))]
+
+
+@claim("S8.T2", of=consistency_report, tol=T0, oracle="tampered O1 rows")
+def a_tampered_cell_is_flagged(f, rng):
+    """A cell moved by more than its row leaves open is flagged, by the checks that it breaks."""
+    table, information = _exact_table(rng)
+    of_label, _, shared = information.T
+    table[1, 1] += of_label[1] + 0.5  # the joint above the marginal
+    table[2, 2] -= shared[2] + 0.5  # the conditional below the marginal
+    table[3, 0] += shared[3] + 0.5  # the marginal above the conditional
+    table[4, 2] -= 0.002  # the conditional too low for the labels' entropy
+    table[5, 2] += 0.5  # a label that the model predicts badly, which can be
+    _, flags = f(table, entropy=information[:, 1])
+    broken = [[0, 0, 0], [1, 1, 0], [0, 1, 1], [0, 0, 1], [0, 1, 0], [0, 0, 0]]
+    return 1.0 * flags, np.array(broken)
+
+
+@claim("S8.T2", of=consistency_report, tol=T0, oracle="O1 rows, as if rounded")
+def rounding_and_missing_cells_are_no_fault(f, rng):
+    """What rounding to three digits may do to exact rows is not flagged, nor is a missing cell."""
+    table, information = _exact_table(rng)
+    table += [0, 0.0004, -0.0004]
+    table[0, 2], table[1, :2] = np.nan, np.nan
+    return 1.0 * f(table, entropy=information[:, 1])[1], np.zeros((6, 3))
+
+
+def _flags(implied, entropy, slack):
+    beyond = [implied[:, 0], implied[:, 1] + entropy, -implied[:, 2]]
+    return np.stack(beyond, axis=1) > slack
+
+
+@mutant(consistency_report, says="conditional − joint: log p(x2) = joint − conditional")
+def label_with_the_wrong_sign(table, *, entropy=0.0, slack=0.001):
+    implied = consistency_report(table)[0] * [1, -1, 1]
+    return implied, _flags(implied, entropy, slack)
+
+
+@mutant(consistency_report, says="marginal − joint: log p(x2|x1) = joint − marginal")
+def label_given_image_reversed(table, *, entropy=0.0, slack=0.001):
+    implied = consistency_report(table)[0] * [-1, 1, 1]
+    return implied, _flags(implied, entropy, slack)
+
+
+@mutant(consistency_report, says="the entropy is not used: the mean log p(x2) is at most −H(x2)")
+def entropy_ignored(table, *, entropy=0.0, slack=0.001):
+    return consistency_report(table, slack=slack)
+
+
+@mutant(consistency_report, says="log p(x2) compared with +H(x2): its limit is −H(x2)")
+def entropy_with_the_wrong_sign(table, *, entropy=0.0, slack=0.001):
+    return consistency_report(table, entropy=-entropy, slack=slack)
+
+
+@mutant(consistency_report, says="no slack: rounding to three digits moves a difference by 0.001")
+def slack_ignored(table, *, entropy=0.0, slack=0.001):
+    return consistency_report(table, entropy=entropy, slack=0.0)
+
+
+@mutant(consistency_report, says="log p(x2) below −H(x2) is a poor model of x2, and can be")
+def flagged_both_ways(table, *, entropy=0.0, slack=0.001):
+    implied, flags = consistency_report(table, entropy=entropy, slack=slack)
+    flags[:, 1] = abs(implied[:, 1] + entropy) > slack
+    return implied, flags
+
+
+@mutant(consistency_report, says="log p(x1|x2) above log p(x1) is as it should be, below it is not")
+def gain_flagged(table, *, entropy=0.0, slack=0.001):
+    implied, flags = consistency_report(table, entropy=entropy, slack=slack)
+    flags[:, 2] = implied[:, 2] > slack
+    return implied, flags
+
+
+@mutant(consistency_report, says="a missing cell is flagged: NaN compares as False, so ask for >")
+def missing_cells_flagged(table, *, entropy=0.0, slack=0.001):
+    implied, flags = consistency_report(table, entropy=entropy, slack=slack)
+    return implied, flags | np.isnan(implied)
+
+
+# ---- how sure is the mean over the test examples? ---------------------------------------------
+
+
+def _resampled_means(values):
+    """All means of N draws with replacement, in order, and the chance of each."""
+    N, found = len(values), []
+    for rows in itertools.combinations_with_replacement(range(N), N):
+        orders = math.factorial(N) // math.prod(map(math.factorial, Counter(rows).values()))
+        found.append((math.fsum(values[n] for n in rows) / N, orders / N**N))
+    return np.transpose(sorted(found))
+
+
+def _safe_level(chances, resamples):
+    """The level whose two ends lie most standard errors inside an atom of the distribution."""
+    steps = np.concatenate([[0], np.cumsum(chances)])
+    tails = np.linspace(0.02, 0.4, 200)
+    ends = np.stack([tails, 1 - tails])
+    gap = abs(ends[..., None] - steps).min(axis=-1) / np.sqrt(tails * (1 - tails) / resamples)
+    return 1 - 2 * tails[gap.min(axis=0).argmax()]
+
+
+@claim("S8.T2", of=bootstrap_ci, tol=T0, oracle="enumeration of all resamples")
+def the_bootstrap_has_the_enumerated_percentiles(f, rng):
+    """The bootstrap's ends are percentiles of the means of all draws of N with replacement."""
+    lhs, rhs = [], []
+    for N in 3, 4:
+        values = rng.normal(-86, 4, size=N)
+        means, chances = _resampled_means(values)
+        level = _safe_level(chances, 16000)
+        at = np.searchsorted(np.cumsum(chances), [(1 - level) / 2, (1 + level) / 2])
+        lhs.append(f(values, rng, level=level, resamples=16000))
+        rhs.append(means[at])
+    return np.array(lhs), np.array(rhs)
+
+
+@claim("S8.T2", of=bootstrap_ci, tol=T0, oracle="the same values in other units")
+def the_bootstrap_follows_the_units(f, rng):
+    """In other units, or with another zero, the values have the same interval there."""
+    values, seed = rng.gamma(2.0, size=11), int(rng.integers(2**32))
+    ends = [f(v, np.random.default_rng(seed)) for v in (values, 3 * values - 7)]
+    return np.array(ends[1]), 3 * np.array(ends[0]) - 7
+
+
+@claim("S8.T2", of=bootstrap_ci, tol=T0, oracle="normal law")
+def the_bootstrap_of_many_is_normal(f, rng):
+    """The bootstrap's interval of 200 values is 2 · 1.96 standard errors wide, to a tenth."""
+    values = rng.normal(-86, 4, size=200)
+    low, high = f(values, rng)
+    width = (high - low) / (2 * 1.96 * values.std() / math.sqrt(200))
+    return [max(abs(width - 1), 0.1)], [0.1]
+
+
+def _percentiles(means, level):
+    return tuple(map(float, np.quantile(means, [(1 - level) / 2, (1 + level) / 2])))
+
+
+def _drawn(values, rng, resamples, n):
+    return values[rng.integers(len(values), size=(resamples, n))]
+
+
+@mutant(bootstrap_ci, says="the sum over the test set: S8.T2 is of the average example")
+def bootstrap_of_the_sum(values, rng, *, level=0.95, resamples=2000):
+    return _percentiles(_drawn(values, rng, resamples, len(values)).sum(axis=1), level)
+
+
+@mutant(bootstrap_ci, says="the spread of the examples: how sure their mean is, is narrower by √N")
+def spread_of_the_examples(values, rng, *, level=0.95, resamples=2000):
+    return _percentiles(values, level)
+
+
+@mutant(bootstrap_ci, says="drawn without replacement: every resample is the same N values")
+def bootstrap_without_replacement(values, rng, *, level=0.95, resamples=2000):
+    rows = np.argsort(rng.random((resamples, len(values))), axis=1)
+    return _percentiles(values[rows].mean(axis=1), level)
+
+
+@mutant(bootstrap_ci, says="1 − level in each tail: it is shared between the two")
+def a_whole_tail_on_each_side(values, rng, *, level=0.95, resamples=2000):
+    return bootstrap_ci(values, rng, level=2 * level - 1, resamples=resamples)
+
+
+@mutant(bootstrap_ci, says="± z standard errors: symmetric, where the means need not be")
+def bootstrap_by_the_normal_law(values, rng, *, level=0.95, resamples=2000):
+    means = _drawn(values, rng, resamples, len(values)).mean(axis=1)
+    half = 1.96 * means.std()
+    return float(means.mean() - half), float(means.mean() + half)
+
+
+@mutant(bootstrap_ci, says="resamples of N − 1: the mean is of N, and surer")
+def bootstrap_of_fewer(values, rng, *, level=0.95, resamples=2000):
+    return _percentiles(_drawn(values, rng, resamples, len(values) - 1).mean(axis=1), level)
