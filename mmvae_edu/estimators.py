@@ -46,7 +46,7 @@ class Estimate:
         )
 
 
-def marginal(model, theta, x, *, given=None, K=1000, rng, chunk=200_000):
+def marginal(model, theta, x, *, given=None, K=1000, rng, chunk=20_000):
     """log p(x), all modalities of x together, by K samples from q(z|given), the proposal. [S8, S9]
 
         log (1/K) Σ_k p(x|z_k) p(z_k) / q(z_k|given),   z_k ~ q(z|given)
@@ -65,7 +65,7 @@ def marginal(model, theta, x, *, given=None, K=1000, rng, chunk=200_000):
 
 
 def conditional(
-    model, theta, x, given, *, proposal=None, proposal_given=None, K=1000, rng, chunk=200_000
+    model, theta, x, given, *, proposal=None, proposal_given=None, K=1000, rng, chunk=20_000
 ):  # fmt: skip
     """log p(x|given) = log p(x, given) − log p(given), an Estimate.                          [S8]
 
@@ -85,7 +85,7 @@ def conditional(
 
 
 def conditional_by_prior(
-    model, theta, x, given, *, K=1000, prior_samples=5000, rng, chunk=200_000
+    model, theta, x, given, *, K=1000, prior_samples=5000, rng, chunk=20_000
 ):  # fmt: skip
     """log p(x|given) as the slides' table estimates it: both parts without q(z|given).       [S8]
 
@@ -99,12 +99,12 @@ def conditional_by_prior(
     return joint - marginal(model, theta, given, given={}, K=prior_samples, rng=rng, chunk=chunk)
 
 
-def log_marginal(model, theta, x, *, given=None, K=1000, rng, chunk=200_000):
+def log_marginal(model, theta, x, *, given=None, K=1000, rng, chunk=20_000):
     """The (N,) numbers of `marginal`, in nats."""
     return marginal(model, theta, x, given=given, K=K, rng=rng, chunk=chunk).log_p
 
 
-def log_weights(model, theta, target, proposal, K, rng, chunk=200_000):
+def log_weights(model, theta, target, proposal, K, rng, chunk=20_000):
     """log p(x|z) + log p(z) − log q(z|given) for K samples from q(z|given): (K, N), nats. [S9.5]
 
     target, proposal: Batches; proposal None is the prior.

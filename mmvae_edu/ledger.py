@@ -14,7 +14,6 @@ class Equation:
     lesson: str
     title: str
     latex: str
-    later: bool = False  # no claim is expected yet
 
 
 def load_equations():

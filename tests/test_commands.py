@@ -515,6 +515,16 @@ def test_a_file_names_its_exercises():
     assert chosen == [e for e in exercises().values() if e.stub == VAE_GRAD.stub]
 
 
+def test_a_file_outside_the_folder_is_refused(folder, capsys):
+    own, copy = folder / VAE_GRAD.stub.name, folder.parent / VAE_GRAD.stub.name
+    copy.write_text(RIGHT)
+    assert cli.main(["check", str(copy)]) == 64
+    error = capsys.readouterr().err
+    assert f"{copy} is not in {folder}" in error
+    assert error.count("\n") == 1
+    assert cli.main(["check", str(own)]) == 2
+
+
 def test_a_hint_fits_the_mistake_and_is_remembered(folder, capsys, monkeypatch):
     hints = dict(enumerate(VAE_GRAD.hints, 1))
 
@@ -578,6 +588,26 @@ def test_the_last_definition_counts(folder):
     path = write(folder, VAE_GRAD.stub.read_text("utf-8") + "\n\n" + RIGHT)
     assert progress.function_source(path, "vae_grad") == RIGHT
     assert cli.main(["check", "vae_grad"]) == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "vae_grad = lambda g: g.mean(0)\n",
+        "if True:\n    def vae_grad(g):\n        return g.mean(0)\n",
+        "class Mean:\n    def __call__(self, g):\n        return g.mean(0)\n\nvae_grad = Mean()\n",
+    ],
+)
+def test_a_solution_need_not_be_a_plain_function(text, folder):
+    assert progress.untouched(folder, VAE_GRAD)
+    path = write(folder, VAE_GRAD.stub.read_text("utf-8") + "\n\n" + text)
+    assert not progress.untouched(folder, VAE_GRAD)
+    code = cli.main(["check", "vae_grad"])
+    now = standing.standing(progress.load(folder)[VAE_GRAD.id], folder, VAE_GRAD)
+    assert (code, now.state, now.changed) == (0, "right", "")
+    assert cli.main(["reset", "vae_grad"]) == 0
+    assert progress.untouched(folder, VAE_GRAD)
+    assert path.read_text("utf-8").startswith(VAE_GRAD.stub.read_text("utf-8"))
 
 
 def test_a_file_with_a_byte_order_mark(folder):

@@ -277,6 +277,13 @@ WRONG_ANSWERS = {  # (the sentence, the evidence, the source)
         "called with array (",
         "def vae_grad(g): raise ValueError('x' * 5000 + chr(10) + 'more')",
     ),
+    "another exception than the promised": (
+        "raises KeyError",
+        "called with array (",
+        "def responsibility(posterior, experts):\n"
+        "    if posterior[experts.sum(0) == 0].any():\n        raise KeyError\n"
+        "    return (posterior * experts / np.maximum(experts.sum(0), 1e-300)).sum(1)",
+    ),
     "a number": ("vae_grad is a number, not a function", "", None),
     "randomness of its own": (
         "called twice with the same input: all that is random comes from rng",

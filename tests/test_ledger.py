@@ -22,7 +22,6 @@ def test_every_id_once_and_in_order():
 def test_fields():
     for equation in EQUATIONS:
         assert equation.id.startswith(f"S{equation.slide}.")
-        assert equation.later == (equation.slide in (8, 13)), equation.id
         assert 0 < len(equation.title) <= 45
         assert equation.lesson in {f"L{n:02}" for n in range(2, 18)}
     lessons = [equation.lesson for equation in EQUATIONS]

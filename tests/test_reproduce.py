@@ -8,10 +8,14 @@ import sys
 import threading
 import time
 
+import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 
 from mmvae_edu import cli
-from mmvae_edu.reproduce import executors, store
+from mmvae_edu.data import sets
+from mmvae_edu.data.digits import Digits, Split
+from mmvae_edu.reproduce import agreement, executors, store, tables
 from mmvae_edu.reproduce.executors import JobFails, in_processes, on_a_cluster
 from mmvae_edu.reproduce.experiments import experiments, jobs
 from mmvae_edu.reproduce.jobs import build, load, run
@@ -68,6 +72,127 @@ def test_the_networks_are_those_of_the_paper():
     for split in data.train, data.test:
         split.x["image"] = split.x["image"].repeat(13, axis=1)[:, :784]
     assert build(job, data).tree.size == 2_588_186
+
+
+# ---- slide 13's tables ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Classifiers, probes and generations of a second."""
+    monkeypatch.setattr(agreement, "CLASSIFIER", {"steps": 30, "progress": False})
+    monkeypatch.setattr(agreement, "PROBED", 300)
+    monkeypatch.setattr(agreement, "GENERATED", 200)
+
+
+def tiny(name, system, **data):
+    """A job of `digits-strokes` or `mmvae-tables` that takes a second or two."""
+    (job,) = jobs(name, seeds=[3], systems=[system], epochs=1)
+    job["networks"] = {"latent": 3, "hidden": [8]}
+    job["training"] = job["training"] | {"samples": 2}
+    job["data"] = job["data"] | data
+    job["evaluation"] = job["evaluation"] | {"K": 5, "examples": 50}
+    return json.loads(json.dumps(job))
+
+
+def systems_of(name):
+    return [row["name"] for row in experiments()[name]["systems"]]
+
+
+@pytest.mark.parametrize("system", systems_of("digits-strokes"))
+def test_every_system_has_its_part_of_the_three_tables(system, tmp_path, quick):
+    job = tiny("digits-strokes", system, pairs=1)
+    numbers = run(job, tmp_path)["numbers"]
+    assert json.loads(json.dumps(numbers)) == numbers
+    alone = job["modalities"]
+    if alone:
+        (name,) = alone
+        assert list(numbers) == [f"z from {name}", f"{name} by {name}"]
+    else:
+        sources = ("image", "strokes", "all")
+        expected = {f"z from {source}" for source in sources}
+        expected |= {"real image", "real strokes", "joint", "image → strokes", "strokes → image"}
+        expected |= {f"{m} by {source}" for m in sources[:2] for source in sources}
+        expected |= {"log p(image, strokes)", "log p(image|strokes)", "log p(strokes|image)"}
+        assert set(numbers) == expected
+    for value in numbers.values():
+        assert value["error"] > 0
+        if value["unit"] == "%":
+            assert 0 < value["mean"] < 100
+        else:
+            assert value["n"] == 50
+            assert 1 <= value["ess"] <= 5
+
+
+def test_table_3_is_what_its_parts_say(tmp_path, quick):
+    numbers = run(tiny("digits-strokes", "MVAE", pairs=1), tmp_path)["numbers"]
+    mean = {name: value["mean"] for name, value in numbers.items()}
+    for m, n in ("image", "strokes"), ("strokes", "image"):
+        difference = mean["log p(image, strokes)"] - mean[f"{n} by {n}"]
+        assert mean[f"log p({m}|{n})"] == pytest.approx(difference, abs=1e-5)
+
+
+def test_no_likelihood_is_scaled_in_table_3():
+    """λ is the training's: a model with other weights has the same log p at the same parameters."""
+    job = tiny("digits-strokes", "MMVAE", pairs=1)
+    data, found = load(job), []
+    x = agreement.examples(data.test, ("image", "strokes"), np.arange(20))
+    for options in {}, {"weights": {"image": 3072 / 784}}:
+        model = build(job | {"options": options}, data)
+        model.theta = model.init(np.random.default_rng(0))
+        rng = np.random.default_rng(1)
+        found.append(agreement.log_likelihoods(model, x, job, rng))
+    assert found[0] == found[1]
+
+
+def pairs(n):
+    """Paired splits of n examples a modality, whose first feature is the class."""
+    rng, names, label = np.random.default_rng(0), ("mnist", "fashion"), np.arange(n) % 10
+
+    def split(repeats):
+        rows = sets.pair_by_class(label, label, repeats, rng)
+        x = {name: rng.random((n, 6), dtype=np.float32) for name in names}
+        for values in x.values():
+            values[:, 0] = label
+        return Split(x, label[rows[0]], dict(zip(names, rows, strict=True)))
+
+    return Digits(split(3), split(1), split(1))
+
+
+def test_pairs_are_put_together_and_taken_apart():
+    split = pairs(40).train
+    x = agreement.examples(split, ("mnist", "fashion"), np.array([5, 0, 5]))
+    for name in x:
+        assert_array_equal(x[name], split.x[name][split.rows[name]][[5, 0, 5]])
+        assert_array_equal(x[name][:, 0], split.label[[5, 0, 5]])
+        once, label = agreement.distinct(split, name)
+        assert len(np.unique(once, axis=0)) == len(once) == 40
+        assert_array_equal(once[:, 0], label)
+
+
+@pytest.mark.parametrize("system", systems_of("mmvae-tables"))
+def test_the_tables_of_pairs_are_measured(system, tmp_path, quick, monkeypatch):
+    monkeypatch.setattr(sets, "load", lambda name, **options: pairs(100))
+    numbers = run(tiny("mmvae-tables", system), tmp_path)["numbers"]
+    alone = system.partition(" ")[2] if "single" in system else None
+    assert len(numbers) == (2 if alone else 17)
+    assert f"{alone or 'fashion'} by {alone or 'fashion'}" in numbers
+
+
+def test_results_of_several_parts_are_shown_part_by_part(tmp_path, quick):
+    wanted = [tiny("digits-strokes", s, pairs=1) for s in ("MVAE", "VAE image")]
+    rows = [run(job, tmp_path) for job in wanted]
+    parts = tables.parts(rows)
+    assert [part[:7] for part in parts] == ["Table 1", "Table 2", "Table 3", "Table 3", "Table 3"]
+    shown = [tables.table("digits-strokes", rows, part) for part in parts]
+    assert [len(table.header) - 1 for table in shown] == [3, 5, 3, 3, 3]
+    assert [len(table.rows) for table in shown] == [2, 1, 2, 1, 1]
+    assert all(part in table.caption for part, table in zip(parts, shown, strict=True))
+    assert "%" in shown[0].caption
+    assert "50 test examples" in shown[2].caption
+    figure = tables.figure("digits-strokes", rows)
+    titles = [axis.get_title().strip() for axis in figure.axes if axis.get_visible()]
+    assert titles == [name for table in shown for name in table.header[1:]]
 
 
 # ---- results ------------------------------------------------------------------------------------

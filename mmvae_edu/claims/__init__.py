@@ -28,6 +28,9 @@ from . import (
     s07_product,
     s07_subsets,
     s07_training,
+    s08_conditional,
+    s08_estimates,
+    s08_table,
     s09_bounds,
     s09_by_hand,
     s09_gradients,
@@ -45,6 +48,9 @@ from . import (
     s11_mmvae,
     s12,
     s12_limits,
+    s13_conditional,
+    s13_seeds,
+    s13_tables,
 )
 from .registry import CLAIMS, MUTANTS, POWER, T4, Claim, Mutant, Result, Tolerance, run
 
@@ -85,6 +91,9 @@ __all__ = [
     "s07_product",
     "s07_subsets",
     "s07_training",
+    "s08_conditional",
+    "s08_estimates",
+    "s08_table",
     "s09_bounds",
     "s09_by_hand",
     "s09_gradients",
@@ -102,4 +111,7 @@ __all__ = [
     "s11_mmvae",
     "s12",
     "s12_limits",
+    "s13_conditional",
+    "s13_seeds",
+    "s13_tables",
 ]

@@ -42,6 +42,25 @@ def each_factor_is_a_conditional(f, rng):
     return np.stack(lhs), np.reshape(rhs, (6, 3, *P.shape))
 
 
+@claim("S4.1", of=chain_rule_logp, tol=T0, oracle="hand calculation")
+def nothing_follows_an_impossible_past(f, rng):
+    """Every factor after a past of probability 0 is −∞, that is a probability of 0."""
+    a, b, c = rng.uniform(0.2, 0.8, size=3)
+    first = np.broadcast_to([[[a]], [[1 - a]]], (2, 2, 2))
+    second = np.broadcast_to([[[0], [1]], [[b], [1 - b]]], (2, 2, 2))
+    third = np.array([[[0, 0], [c, 1 - c]], [[0, 1], [1, 0]]])
+    with np.errstate(divide="ignore"):
+        logP = np.log(first * second * third)
+    return np.exp(f(logP, (0, 1, 2))), np.stack([first, second, third])
+
+
+@mutant(chain_rule_logp, says="0 after an impossible past, a probability of 1: it stays at −∞")
+def certain_after_an_impossible_past(logP, order):
+    factors = chain_rule_logp(logP, order)
+    past = np.cumsum(factors, axis=0)[:-1]
+    return np.concatenate([factors[:1], np.where(past == -np.inf, 0.0, factors[1:])])
+
+
 @mutant(chain_rule_logp, says="marginals where S4.1 has conditionals: right only if independent")
 def marginal_for_conditional(logP, order):
     P, n = np.exp(logP), logP.ndim

@@ -183,6 +183,21 @@ def kl_is_never_negative(f, rng):
     return violation(np.zeros(40), [f(a, b) for a, b in zip(q, p, strict=True)])
 
 
+@claim("S5.6", of=kl, tol=T0, oracle="hand calculation")
+def kl_is_infinite_where_p_is_0(f, rng):
+    """KL(q ‖ p) is ∞ where q > 0 = p, and finite where both are 0: exp(−KL) is 0, then not."""
+    a, b = rng.uniform(0.2, 0.8, size=2)
+    q, p = np.array([a, 0.0, 1 - a]), np.array([b, 0.0, 1 - b])
+    exact = (b / a) ** a * ((1 - b) / (1 - a)) ** (1 - a)
+    missed = np.array([1.0, 0.0, 0.0])
+    return np.exp(np.array([-f(q, missed), -f(q, p)])), np.array([0.0, exact])
+
+
+@mutant(kl, says="a state with p = 0 is left out: where q > 0 there, S5.6 is ∞")
+def kl_on_the_common_support(q, p):
+    return kl(q[p > 0], p[p > 0])
+
+
 @mutant(kl, says="the arguments are swapped: KL(p ‖ q)")
 def kl_swapped(q, p):
     return kl(p, q)

@@ -72,7 +72,7 @@ def lambda_below_one_is_no_bound_on_symbols(f, rng):
 @claim("S6.3", of=subset_elbo, tol=T2C, oracle="O7 complex step")
 def subset_elbo_has_this_gradient(f, rng):
     """The pullback of ELBO(X) gives a present modality λ_m / K and the prior ratio β / K."""
-    log_px_z, log_ratio = rng.standard_normal((3, 2, 8)), rng.standard_normal((2, 8))
+    log_px_z, log_ratio = rng.standard_normal((3, 5, 8)), rng.standard_normal((5, 8))
     constants = {"mask": all_masks(3), "weights": rng.uniform(0.3, 2.0, size=3), "beta": 1.7}
     return gradients(f, subset_elbo, log_px_z, log_ratio, rng=rng, **constants)
 

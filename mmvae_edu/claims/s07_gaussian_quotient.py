@@ -38,6 +38,19 @@ def quotient_may_not_be_a_density(f, rng):
     return np.stack([valid, ~np.isnan(mean), ~np.isnan(joint_log_var)]) + 0.0, np.stack([exact] * 3)
 
 
+@claim("S7.3", of=quotient_of_experts, tol=T0, oracle="hand calculation")
+def no_gradient_where_there_is_no_density(f, rng):
+    """An invalid quotient passes no gradient on, 0 and not NaN; a valid one beside it does."""
+    mu, first = rng.normal(size=(2, 2, 1)), rng.uniform(0.2, 0.6, size=(2, 1))
+    precision = np.stack([first, [[1.8], [0.7]] - first])  # only the first row's exceed 1
+    share = precision * [[1 / 0.8], [0.0]]
+    mean = (share * mu).sum(axis=0)
+    dmean, djoint_log_var = rng.normal(size=(2, 2, 1))
+    _, pullback = f(mu, -np.log(precision))
+    dlog_var = share * (djoint_log_var - (mu - mean) * dmean)
+    return np.array(pullback(dmean, djoint_log_var)), np.array([share * dmean, dlog_var])
+
+
 @claim("S7.3", of=quotient_of_experts, tol=T4, oracle="O2 quadrature")
 def one_quotient_in_nine_is_invalid(f, rng):
     """With two experts and log σ² ~ N(0, 1), 11.3% of the quotients are no density."""
@@ -107,6 +120,17 @@ def invalid_hidden_by_abs(mu, log_var, *, mask=None):
 @mutant(quotient_of_experts, says="clip hides a negative precision: valid must be False")
 def invalid_hidden_by_clip(mu, log_var, *, mask=None):
     return _quotient(mu, log_var, mask, _one_less, positive=lambda t: np.maximum(t, 1e-8))
+
+
+@mutant(quotient_of_experts, says="NaN in the gradient where `valid` is False: it is 0 there")
+def gradient_nan_where_invalid(mu, log_var, *, mask=None):
+    value, pullback = quotient_of_experts(mu, log_var, mask=mask)
+
+    def nan_where_invalid_pullback(dmean, djoint_log_var):
+        gradients = pullback(dmean, djoint_log_var)
+        return tuple(np.where(value[2], gradient, np.nan) for gradient in gradients)
+
+    return value, nan_where_invalid_pullback
 
 
 @mutant(quotient_of_experts, says="the gradient of the product S7.5, where the value is S7.3")

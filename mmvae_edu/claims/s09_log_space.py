@@ -9,8 +9,9 @@ from .registry import T0, T1, T2C, claim, mutant
 
 
 def _at_three_scales(rng):
-    """Arrays (4, 3, 2) and an axis: near 0, at slide 8's CelebA, and above 709.78."""
-    for axis, scale in (0, 0.0), (1, -6237.1), (-1, 720.0):
+    """Arrays (4, 3, 2) and an axis: near 0, at slide 8's CelebA, above 709.78; columns of each."""
+    columns = np.array([[720.0], [0.0], [-6237.1]])
+    for axis, scale in (0, 0.0), (1, -6237.1), (-1, 720.0), (0, columns):
         yield scale + rng.normal(0, 3, size=(4, 3, 2)), axis
 
 
@@ -115,6 +116,17 @@ def _share_by_difference(a, axis, *, mean):
     return value, share_by_difference_pullback
 
 
+def _one_maximum(a, axis, *, mean):
+    """The largest entry of all columns is taken out of every one."""
+    top = a.max()
+    value, pullback = _without_shift(a - top, axis, mean=mean)
+
+    def one_maximum_pullback(dy):
+        return np.nan_to_num(pullback(dy))
+
+    return top + value, one_maximum_pullback
+
+
 def _unguarded(f, a, axis):
     """(−∞) − (−∞) in a column of nothing else."""
     value, pullback = f(a, axis=axis)
@@ -127,6 +139,7 @@ def _unguarded(f, a, axis):
 
 
 UNSHIFTED = "the maximum is not taken out: exp overflows above 709.78 and is 0 below −745.13"
+ONE_MAXIMUM = "one maximum for all columns: each sum has its own, or it underflows beside a larger"
 UNGUARDED = "(−∞) − (−∞) = NaN: the maximum of a column of only −∞ is not finite"
 
 
@@ -143,6 +156,11 @@ def log_sum_exp_unshifted_by_difference(a, *, axis):
 @mutant(log_sum_exp, says=UNGUARDED)
 def log_sum_exp_unguarded(a, *, axis):
     return _unguarded(log_sum_exp, a, axis)
+
+
+@mutant(log_sum_exp, says=ONE_MAXIMUM)
+def log_sum_exp_one_maximum(a, *, axis):
+    return _one_maximum(a, axis, mean=False)
 
 
 @mutant(log_sum_exp, says="the sum runs over axis 0, whatever axis is asked for")
@@ -233,6 +251,11 @@ def log_mean_exp_unshifted_by_difference(a, *, axis):
 @mutant(log_mean_exp, says=UNGUARDED)
 def log_mean_exp_unguarded(a, *, axis):
     return _unguarded(log_mean_exp, a, axis)
+
+
+@mutant(log_mean_exp, says=ONE_MAXIMUM)
+def log_mean_exp_one_maximum(a, *, axis):
+    return _one_maximum(a, axis, mean=True)
 
 
 @mutant(log_mean_exp, says="K is the length of axis 0, not of the axis asked for")

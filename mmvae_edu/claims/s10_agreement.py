@@ -163,10 +163,16 @@ def wald_interval(hits, n, *, z=1.96):
     return _around(hits / n, z * np.sqrt(hits * (n - hits) / n**3))
 
 
-@mutant(wilson_interval, says="z where z² stands: the quadratic in p has z²")
+@mutant(wilson_interval, says="z wherever z² stands: the quadratic in p has z²")
 def z_not_squared(hits, n, *, z=1.96):
     half = z * np.sqrt(hits * (n - hits) / n + z / 4)
     return _around((hits + z / 2) / (n + z), half / (n + z))
+
+
+@mutant(wilson_interval, says="under the root stands z²/4, not z/4")
+def z_not_squared_in_the_width(hits, n, *, z=1.96):
+    half = z * np.sqrt(hits * (n - hits) / n + z / 4)
+    return _around((hits + z**2 / 2) / (n + z**2), half / (n + z**2))
 
 
 @mutant(wilson_interval, says="the width is right, but the centre lies between hits/n and 1/2")

@@ -67,6 +67,13 @@ def an_empty_latent_gets_the_majority(f, rng):
     return f(np.full((33, 2), rng.normal()), y, folds=np.arange(33) % 3), np.ones((2, 33))
 
 
+@claim("S10.a", of=linear_probe, tol=T0, oracle="class counts")
+def of_equally_common_classes_the_first_is_the_majority(f, rng):
+    """Where two classes are equally common among the other folds, the baseline is the smaller."""
+    y, folds = np.array([2, 1, 2, 1, 0, 2, 0, 1, 0, 2]), np.repeat([0, 1], 5)
+    return f(rng.normal(size=(10, 2)), y, folds=folds)[1], np.repeat([0, 1], 5)
+
+
 def _probe(z, y, folds, tested, *, fit_on=None, one=1.0, most_common=None):
     """The probe with its choices open: which rows it and the baseline learn from."""
     one_hot = np.eye(y.max() + 1)[y]
@@ -129,6 +136,15 @@ def probe_fitted_on_tested(z, y, *, folds, tested=None):
 @mutant(linear_probe, says="each class in turn is chance, 1/V: the baseline is the majority")
 def chance_for_majority(z, y, *, folds, tested=None):
     return linear_probe(z, y, folds=folds, tested=tested)[0], np.arange(len(y)) % (y.max() + 1)
+
+
+@mutant(linear_probe, says="of equally common classes the last: the first is the baseline")
+def last_of_equal_classes(z, y, *, folds, tested=None):
+    majority = np.empty_like(y)
+    for fold in np.unique(folds):
+        counts = np.bincount(y[folds != fold])
+        majority[folds == fold] = np.flatnonzero(counts == counts.max())[-1]
+    return linear_probe(z, y, folds=folds, tested=tested)[0], majority
 
 
 @mutant(linear_probe, says="the majority of the tested fold: the baseline may see the others only")

@@ -37,7 +37,7 @@ def absent_experts_have_no_stratum(f, rng):
 def mixture_elbo_has_this_gradient(f, rng):
     """With M' experts present each of their samples gets 1 / (M' K), and absent ones' get 0."""
     present = np.array([[1, 1, 0, 1], [1, 0, 1, 1], [1, 1, 1, 0]], bool)
-    log_w = rng.standard_normal((3, 2, 4))
+    log_w = rng.standard_normal((3, 5, 4))
     return gradients(f, mixture_elbo, log_w, rng=rng, present=present)
 
 

@@ -123,23 +123,58 @@ def an_experts_mean_weight_is_its_share(f, rng):
     return f(model.posterior(x), q), np.array(found) / (3 * math.exp(model.log_evidence(x)))
 
 
+@claim("S11.4", of=responsibility, tol=T0, oracle="hand calculation")
+def what_no_expert_covers_must_be_impossible(f, rng):
+    """A state that no expert covers adds nothing if p(z|x) is 0 there, else it is a ValueError."""
+    q, r, p = rng.uniform(0.2, 0.8, size=3)
+    experts = np.array([[q, 1 - q, 0.0], [r, 1 - r, 0.0]])
+    share = p * q / (q + r) + (1 - p) * (1 - q) / (2 - q - r)
+    refused = _raises(f, np.array([p, 0.9 - p, 0.1]), experts)
+    found = f(np.array([p, 1 - p, 0.0]), experts)
+    return np.append(found, refused), np.array([share, 1 - share, 1])
+
+
+def _raises(f, *args):
+    try:
+        f(*args)
+    except Exception:  # an exercise's check compares its class with the library's
+        return True
+    return False
+
+
+@mutant(responsibility, says="no ValueError where the posterior has mass that no expert covers")
+def uncovered_mass_dropped(posterior, experts):
+    total = experts.sum(axis=0)
+    return (posterior * experts / np.where(total > 0, total, 1)).sum(axis=1)
+
+
+@mutant(responsibility, says="0/0 = NaN: a state that has no mass anywhere adds nothing")
+def share_nan_at_zero(posterior, experts):
+    responsibility(posterior, experts)  # raises where it must
+    return (posterior * experts / experts.sum(axis=0)).sum(axis=1)
+
+
 @mutant(responsibility, says="the average is under the mixture q_Φ: a_m averages under p(z|x)")
 def share_under_the_mixture(posterior, experts):
+    responsibility(posterior, experts)  # raises where it must
     return responsibility(experts.mean(axis=0), experts)
 
 
 @mutant(responsibility, says="E q_m over Σ E q_j: a_m is the expectation of the ratio")
 def ratio_of_expectations(posterior, experts):
+    responsibility(posterior, experts)
     return (posterior * experts).sum(axis=1) / (posterior * experts).sum()
 
 
 @mutant(responsibility, says="not divided by Σ_j q_j: the shares a_m sum to 1")
 def share_without_the_others(posterior, experts):
+    responsibility(posterior, experts)
     return (posterior * experts).sum(axis=1)
 
 
 @mutant(responsibility, says="each state goes to its most likely expert: a_m splits it by q_m")
 def winner_takes_all(posterior, experts):
+    responsibility(posterior, experts)
     return np.bincount(experts.argmax(axis=0), posterior, minlength=len(experts))
 
 
@@ -157,6 +192,19 @@ def the_gap_of_the_fixture(f, rng):
     q, w, _ = _loose_fixture()
     a = (q * w).sum(axis=1) / (2 * 0.01)
     return np.append(np.round(a, 5), np.round(f(a), 6)), np.array([0.88103, 0.11897, 0.434637])
+
+
+@claim("S11.4", of=looseness_gap, tol=T0, oracle="plain loops")
+def every_observation_has_its_own_gap(f, rng):
+    """Of the shares of several observations, a column each, it is one gap per column."""
+    a = rng.dirichlet(np.full(3, 2.0), size=4).T
+    gaps = [-math.log(3) - math.fsum(map(math.log, column)) / 3 for column in a.T]
+    return f(a), np.array(gaps)
+
+
+@mutant(looseness_gap, says="the mean over all axes: only the experts are averaged, axis 0")
+def gap_over_all_axes(a):
+    return -np.log(len(a)) - np.log(a).mean() + np.zeros(a.shape[1:])
 
 
 @mutant(looseness_gap, says="KL(a ‖ uniform): the limit of S11.4 loses KL(uniform ‖ a)")

@@ -72,7 +72,7 @@ def add_commands(add):
 
 def choose(names):
     """`select`, which also takes a file's name and, for a name that is none, says what is near."""
-    names = [Path(name).stem.partition("_")[0] if name.endswith(".py") else name for name in names]
+    names = [_lesson(name) if name.endswith(".py") else name for name in names]
     known = [known for id in exercises() for known in (id, *id.split("."))]
     for name in names:
         if not name.isdigit() and name not in known:
@@ -80,6 +80,14 @@ def choose(names):
             meant = f"; did you mean {near[0]}?" if near else ""
             raise ValueError(f"no exercise {name}{meant} (`mmvae-edu status` lists them)")
     return select(names)
+
+
+def _lesson(path):
+    """The number of the lesson of an exercises' file; one that exists elsewhere is refused."""
+    path = Path(path)
+    if path.is_file() and path.resolve().parent != (folder := progress.find_folder()).resolve():
+        raise ValueError(f"{path} is not in {folder}, where the exercises are checked")
+    return path.stem.partition("_")[0]
 
 
 def _one(name):

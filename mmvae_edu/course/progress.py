@@ -163,9 +163,11 @@ def reset(folder, exercise):
         stub = function_source(exercise.stub, exercise.name)
         if "import todo" not in "".join(lines):
             stub = f"from mmvae_edu.course import todo\n\n\n{stub}"
-        if (span := _span(lines, exercise.name)) is None:  # the function is gone
-            stub, span = f"\n\n\n{stub}", (len(lines), len(lines))
-        lines[slice(*span)] = [stub]
+        node = _binding(lines, exercise.name)
+        if isinstance(node, ast.FunctionDef | ast.Assign):
+            lines[slice(*_span(node))] = [stub]
+        else:  # the function is gone, or comes with something else, as by an import
+            lines.append(f"\n\n\n{stub}")
         path.write_text("".join(lines), encoding="utf-8")
     return kept
 
@@ -190,10 +192,13 @@ def untouched(folder, exercise):
 
 
 def function_source(path, name):
-    """The text of a module's function, decorators included; None where there is none."""
+    """The text of a module's function, decorators included; None where there is none.
+
+    Of a lambda, an import or a `def` under a condition it is the whole statement.
+    """
     lines = _lines(path)
-    span = _span(lines, name) if lines is not None else None
-    return "".join(lines[slice(*span)]) if span else None
+    node = _binding(lines, name) if lines is not None else None
+    return "".join(lines[slice(*_span(node))]) if node else None
 
 
 def _lines(path):
@@ -207,10 +212,24 @@ def _lines(path):
     return lines
 
 
-def _span(lines, name):
-    """(first, end) of the lines of the function that counts, the last of that name; or None."""
-    for node in reversed(ast.parse("".join(lines)).body):
-        if isinstance(node, ast.FunctionDef) and node.name == name:
-            first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-            return first - 1, node.end_lineno
-    return None
+def _binding(lines, name):
+    """The statement of a module that counts, the last that gives `name` a meaning; or None."""
+    body = ast.parse("".join(lines)).body
+    return next((node for node in reversed(body) if _binds(node, name)), None)
+
+
+def _binds(node, name):
+    """By a definition, an import or an assignment; not inside another function."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return node.name == name
+    if isinstance(node, ast.alias):
+        return (node.asname or node.name) in (name, "*")
+    if isinstance(node, ast.Name):
+        return node.id == name and isinstance(node.ctx, ast.Store)
+    return any(_binds(child, name) for child in ast.iter_child_nodes(node))
+
+
+def _span(node):
+    """(first, end) of a statement's lines, its decorators among them."""
+    first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
+    return first - 1, node.end_lineno

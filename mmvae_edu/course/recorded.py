@@ -69,9 +69,12 @@ class Recorded:
     def __call__(self, *args, **constants):
         self.draws += 1
         given, given_constants = copied(args), copied(constants)
+        before = self.problem
         try:
             result = self._run(self.f, args, constants)
         except Raised as problem:
+            if str(problem) == self._refusal(given, given_constants):
+                self.problem = before
             self._keep(Call(given, given_constants, str(problem)), [])
             raise
         values = [args[i] for i in self.changes] or result
@@ -93,6 +96,14 @@ class Recorded:
         call = Call(given, given_constants, copied(leaves(values)))
         self._keep(call, call.values)
         return self._with_pullback(result, expected, call, args)
+
+    def _refusal(self, given, constants):
+        """The name of the exception that the library raises too, outside its domain; or None."""
+        try:
+            outcome(self.of, copied(given), copied(constants), self.changes)
+        except Exception as problem:
+            return type(problem).__name__
+        return None
 
     def _check_inputs(self, args, constants, given, given_constants):
         kept = [i for i in range(len(args)) if i not in self.changes]

@@ -81,11 +81,12 @@ def _show(names, out, form):
             print(f"{name}: nothing measured yet", file=sys.stderr)
             continue
         shown += 1
-        table = tables.table(name, rows)
-        if form == "text":
-            table.show(Console())
-        else:
-            print(tables.markdown(table) if form == "markdown" else tables.latex(table))
+        for part in tables.parts(rows):
+            table = tables.table(name, rows, part)
+            if form == "text":
+                table.show(Console())
+            else:
+                print(tables.markdown(table) if form == "markdown" else tables.latex(table))
         picture = folder(out) / f"{name}.png"
         tables.figure(name, rows).savefig(picture)
         print(f"figure {picture}", file=sys.stderr)

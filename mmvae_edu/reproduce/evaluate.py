@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..estimators import conditional, marginal
+from .agreement import agreement
 
 
 def likelihoods(model, job, data):
@@ -39,4 +40,4 @@ def _numbers(found):
     }
 
 
-EVALUATIONS = {"likelihoods": likelihoods}
+EVALUATIONS = {"likelihoods": likelihoods, "agreement": agreement}

@@ -18,13 +18,18 @@ def slides():
     return tomllib.loads(SLIDES.read_text("utf-8"))
 
 
-def table(name, rows):
-    """The results of one experiment as a report.Table: a row a system, ours and the slides'.
+def parts(rows):
+    """The tables that an experiment's numbers belong to, in order: [""] where there is one."""
+    return list(dict.fromkeys(v.get("part", "") for row in rows for v in row["numbers"].values()))
+
+
+def table(name, rows, part=""):
+    """One part of an experiment's results as a report.Table: a row a system, ours and the slides'.
 
     A cell is the mean over the seeds; "±" is the standard error over the test examples where there
     is one seed, else half the range of the seeds.
     """
-    experiment = experiments()[name]
+    experiment, rows = experiments()[name], _of_part(rows, part)
     printed = slides().get(experiment["table"], {"columns": [], "rows": {}})
     theirs = printed["rows"].get(experiment["data"]["name"], {})
     by_system = {}
@@ -38,7 +43,29 @@ def table(name, rows):
         for system, found in by_system.items()
     ]
     header = ["system", *columns, *(f"slide: {column}" for column in known)]
-    return Table(f"{experiment['title']}. {_budget(rows)}", header, body)
+    what = ". ".join(filter(None, [experiment["title"], part]))
+    return Table(f"{what}, {_units(rows)}. {_budget(rows)}", header, body)
+
+
+def _of_part(rows, part):
+    """The rows with the numbers of one part only, those that have none left out."""
+    kept = [
+        row | {"numbers": {k: v for k, v in row["numbers"].items() if v.get("part", "") == part}}
+        for row in rows
+    ]
+    return [row for row in kept if row["numbers"]]
+
+
+def _units(rows):
+    """The unit, of how many examples it is the mean, and how few samples carried an estimate."""
+    values = [value for row in rows for value in row["numbers"].values()]
+    unit = values[0].get("unit", "nats")
+    if "ess" not in values[0]:
+        return unit
+    K, n = rows[0]["job"]["evaluation"]["K"], values[0].get("n")
+    ess = [value["ess"] for value in values]
+    many = f", {n} test examples" if n else ""
+    return f"{unit}{many}; {min(ess):.1f} to {max(ess):.1f} effective samples of K = {K} (medians)"
 
 
 def _cell(found, column):
@@ -98,45 +125,46 @@ def _escaped(text):
 
 
 def figure(name, rows):
-    """A panel a column, a line a system: each seed a dot, the slides' number a diamond."""
-    theirs = slides().get(experiments()[name]["table"])
-    columns = list(dict.fromkeys(key for row in rows for key in row["numbers"]))
+    """A line a part, a panel a column, a row a system: each seed a dot, the slides' a diamond."""
     systems = list(dict.fromkeys(row["job"]["system"] for row in rows))
-    printed = theirs["rows"].get(experiments()[name]["data"]["name"], {}) if theirs else {}
-    picture, axes = plots.canvas(
-        3.2 * len(columns) + 1,
-        0.35 * len(systems) + 1.6,
-        1,
-        len(columns),
-        squeeze=False,
-        sharey=True,
-    )
-    for axis, column in zip(axes[0], columns, strict=True):
-        ours = [
-            (row["numbers"][column]["mean"], systems.index(row["job"]["system"]))
-            for row in rows
-            if column in row["numbers"]
-        ]
-        axis.plot(*np.array(ours).T, "o", color=plots.COLOURS[0], label="measured")
-        if theirs and column in theirs["columns"]:
-            at = theirs["columns"].index(column)
-            known = [
-                (v[at], systems.index(s))
-                for s, v in printed.items()
-                if at < len(v) and s in systems
-            ]
-            known = [(value, y) for value, y in known if not math.isnan(value)]
-            if known:
-                axis.plot(
-                    *np.array(known).T,
-                    "D",
-                    color=plots.COLOURS[1],
-                    fillstyle="none",
-                    label="slides",
-                )
-        axis.set(title=column, xlabel="nats", yticks=range(len(systems)), yticklabels=systems)
-        axis.margins(y=0.3)
-        axis.grid(axis="y", alpha=0.3)
+    by_part = [_of_part(rows, part) for part in parts(rows)]
+    columns = [list(dict.fromkeys(c for row in part for c in row["numbers"])) for part in by_part]
+    wide, height = max(map(len, columns)), 0.35 * len(systems) + 1.6
+    size = (3.2 * wide + 1, height * len(by_part))
+    picture, axes = plots.canvas(*size, len(by_part), wide, squeeze=False, sharey=True)
+    for line, title, part, names in zip(axes, parts(rows), by_part, columns, strict=True):
+        for axis, column in zip(line, names, strict=False):
+            _panel(axis, column, part, systems, _printed(name, column))
+        for axis in line[len(names) :]:
+            axis.set_visible(False)
+        if title:  # above the first panel's own, which keeps the room
+            line[0].set_title(f"\n\n{names[0]}")
+            style = {"transform": line[0].transAxes, "weight": "bold", "in_layout": False}
+            line[0].text(0, 1.2, title, **style)
     axes[0][0].invert_yaxis()
     axes[0][0].legend(frameon=False, fontsize=9)
     return picture
+
+
+def _printed(name, column):
+    """What the slides print in a column: system → number, {} where they have no such column."""
+    theirs = slides().get(experiments()[name]["table"], {"columns": [], "rows": {}})
+    if column not in theirs["columns"]:
+        return {}
+    at = theirs["columns"].index(column)
+    printed = theirs["rows"].get(experiments()[name]["data"]["name"], {})
+    return {system: values[at] for system, values in printed.items() if at < len(values)}
+
+
+def _panel(axis, column, rows, systems, printed):
+    ours = [(r["numbers"][column], r["job"]["system"]) for r in rows if column in r["numbers"]]
+    points = [(value["mean"], systems.index(system)) for value, system in ours]
+    known = [(v, systems.index(s)) for s, v in printed.items() if s in systems and v == v]  # no nan
+    axis.plot(*np.transpose(points), "o", color=plots.COLOURS[0], label="measured")
+    if known:
+        style = {"color": plots.COLOURS[1], "fillstyle": "none", "label": "slides"}
+        axis.plot(*np.transpose(known), "D", **style)
+    axis.set(title=column, xlabel=ours[0][0].get("unit", "nats"))
+    axis.set(yticks=range(len(systems)), yticklabels=systems)
+    axis.margins(y=0.3)
+    axis.grid(axis="y", alpha=0.3)

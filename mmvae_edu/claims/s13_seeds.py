@@ -1,0 +1,116 @@
+"""Claims about slide 13's rates: what several seeds say, and when a rate is not chance."""
+
+import itertools
+import math
+
+import numpy as np
+
+from ..criteria import wilson_interval
+from ..tables13 import against_chance, over_seeds
+from .registry import T0, claim, mutant
+
+# ---- several seeds ----------------------------------------------------------------------------
+
+
+@claim("S13.T1", "S13.T2", of=over_seeds, tol=T0, oracle="enumeration of all seeds")
+def the_range_covers_the_median_as_promised(f, rng):
+    """Over all ways of n seeds to fall, the range holds the median as often as it says."""
+    found, exact = [], []
+    for n in 2, 3, 5:
+        draws = [f(sides * rng.uniform(size=n)) for sides in _each_side_of_0(n)]
+        found.append(draws[0][3])
+        exact.append(np.mean([low <= 0 <= high for _, low, high, _ in draws]))
+    return found, exact
+
+
+def _each_side_of_0(n):
+    return np.array(list(itertools.product([-1, 1], repeat=n)))
+
+
+@claim("S13.T1", "S13.T2", of=over_seeds, tol=T0, oracle="sorted by hand")
+def the_median_is_in_the_middle(f, rng):
+    """As many seeds lie above the median as below; of an even number it halves the middle pair."""
+    odd, even = np.sort(rng.uniform(0, 100, size=5)), np.sort(rng.uniform(0, 100, size=4))
+    found = [f(rng.permutation(values))[:3] for values in (odd, even)]
+    return found, [[odd[2], odd[0], odd[4]], [(even[1] + even[2]) / 2, even[0], even[3]]]
+
+
+@mutant(over_seeds, says="the best seed reported for all: the middle one counts")
+def best_seed_reported(values):
+    return np.max(values), *over_seeds(values)[1:]
+
+
+@mutant(over_seeds, says="the mean: one seed that fails moves it as far as it likes")
+def mean_of_seeds(values):
+    return np.mean(values), *over_seeds(values)[1:]
+
+
+@mutant(over_seeds, says="1 − 2⁻ⁿ: all seeds may be below the median, or all above it")
+def one_side_forgotten(values):
+    return *over_seeds(values)[:3], 1 - 2.0 ** -len(values)
+
+
+@mutant(over_seeds, says="mean ± s.e.: low and high are the lowest and the highest seed here")
+def standard_error_for_the_range(values):
+    median, _, _, coverage = over_seeds(values)
+    half = np.std(values, ddof=1) / math.sqrt(len(values))
+    return median, np.mean(values) - half, np.mean(values) + half, coverage
+
+
+# ---- the chance line --------------------------------------------------------------------------
+
+
+@claim("S13.T1", "S13.T2", of=against_chance, tol=T0, oracle="Wilson's interval")
+def chance_is_outside_of_wilsons_interval(f, rng):
+    """More than chance: the chance line lies below Wilson's interval; fewer: it lies above."""
+    n, z, chance = 57, rng.uniform(1, 3), rng.uniform(0.05, 0.6)
+    hits = np.arange(n + 1)
+    low, high = wilson_interval(hits, n, z=z)
+    return f(hits, n, chance=chance, z=z), 1.0 * (low > chance) - 1.0 * (high < chance)
+
+
+@claim("S13.T1", of=against_chance, tol=T0, oracle="exact binomial sum")
+def under_the_chance_line_by_chance(f, rng):
+    """91 of 1,000 is no fewer than guesses have, 910 of 10,000 is; 0 of 10 says nothing."""
+    cases = (91, 1_000), (910, 10_000), (0, 10)
+    found = [f(hits, n, chance=0.1) for hits, n in cases]
+    return found, [-1.0 if _at_most(hits, n, 0.1) < 0.025 else 0.0 for hits, n in cases]
+
+
+def _at_most(hits, n, p):
+    """P(no more than `hits` of n) of guesses that hit with probability p."""
+    log_n = math.lgamma(n + 1)
+    return math.fsum(
+        math.exp(
+            log_n - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+            + k * math.log(p) + (n - k) * math.log(1 - p)
+        )
+        for k in range(hits + 1)
+    )  # fmt: skip
+
+
+@mutant(against_chance, says="the rate against the line without an interval: 9.1% may be chance")
+def chance_without_an_interval(hits, n, *, chance, z=1.96):
+    return np.sign(hits / n - chance)
+
+
+@mutant(against_chance, says="the error at the rate found: at 0 of n that is 0; take it at chance")
+def error_at_the_rate_found(hits, n, *, chance, z=1.96):
+    rate = hits / n
+    return np.sign(rate - chance) * (abs(rate - chance) > z * np.sqrt(rate * (1 - rate) / n))
+
+
+@mutant(against_chance, says="one in ten for any task: the chance line is an argument")
+def chance_of_ten_classes(hits, n, *, chance, z=1.96):
+    return against_chance(hits, n, chance=0.1, z=z)
+
+
+@mutant(against_chance, says="the spread of one guess: the rate of n has an error smaller by √n")
+def chance_spread_of_one(hits, n, *, chance, z=1.96):
+    difference = hits / n - chance
+    return np.sign(difference) * (abs(difference) > z * np.sqrt(chance * (1 - chance)))
+
+
+@mutant(against_chance, says="fewer than chance is not told from more: the sign is missing")
+def chance_without_a_sign(hits, n, *, chance, z=1.96):
+    return np.abs(against_chance(hits, n, chance=chance, z=z))
