@@ -166,5 +166,6 @@ def _panel(axis, column, rows, systems, printed):
         axis.plot(*np.transpose(known), "D", **style)
     axis.set(title=column, xlabel=ours[0][0].get("unit", "nats"))
     axis.set(yticks=range(len(systems)), yticklabels=systems)
+    axis.locator_params(axis="x", nbins=4)
     axis.margins(y=0.3)
     axis.grid(axis="y", alpha=0.3)
