@@ -90,8 +90,8 @@ def exact_rows_pass(f, rng):
 def a_tampered_cell_is_flagged(f, rng):
     """A cell moved by more than its row leaves open is flagged, by the checks that it breaks."""
     table, information = _exact_table(rng)
-    of_label, _, shared = information.T
-    table[1, 1] += of_label[1] + 0.5  # the joint above the marginal
+    _, entropy, shared = information.T
+    table[1, 1] += 1.5 * entropy[1]  # the joint above the marginal: log p(x2) = H / 2
     table[2, 2] -= shared[2] + 0.5  # the conditional below the marginal
     table[3, 0] += shared[3] + 0.5  # the marginal above the conditional
     table[4, 2] -= 0.002  # the conditional too low for the labels' entropy

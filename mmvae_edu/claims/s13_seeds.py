@@ -63,7 +63,7 @@ def standard_error_for_the_range(values):
 @claim("S13.T1", "S13.T2", of=against_chance, tol=T0, oracle="Wilson's interval")
 def chance_is_outside_of_wilsons_interval(f, rng):
     """More than chance: the chance line lies below Wilson's interval; fewer: it lies above."""
-    n, z, chance = 57, rng.uniform(1, 3), rng.uniform(0.05, 0.6)
+    n, z, chance = 57, rng.uniform(1, 3), rng.uniform(0.2, 0.6)
     hits = np.arange(n + 1)
     low, high = wilson_interval(hits, n, z=z)
     return f(hits, n, chance=chance, z=z), 1.0 * (low > chance) - 1.0 * (high < chance)
