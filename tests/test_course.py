@@ -547,7 +547,9 @@ def test_a_check_that_cannot_start_is_the_checkers_fault(tmp_path, monkeypatch):
     written(tmp_path, exercises()["L13.vae_grad"], MEAN)
     verdict = checker.check_file(exercises()["L13.vae_grad"], tmp_path)
     assert verdict.code == FAULT
-    assert "broken" in checker.message(exercises()["L13.vae_grad"], verdict)
+    text = checker.message(exercises()["L13.vae_grad"], verdict)
+    assert text.startswith("FAULT  L13.vae_grad")
+    assert "broken" in text
 
 
 def test_locked_only_within_the_extent():
