@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .arrays import to_host
+from .kernels.memory import kept_pages
 from .objectives import effective_sample_size, iwae
 
 
@@ -36,6 +37,10 @@ class Estimate:
         """The standard error of that mean: the examples' spread, which holds their noise too."""
         return float(self.log_p.std(ddof=1, dtype=np.float64) / np.sqrt(len(self.log_p)))
 
+    def take(self, rows):
+        """The estimates of these examples, which may repeat: an array of indices."""
+        return Estimate(self.log_p[rows], self.error[rows], self.ess[rows], self.K)
+
     def __sub__(self, other):
         """log p(a) − log p(b) of independent estimates; `ess` is the lower of the two."""
         return Estimate(
@@ -46,7 +51,7 @@ class Estimate:
         )
 
 
-def marginal(model, theta, x, *, given=None, K=1000, rng, chunk=20_000):
+def marginal(model, theta, x, *, given=None, K=1000, rng, chunk=5_000):
     """log p(x), all modalities of x together, by K samples from q(z|given), the proposal. [S8, S9]
 
         log (1/K) Σ_k p(x|z_k) p(z_k) / q(z_k|given),   z_k ~ q(z|given)
@@ -55,17 +60,27 @@ def marginal(model, theta, x, *, given=None, K=1000, rng, chunk=20_000):
     on average below log p(x) and rising to it with K, for any proposal.  At most `chunk` rows
     (examples × samples) are decoded at once; the result does not depend on it.
     """
+    given = x if given is None else given
+    return marginals(model, theta, [x], given=given, K=K, rng=rng, chunk=chunk)[0]
+
+
+def marginals(model, theta, parts, *, given, K=1000, rng, chunk=5_000):
+    """log p(x_1), log p(x_1, x_2), … from the same samples z_k ~ q(z|given).             [S8.T2]
+
+    parts: dicts x_1, x_2, … of different modalities, name → (N, P).  An Estimate for each, as
+    `marginal` has it, with every decoder run once; their errors are not independent.
+    """
     if model.condition:
-        names = ", ".join(x)
+        names = ", ".join(name for x in parts for name in x)
         raise ValueError(
             f"{type(model).__name__} has no p({names}), only p({model.target} | "
             f"{', '.join(model.condition)}): use conditional"
         )
-    return _estimate(model, theta, x, given, K, rng, chunk)
+    return _estimates(model, theta, parts, given, K, rng, chunk)
 
 
 def conditional(
-    model, theta, x, given, *, proposal=None, proposal_given=None, K=1000, rng, chunk=20_000
+    model, theta, x, given, *, proposal=None, proposal_given=None, K=1000, rng, chunk=5_000
 ):  # fmt: skip
     """log p(x|given) = log p(x, given) − log p(given), an Estimate.                          [S8]
 
@@ -79,13 +94,14 @@ def conditional(
     if model.condition:
         if set(given) != set(model.condition):
             raise ValueError(f"given: expected {list(model.condition)}, found {list(given)}")
-        return _estimate(model, theta, both, proposal, K, rng, chunk)
+        proposal = both if proposal is None else proposal
+        return _estimates(model, theta, [both], proposal, K, rng, chunk)[0]
     joint = marginal(model, theta, both, given=proposal, K=K, rng=rng, chunk=chunk)
     return joint - marginal(model, theta, given, given=proposal_given, K=K, rng=rng, chunk=chunk)
 
 
 def conditional_by_prior(
-    model, theta, x, given, *, K=1000, prior_samples=5000, rng, chunk=20_000
+    model, theta, x, given, *, K=1000, prior_samples=5000, rng, chunk=5_000
 ):  # fmt: skip
     """log p(x|given) as the slides' table estimates it: both parts without q(z|given).       [S8]
 
@@ -99,48 +115,65 @@ def conditional_by_prior(
     return joint - marginal(model, theta, given, given={}, K=prior_samples, rng=rng, chunk=chunk)
 
 
-def log_marginal(model, theta, x, *, given=None, K=1000, rng, chunk=20_000):
+def log_marginal(model, theta, x, *, given=None, K=1000, rng, chunk=5_000):
     """The (N,) numbers of `marginal`, in nats."""
     return marginal(model, theta, x, given=given, K=K, rng=rng, chunk=chunk).log_p
 
 
-def log_weights(model, theta, target, proposal, K, rng, chunk=20_000):
-    """log p(x|z) + log p(z) − log q(z|given) for K samples from q(z|given): (K, N), nats. [S9.5]
+def log_weights(model, theta, targets, proposal, K, rng, chunk=5_000):
+    """log p(x_1 … x_t|z) + log p(z) − log q(z|given), z ~ q(z|given), for each t: (K, N). [S9.5]
 
-    target, proposal: Batches; proposal None is the prior.
+    targets: the Batches of x_1, x_2, …; proposal: given's, None for the prior.  A list, in nats.
     """
-    w = model.tree.views(theta)
+    w, N = model.tree.views(theta), targets[0].size
     if proposal is None:
-        z = model.prior_samples(theta, (K, target.size, model.latent), rng)
-        log_ratio = 0
+        z = model.prior_samples(theta, (K, N, model.latent), rng)
+        log_w = 0
     else:
         z, log_q = model.posterior_samples(w, proposal, K, rng)
-        log_ratio = model.log_prior(w, z)[0] - log_q
-    ones, step = dict.fromkeys(target.x, 1.0), max(1, chunk // target.size)
-    scored = None if target.mask is None else target.present[None]
-    log_px_z = [
-        model.log_likelihood(w, target, z[None, k : k + step], weights=ones, scored=scored)[0][0]
-        for k in range(0, K, step)
-    ]
-    return np.concatenate(log_px_z) + log_ratio
+        log_w = model.log_prior(w, z)[0] - log_q
+    found, step = [], max(1, chunk // N)
+    for target in targets:
+        ones = dict.fromkeys(target.x, 1.0)
+        scored = None if target.mask is None else target.present[None]
+        log_px_z = []
+        for k in range(0, K, step):
+            here = z[None, k : k + step]
+            log_prob, _ = model.log_likelihood(w, target, here, weights=ones, scored=scored)
+            log_px_z.append(log_prob[0])
+        log_w = log_w + np.concatenate(log_px_z)
+        found.append(log_w)
+    return found
 
 
-def _estimate(model, theta, x, given, K, rng, chunk):
+def _estimates(model, theta, parts, given, K, rng, chunk):
     if K < 1:
         raise ValueError(f"K: expected at least 1 sample, found {K}")
-    target, _ = model.open(theta, x)
-    proposal = target if given is None else model.open(theta, given)[0] if given else None
-    if proposal is not None and proposal.size != target.size:
-        raise ValueError(f"given: expected {target.size} examples as x, found {proposal.size}")
-    root, step, parts = int(rng.integers(2**63)), max(1, chunk // K), []
-    for start in range(0, target.size, step):
-        rows = np.arange(start, min(start + step, target.size))
-        here = proposal if proposal is None else proposal.take(rows)
-        streams = Streams(root, rows)
-        log_w = log_weights(model, theta, target.take(rows), here, K, streams, chunk)
-        log_p, _ = iwae(log_w, kernels=model.backend(theta))
-        parts.append([to_host(part) for part in (log_p, effective_sample_size(log_w))])
-    log_p, ess = (np.concatenate(part) for part in zip(*parts, strict=True))
+    targets = [model.open(theta, x)[0] for x in parts]
+    proposal = model.open(theta, given)[0] if given else None
+    N = targets[0].size
+    for batch in (*targets, proposal or targets[0]):
+        if batch.size != N:
+            raise ValueError(f"given: expected {N} examples as x, found {batch.size}")
+    root, step, found = int(rng.integers(2**63)), max(1, chunk // K), []
+    with kept_pages():
+        for start in range(0, N, step):
+            rows = np.arange(start, min(start + step, N))
+            here = [target.take(rows) for target in targets]
+            there = proposal and proposal.take(rows)
+            log_w = log_weights(model, theta, here, there, K, Streams(root, rows), chunk)
+            found.append([_reduced(one, model.backend(theta)) for one in log_w])
+    return [_estimate(chunks, K) for chunks in zip(*found, strict=True)]
+
+
+def _reduced(log_w, kernels):
+    """log p and the effective sample size from (K, N) log-weights, on the host."""
+    log_p, _ = iwae(log_w, kernels=kernels)
+    return to_host(log_p), to_host(effective_sample_size(log_w))
+
+
+def _estimate(chunks, K):
+    log_p, ess = map(np.concatenate, zip(*chunks, strict=True))
     variance = np.maximum(1 / ess - 1 / K, 0)  # Σ_k (w̃_k − 1/K)², of the K weights' mean
     error = np.sqrt(variance * K / (K - 1)) if K > 1 else np.full_like(log_p, np.inf)
     return Estimate(log_p, error, ess, K)

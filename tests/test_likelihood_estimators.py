@@ -12,7 +12,13 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import laplace, norm
 
-from mmvae_edu.estimators import conditional, conditional_by_prior, log_marginal, marginal
+from mmvae_edu.estimators import (
+    conditional,
+    conditional_by_prior,
+    log_marginal,
+    marginal,
+    marginals,
+)
 from mmvae_edu.exact import LinearGaussian
 from mmvae_edu.likelihoods import Normal
 from mmvae_edu.models import CVAE, IWAE, JMVAE, MMVAE, MVAE, MVAEQ, VAE, BiVCCA, LaplaceMMVAE, MoPoE
@@ -153,6 +159,22 @@ def test_chunks_change_nothing(name, chunk):
         model, model.theta, first, given=pick(first, ["a"]), K=20, rng=np.random.default_rng(5)
     )
     assert_allclose(alone, whole.log_p[:2], rtol=1e-12)  # nor do the other examples
+
+
+@EVERY
+def test_parts_share_their_samples(name):
+    """Each part's estimate is the one that it would have alone, from the same generator."""
+    model, _, x = setting(name)
+    parts = [pick(x, [m]) for m in x]
+    rng = np.random.default_rng
+    found = marginals(model, model.theta, parts, given=parts[0], K=20, rng=rng(7), chunk=7)
+    for t, estimate in enumerate(found):
+        first = pick(x, list(x)[: t + 1])
+        alone = marginal(model, model.theta, first, given=parts[0], K=20, rng=rng(7))
+        assert_allclose(estimate.log_p, alone.log_p, rtol=1e-9)
+        assert_allclose(estimate.ess, alone.ess, rtol=1e-9)
+    rows = np.array([2, 0, 2])
+    assert_array_equal(found[0].take(rows).error, found[0].error[rows])
 
 
 def test_no_more_rows_are_decoded_at_once_than_the_chunk():

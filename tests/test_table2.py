@@ -51,7 +51,8 @@ def test_the_estimates_are_those_of_the_estimators(setting):
         (["image", "label"], is_log_joint(**drawn)),
     ):
         target, _ = model.open(model.theta, {name: x[name] for name in names})
-        log_w = log_weights(model, model.theta, target, proposal, 6, np.random.default_rng(1))
+        rng = np.random.default_rng(1)
+        (log_w,) = log_weights(model, model.theta, [target], proposal, 6, rng)
         assert_allclose(estimate, np.log(np.exp(log_w).mean(axis=0)), rtol=1e-12)
     conditional = is_log_conditional(**drawn, log_px2_prior=prior)
     implied = is_log_joint(**drawn) - conditional

@@ -88,9 +88,9 @@ def test_the_corrected_estimate_is_that_of_the_models(system):
     batch_of = {names: model.open(theta, {n: x[n] for n in names})[0] for names in ("a", "b", "ab")}
 
     def ratios(names):  # at the same samples from q(z|b) each time
-        return log_weights(
-            model, theta, batch_of[names], batch_of["b"], K, np.random.default_rng(4)
-        )
+        rng = np.random.default_rng(4)
+        (log_w,) = log_weights(model, theta, [batch_of[names]], batch_of["b"], K, rng)
+        return log_w
 
     both, given = ratios("ab"), ratios("b")
     found = log_conditional_is(both - given, given, 0 * given, 0 * given)

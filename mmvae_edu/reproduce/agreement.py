@@ -11,7 +11,6 @@ from ..estimators import marginal
 
 PROBED, GENERATED = 6_000, 10_000  # training rows that a probe sees; draws of z ~ p(z)  [MMVAE]
 CLASSIFIER = {"steps": 800, "batch_size": 128, "progress": False}
-CHUNK = 20_000  # decoded rows at once: larger ones do not stay in the cache
 
 
 def agreement(model, job, data):
@@ -85,7 +84,7 @@ def log_likelihoods(model, x, job, rng):
     Unscaled, nats an example: λ has no part in an evaluation, whatever the training's was.
     """
     names, found, own = tuple(model.modalities), {}, {}
-    settings = {"K": job["evaluation"]["K"], "rng": rng, "chunk": CHUNK}
+    settings = {"K": job["evaluation"]["K"], "rng": rng}
     for name in names:
         part = f"Table 3: log p({name}) by its proposal, z ~ q(z|·)"
         for proposal, given in _proposals(names).items():
