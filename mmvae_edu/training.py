@@ -47,6 +47,7 @@ def fit(
     learning_rate=1e-3,
     samples=1,
     anneal=0,
+    decay=0,
     estimator="bound",
     interval=100,
     validation=None,
@@ -63,6 +64,7 @@ def fit(
     binarise       modalities whose grey values are drawn as 0 or 1 anew at every use
     samples        K of the bound
     anneal         β rises linearly from 0 to 1 over this many steps                        [S6.1]
+    decay          the learning rate falls linearly towards 0 over this many last steps
     estimator      "bound", or "doubly_reparameterised" where the model has it
     interval       so many steps apart: a record in the history, a look at the validation split,
                    a checkpoint
@@ -98,6 +100,7 @@ def fit(
         **{"seed": seed, "learning_rate": learning_rate, "anneal": anneal, "estimator": estimator},
         **{"batch_size": batch_size, "samples": samples, "interval": interval},
         "binarise": list(binarise),
+        "decay_from": steps - decay if decay else None,
     }
     if checkpoint is not None:
         storage.folder(Path(checkpoint).parent)  # now, and not after the first interval
@@ -110,11 +113,12 @@ def fit(
         while state.step < steps and not (patience and state.stale >= patience):
             rows = state.order[state.position : state.position + batch_size]
             beta = min(1.0, (state.step + 1) / anneal) if anneal else 1.0
+            rate = learning_rate * (min(1.0, (steps - state.step) / decay) if decay else 1.0)
             noise = model.draw_noise(rng, len(rows), samples, dtype)
             if "eps" in noise:
                 noise["eps"] = xp.asarray(noise["eps"])
             batch = drawn(data.take(rows), binarise, rng)
-            ascend(model, objective, state, batch, learning_rate, beta=beta, **noise)
+            ascend(model, objective, state, batch, rate, beta=beta, **noise)
             state.position += len(rows)
             if state.position == data.size:
                 state.order, state.position = rng.permutation(data.size), 0

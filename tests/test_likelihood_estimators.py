@@ -9,8 +9,10 @@ from itertools import chain, combinations
 
 import numpy as np
 import pytest
+from mmvae_edu.kernels import reference
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import laplace, norm
+from test_structure import DeviceArray
 
 from mmvae_edu.estimators import (
     conditional,
@@ -175,6 +177,22 @@ def test_parts_share_their_samples(name):
         assert_allclose(estimate.ess, alone.ess, rtol=1e-9)
     rows = np.array([2, 0, 2])
     assert_array_equal(found[0].take(rows).error, found[0].error[rows])
+
+
+@EVERY
+def test_estimates_never_leave_the_device(name):
+    """The stand-in for CuPy arrays refuses every round trip but the result's."""
+    model, _, x = setting(name)
+    model.kernels = reference
+    parts, theta = [pick(x, [m]) for m in x], model.theta
+    for given in (parts[0], {}):
+        on_host, on_device = (
+            marginals(model, here, parts, given=given, K=3, rng=np.random.default_rng(8))
+            for here in (theta, DeviceArray(theta))
+        )
+        for a, b in zip(on_host, on_device, strict=True):
+            assert_allclose(b.log_p, a.log_p, rtol=1e-10)
+            assert_allclose(b.ess, a.ess, rtol=1e-9)
 
 
 def test_no_more_rows_are_decoded_at_once_than_the_chunk():

@@ -17,8 +17,8 @@ from mmvae_edu.data import sets
 from mmvae_edu.data.digits import Digits, Split
 from mmvae_edu.reproduce import agreement, executors, store, tables
 from mmvae_edu.reproduce.executors import JobFails, in_processes, on_a_cluster
-from mmvae_edu.reproduce.experiments import experiments, jobs
-from mmvae_edu.reproduce.jobs import build, load, run
+from mmvae_edu.reproduce.experiments import experiments, jobs, members
+from mmvae_edu.reproduce.jobs import build, load, run, train
 from mmvae_edu.reproduce.store import append, job_id, missing, read
 
 
@@ -59,6 +59,24 @@ def test_the_joint_minus_the_conditional_is_the_labels_likelihood(tmp_path):
     mean = {name: value["mean"] for name, value in numbers.items()}
     difference = mean["log p(x1,x2)"] - mean["log p(x1|x2), slides"]
     assert difference == pytest.approx(mean["log p(x2)"], abs=1e-5)
+
+
+def test_names_of_several_experiments():
+    assert members("mnist") == ["mnist"]
+    assert members("table2") == ["mnist", "binary-mnist", "fashion-mnist", "digits-label"]
+    assert members("all") == list(experiments())
+
+
+def test_epochs_become_steps():
+    """Of annealing and of the falling rate too, by the number of training rows."""
+    (job,) = jobs("mnist", seeds=[0], systems=["MVAE, falling rate"])
+    data, seen = load(small()), {}
+    model = build(small(), data)
+    model.fit = lambda x, **options: seen.update(options)
+    train(model, job, data)
+    epoch = -(-len(data.train.label) // 100)
+    assert (seen["steps"], seen["anneal"], seen["decay"]) == (40 * epoch, 16 * epoch, 16 * epoch)
+    assert seen["interval"] == epoch
 
 
 def test_unknown_names():
@@ -263,6 +281,15 @@ def test_a_killed_worker_costs_its_job_alone(tmp_path, monkeypatch):
     assert isinstance(outcome, JobFails)
     assert "code -9" in str(outcome)
     assert len(list(tmp_path.glob("*.npz"))) == 1
+
+
+def test_a_device_that_is_not_there(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    command = ["reproduce", "digits-label", "--device", "cuda", "--out", str(tmp_path)]
+    assert cli.main(command) == 64
+    assert "device 'cuda' needs CuPy, which is not installed" in capsys.readouterr().err
+    ((_, outcome),) = in_processes(1, device="tpu")([small()], tmp_path)
+    assert "'tpu'" in str(outcome)  # the device reaches the worker
 
 
 def test_a_scheduler_that_is_not_there():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from mmvae_edu import storage
+from mmvae_edu import storage, training
 from mmvae_edu.batch import Paired
 from mmvae_edu.likelihoods import Bernoulli, Categorical, Normal
 from mmvae_edu.models import IWAE, MMVAE, MVAE, VAE
@@ -221,6 +221,19 @@ def test_annealing_rises_linearly_to_one():
     model.bound = recording
     model.fit(x, **options)
     assert betas == [0.25, 0.5, 0.75, 1, 1, 1]
+
+
+def test_the_learning_rate_falls_linearly_over_the_last_steps(monkeypatch):
+    model, x, options = prepared("VAE", decay=4, steps=6, learning_rate=0.5)
+    rates, ascend = [], training.ascend
+
+    def recording(model, objective, state, batch, learning_rate, **arguments):
+        rates.append(learning_rate)
+        return ascend(model, objective, state, batch, learning_rate, **arguments)
+
+    monkeypatch.setattr(training, "ascend", recording)
+    model.fit(x, **options)
+    assert rates == [0.5, 0.5, 0.5, 0.375, 0.25, 0.125]
 
 
 # ---- checkpoints that are not ours, or not whole ----

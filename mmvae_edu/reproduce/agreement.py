@@ -6,6 +6,7 @@ Numbers are as in `evaluate`, with two keys more: `part`, the table to which one
 
 import numpy as np
 
+from ..arrays import to_host
 from ..criteria import Classifier, cross_coherence, joint_coherence, probe_accuracy
 from ..estimators import marginal
 
@@ -18,12 +19,14 @@ def agreement(model, job, data):
 
     All on the test split; Table 3 on `examples` of its rows at most, drawn by the seed alone.
     """
-    rng = np.random.default_rng((job["seed"], 1))
+    rng, theta = np.random.default_rng((job["seed"], 1)), model.theta
+    model.theta = to_host(theta)  # the classifiers' side; likelihoods stay where the training was
     found = latents(model, data, job["seed"], rng)
     if len(model.modalities) > 1:
         found |= generations(model, data, job["seed"], rng)
     n, most = len(data.test.label), job["evaluation"]["examples"]
     rows = np.random.default_rng((job["seed"], 2)).permutation(n)[:most]
+    model.theta = theta
     return found | log_likelihoods(model, examples(data.test, model.modalities, rows), job, rng)
 
 

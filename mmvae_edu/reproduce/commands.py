@@ -4,9 +4,10 @@ import sys
 from importlib import resources
 from pathlib import Path
 
+from ..arrays import namespace
 from ..storage import folder
 from . import executors, store
-from .experiments import experiments, jobs
+from .experiments import experiments, jobs, members
 
 COMMITTED = Path(str(resources.files("mmvae_edu.lessons"))) / "results"
 
@@ -21,13 +22,14 @@ def add_commands(subparsers):
         "from its checkpoint. Results are appended to DIR/EXPERIMENT.jsonl.",
         epilog="example: mmvae-edu reproduce mnist --systems MVAE VAE --seeds 0",
     )
-    names = [*experiments(), "all"]
+    names = [*experiments(), "table2", "all"]
     command.add_argument("name", choices=names, metavar="NAME", help=", ".join(names))
     command.add_argument("--seeds", type=int, nargs="+", metavar="N", help="instead of the file's")
     command.add_argument("--systems", nargs="+", metavar="S", help="only these")
     command.add_argument("--epochs", type=int, metavar="N", help="instead of the file's")
     command.add_argument("--workers", type=int, default=1, metavar="N", help="processes at a time")
     command.add_argument("--threads", type=int, default=1, metavar="N", help="of each process")
+    command.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     command.add_argument("--scheduler", metavar="ADDRESS", help="a Dask cluster to run on instead")
     command.add_argument(
         "--out", type=Path, default=Path("mmvae_edu_out/results"), metavar="DIR", help="results"
@@ -40,15 +42,16 @@ def add_commands(subparsers):
 
 
 def _reproduce(arguments):
-    names = experiments() if arguments.name == "all" else [arguments.name]
+    names = members(arguments.name)
     if arguments.show:
         return _show(names, arguments.out, arguments.format)
     options = {name: getattr(arguments, name) for name in ("seeds", "systems", "epochs")}
     wanted = {name: jobs(name, **options) for name in names}
     if arguments.scheduler:
-        executor = executors.on_a_cluster(arguments.scheduler)
+        executor = executors.on_a_cluster(arguments.scheduler, arguments.device)
     else:
-        executor = executors.in_processes(arguments.workers, arguments.threads)
+        namespace(arguments.device)  # says what is missing before anything starts
+        executor = executors.in_processes(arguments.workers, arguments.threads, arguments.device)
     work = arguments.out / "work"
     work.mkdir(parents=True, exist_ok=True)
     failed = 0

@@ -18,12 +18,12 @@ class JobFails(Exception):
     """One job did not finish; the text says why in a sentence."""
 
 
-def in_processes(workers, threads=1):
+def in_processes(workers, threads=1, device="cpu"):
     """An executor: `workers` processes at a time, one for each job, each with so many threads."""
 
     def executor(jobs, work):
         pool = ThreadPoolExecutor(workers)
-        futures = {pool.submit(in_a_process, job, work, threads): job for job in jobs}
+        futures = {pool.submit(in_a_process, job, work, threads, device): job for job in jobs}
         try:
             for future in as_completed(futures):
                 yield futures[future], _outcome(future)
@@ -33,7 +33,7 @@ def in_processes(workers, threads=1):
     return executor
 
 
-def on_a_cluster(address, timeout=10):
+def on_a_cluster(address, device="cpu", timeout=10):
     """An executor on the Dask scheduler at this address; its workers must see the folder `work`.
 
     A job whose worker dies goes to another worker, and on from its checkpoint.
@@ -50,7 +50,7 @@ def on_a_cluster(address, timeout=10):
 
     def executor(jobs, work):
         with client:
-            run = partial(in_a_process, work=str(work))
+            run = partial(in_a_process, work=str(work), device=device)
             futures = dict(zip(client.map(run, jobs, pure=False, retries=3), jobs, strict=True))
             for future in completed(futures):
                 yield futures[future], _outcome(future)
@@ -58,11 +58,11 @@ def on_a_cluster(address, timeout=10):
     return executor
 
 
-def in_a_process(job, work, threads=1):
+def in_a_process(job, work, threads=1, device="cpu"):
     """Run one job in a process of its own and return its result; JobFails if it cannot."""
     environment = os.environ | dict.fromkeys(PINNED, str(threads))
     done = subprocess.run(
-        [sys.executable, "-m", "mmvae_edu.reproduce.worker", str(work)],
+        [sys.executable, "-m", "mmvae_edu.reproduce.worker", str(work), device],
         input=json.dumps(job).encode(),
         capture_output=True,
         env=environment,

@@ -12,6 +12,14 @@ def experiments():
     return {name: found.get(row.get("extends"), {}) | row for name, row in found.items()}
 
 
+def members(name):
+    """The experiments that a name stands for: "table2" for those of slide 8, "all", or itself."""
+    known = experiments()
+    if name == "table2":
+        return [one for one, experiment in known.items() if experiment["table"] == "S8.T2"]
+    return list(known) if name == "all" else [name]
+
+
 def jobs(name, *, seeds=None, systems=None, epochs=None):
     """The jobs of an experiment in order: every system at one seed before the next seed.
 

@@ -14,8 +14,8 @@ from .evaluate import EVALUATIONS
 from .store import job_id
 
 
-def run(job, work, *, progress=False):
-    """Train and evaluate one job; its result as JSON can hold it.
+def run(job, work, *, device="cpu", progress=False):
+    """Train and evaluate one job on a device; its result as JSON can hold it.
 
     A checkpoint in the folder `work` lets a job that was stopped go on; it stays when the job is
     done, since it holds the parameters, which another evaluation of the same training takes up.
@@ -24,7 +24,8 @@ def run(job, work, *, progress=False):
     data = load(job)
     model = build(job, data)
     trained = {key: value for key, value in job.items() if key != "evaluation"}
-    train(model, job, data, Path(work) / f"{job_id(trained)}.npz", progress)
+    checkpoint = Path(work) / f"{job_id(trained)}.npz"
+    train(model, job, data, checkpoint=checkpoint, device=device, progress=progress)
     numbers = EVALUATIONS[job["evaluation"]["kind"]](model, job, data)
     return {
         "id": job_id(job),
@@ -32,6 +33,7 @@ def run(job, work, *, progress=False):
         "numbers": numbers,
         "parameters": model.tree.size,
         "seconds": round(time.perf_counter() - start, 1),  # of the process that finished it
+        "device": device,
         "versions": {"mmvae_edu": __version__, "numpy": np.__version__},
         "date": time.strftime("%Y-%m-%d"),
     }
@@ -60,23 +62,15 @@ def build(job, data):
     return getattr(models, job["class"])(modalities, **networks, **job["options"])
 
 
-def train(model, job, data, checkpoint, progress=False):
-    """Fit the model, from the checkpoint where there is one."""
+def train(model, job, data, **options):
+    """Fit the model, from the checkpoint where there is one; `training.fit` has the options."""
     training = dict(job["training"])
     x = {name: data.train.x[name] for name in model.modalities}
     n = len(data.train.label)
     if data.train.rows is not None:
         x = Paired(x, {name: data.train.rows[name] for name in x})
     epoch = math.ceil(n / training["batch_size"])
-    steps, anneal = (training.pop(key) * epoch for key in ("epochs", "anneal_epochs"))
+    for key, option in ("epochs", "steps"), ("anneal_epochs", "anneal"), ("decay_epochs", "decay"):
+        training[option] = training.pop(key, 0) * epoch
     binarise = ("image",) if job["data"]["name"] == "binary-mnist" else ()
-    options = {"interval": epoch, "seed": job["seed"], "binarise": binarise}
-    model.fit(
-        x,
-        steps=steps,
-        anneal=anneal,
-        checkpoint=checkpoint,
-        progress=progress,
-        **options,
-        **training,
-    )
+    model.fit(x, interval=epoch, seed=job["seed"], binarise=binarise, **training, **options)

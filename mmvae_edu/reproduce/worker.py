@@ -1,4 +1,7 @@
-"""One job in one process: reads it as JSON from standard input, writes its result as JSON."""
+"""One job in one process: reads it as JSON from standard input, writes its result as JSON.
+
+Arguments: the folder for checkpoints, and the device.
+"""
 
 import json
 import os
@@ -12,7 +15,7 @@ def main():
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever is printed on the way goes to standard error
     try:
-        result = run(job, sys.argv[1])
+        result = run(job, sys.argv[1], device=sys.argv[2])
     except ValueError as problem:
         sys.exit(str(problem))
     json.dump(result, answers)
