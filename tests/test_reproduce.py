@@ -1,5 +1,6 @@
 """Experiments: their configurations build, results survive kills, executors run each job once."""
 
+import io
 import json
 import os
 import signal
@@ -11,11 +12,12 @@ import time
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from rich.console import Console
 
 from mmvae_edu import cli
 from mmvae_edu.data import sets
 from mmvae_edu.data.digits import Digits, Split
-from mmvae_edu.reproduce import agreement, executors, store, tables
+from mmvae_edu.reproduce import agreement, executors, progress, store, tables
 from mmvae_edu.reproduce.executors import JobFails, in_processes, on_a_cluster
 from mmvae_edu.reproduce.experiments import experiments, jobs, members
 from mmvae_edu.reproduce.jobs import build, load, run, train
@@ -281,6 +283,37 @@ def test_a_killed_worker_costs_its_job_alone(tmp_path, monkeypatch):
     assert isinstance(outcome, JobFails)
     assert "code -9" in str(outcome)
     assert len(list(tmp_path.glob("*.npz"))) == 1
+
+
+def test_a_terminal_sees_how_far_each_job_is(tmp_path, monkeypatch):
+    """Also one that another process, or a cluster's worker, trains."""
+    shown = []
+
+    class Bars(progress.Progress):
+        def __init__(self, *columns, **options):
+            console = Console(file=io.StringIO(), force_terminal=True)
+            super().__init__(*columns, console=console, **options)
+
+        def update(self, task, **state):
+            super().update(task, **state)
+            shown.append((self.tasks[0].description, state["completed"], state["state"]))
+
+        def remove_task(self, task):
+            super().remove_task(task)
+            shown.append("removed")
+
+    monkeypatch.setattr(progress, "Progress", Bars)
+    job = small(epochs=2)
+    with progress.bars([job, small(seed=5)], tmp_path, seconds=0.01) as remove:
+        run(job, tmp_path)
+        done = ("digits-label, MVAE, seed 0", 2, "trained, measuring")
+        deadline = time.monotonic() + 30
+        while done not in shown and time.monotonic() < deadline:
+            time.sleep(0.01)
+        remove(job)
+    assert done in shown
+    assert shown[-1] == "removed"
+    assert progress.epoch_and_bound(store.checkpoint(tmp_path, job))[0] == 2
 
 
 def test_a_device_that_is_not_there(tmp_path, capsys, monkeypatch):

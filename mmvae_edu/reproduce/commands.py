@@ -8,6 +8,7 @@ from ..arrays import namespace
 from ..storage import folder
 from . import executors, store
 from .experiments import experiments, jobs, members
+from .progress import bars
 
 COMMITTED = Path(str(resources.files("mmvae_edu.lessons"))) / "results"
 
@@ -52,20 +53,19 @@ def _reproduce(arguments):
     else:
         namespace(arguments.device)  # says what is missing before anything starts
         executor = executors.in_processes(arguments.workers, arguments.threads, arguments.device)
-    work = arguments.out / "work"
-    work.mkdir(parents=True, exist_ok=True)
-    failed = 0
+    out, work, todo, failed = arguments.out, folder(arguments.out / "work").resolve(), [], 0
     for name, all_jobs in wanted.items():
-        path = arguments.out / f"{name}.jsonl"
-        todo = store.missing(path, all_jobs)
-        print(f"{name}: {len(all_jobs) - len(todo)} of {len(all_jobs)} done already", flush=True)
-        for job, outcome in executor(todo, work.resolve()):
-            what = f"{name}, {job['system']}, seed {job['seed']}"
+        todo += (missing := store.missing(out / f"{name}.jsonl", all_jobs))
+        print(f"{name}: {len(all_jobs) - len(missing)} of {len(all_jobs)} done already", flush=True)
+    with bars(todo, work) as remove:
+        for job, outcome in executor(todo, work):
+            remove(job)
+            what = f"{job['experiment']}, {job['system']}, seed {job['seed']}"
             if isinstance(outcome, executors.JobFails):
                 failed += 1
                 print(f"{what}: {outcome}", file=sys.stderr, flush=True)
                 continue
-            store.append(path, outcome)
+            store.append(out / f"{job['experiment']}.jsonl", outcome)
             print(f"{what}: {_words(outcome['numbers'])}", flush=True)
     return 1 if failed else 0
 

@@ -2,7 +2,6 @@
 
 import math
 import time
-from pathlib import Path
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from ..batch import Paired
 from ..data import load_digits, sets
 from ..version import __version__
 from .evaluate import EVALUATIONS
-from .store import job_id
+from .store import checkpoint, job_id
 
 
 def run(job, work, *, device="cpu", progress=False):
@@ -23,9 +22,7 @@ def run(job, work, *, device="cpu", progress=False):
     start = time.perf_counter()
     data = load(job)
     model = build(job, data)
-    trained = {key: value for key, value in job.items() if key != "evaluation"}
-    checkpoint = Path(work) / f"{job_id(trained)}.npz"
-    train(model, job, data, checkpoint=checkpoint, device=device, progress=progress)
+    train(model, job, data, checkpoint=checkpoint(work, job), device=device, progress=progress)
     numbers = EVALUATIONS[job["evaluation"]["kind"]](model, job, data)
     return {
         "id": job_id(job),

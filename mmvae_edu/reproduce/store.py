@@ -13,6 +13,12 @@ def job_id(job):
     return hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()[:12]
 
 
+def checkpoint(work, job):
+    """The file in the folder `work` of a job's parameters, however they are evaluated."""
+    trained = {key: value for key, value in job.items() if key != "evaluation"}
+    return Path(work) / f"{job_id(trained)}.npz"
+
+
 def read(path):
     """The rows of a file, in order; none where there is no file.
 

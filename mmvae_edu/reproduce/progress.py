@@ -1,0 +1,66 @@
+"""Bars of the jobs under way, read from their checkpoints, wherever the jobs run."""
+
+import json
+import time
+from contextlib import contextmanager
+from threading import Event, Lock, Thread
+
+import numpy as np
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from .store import checkpoint
+
+
+@contextmanager
+def bars(jobs, work, seconds=2):
+    """While it lasts, a terminal shows the epochs of each job that writes a checkpoint.
+
+    What is printed meanwhile stands above the bars.  Yields a function that takes a job's away.
+    """
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
+    with Progress(*columns, TextColumn("{task.fields[state]}"), transient=True) as progress:
+        if not progress.console.is_terminal:
+            yield lambda job: None
+            return
+        waiting = {checkpoint(work, job): job for job in jobs}
+        since, shown, ended, turn = time.time(), {}, Event(), Lock()
+
+        def remove(job):
+            path = checkpoint(work, job)
+            with turn:
+                waiting.pop(path, None)
+                if path in shown:
+                    progress.remove_task(shown.pop(path))
+
+        def follow():
+            while not ended.wait(seconds):
+                with turn:
+                    for path, job in waiting.items():
+                        if path.exists() and path.stat().st_mtime >= since:
+                            show(path, job)
+
+        def show(path, job):
+            epochs = job["training"]["epochs"]
+            if path not in shown:
+                what = f"{job['experiment']}, {job['system']}, seed {job['seed']}"
+                shown[path] = progress.add_task(what, total=epochs, state="")
+            epoch, bound = epoch_and_bound(path)
+            state = f"epochs, bound {bound:.2f} nats" if epoch < epochs else "trained, measuring"
+            progress.update(shown[path], completed=epoch, state=state)
+
+        thread = Thread(target=follow, daemon=True)
+        thread.start()
+        try:
+            yield remove
+        finally:
+            ended.set()
+            thread.join()
+
+
+def epoch_and_bound(path):
+    """How far a checkpoint is, and the last mean bound: (int, nats)."""
+    with np.load(path, allow_pickle=False) as file:
+        header = json.loads(str(file["header"]))
+    history = header["history"]
+    bound = history[-1]["bound"] if history else float("nan")
+    return header["step"] // header["identity"]["interval"], bound
