@@ -1,6 +1,5 @@
 """What was measured beside what the slides print: as text, Markdown, LaTeX and a figure."""
 
-import math
 import tomllib
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from .. import plots
 from ..report import Table
+from ..table2 import student_interval
 from .experiments import experiments
 
 SLIDES = Path(__file__).with_name("slides.toml")
@@ -24,32 +24,39 @@ def parts(rows):
 
 
 def table(name, rows, part=""):
-    """One part of an experiment's results as a report.Table: a row a system, ours and the slides'.
+    """One part of an experiment's results as a report.Table: a row a system, ours (the slides').
 
-    A cell is the mean over the seeds; "±" is the standard error over the test examples where there
-    is one seed, else half the range of the seeds.
+    A cell is the mean over the seeds; "±" is half of Student's 95% interval of that mean, or where
+    there is one seed the standard error over the test examples.
     """
-    experiment, rows = experiments()[name], _of_part(rows, part)
-    printed = slides().get(experiment["table"], {"columns": [], "rows": {}})
-    theirs = printed["rows"].get(experiment["data"]["name"], {})
+    rows = _of_part(rows, part)
     by_system = {}
     for row in rows:
         by_system.setdefault(row["job"]["system"], []).append(row)
     columns = list(dict.fromkeys(key for row in rows for key in row["numbers"]))
-    known = [column for column in printed["columns"] if theirs]
-    theirs = {system: _padded(values, len(known)) for system, values in theirs.items()}
-    if experiment["table"] == "S8.T2" and known:  # what two of their columns say of a third
-        known.append("log p(x2), implied")
-        theirs = {name: [*row, row[1] - row[2]] for name, row in theirs.items()}
-    blank = [math.nan] * len(known)
+    known = {column: printed(name, column) for column in columns}
     body = [
-        [system, *(_cell(found, column) for column in columns)]
-        + [_number(value) for value in theirs.get(system, blank)]
+        [system, *(_cell(found, column, known[column].get(system)) for column in columns)]
         for system, found in by_system.items()
     ]
-    header = ["system", *columns, *(f"slide: {column}" for column in known)]
-    what = ". ".join(filter(None, [experiment["title"], part]))
-    return Table(f"{what}, {_units(rows)}. {_budget(rows)}", header, body)
+    what = ". ".join(filter(None, [experiments()[name]["title"], part]))
+    beside = ". In parentheses the slides' numbers" if any(known.values()) else ""
+    return Table(f"{what}, {_units(rows)}. {_budget(rows)}{beside}", ["system", *columns], body)
+
+
+def printed(name, column):
+    """What the slides print in a column: system → number, {} where they have no such column.
+
+    Of log p(x2) it is what two of their columns imply.
+    """
+    theirs = slides().get(experiments()[name]["table"], {"columns": [], "rows": {}})
+    rows = theirs["rows"].get(experiments()[name]["data"]["name"], {})
+    if column == "log p(x2)":
+        return {name: row[1] - row[2] for name, row in rows.items() if len(row) > 2 and row[1] < 0}
+    if column not in theirs["columns"]:
+        return {}
+    at = theirs["columns"].index(column)
+    return {name: row[at] for name, row in rows.items() if at < len(row) and row[at] == row[at]}
 
 
 def _of_part(rows, part):
@@ -73,29 +80,29 @@ def _units(rows):
     return f"{unit}{many}; at least {min(ess):.1f} effective samples of K = {K} (column medians)"
 
 
-def _cell(found, column):
+def _cell(found, column, theirs):
     values = [row["numbers"][column] for row in found if column in row["numbers"]]
     if not values:
         return "–"
     means = [value["mean"] for value in values]
-    spread = np.ptp(means) / 2 if len(means) > 1 else values[0].get("error", math.nan)
-    return f"{_number(np.mean(means))} ± {_number(spread)}"
+    half = values[0]["error"] if len(means) == 1 else np.ptp(student_interval(means)) / 2
+    beside = "" if theirs is None else f" ({_number(theirs)})"
+    return f"{_number(np.mean(means))} ± {_number(half)}{beside}"
 
 
 def _number(value):
-    return "–" if math.isnan(value) else f"{value:.2f}".replace("-", "−")
-
-
-def _padded(values, count):
-    return [*values, *[math.nan] * (count - len(values))]
+    return f"{value:.2f}".replace("-", "−")
 
 
 def _budget(rows):
     seeds = sorted({row["job"]["seed"] for row in rows})
     epochs = sorted({row["job"]["training"]["epochs"] for row in rows})
-    dates = sorted({row["date"] for row in rows})
-    many = f"{len(seeds)} seeds" if len(seeds) > 1 else f"seed {seeds[0]}"
-    return f"{many}, {' or '.join(map(str, epochs))} epochs, measured {dates[0]} to {dates[-1]}"
+    dates = sorted(row["date"] for row in rows)
+    when = " to ".join(dict.fromkeys([dates[0], dates[-1]]))
+    many = f"seed {seeds[0]}, ± standard error"
+    if len(seeds) > 1:
+        many = f"{len(seeds)} seeds, ± half the 95% interval of their mean"
+    return f"{many}, {' or '.join(map(str, epochs))} epochs, measured {when}"
 
 
 def markdown(table):
@@ -139,7 +146,7 @@ def figure(name, rows):
     picture, axes = plots.canvas(*size, len(by_part), wide, squeeze=False, sharey=True)
     for line, title, part, names in zip(axes, parts(rows), by_part, columns, strict=True):
         for axis, column in zip(line, names, strict=False):
-            _panel(axis, column, part, systems, _printed(name, column))
+            _panel(axis, column, part, systems, printed(name, column))
         for axis in line[len(names) :]:
             axis.set_visible(False)
         if title:  # above the first panel's own, which keeps the room
@@ -151,20 +158,12 @@ def figure(name, rows):
     return picture
 
 
-def _printed(name, column):
-    """What the slides print in a column: system → number, {} where they have no such column."""
-    theirs = slides().get(experiments()[name]["table"], {"columns": [], "rows": {}})
-    if column not in theirs["columns"]:
-        return {}
-    at = theirs["columns"].index(column)
-    printed = theirs["rows"].get(experiments()[name]["data"]["name"], {})
-    return {system: values[at] for system, values in printed.items() if at < len(values)}
-
-
-def _panel(axis, column, rows, systems, printed):
+def _panel(axis, column, rows, systems, theirs):
     ours = [(r["numbers"][column], r["job"]["system"]) for r in rows if column in r["numbers"]]
     points = [(value["mean"], systems.index(system)) for value, system in ours]
-    known = [(v, systems.index(s)) for s, v in printed.items() if s in systems and v == v]  # no nan
+    known = [
+        (value, systems.index(system)) for system, value in theirs.items() if system in systems
+    ]
     axis.plot(*np.transpose(points), "o", color=plots.COLOURS[0], label="measured")
     if known:
         style = {"color": plots.COLOURS[1], "fillstyle": "none", "label": "slides"}
