@@ -153,7 +153,7 @@ for job in experiments.jobs("digits-label", seeds=[0], systems=["VAE", "MVAE"], 
     job["training"]["anneal_epochs"] = epochs * 2 // 5
     data = jobs.load(job)
     model, rng = jobs.build(job, data), np.random.default_rng(0)
-    jobs.train(model, job, data, None)
+    jobs.train(model, job, data, progress=False)
     x = {name: data.test.x[name][:N] for name in model.modalities}
     drawn = table2.log_densities(model, x, K=K, L=L, rng=rng)
     parts = [drawn[name] for name in names if name in drawn]
@@ -204,7 +204,7 @@ blocks = list(dict.fromkeys(row[3] for row in rows))
 systems = list(dict.fromkeys(f"{row[0]}\n{row[1]:,} parameters" for row in rows))
 for system, parameters, seeds, block, mean, low, high in rows:
     interval = f"[{low:.2f}, {high:.2f}]" if seeds > 1 else "one seed: no interval"
-    print(f"{system:7s}{parameters:>9,d} parameters  {block:21s}{mean:8.2f} {interval}")
+    print(f"{system:7s}{parameters:>9,d} parameters  {block:27s}{mean:8.2f} {interval}")
 if rows:
     size = 3 * len(blocks) + 1.5, 0.5 * len(systems) + 1.4
     figure, axes = plots.canvas(*size, 1, len(blocks), squeeze=False, sharey=True)
