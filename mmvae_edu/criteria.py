@@ -59,6 +59,8 @@ class Classifier:
 
     def predict(self, x):
         """The most probable label of each row, (n,) int."""
+        if self.theta is None:
+            raise ValueError("this Classifier has no parameters yet: fit first")
         return mlp(self.tree.views(self.theta), self._input(x))[0].argmax(axis=-1)
 
     def accuracy(self, x, label):
@@ -105,7 +107,10 @@ def linear_probe(z, y, *, folds, tested=None):
     latents of the same rows, z by default: given another modality, right answers mean that the
     two share what they know.  Returns two (N,) arrays of classes: the probe's, and as baseline
     the majority's, the most common class of the other folds.  Of equal classes the first counts.
+    Raises ValueError where all rows are of one fold, which leaves none to learn from.
     """
+    if (folds == folds[0]).all():
+        raise ValueError(f"folds: expected at least 2, found fold {folds[0]} alone")
     one_hot = np.eye(y.max() + 1)[y]
     known, asked = (np.insert(a, 0, 1, axis=1) for a in (z, z if tested is None else tested))
     predicted, majority = np.empty_like(y), np.empty_like(y)
@@ -137,6 +142,9 @@ def coherence(y, *, given=None):
 
 def pair_table(first, second, *, classes):
     """The frequency of each pair of classes: first, second (N,) ints; (V, V), it sums to 1."""
+    for y in first, second:
+        if y.min() < 0 or y.max() >= classes:
+            raise ValueError(f"expected classes 0 to {classes - 1}, found {y.min()} to {y.max()}")
     cell = first * classes + second
     return np.bincount(cell, minlength=classes**2).reshape(classes, classes) / len(cell)
 
@@ -183,8 +191,8 @@ def synergy(both, single):
     """What the second modality adds: the mean of both − single, and its standard error.   [S10.d]
 
     both, single (N,): a score of the same N examples given both modalities and given one, as
-    log p(x_m|·) or log p(label|·) in nats, or hits 0 and 1 of a probe.  The differences are
+    log p(x_m|·) or log p(label|·) in nats, or hits 0 and 1 or bool of a probe.  The differences are
     paired, so that what makes an example easy or hard for both drops out.
     """
-    difference = both - single
+    difference = 1.0 * both - single
     return difference.mean(), difference.std(ddof=1) / np.sqrt(len(difference))

@@ -69,6 +69,14 @@ def test_pairs_are_counted_in_place():
     assert_array_equal(table, np.array([[0, 1, 0], [0, 1, 0], [2, 0, 0]]) / 4)
 
 
+@pytest.mark.parametrize("y", [[0, 1, 3], [0, -1, 2]])
+def test_a_class_that_is_none_is_refused(y):
+    """Class 3 of 3 would else be counted as class 0 of the next row."""
+    for pair in ([0, 1, 2], y), (y, [0, 1, 2]):
+        with pytest.raises(ValueError, match="expected classes 0 to 2, found"):
+            pair_table(*map(np.array, pair), classes=3)
+
+
 def test_coherence_is_the_trace_of_the_pairs():
     y = np.random.default_rng(0).integers(0, 5, (2, 300))
     assert_allclose(coherence(y), np.trace(pair_table(*y, classes=5)), rtol=1e-14)
@@ -125,11 +133,22 @@ def test_the_probe_takes_float32_and_agrees_with_the_trained_one():
     assert_array_equal(z, before)
 
 
-def test_synergy_of_hits_counts_both_ways():
+def test_a_probe_needs_two_folds():
+    with pytest.raises(ValueError, match="expected at least 2, found fold 3 alone"):
+        linear_probe(np.ones((4, 2)), np.array([0, 1, 1, 0]), folds=np.full(4, 3))
+
+
+@pytest.mark.parametrize("dtype", [float, bool])
+def test_synergy_of_hits_counts_both_ways(dtype):
     """+1 twice, −1 once, 0 once: the mean is 1/4, its error that of four differences."""
-    gain, error = synergy(np.array([1.0, 1, 0, 1]), np.array([False, False, True, True]))
+    gain, error = synergy(np.array([1, 1, 0, 1], dtype), np.array([False, False, True, True]))
     assert gain == 0.25
     assert_allclose(error, np.std([1, 1, -1, 0], ddof=1) / 2)
+
+
+def test_a_classifier_must_be_fitted():
+    with pytest.raises(ValueError, match="no parameters yet: fit first"):
+        Classifier(Normal(3)).predict(np.ones((2, 3)))
 
 
 def test_a_classifier_learns_and_counts():

@@ -2,6 +2,8 @@
 
 import gzip
 import http.server
+import importlib.util
+import shutil
 import struct
 import threading
 from dataclasses import replace
@@ -107,6 +109,7 @@ def test_svhn_moves_its_axes_and_writes_ten_as_zero(tmp_path):
         ({"X": np.zeros((32, 32, 3, 4), np.uint8)}, "no field y"),
         ({"X": np.zeros((32, 32, 3, 4), np.uint8), "y": np.ones((3, 1))}, "3 labels"),
         ({"X": np.zeros((32, 32, 3, 1), np.uint8), "y": np.zeros((1, 1))}, "labels other than"),
+        ({"X": np.zeros((32, 32, 3, 1)), "y": np.ones((1, 1))}, "X of type float64"),
     ],
 )
 def test_a_wrong_mat_file_is_refused(tmp_path, fields, says):
@@ -159,10 +162,44 @@ def test_a_disk_that_fills_leaves_nothing(sources, monkeypatch):
     def full(*args):
         raise OSError(28, "No space left on device")
 
+    (sources / "mnist" / "another").mkdir()
+    first = f"{files.FILES['mnist'][0].name}.gz"
+    shutil.copy(sources / "mnist" / first, sources / "mnist" / "another")
     monkeypatch.setattr(files.os, "replace", full)
-    with pytest.raises(ValueError, match="No space left on device"):
+    with pytest.raises(ValueError, match="No space left on device") as error:
         fetch.import_from("mnist", sources / "mnist")
-    assert not list((sources / "cache").rglob("*.part"))
+    assert str(error.value).count("No space") == 1  # the second candidate is not tried
+    assert list((sources / "cache").rglob("*")) == [sources / "cache" / "mnist"]
+
+
+def test_import_keeps_what_it_finds_and_names_all_that_is_not_there(sources):
+    images, label, *rest = files.FILES["mnist"]
+    (sources / "mnist" / f"{images.name}.gz").unlink()
+    (sources / "mnist" / f"{label.name}.gz").write_bytes(b"another page")
+    with pytest.raises(ValueError, match=f"no {images.name} or") as error:
+        fetch.import_from("mnist", sources / "mnist")
+    assert f"is not mnist's {label.name}: truncated or altered" in str(error.value)
+    for file in images, label:
+        assert f"get it from {file.urls[0].format(file.name)}" in str(error.value)
+    assert [state(file) for file in files.FILES["mnist"]] == [
+        "missing",
+        "missing",
+        "there",
+        "there",
+    ]
+    mode = rest[0].path.stat().st_mode
+    (sources / "plain").touch()
+    assert mode == (sources / "plain").stat().st_mode  # others may read a shared cache
+
+
+def test_a_source_that_cannot_be_read_is_named(sources, monkeypatch):
+    def closed(*args):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(files.gzip, "open", closed)
+    path = sources / "mnist" / f"{files.FILES['mnist'][0].name}.gz"
+    with pytest.raises(ValueError, match=f"{path}: cannot read it: Permission denied"):
+        accept(path, files.FILES["mnist"][0])
 
 
 @pytest.fixture
@@ -171,6 +208,14 @@ def server(sources):
     asked = []
 
     class Handler(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self):
+            if not self.path.startswith("/breaks"):
+                return super().do_GET()
+            self.send_response(200)
+            self.send_header("Content-Length", "100")
+            self.end_headers()
+            self.wfile.write(b"half")
+
         def log_message(self, *args):
             asked.append(self.path)
 
@@ -206,12 +251,29 @@ def test_a_failed_fetch_says_what_to_do(sources, server, monkeypatch):
         f"{server[0]}/gone/{{}}.gz",
         "http://127.0.0.1:9/{}",
         f"{server[0]}/fashion-mnist/{{}}.gz",
+        f"{server[0]}/breaks/{{}}.gz",
     )
     small = (replace(files.FILES["mnist"][0], urls=urls),)
     monkeypatch.setitem(files.FILES, "mnist", small)
     with pytest.raises(
-        ValueError, match="answers 404.*no answer.*it is fashion.*data import mnist"
+        ValueError,
+        match="answers 404.*no answer.*it is fashion.*broke in the middle.*data import mnist",
     ):
+        fetch.fetch("mnist", progress=False)
+    assert list((sources / "cache").rglob("*")) == [small[0].path.parent]
+
+
+def test_a_download_says_once_what_no_other_address_can_mend(sources, server, monkeypatch):
+    pytest.importorskip("pooch")
+    urls = (f"{server[0]}/mnist/{{}}.gz",) * 2
+    small = tuple(replace(file, urls=urls) for file in files.FILES["mnist"])
+    monkeypatch.setitem(files.FILES, "mnist", small)
+    (sources / "cache").write_text("a file where the folder should be")
+    with pytest.raises(ValueError, match=r"ubyte: cannot write it: Not a directory$"):
+        fetch.fetch("mnist", progress=False)
+    assert server[1] == []
+    monkeypatch.setattr(importlib.util, "find_spec", {}.get)
+    with pytest.raises(ValueError, match=r"^a download needs pooch: `pip install [^;]*$"):
         fetch.fetch("mnist", progress=False)
 
 

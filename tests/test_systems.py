@@ -17,7 +17,7 @@ from test_structure import MODALITIES, OPTIONS, DeviceArray, steps
 
 from mmvae_edu.batch import Batch, check_batch
 from mmvae_edu.exact import LinearGaussian
-from mmvae_edu.likelihoods import Bernoulli, Categorical, Normal
+from mmvae_edu.likelihoods import Bernoulli, Categorical, Laplace, Normal
 from mmvae_edu.models import CVAE, JMVAE, MMVAE, MVAE, MVAEQ, VAE, BiVCCA, LaplaceMMVAE, MoPoE
 from mmvae_edu.objectives import sample_subsets
 from mmvae_edu.tree import leaves
@@ -68,6 +68,16 @@ def test_inference_networks_have_the_papers_sizes(model, expected):
         int(np.prod(shape)) for path, shape in leaves(model.tree.shapes) if "encoder" in path
     ]
     assert sum(encoders) == expected
+
+
+def test_mmvae_networks_have_the_released_sizes():
+    """Those of MNIST in MMVAE's code: 784-400-(20, 20), 20-400-784, and the prior's scales."""
+    model = LaplaceMMVAE({"image": Laplace(784, scale=0.75)}, latent=20, hidden=(400,))
+    sizes = {}
+    for path, shape in leaves(model.tree.shapes):
+        part = next(part for part in ("encoder", "decoder", "latent prior") if part in path)
+        sizes[part] = sizes.get(part, 0) + int(np.prod(shape))
+    assert sizes == {"encoder": 330_040, "decoder": 322_784, "latent prior": 20}
 
 
 # ---- MVAE-Q ----
@@ -200,6 +210,17 @@ def test_jmvae_says_what_it_cannot_do(oracle, x):
         model.encode(x, mask=mask)
     with pytest.raises(ValueError, match="expected at least 2 modalities"):
         JMVAE({"a": Normal(2)})
+    for alpha in -0.1, np.nan, np.inf:
+        with pytest.raises(ValueError, match="alpha: expected a finite number, 0 or more, found"):
+            JMVAE(model.modalities, alpha=alpha)
+
+
+@pytest.mark.parametrize(
+    ("system", "own"), [(JMVAE, "joint encoder"), (LaplaceMMVAE, "latent prior")]
+)
+def test_a_modality_cannot_have_the_name_of_a_systems_own_weights(system, own):
+    with pytest.raises(ValueError, match=f"{system.__name__}: '{own}' is the name of its own"):
+        system({"a": Normal(2), own: Normal(2)})
 
 
 # ---- BiVCCA ----
@@ -229,8 +250,9 @@ def test_bivcca_shares_are_scaled_and_checked(oracle, x):
     assert BiVCCA(kinds, share={"a": 3}).share == {"a": 0.75, "b": 0.25}
     with pytest.raises(ValueError, match="share: unknown modality"):
         BiVCCA(kinds, share={"d": 1})
-    with pytest.raises(ValueError, match="share: expected positive numbers"):
-        BiVCCA(kinds, share={"a": 0})
+    for part in 0, -1, np.nan, np.inf:
+        with pytest.raises(ValueError, match="share: expected finite positive numbers"):
+            BiVCCA(kinds, share={"a": part})
 
 
 def test_bivcca_has_no_joint_posterior(oracle, x):
@@ -298,7 +320,7 @@ def test_cvae_generates_from_the_prior_beside_the_condition(oracle, x):
 
 def test_cvae_takes_several_conditions_and_a_label():
     kinds = {"ink": Normal(2), "label": Categorical(3), "pen": Normal(1)}
-    model = CVAE(kinds, condition=["ink", "pen"], latent=2, hidden=(4,))
+    model = CVAE(kinds, condition=["ink", "pen", "ink"], latent=2, hidden=(4,))
     assert model.target == "label"
     assert model.tree.shapes["label"]["encoder"]["W0"] == (3 + 2 + 1, 4)
     assert model.tree.shapes["label"]["decoder"]["W0"] == (2 + 2 + 1, 4)

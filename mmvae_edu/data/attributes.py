@@ -12,7 +12,7 @@ training images, so that each is 1 for about half of them:
     top, left         the share of ink in that half
     centre            the share of ink in the middle 8×8 pixels
     corner            the share of ink in the top right quarter
-    symmetric         the correlation with the mirror image
+    symmetric         the cosine of the angle between the image and its mirror image
     edges             the mean difference of horizontal neighbours, relative to the ink
     lines             the same for vertical neighbours
     peak              the share of ink in the fullest row

@@ -68,4 +68,5 @@ def _sources(name):
 
 
 def _say(source, new):
-    print(f"{source}: {f'{len(new)} new files, verified' if new else 'all there already'}")
+    files = "file" if len(new) == 1 else "files"
+    print(f"{source}: {f'{len(new)} new {files}, verified' if new else 'all there already'}")

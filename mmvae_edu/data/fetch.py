@@ -1,9 +1,9 @@
 """Bring a data set's files into the cache: from the network, or from a folder."""
 
-import tempfile
+import importlib.util
 from pathlib import Path
 
-from .files import FILES, accept, candidates, state
+from .files import FILES, CannotWrite, accept, candidates, state, unfinished
 
 
 def fetch(source, *, progress=True):
@@ -12,6 +12,8 @@ def fetch(source, *, progress=True):
     Raises ValueError where no address answers or what it sends is not the file.
     """
     new = [file for file in FILES[source] if state(file, thorough=True) != "there"]
+    if new and importlib.util.find_spec("pooch") is None:
+        raise ValueError("a download needs pooch: `pip install 'mmvae_edu[data]'`")
     for file in new:
         _download(file, progress)
     return [file.path for file in new]
@@ -20,58 +22,64 @@ def fetch(source, *, progress=True):
 def import_from(source, folder):
     """Copy the missing files of FILES[source] out of a folder, found by name and known by hash.
 
-    Returns the new paths; ValueError where a file is not there, with what was found instead.
+    Returns the new paths; where some are not there, a ValueError says what was found instead, and
+    the others are in the cache.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"{folder}: no such folder")
     new = [file for file in FILES[source] if state(file, thorough=True) != "there"]
-    for file in new:
-        problems = [f"no {file.name} or {file.name}.gz below {folder}"]
-        for path in candidates(folder, file):
-            try:
-                accept(path, file)
-                break
-            except ValueError as problem:
-                problems.append(str(problem))
-        else:
-            raise ValueError("; ".join(problems[1:] or problems))
+    if problems := [problem for file in new if (problem := _take(folder, file))]:
+        raise ValueError("; ".join(problems))
     return [file.path for file in new]
+
+
+def _take(folder, file):
+    """Put the file into the cache from where it lies below the folder; else why that cannot be."""
+    problems = []
+    for path in candidates(folder, file):
+        try:
+            return accept(path, file)
+        except CannotWrite:
+            raise
+        except ValueError as problem:
+            problems.append(str(problem))
+    problems = problems or [f"no {file.name} or {file.name}.gz below {folder}"]
+    return f"{'; '.join(problems)}: get it from {file.urls[0].format(file.name)}"
 
 
 def _download(file, progress):
     problems = []
     for address in file.urls:
         url = address.format(file.name)
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                accept(_retrieved(url, Path(folder) / file.name, progress), file)
-                return
-            except ValueError as problem:
-                problems.append(str(problem))
+        try:
+            with unfinished(file, "download") as path:
+                _retrieve(url, path, file.name, progress)
+                return accept(path, file, called=f"what {url} sends")
+        except CannotWrite:
+            raise
+        except ValueError as problem:
+            problems.append(str(problem))
     raise ValueError(
         f"{'; '.join(problems)}. Without a network, get {file.name} or {file.name}.gz elsewhere "
         f"and `mmvae-edu data import {file.folder} --from DIR`"
     )
 
 
-def _retrieved(url, path, progress):
-    """The path, where what the address sends now stands; ValueError if it sends nothing."""
-    try:
-        import pooch
-        import requests
-    except ImportError:
-        raise ValueError("a download needs pooch: `pip install 'mmvae_edu[data]'`") from None
-    bar = _Bar(path.name) if progress else None
+def _retrieve(url, path, name, progress):
+    """Write to the path what the address sends; a ValueError if it sends nothing."""
+    import pooch
+    import requests
+
+    bar = _Bar(name) if progress else None
     downloader = pooch.HTTPDownloader(progressbar=bar or False, timeout=30)
     try:
         downloader(url, str(path), None)
-    except (requests.RequestException, OSError) as problem:
+    except requests.RequestException as problem:
         raise ValueError(f"{url}: {_reason(problem)}") from None
     finally:
         if bar:
             bar.close()
-    return path
 
 
 def _reason(problem):
@@ -80,6 +88,8 @@ def _reason(problem):
     if response is not None:
         return f"answers {response.status_code} {response.reason}"
     name = type(problem).__name__
+    if name == "ChunkedEncodingError":
+        return "the connection broke in the middle"
     return f"no answer ({name})" if "Connect" in name or "Timeout" in name else str(problem)
 
 

@@ -4,10 +4,10 @@ A file is known by the hash of its uncompressed content, so that it does not mat
 from, whether it is gzipped, or that MNIST's and Fashion-MNIST's files have the same names.
 """
 
+import contextlib
 import gzip
 import hashlib
 import os
-import tempfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,42 +119,64 @@ def content(file):
     return found
 
 
-def accept(source, file):
-    """Put a file found elsewhere, gzipped or not, into the cache; a ValueError if it is not it."""
-    digest, folder = hashlib.sha256(), file.path.parent
+class CannotWrite(ValueError):
+    """The cache takes no more, wherever the file comes from."""
+
+
+@contextlib.contextmanager
+def unfinished(file, kind):
+    """A path beside the cached file for what is not whole yet; nothing stays there.
+
+    What the operating system refuses meanwhile raises CannotWrite.
+    """
+    path = file.path.with_name(f"{file.name}.{os.getpid()}.{kind}")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False) as copy:
-            try:
-                with _opened(source) as stream:
-                    while block := stream.read(CHUNK):
-                        digest.update(block)
-                        copy.write(block)
-                copy.close()
-                _require(digest.hexdigest(), source, file)
-                os.replace(copy.name, file.path)
-            except BaseException:
-                copy.close()
-                os.unlink(copy.name)
-                raise
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise ValueError(f"{source}: a damaged or truncated gzip file") from None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield path
     except OSError as problem:
-        raise ValueError(f"{file.path}: cannot write it: {problem.strerror}") from None
+        reason = problem.strerror or problem
+        raise CannotWrite(f"{file.path}: cannot write it: {reason}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
-def _opened(source):
-    with source.open("rb") as start:
-        gzipped = start.read(2) == b"\x1f\x8b"
-    return gzip.open(source) if gzipped else source.open("rb")
+def accept(source, file, *, called=None):
+    """Put a file found elsewhere, gzipped or not, into the cache; errors call it `called`.
+
+    Raises ValueError if it is not that file or cannot be read, CannotWrite if the cache is full or
+    closed.
+    """
+    called, digest = called or source, hashlib.sha256()
+    with unfinished(file, "part") as path:
+        with path.open("wb") as copy:
+            for block in _blocks(source, called):
+                digest.update(block)
+                copy.write(block)
+        _require(digest.hexdigest(), called, file)
+        os.replace(path, file.path)
 
 
-def _require(found, source, file):
+def _blocks(source, called):
+    """The uncompressed content, CHUNK bytes at a time."""
+    try:
+        with source.open("rb") as start:
+            gzipped = start.read(2) == b"\x1f\x8b"
+        with gzip.open(source) if gzipped else source.open("rb") as stream:
+            while block := stream.read(CHUNK):
+                yield block
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise ValueError(f"{called}: a damaged or truncated gzip file") from None
+    except OSError as problem:
+        raise ValueError(f"{called}: cannot read it: {problem.strerror}") from None
+
+
+def _require(found, called, file):
     if found != file.sha256:
         names = {other.sha256: other for files in FILES.values() for other in files}
         other = names.get(found)
         what = f"it is {other.folder}'s {other.name}" if other else "truncated or altered"
-        raise ValueError(f"{source} is not {file.folder}'s {file.name}: {what}")
+        raise ValueError(f"{called} is not {file.folder}'s {file.name}: {what}")
 
 
 def candidates(folder, file):

@@ -42,6 +42,8 @@ def parse_svhn(content, name):
     X, y = fields["X"], fields["y"].ravel()
     if X.shape != (32, 32, 3, len(y)):
         raise ValueError(f"{name}: X {X.shape} and {len(y)} labels; expected (32, 32, 3, labels)")
+    if X.dtype != np.uint8:
+        raise ValueError(f"{name}: X of type {X.dtype}; expected bytes, uint8")
     if not np.isin(y, range(1, 11)).all():
         raise ValueError(f"{name}: labels other than 1 to 10")
     return np.moveaxis(X, 3, 0), (y % 10).astype(np.uint8)

@@ -25,8 +25,8 @@ class BiVCCA(MultimodalVAE):
             known = list(modalities)
             raise ValueError(f"share: unknown modality {sorted(unknown)}, known {known}")
         share = {name: float((share or {}).get(name, 1)) for name in modalities}
-        if min(share.values()) <= 0:
-            raise ValueError(f"share: expected positive numbers, found {share}")
+        if not all(0 < part < np.inf for part in share.values()):
+            raise ValueError(f"share: expected finite positive numbers, found {share}")
         self.share = {name: part / sum(share.values()) for name, part in share.items()}
         self.kl = self._choice("kl", kl, "closed_form", "monte_carlo")
 
@@ -79,6 +79,7 @@ class BiVCCA(MultimodalVAE):
         if len(several):
             raise ValueError(
                 "BiVCCA has no joint posterior, only one given each modality alone; "
-                f"example {several[0]} has {batch.present[:, several[0]].sum()}"
+                f"example {several[0]} has {batch.present[:, several[0]].sum()} (an estimate takes "
+                "one of them, or {} for the prior, as its proposal)"
             )
         return only_expert(mu, log_var, like(batch.present, mu))

@@ -17,7 +17,8 @@ class CVAE(VAE):
     own_arguments = ("condition", "kl")
 
     def __init__(self, modalities, *, condition, **options):
-        self.condition = (condition,) if isinstance(condition, str) else tuple(condition)
+        names = (condition,) if isinstance(condition, str) else condition
+        self.condition = tuple(dict.fromkeys(names))
         unknown = [name for name in self.condition if name not in modalities]
         if unknown or not self.condition:
             raise ValueError(

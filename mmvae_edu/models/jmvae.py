@@ -27,7 +27,11 @@ class JMVAE(MultimodalVAE):
         super().__init__(modalities, **options)
         if len(modalities) < 2:
             raise ValueError(f"JMVAE: expected at least 2 modalities, found {list(modalities)}")
+        if JOINT in modalities:
+            raise ValueError(f"JMVAE: {JOINT!r} is the name of its own network, not of a modality")
         self.alpha = float(alpha)
+        if not 0 <= self.alpha < np.inf:
+            raise ValueError(f"alpha: expected a finite number, 0 or more, found {alpha}")
         self.kl = self._choice("kl", kl, "closed_form", "monte_carlo")
         self.tree = Tree(self.tree.shapes | {JOINT: self._joint_shapes()})
 
@@ -125,7 +129,8 @@ class JMVAE(MultimodalVAE):
         if len(neither):
             raise ValueError(
                 f"JMVAE has a posterior given one modality or all {M}; "
-                f"example {neither[0]} has {count[neither[0]]}"
+                f"example {neither[0]} has {count[neither[0]]} (an estimate takes one of them, "
+                "or {} for the prior, as its proposal)"
             )
         experts, _ = self.encode_experts(w, batch)
         alone = only_expert(*experts, like(batch.present & (count == 1), experts[0]))

@@ -22,6 +22,8 @@ class LaplaceMMVAE(MMVAE):
 
     def __init__(self, modalities, **options):
         super().__init__(modalities, **options)
+        if PRIOR in modalities:
+            raise ValueError(f"LaplaceMMVAE: {PRIOR!r} is the name of its own weights")
         self.tree = Tree(self.tree.shapes | {PRIOR: {"head": (self.latent,)}})
 
     def family(self, array):
