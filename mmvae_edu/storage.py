@@ -45,9 +45,10 @@ def write_arrays(path, header, arrays):
         with os.fdopen(handle, "wb") as file:
             np.savez(file, header=header, **arrays)
         os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    except OSError as problem:
+        raise ValueError(f"{path}: cannot write here ({problem.strerror})") from None
+    finally:
+        Path(temporary).unlink(missing_ok=True)
 
 
 def read_arrays(path, kind):
@@ -59,7 +60,9 @@ def read_arrays(path, kind):
     except FileNotFoundError:
         raise ValueError(f"{path}: no such file") from None
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
-        raise ValueError(f"{path}: not a whole file written by mmvae_edu (truncated?)") from None
+        raise ValueError(
+            f"{path}: not a whole file written by mmvae_edu (truncated?); delete it to start anew"
+        ) from None
     if header.get("kind") != kind:
         raise ValueError(f"{path}: expected a {kind} file, found a {header.get('kind')} file")
     return header, arrays

@@ -316,7 +316,7 @@ def test_a_failing_disk_leaves_the_old_file_and_nothing_half_written(tmp_path, m
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "savez", full_disk)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(ValueError, match=r"model.npz: cannot write here \(No space left"):
         model.save(path)
     assert path.read_bytes() == content
     assert [p.name for p in tmp_path.iterdir()] == ["model.npz"]

@@ -240,9 +240,10 @@ class MultimodalVAE:
         """log p(x) by importance sampling from q(z|given), (N,) nats; see `estimators`."""
         return estimators.log_marginal(self, self._trained(), x, given=given, K=K, rng=rng)
 
-    def log_conditional(self, x, given, *, K=1000, rng):
+    def log_conditional(self, x, given, *, K=1000, rng, **proposals):
         """log p(x|given) by importance sampling, (N,) nats; see `estimators.conditional`."""
-        return estimators.conditional(self, self._trained(), x, given, K=K, rng=rng).log_p
+        theta = self._trained()
+        return estimators.conditional(self, theta, x, given, K=K, rng=rng, **proposals).log_p
 
     def config(self):
         """The constructor's arguments, as JSON can hold them."""

@@ -7,7 +7,13 @@ Numbers are as in `evaluate`, with two keys more: `part`, the table to which one
 import numpy as np
 
 from ..arrays import to_host
-from ..criteria import Classifier, cross_coherence, joint_coherence, probe_accuracy
+from ..criteria import (
+    Classifier,
+    cross_coherence,
+    joint_coherence,
+    probe_accuracy,
+    wilson_interval,
+)
 from ..estimators import marginal
 
 PROBED, GENERATED = 6_000, 10_000  # training rows that a probe sees; draws of z ~ p(z)  [MMVAE]
@@ -46,12 +52,13 @@ def distinct(split, name):
 def latents(model, data, seed, rng):
     """The digit that a linear probe reads from one draw z ~ q(z|given).               [S13.T1]"""
     train, test, found = data.train, data.test, {}
+    part = "Table 1: digit in z, of all rows alike (micro)"
     rows = rng.permutation(len(train.label))[:PROBED]
     for source, given in _proposals(model.modalities).items():
         z_train = model.posterior_sample(examples(train, given, rows), rng=rng)[0]
         z_test = model.posterior_sample(examples(test, given), rng=rng)[0]
         hit = probe_accuracy(z_train, train.label[rows], z_test, test.label, seed=seed)
-        found[f"z from {source}"] = _rate(hit, len(test.label), "Table 1: digit in z")
+        found[f"z from {source}"] = _rate(hit, len(test.label), part)
     return found
 
 
@@ -61,7 +68,7 @@ def generations(model, data, seed, rng):
     Classified by networks that learnt from real training data, whose accuracy on real test data
     is among the numbers: rates are raw, and count their errors.
     """
-    part, test = "Table 2: digits that match", data.test
+    part, test = "Table 2: digits that match, of all rows alike (micro)", data.test
     found, classifiers = {}, {}
     for name, likelihood in model.modalities.items():
         x, label = distinct(data.train, name)
@@ -114,8 +121,8 @@ def _proposals(names):
 
 
 def _rate(rate, n, part):
-    error = 100 * (rate * (1 - rate) / n) ** 0.5
-    return {"mean": 100 * rate, "error": error, "part": part, "unit": "%"}
+    low, high = wilson_interval(rate * n, n, z=1)
+    return {"mean": 100 * rate, "error": 50 * (high - low), "part": part, "unit": "%"}
 
 
 def _nats(estimate, part):

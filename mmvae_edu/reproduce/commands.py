@@ -1,5 +1,6 @@
 """`mmvae-edu reproduce`: train and measure every system of the slides' tables, or show them."""
 
+import argparse
 import sys
 from importlib import resources
 from pathlib import Path
@@ -25,11 +26,15 @@ def add_commands(subparsers):
     )
     names = [*experiments(), "table2", "all"]
     command.add_argument("name", choices=names, metavar="NAME", help=", ".join(names))
-    command.add_argument("--seeds", type=int, nargs="+", metavar="N", help="instead of the file's")
+    command.add_argument(
+        "--seeds", type=whole(0), nargs="+", metavar="N", help="instead of the file's"
+    )
     command.add_argument("--systems", nargs="+", metavar="S", help="only these")
-    command.add_argument("--epochs", type=int, metavar="N", help="instead of the file's")
-    command.add_argument("--workers", type=int, default=1, metavar="N", help="processes at a time")
-    command.add_argument("--threads", type=int, default=1, metavar="N", help="of each process")
+    command.add_argument("--epochs", type=whole(1), metavar="N", help="instead of the file's")
+    command.add_argument(
+        "--workers", type=whole(1), default=1, metavar="N", help="processes at a time"
+    )
+    command.add_argument("--threads", type=whole(1), default=1, metavar="N", help="of each process")
     command.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     command.add_argument("--scheduler", metavar="ADDRESS", help="a Dask cluster to run on instead")
     command.add_argument(
@@ -40,6 +45,17 @@ def add_commands(subparsers):
         "--format", choices=["text", "markdown", "latex"], default="text", help="of --show"
     )
     command.set_defaults(run=_reproduce)
+
+
+def whole(least):
+    """An argparse type: a whole number from `least` on."""
+
+    def number(text):
+        if (value := int(text)) < least:
+            raise argparse.ArgumentTypeError(f"expected at least {least}, found {value}")
+        return value
+
+    return number
 
 
 def _reproduce(arguments):

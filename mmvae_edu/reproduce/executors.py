@@ -4,12 +4,16 @@ An executor is a function (jobs, work) → iterator of (job, outcome) in the ord
 outcome is what the job returned, or a JobFails.  `work` is a folder for checkpoints.
 """
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import partial
+from subprocess import PIPE
 
 PINNED = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -59,19 +63,32 @@ def on_a_cluster(address, device="cpu", timeout=10):
 
 
 def in_a_process(job, work, threads=1, device="cpu"):
-    """Run one job in a process of its own and return its result; JobFails if it cannot."""
+    """Run one job in a process of its own and return its result; JobFails if it cannot.
+
+    The process ends when this one does: it watches its standard input, which stays open.
+    """
+    command = [sys.executable, "-m", "mmvae_edu.reproduce.worker", str(work), device]
     environment = os.environ | dict.fromkeys(PINNED, str(threads))
-    done = subprocess.run(
-        [sys.executable, "-m", "mmvae_edu.reproduce.worker", str(work), device],
-        input=json.dumps(job).encode(),
-        capture_output=True,
-        env=environment,
-    )
-    if done.returncode:
-        words = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        reason = words[-1] if words else "nothing was said"
-        raise JobFails(f"its process ended with code {done.returncode}: {reason}")
-    return json.loads(done.stdout)
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(
+            command, stdin=PIPE, stdout=PIPE, stderr=errors, env=environment
+        ) as worker,
+    ):
+        with contextlib.suppress(BrokenPipeError):  # it died at once
+            worker.stdin.write(json.dumps(job).encode() + b"\n")
+            worker.stdin.flush()
+        result = worker.stdout.read()
+        if worker.wait() == 0:
+            return json.loads(result)
+        errors.seek(0)
+        words = errors.read().decode("utf-8", "replace").strip().splitlines()
+    if worker.returncode < 0:
+        name = signal.Signals(-worker.returncode).name
+        raise JobFails(
+            f"its process was killed ({name}); run again, it goes on from its checkpoint"
+        )
+    raise JobFails(words[-1] if words else f"its process ended with code {worker.returncode}")
 
 
 def _outcome(future):

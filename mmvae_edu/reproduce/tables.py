@@ -1,6 +1,8 @@
 """What was measured beside what the slides print: as text, Markdown, LaTeX and a figure."""
 
+import json
 import tomllib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,18 +32,29 @@ def table(name, rows, part=""):
     there is one seed the standard error over the test examples.
     """
     rows = _of_part(rows, part)
-    by_system = {}
-    for row in rows:
-        by_system.setdefault(row["job"]["system"], []).append(row)
     columns = list(dict.fromkeys(key for row in rows for key in row["numbers"]))
     known = {column: printed(name, column) for column in columns}
-    body = [
-        [system, *(_cell(found, column, known[column].get(system)) for column in columns)]
-        for system, found in by_system.items()
-    ]
+    body = []
+    for label, found in _over_seeds(rows).items():
+        theirs = [known[column].get(found[0]["job"]["system"]) for column in columns]
+        body.append([label, *map(partial(_cell, found), columns, theirs)])
     what = ". ".join(filter(None, [experiments()[name]["title"], part]))
     beside = ". In parentheses the slides' numbers" if any(known.values()) else ""
     return Table(f"{what}, {_units(rows)}. {_budget(rows)}{beside}", ["system", *columns], body)
+
+
+def _over_seeds(rows):
+    """System → the rows that differ in the seed alone; other settings are named beside it."""
+    groups = {}
+    for row in rows:
+        groups.setdefault(json.dumps(row["job"] | {"seed": None}), []).append(row)
+    systems = [found[0]["job"]["system"] for found in groups.values()]
+    found = {}
+    for system, group in zip(systems, groups.values(), strict=True):
+        job = group[0]["job"]
+        other = f", {job['training']['epochs']} epochs, {job['evaluation']}"
+        found[system + other * (systems.count(system) > 1)] = group
+    return found
 
 
 def printed(name, column):

@@ -6,20 +6,29 @@ Arguments: the folder for checkpoints, and the device.
 import json
 import os
 import sys
+from threading import Thread
 
 from .jobs import run
 
 
 def main():
-    job = json.loads(sys.stdin.read())
+    job = json.loads(sys.stdin.readline())
+    Thread(target=end_with_parent, daemon=True).start()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever is printed on the way goes to standard error
     try:
         result = run(job, sys.argv[1], device=sys.argv[2])
-    except ValueError as problem:
+    except (ValueError, OSError) as problem:
         sys.exit(str(problem))
     json.dump(result, answers)
     answers.close()
+
+
+def end_with_parent():
+    """Nobody waits for the result once standard input is closed."""
+    while os.read(0, 1):
+        pass
+    os._exit(1)
 
 
 if __name__ == "__main__":
