@@ -38,12 +38,22 @@ def mlp_shapes(sizes, *, first_bias=True):
     return shapes
 
 
-def init_mlp(weights, rng):
-    """Fill the views in place: Glorot-uniform matrices, zero biases."""
+INITIAL = ("glorot", "pytorch")
+
+
+def init_mlp(weights, rng, initial="glorot"):
+    """Fill the views in place.
+
+    glorot    matrices (P, H) uniform between ±√(6 / (P + H)), biases 0
+    pytorch   as `torch.nn`: matrices and biases uniform between ±1/√P, an embedding N(0, 1)
+    """
     for name, view in weights.items():
-        if name.startswith("W"):
-            P, H = view.shape
-            bound = np.sqrt(6 / (P + H))
+        layer = name[1:]
+        P, H = weights[f"W{layer}"].shape
+        if initial == "pytorch" and f"b{layer}" not in weights:
+            view[...] = rng.standard_normal(view.shape)
+        elif initial == "pytorch" or name.startswith("W"):
+            bound = np.sqrt(6 / (P + H)) if initial == "glorot" else 1 / np.sqrt(P)
             view[...] = rng.uniform(-bound, bound, size=view.shape)
         else:
             view[...] = 0

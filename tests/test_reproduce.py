@@ -65,7 +65,13 @@ def test_the_joint_minus_the_conditional_is_the_labels_likelihood(tmp_path):
 
 def test_names_of_several_experiments():
     assert members("mnist") == ["mnist"]
-    assert members("table2") == ["mnist", "binary-mnist", "fashion-mnist", "digits-label"]
+    assert members("table2") == [
+        "mnist",
+        "mnist-glorot",
+        "binary-mnist",
+        "fashion-mnist",
+        "digits-label",
+    ]
     assert members("all") == list(experiments())
 
 

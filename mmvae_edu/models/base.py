@@ -13,7 +13,7 @@ from ..arrays import like, to_host
 from ..batch import check_batch
 from ..gaussian import gaussian_log_prob, gaussian_sample, standard_normal_log_prob
 from ..kernels import best
-from ..networks import ACTIVATIONS, init_mlp, mlp, mlp_shapes
+from ..networks import ACTIVATIONS, INITIAL, init_mlp, mlp, mlp_shapes
 from ..tree import Tree, leaves
 
 
@@ -25,6 +25,8 @@ class MultimodalVAE:
     hidden       hidden layer sizes, of every encoder and, reversed, of every decoder; or a dict
                  name → (encoder sizes, decoder sizes)
     activation   "swish", "relu" or "tanh"
+    initial      what `init` draws: "glorot" or "pytorch", see `networks.init_mlp`; of two local
+                 optima it can decide which one training finds
     weights      λ_m of the training objective, dict name → number; 1 where absent       [S6.3]
     kernels      a backend module of mmvae_edu.kernels; by default the best for the arrays
 
@@ -43,6 +45,7 @@ class MultimodalVAE:
         latent=16,
         hidden=(256, 256),
         activation="swish",
+        initial="glorot",
         weights=None,
         kernels=None,
     ):  # fmt: skip
@@ -55,6 +58,7 @@ class MultimodalVAE:
             )
         self.modalities, self.latent, self.hidden = dict(modalities), latent, hidden
         self.activation = self._choice("activation", activation, *ACTIVATIONS)
+        self.initial = self._choice("initial", initial, *INITIAL)
         self.kernels = kernels
         self.weights = {name: float((weights or {}).get(name, 1)) for name in modalities}
         self.tree = Tree({name: self._shapes(name) for name in modalities})
@@ -81,8 +85,8 @@ class MultimodalVAE:
         theta = np.zeros(self.tree.size, dtype=dtype)
         w = self.tree.views(theta)
         for name in self.modalities:
-            init_mlp(w[name]["encoder"], rng)
-            init_mlp(w[name]["decoder"], rng)
+            init_mlp(w[name]["encoder"], rng, self.initial)
+            init_mlp(w[name]["decoder"], rng, self.initial)
         return theta
 
     def noise_shape(self, N, K):
@@ -256,6 +260,7 @@ class MultimodalVAE:
             "latent": self.latent,
             "hidden": self.hidden,
             "activation": self.activation,
+            "initial": self.initial,
             "weights": self.weights,
             **{name: getattr(self, name) for name in self.own_arguments},
         }

@@ -50,7 +50,7 @@ class JMVAE(MultimodalVAE):
         theta = super().init(rng, dtype)
         joint = self.tree.views(theta)[JOINT]
         for weights in (*joint["first"].values(), joint["rest"]):
-            init_mlp(weights, rng)
+            init_mlp(weights, rng, self.initial)
         return theta
 
     def bound(self, theta, x, *, mask=None, eps, beta=1.0):
