@@ -526,6 +526,25 @@ def test_hidden_sizes_by_modality_survive_a_file(tmp_path):
     assert MVAE.load(tmp_path / "model.npz").tree.shapes == model.tree.shapes
 
 
+@pytest.mark.parametrize("initial", ["glorot", "pytorch"])
+def test_initial_weights(initial):
+    """Uniform up to their bound; PyTorch draws biases too, and embeddings from N(0, 1)."""
+    modalities = {"image": Binomial(40, n=16), "label": Categorical(30)}
+    model = MVAE(modalities, latent=20, hidden=(50,), initial=initial)
+    w = model.tree.views(model.init(np.random.default_rng(0), np.float64))
+    for part in w["image"]["encoder"], w["label"]["encoder"], w["label"]["decoder"]:
+        for name, values in part.items():
+            P, H = part[f"W{name[1]}"].shape
+            bound = {"glorot": np.sqrt(6 / (P + H)), "pytorch": 1 / np.sqrt(P)}[initial]
+            if initial == "glorot" and name.startswith("b"):
+                assert not values.any()
+            elif initial == "pytorch" and "b" + name[1] not in part:
+                assert_allclose(values.std(), 1, atol=0.05)
+            else:
+                assert 0.9 * bound < abs(values).max() <= bound
+    assert model.config()["initial"] == initial
+
+
 @pytest.mark.parametrize("name", [*MULTIMODAL, "JMVAE"])
 def test_generate_and_encode_have_the_documented_shapes(name):
     model, theta, constants, rng = setting(name)
