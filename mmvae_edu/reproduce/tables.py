@@ -73,12 +73,19 @@ def printed(name, column):
 
 
 def _of_part(rows, part):
-    """The rows with the numbers of one part only, those that have none left out."""
+    """The rows with the numbers of one part only, in the experiment's order of its systems."""
     kept = [
         row | {"numbers": {k: v for k, v in row["numbers"].items() if v.get("part", "") == part}}
         for row in rows
     ]
-    return [row for row in kept if row["numbers"]]
+    return sorted([row for row in kept if row["numbers"]], key=_place)
+
+
+def _place(row):
+    """The row's system's place among the experiment's, and its seed."""
+    job = row["job"]
+    systems = [one["name"] for one in experiments()[job["experiment"]]["systems"]]
+    return systems.index(job["system"]), job["seed"]
 
 
 def _units(rows):
@@ -151,7 +158,7 @@ def _escaped(text):
 
 def figure(name, rows):
     """A line a part, a panel a column, a row a system: each seed a dot, the slides' a diamond."""
-    systems = list(dict.fromkeys(row["job"]["system"] for row in rows))
+    systems = list(dict.fromkeys(row["job"]["system"] for row in sorted(rows, key=_place)))
     by_part = [_of_part(rows, part) for part in parts(rows)]
     columns = [list(dict.fromkeys(c for row in part for c in row["numbers"])) for part in by_part]
     wide, height = max(map(len, columns)), 0.35 * len(systems) + 1.6
