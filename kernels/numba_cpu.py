@@ -1,8 +1,8 @@
 """The hot paths compiled for the CPU: what most people run.
 
 Each function agrees with the one of its name in `reference`, for float32 and float64; the loops
-are in `_numba_loops`.  Here inputs are checked and made contiguous, outputs allocated, and the
-examples dealt out to threads.
+are in `_numba_loops` and `_numba_mixtures`.  Here inputs are checked and made contiguous, outputs
+allocated, and the examples dealt out to threads.
 
 The threads are Python's own, since the loops release the interpreter lock.  Unlike Numba's
 threading layers they neither spin against those of BLAS, nor abort when two of the caller's
@@ -18,6 +18,7 @@ import numpy as np
 from numba import config
 
 from . import _numba_loops as loops
+from . import _numba_mixtures as mixtures
 
 GRAIN = 200_000  # elements a thread: fewer are done before a second has woken and found a free core
 
@@ -60,7 +61,7 @@ def importance_weights(log_w):
     if K == 0:
         raise ValueError("log_w: expected at least one sample, found K = 0")
     log_sum, weights = np.empty((1, N), log_w.dtype), np.empty((K, 1, N), log_w.dtype)
-    _launch(loops.importance_weights, N, log_w.size, log_w[:, None], log_sum, weights)
+    _launch(mixtures.importance_weights, N, log_w.size, log_w[:, None], log_sum, weights)
     return log_sum[0] - float(np.log(K)), weights[:, 0]
 
 
@@ -74,7 +75,7 @@ def mixture_log_prob(z, mu, log_var, log_alpha):
     _shape("log_var", log_var, mu.shape)
     _shape("log_alpha", log_alpha, (M, N))
     log_q, r = np.empty((K, N), z.dtype), np.empty((M, K, N), z.dtype)
-    _launch(loops.mixture_log_prob, N, M * z.size, z, mu, log_var, log_alpha, log_q, r)
+    _launch(mixtures.mixture_log_prob, N, M * z.size, z, mu, log_var, log_alpha, log_q, r)
     return log_q, r
 
 
@@ -90,7 +91,7 @@ def mixture_log_prob_vjp(dlog_q, responsibilities, z, mu, log_var):
     _shape("responsibilities", r, (M, K, N))
     dz, dmu, dlog_var = np.empty_like(z), np.empty_like(mu), np.empty_like(mu)
     work = M * z.size
-    _launch(loops.mixture_log_prob_vjp, N, work, dlog_q, r, z, mu, log_var, dz, dmu, dlog_var)
+    _launch(mixtures.mixture_log_prob_vjp, N, work, dlog_q, r, z, mu, log_var, dz, dmu, dlog_var)
     return dz, dmu, dlog_var
 
 

@@ -2,15 +2,27 @@
 
 import json
 import os
+import time
 
 import numpy as np
 import pytest
 from rich.console import Console
 
 from mmvae_edu import bench
+from mmvae_edu.bench.evaluation import bench_evaluation, decoder_products, evaluation_table
 from mmvae_edu.bench.kernels import SIZES, bench_kernel, kernel_table, make_kernel, traffic
 from mmvae_edu.bench.steps import BATCH, bench_step, problem, products_of, step_table
-from mmvae_edu.bench.turns import library_threads, nothing, show_problems, take_turns
+from mmvae_edu.bench.turns import (
+    LEAST,
+    MOST,
+    company,
+    library_threads,
+    nothing,
+    play,
+    show_problems,
+    take_turns,
+    turn,
+)  # fmt: skip
 
 
 def shown(table, width=80):
@@ -28,6 +40,15 @@ def test_a_step_is_timed_beside_its_products():
     text = shown(step_table(row))
     assert "products" in text
     assert "failed" not in text
+
+
+@pytest.mark.slow
+def test_the_estimator_is_timed_beside_the_products_of_its_decoders():
+    row = bench_evaluation(examples=2, K=50, rounds=1)
+    text = shown(evaluation_table(row))
+    assert "products" in text
+    assert "failed" not in text
+    assert all(turn.milliseconds > 0 for turn in row.turns.values())
 
 
 @pytest.mark.slow
@@ -54,22 +75,54 @@ def test_traffic_counts_each_number_once():
     assert traffic("importance_weights", {"N": 3, "K": 5}) == 4 * (15 + 15 + 3)
 
 
-def test_products_are_those_of_a_step(monkeypatch):
-    """MVAE's multiply-adds an example: encoders on one sample, decoders on two, and no more."""
-    model, theta, _ = problem("MVAE")
+@pytest.fixture
+def counted(monkeypatch):
+    """The multiply-adds of each np.matmul from here on."""
     counted, matmul = [], np.matmul
 
     def counting(a, b, out):
         counted.append(a.shape[0] * a.shape[1] * b.shape[1])
         return matmul(a, b, out=out)
 
-    products = products_of(model, theta, 1)
     monkeypatch.setattr(np, "matmul", counting)
-    products()
+    return counted
+
+
+def test_products_are_those_of_a_step(counted):
+    """MVAE's multiply-adds an example: encoders on one sample, decoders on two, and no more."""
+    model, theta, _ = problem("MVAE")
+    products_of(model, theta, 1)()
     first = 784 * 512 + 10 * 512  # no gradient by the data
     encoders = first + 2 * (512 * 512 + 512 * 128)
     decoders = 2 * (64 * 512 + 2 * 512 * 512) + 512 * 784 + 512 * 10
     assert sum(counted) == BATCH * (3 * (encoders + 2 * decoders) - first)
+
+
+@pytest.mark.parametrize("rows", [30, 5010])
+def test_products_are_those_of_the_decoders(counted, rows):
+    model, theta, _ = problem("MVAE")
+    decoder_products(model, theta, rows)()
+    assert sum(counted) == rows * (2 * (64 * 512 + 2 * 512 * 512) + 512 * 784 + 512 * 10)
+
+
+# ---- turns ----
+
+
+def test_a_turn_has_more_of_the_short_runs():
+    assert len(turn(lambda: time.sleep(0.06), nothing)) == LEAST
+    assert len(turn(nothing, nothing)) == MOST
+
+
+def test_a_player_plays_again_and_a_new_one_takes_the_place_of_one_that_failed():
+    with company(["a", "b"], 1) as players:
+        first = {name: player.process.pid for name, player in players.items()}
+        turns = play(players, make_contender, {"a": ("well",), "b": ("run",)}, 1)
+        assert [turn.problem for turn in turns.values()] == [None, "ArithmeticError: halfway"]
+        turns = play(players, make_contender, {"a": ("well",), "b": ("well",)}, 1)
+        assert [turn.problem for turn in turns.values()] == [None, None]
+        again = {name: player.process.pid for name, player in players.items()}
+        assert again["a"] == first["a"]
+        assert again["b"] != first["b"]
 
 
 # ---- contenders that fail ----

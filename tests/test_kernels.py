@@ -1,6 +1,7 @@
 """Every backend computes what the reference specifies, to 4 ulp of the terms it adds up."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -423,6 +424,21 @@ def test_without_a_folder_for_the_cache():
         "from mmvae_edu.kernels import numba_cpu\n"
         "assert numba_cpu.importance_weights(np.zeros((4, 3)))[1][0, 0] == 0.25\n"
     )
+
+
+def test_the_cache_notices_a_change_of_any_file_that_is_compiled(tmp_path):
+    copy = shutil.copytree(os.path.dirname(kernels.__file__), tmp_path / "copied")
+    shutil.rmtree(copy / "__pycache__", ignore_errors=True)
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "from copied._numba_loops import swish\n"
+        "swish(1.0, 1.0)\n"
+        "print(sum(swish.stats.cache_hits.values()))\n"
+    )
+    assert [run(code), run(code)] == ["0\n", "1\n"]
+    for file in copy.glob("_numba_*.py"):
+        file.write_text(file.read_text() + "# changed\n")
+        assert [run(code), run(code)] == ["0\n", "1\n"], file.name
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -9,7 +9,7 @@ from ..arrays import namespace
 from ..kernels import reference
 from ..kernels.memory import keep_pages
 from ..report import Table
-from .turns import nothing, ratio, take_turns, written
+from .turns import company, nothing, play, ratio, written
 
 # name → the dimensions of the acceptance figures; the smaller and larger sizes scale the first
 SIZES = {
@@ -41,19 +41,20 @@ class KernelRow:
 
 
 def bench_kernel(kernel, *, rounds=5, peers=True, threads=2, device="cpu", scales=SCALES):
-    """KernelRows of one kernel at each scale; contenders take turns."""
+    """KernelRows of one kernel at each scale, from the smallest; contenders take turns."""
     rows, dimensions, factor = [], SIZES[kernel], ON_GPU if device == "cuda" else 1
     first = next(iter(dimensions))
-    for name, scale in scales.items():
-        size = dimensions | {first: max(1, int(dimensions[first] * scale * factor))}
-        names = ["ours", "copy", "reference", *(("torch eager",) if peers else ())]
-        if peers and name == "stated":  # compiling takes long, and so is done once
-            names.append("torch compile")
-        contenders = [(contender, kernel, size, threads, device) for contender in names]
-        turns = take_turns(make_kernel, contenders, rounds, threads=threads)
-        rows.append(
-            KernelRow(kernel, size, traffic(kernel, size), dict(zip(names, turns, strict=True)))
-        )
+    names = ["ours", "copy", "reference", *(("torch eager", "torch compile") if peers else ())]
+    with company(names, threads) as players:
+        for scale, times in scales.items():
+            size = dimensions | {first: max(1, int(dimensions[first] * times * factor))}
+            contenders = {
+                name: (name, kernel, size, threads, device)
+                for name in names
+                if name != "torch compile" or scale == "stated"  # compiling takes long
+            }
+            turns = play(players, make_kernel, contenders, rounds)
+            rows.append(KernelRow(kernel, size, traffic(kernel, size), turns))
     return rows
 
 

@@ -49,7 +49,7 @@ def bench_step(system, K, *, rounds=8, peers=True, threads=2, device="cpu"):
     """The StepRow of a case; contenders take turns of a few steps."""
     names = ["ours", "products", *(PEERS if peers else ())]
     contenders = [(name, system, K, threads, device) for name in names]
-    turns = take_turns(make_step, contenders, rounds if K < 10 else 2, threads=threads)
+    turns = take_turns(make_step, contenders, rounds if K < 10 else 3, threads=threads)
     return StepRow(system, K, dict(zip(names, turns, strict=True)))
 
 
@@ -95,14 +95,10 @@ def products_of(model, theta, K):
     forward, backward = [], []
     for networks in model.tree.views(theta).values():
         for part, rows in ("encoder", BATCH), ("decoder", BATCH * K * decoded):
-            matrices = [W for key, W in networks[part].items() if key.startswith("W")]
-            last = len(matrices) - 1
-            for layer, W in enumerate(matrices):
-                inner, outer = layer > 0, layer < last
-                a = np.full_like(W, 0.5, shape=(rows, W.shape[0]), order="CF"[inner])
-                dy = np.full_like(W, 0.5, shape=(rows, W.shape[1]), order="CF"[outer])
-                y, dW, da = np.empty_like(dy), np.empty_like(W), np.empty_like(a)
-                forward.append((W.T, a.T, y.T) if outer else (a, W, y))
+            for W, inner, outer in layers(networks[part]):
+                a, y = inputs_and_outputs(W, inner, outer, rows)
+                dy, dW, da = np.full_like(y, 0.5), np.empty_like(W), np.empty_like(a)
+                forward.append(forward_product(W, a, y, outer))
                 backward.append((a.T, dy, dW))
                 if part == "decoder" or inner:
                     backward.append((W, dy.T, da.T) if inner else (dy, W.T, da))
@@ -112,6 +108,23 @@ def products_of(model, theta, K):
             np.matmul(left, right, out=out)
 
     return products
+
+
+def layers(weights):
+    """Each layer's matrix, whether a layer is before it, and whether one is behind it."""
+    matrices = [W for key, W in weights.items() if key.startswith("W")]
+    return [(W, layer > 0, W is not matrices[-1]) for layer, W in enumerate(matrices)]
+
+
+def inputs_and_outputs(W, inner, outer, rows):
+    """Arrays for y = a W, in the layout that `networks.product` gives them."""
+    a = np.full_like(W, 0.5, shape=(rows, W.shape[0]), order="CF"[inner])
+    return a, np.empty_like(W, shape=(rows, W.shape[1]), order="CF"[outer])
+
+
+def forward_product(W, a, y, outer):
+    """Left, right and result of y = a W."""
+    return (W.T, a.T, y.T) if outer else (a, W, y)
 
 
 def step_table(row):

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-COUNTED = 5  # runs a turn, after one that wakes the threads and fills the caches
+WARM = 0.01  # seconds of runs before a turn counts: threads, caches, the processor's frequency
+TURN, LEAST, MOST = 0.1, 3, 25  # counted runs: for so many seconds, at least and at most so many
 
 
 @dataclass(frozen=True)
@@ -24,32 +25,66 @@ class Turns:
 
 
 def take_turns(make, contenders, rounds, *, threads):
-    """Turns of each contender, which has so many threads.
+    """Turns of each contender, in a process of its own that has so many threads.
 
-    make(*arguments) returns, in the contender's process, the function to time and the function
-    that waits for its end (on a GPU); contenders: a list of arguments.
+    contenders: a list of the arguments of `make`, as in `play`.
     """
+    with company(range(len(contenders)), threads) as players:
+        return list(play(players, make, dict(enumerate(contenders)), rounds).values())
+
+
+@contextmanager
+def company(names, threads):
+    """A Player for each name, with so many threads in every library, while the context lasts."""
     with library_threads(threads):
-        players = [Player(make, arguments) for arguments in contenders]
-    for player in players:
-        player.hear()  # ready: set up, compiled and warm
+        players = {name: Player() for name in names}
+        try:
+            yield players
+        finally:
+            for player in players.values():
+                player.leave()
+
+
+def play(players, make, contenders, rounds):
+    """Name → Turns of each contender, which uses the player of that name.
+
+    make(*arguments) returns, in the player's process, the function to time and the function that
+    waits for its end (on a GPU); contenders: name → arguments.  A player that plays again should
+    need more memory each time, since its peak is that of its whole life.
+    """
+    for name, arguments in contenders.items():
+        players[name].prepare(make, arguments)
+    for name in contenders:
+        players[name].hear()  # ready: set up, compiled and warm
     for _ in range(rounds):
-        for player in players:
+        for name in contenders:
             time.sleep(0.05)  # the last one's idle threads go to sleep
-            player.samples += player.ask("go") or []
-    return [player.stop() for player in players]
+            players[name].samples += players[name].ask("go") or []
+    return {name: players[name].turns() for name in contenders}
 
 
 class Player:
     """A contender's process, seen from here."""
 
-    def __init__(self, make, arguments):
+    def __init__(self):
+        self.start()
+
+    def start(self):
+        """Begin a process, which waits."""
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=contend, args=(theirs, make, arguments), daemon=True)
+        self.process = context.Process(target=contend, args=(theirs,), daemon=True)
         self.process.start()
         theirs.close()
         self.samples, self.problem = [], None
+
+    def prepare(self, make, arguments):
+        """Begin to set up; a process that has failed is replaced."""
+        if self.problem is not None:
+            self.leave()
+            self.start()
+        self.samples = []
+        self.pipe.send((make, arguments))
 
     def hear(self):
         """Its answer, or None once it has failed."""
@@ -66,28 +101,53 @@ class Player:
             self.pipe.send(word)
             return self.hear()
 
-    def stop(self):
-        peak = self.ask("stop")
-        self.process.join()
+    def turns(self):
+        """What it took since it was prepared."""
+        peak = self.ask("peak")
         if self.problem is not None:
             return Turns(problem=self.problem)
         return Turns(float(np.median(self.samples)), peak)
 
+    def leave(self):
+        """End its process."""
+        self.pipe.close()
+        self.process.join()
 
-def contend(pipe, make, arguments):
-    """A contender's process: warm up, then a few timed runs whenever it is told to go."""
+
+def contend(pipe):
+    """A contender's process: set up, and a turn of timed runs whenever it is told to go."""
+    run = wait = None
     try:
-        run, wait = make(*arguments)
-        for _ in range(3):
-            run()
-        pipe.send((None, "ready"))
-        while pipe.recv() == "go":
-            run()
-            pipe.send((None, [milliseconds(run, wait) for _ in range(COUNTED)]))
-        pipe.send((None, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+        while True:
+            word = pipe.recv()
+            if word == "go":
+                answer = turn(run, wait)
+            elif word == "peak":
+                answer = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            else:
+                make, arguments = word
+                run = wait = None  # the last one's arrays
+                run, wait = make(*arguments)
+                for _ in range(3):
+                    run()
+                answer = "ready"
+            pipe.send((None, answer))
+    except EOFError:
+        return  # nobody asks any more
     except Exception as problem:
         sentence = (str(problem).strip().splitlines() or [""])[0]
         pipe.send((f"{type(problem).__name__}: {sentence}", None))
+
+
+def turn(run, wait):
+    """Milliseconds of each counted run of a turn."""
+    start = time.perf_counter()
+    while time.perf_counter() < start + WARM:
+        milliseconds(run, wait)
+    times, start = [], time.perf_counter()
+    while len(times) < LEAST or (len(times) < MOST and time.perf_counter() < start + TURN):
+        times.append(milliseconds(run, wait))
+    return times
 
 
 @contextmanager
