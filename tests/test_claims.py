@@ -68,10 +68,10 @@ def test_every_claim_and_mutant_speaks():
 
 
 def test_all_claims_run_within_seconds():
-    start = time.perf_counter()
+    start = time.process_time()
     for claim in CLAIMS.values():
         run(claim)
-    assert time.perf_counter() - start < 20  # some 3 s on an idle core
+    assert time.process_time() - start < 20  # some 3 s
 
 
 # The verdict itself

@@ -390,7 +390,7 @@ def test_numba_cuda_in_the_simulator():
         "-p",
         "no:cacheprovider",
     ]
-    environment = os.environ | {"NUMBA_ENABLE_CUDASIM": "1"}
+    environment = os.environ | {"NUMBA_ENABLE_CUDASIM": "1", "PYTEST_ADDOPTS": ""}
     done = subprocess.run(
         [*command, "-W", "ignore::RuntimeWarning"], env=environment, capture_output=True, text=True
     )

@@ -50,7 +50,7 @@ def python(site, tmp_path):
             env=os.environ | {"PYTHONPATH": str(site), "PYTHONIOENCODING": "utf-8"},
             capture_output=True,
             encoding="utf-8",
-            timeout=300,
+            timeout=600,
         )
 
     return python
@@ -60,11 +60,10 @@ def python(site, tmp_path):
 def test_the_tour_runs_from_the_wheel(site, python, tmp_path):
     where = python("-c", "import mmvae_edu.kernels as k; print(k.__file__)").stdout
     assert Path(where.strip()).is_relative_to(site)
-    tour = python("-m", "mmvae_edu", "tour", "--fast", "--out", "out")
+    tour = python("-m", "mmvae_edu", "tour", "--fast", "--only", "systems", "--out", "out")
     assert tour.returncode == 0, tour.stdout + tour.stderr
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
-    assert "http" not in page.replace("http://www.w3.org/1998/Math/MathML", "")
-    for text in "Table 1", "Table 2", "S5.11", "<math", "data:image/png;base64":
+    for text in "Table 1", "Table 2", "data:image/png;base64":
         assert text in page
 
 
@@ -87,7 +86,8 @@ def test_the_course_runs_from_the_wheel(site, python, tmp_path):
     assert "1 of " in command("status")
     assert "report: report.html" in command("report")
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "Your progress" in page
+    for text in "Your progress", "S5.11", "<math", "data:image/png;base64":
+        assert text in page
     assert "http" not in page.replace("http://www.w3.org/1998/Math/MathML", "")
 
 

@@ -107,7 +107,7 @@ def test_training_reaches_the_best_of_the_family(name):
     if exact is not None:  # the closed form is right: at the oracle it is log p
         log_p = sum(oracle.log_prob(x, term).mean() for term in terms)
         assert_allclose(value(exact(model, oracle)), log_p, rtol=1e-10)
-    best = best_of(value, model.tree.size, 4)
+    best = best_of(value, model.tree.size)
     train(model, x, samples=4)
     w = model.tree.views(model.theta)
     learnt = LinearGaussian({m: w[m]["decoder"]["W0"].T for m in x},
@@ -193,7 +193,7 @@ def test_mixture_reaches_the_best_of_its_family(system, rule, nodes):
     def value(theta, nodes):
         return exact_mixture(theta, x, oracle.sigma, system, *rule(nodes))
 
-    best = best_of(lambda theta: value(theta, nodes), model.tree.size, 3)
+    best = best_of(lambda theta: value(theta, nodes), model.tree.size)
     train(model, x, samples=2)
     reached = value(model.theta, 4 * nodes - 3)
     assert abs(reached - value(model.theta, nodes)) <= 1e-3  # so many nodes are enough
