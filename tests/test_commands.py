@@ -41,7 +41,7 @@ def run(*arguments, encoding="utf-8", **options):
     """A command in a process of its own."""
     environment = os.environ | {"PYTHONIOENCODING": encoding}
     command = [sys.executable, "-m", "mmvae_edu", *arguments]
-    options = {"env": environment, "capture_output": True, "timeout": 120} | options
+    options = {"env": environment, "capture_output": True, "timeout": 600} | options
     return subprocess.run(command, **options)
 
 
@@ -258,7 +258,7 @@ def executed(path, folder, end=""):
     code = "\n\n".join(re.sub(r"^%.*$", "", source, flags=re.MULTILINE) for source in cells(path))
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", code + end],
-        cwd=folder, capture_output=True, text=True, timeout=120,
+        cwd=folder, capture_output=True, text=True, timeout=600,
         env=os.environ | {"PYTHONIOENCODING": "utf-8"}, encoding="utf-8",
     )  # fmt: skip
 

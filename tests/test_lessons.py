@@ -22,7 +22,7 @@ def test_lesson_runs(path, tmp_path):
     command = [sys.executable, "-W", "error", str(path), "--fast"]
     environment = os.environ | {"PYTHONIOENCODING": "utf-8"}
     done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "holds" in done.stdout

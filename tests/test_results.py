@@ -1,0 +1,33 @@
+"""The committed results are those of the configurations as they stand, and the page shows them."""
+
+import pytest
+
+from mmvae_edu.reproduce import tables
+from mmvae_edu.reproduce.commands import COMMITTED
+from mmvae_edu.reproduce.experiments import experiments, jobs
+from mmvae_edu.reproduce.store import job_id, read
+
+MEASURED = [name for name in experiments() if (COMMITTED / f"{name}.jsonl").exists()]
+PAGE = (COMMITTED / "README.md").read_text("utf-8")
+
+
+def test_there_are_results():
+    assert {"digits-label", "digits-strokes", "mnist"} <= set(MEASURED)
+    assert {path.stem for path in COMMITTED.glob("*.jsonl")} == set(MEASURED)
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_every_row_is_of_a_job_as_it_is_configured(name):
+    """So that nobody changes a configuration and keeps its old numbers."""
+    rows = read(COMMITTED / f"{name}.jsonl")
+    known = {job_id(job): job for job in jobs(name)}
+    assert {row["id"] for row in rows} <= known.keys()
+    assert all(row["job"] == known[row["id"]] for row in rows)
+    assert len({row["id"] for row in rows}) == len(rows)
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_the_page_has_the_tables_that_the_command_prints(name):
+    rows = read(COMMITTED / f"{name}.jsonl")
+    for part in tables.parts(rows):
+        assert tables.markdown(tables.table(name, rows, part)) in PAGE
