@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -228,7 +229,9 @@ def test_watch_begins_with_what_is_not_checked(folder, monkeypatch):
 
 def test_watch_in_a_pipe_until_it_is_interrupted(folder):
     command = [sys.executable, "-m", "mmvae_edu", "watch", "vae_grad"]
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+    options = {"cwd": folder, "stdout": subprocess.PIPE, "text": True}
+    options["preexec_fn"] = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # ignored in "&"
+    with subprocess.Popen(command, **options) as process:
         lines = iter(process.stdout.readline, "")
         assert next(lines).startswith("watching 1 files in ")
         for text, word in (WRONG, "WRONG"), (RIGHT, "RIGHT"):

@@ -171,8 +171,8 @@ def figure(name, rows):
             axis.set_visible(False)
         if title:  # above the first panel's own, which keeps the room
             line[0].set_title(f"\n\n{names[0]}")
-            style = {"transform": line[0].transAxes, "weight": "bold", "in_layout": False}
-            line[0].text(0, 1.2, title, **style)
+            above = line[0].annotate(title, (0, 1), (0, 30), "axes fraction", "offset points")
+            above.set(weight="bold", in_layout=False)
     axes[0][0].invert_yaxis()
     axes[0][0].legend(frameon=False, fontsize=9)
     return picture
