@@ -23,7 +23,7 @@ from mmvae_edu.tables13 import against_chance, audit_table3, laplace_ceiling, ov
 # ## One seed, live
 #
 # A job of the experiment `digits-strokes`, shortened: one epoch, few samples. The whole is
-# `mmvae-edu reproduce digits-strokes`, six systems and five seeds.
+# `mmvae-edu reproduce digits-strokes`, its seven rows with five seeds.
 
 # %%
 (job,) = jobs("digits-strokes", seeds=[0], systems=["MMVAE"], epochs=1)

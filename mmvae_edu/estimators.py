@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -70,6 +71,7 @@ def marginals(model, theta, parts, *, given, K=1000, rng, chunk=5_000):
     parts: dicts x_1, x_2, … of different modalities, name → (N, P).  An Estimate for each, as
     `marginal` has it, with every decoder run once; their errors are not independent.
     """
+    reduce(_union, parts)
     if model.condition:
         names = ", ".join(name for x in parts for name in x)
         raise ValueError(
@@ -182,7 +184,7 @@ def _estimate(chunks, K):
 def _union(x, given):
     twice = sorted(x.keys() & given.keys())
     if twice:
-        raise ValueError(f"x and given: expected different modalities, found {twice} in both")
+        raise ValueError(f"expected different modalities, found {twice} twice")
     return {**x, **given}
 
 

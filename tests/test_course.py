@@ -7,6 +7,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from textwrap import dedent
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -674,6 +675,21 @@ def test_names_select_exercises():
     assert len(select(["4"])) == len(select(["L04"])) == 2
     assert select([]) == EXERCISES
     assert [e.id for e in select(["elbo", "L03.elbo"])] == ["L03.elbo"]
+
+
+@pytest.mark.parametrize(
+    ("code", "mistakes", "says", "outcome"),
+    [
+        (RIGHT, [], "", "accepted"),
+        (WRONG, ["doubled"], "it is doubled", "itself"),
+        (WRONG, ["doubled"], "another", "others"),
+        (WRONG, ["halved"], "it is doubled", "others"),
+        (WRONG, [], "", "unnamed"),
+    ],
+)
+def test_where_a_mistake_falls(code, mistakes, says, outcome):
+    verdict = SimpleNamespace(code=code, mistakes=mistakes, says=says)
+    assert confusion(verdict, SimpleNamespace(name="doubled", says="it is doubled")) == outcome
 
 
 def test_dev_check_reports_the_confusion(capsys, monkeypatch):

@@ -401,6 +401,30 @@ def test_two_python_threads_at_once(backend):
     assert problems == []
 
 
+@pytest.mark.skipif("numba_cpu" in ABSENT, reason="needs numba_cpu")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_exp_is_as_accurate_as_it_says(dtype):
+    """Both within 1.1 ulp, wherever the result is normal and `exp_low` is for."""
+    from mmvae_edu.kernels._numba_arithmetic import compiled, exp, exp_low
+
+    @compiled()
+    def both(x, high, low):
+        for i in range(len(x)):
+            high[i], low[i] = exp(x[i]), exp_low(x[i])
+
+    least, most = np.log(np.finfo(dtype).tiny), {np.float32: 88, np.float64: 709}[dtype]
+    x = np.random.default_rng(0).uniform(0.999 * least, most, 300_000).astype(dtype)
+    exact = np.exp(x.astype(np.longdouble))
+    for found in both_of(both, x):
+        assert (abs(found - exact) / np.spacing(exact.astype(dtype))).max() <= 1.1
+
+
+def both_of(both, x):
+    high, low = np.empty_like(x), np.empty_like(x)
+    both(x, high, low)
+    return high, low
+
+
 def run(code):
     return subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=120

@@ -307,8 +307,10 @@ def test_what_cannot_be_estimated_is_said():
     with pytest.raises(ValueError, match=r"given: expected \['b'\], found \['a'\]"):
         model.log_conditional(given, target, rng=rng)
     model, _, x = setting("MVAE")
-    with pytest.raises(ValueError, match=r"found \['a'\] in both"):
+    with pytest.raises(ValueError, match=r"found \['a'\] twice"):
         model.log_conditional(pick(x, "ab"), pick(x, "a"), rng=rng)
+    with pytest.raises(ValueError, match=r"found \['b'\] twice"):
+        marginals(model, model.theta, [pick(x, "ab"), pick(x, "b")], given={}, rng=rng)
     with pytest.raises(ValueError, match="K: expected at least 1 sample, found 0"):
         model.log_marginal(x, K=0, rng=rng)
     fewer = {"a": x["a"][:2]}

@@ -530,9 +530,13 @@ def test_hidden_sizes_by_modality_survive_a_file(tmp_path):
 def test_initial_weights(initial):
     """Uniform up to their bound; PyTorch draws biases too, and embeddings from N(0, 1)."""
     modalities = {"image": Binomial(40, n=16), "label": Categorical(30)}
-    model = MVAE(modalities, latent=20, hidden=(50,), initial=initial)
+    model = JMVAE(modalities, latent=20, hidden=(50,), initial=initial)
     w = model.tree.views(model.init(np.random.default_rng(0), np.float64))
-    for part in w["image"]["encoder"], w["label"]["encoder"], w["label"]["decoder"]:
+    joint = w["joint encoder"]
+    for part in (
+        *(w["image"]["encoder"], w["label"]["encoder"], w["label"]["decoder"]),
+        *(joint["first"]["image"], joint["first"]["label"], joint["rest"]),
+    ):
         for name, values in part.items():
             P, H = part[f"W{name[1]}"].shape
             bound = {"glorot": np.sqrt(6 / (P + H)), "pytorch": 1 / np.sqrt(P)}[initial]

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from rich.console import Console
 from mmvae_edu import cli
 from mmvae_edu.data import sets
 from mmvae_edu.data.digits import Digits, Split
+from mmvae_edu.estimators import marginal
 from mmvae_edu.reproduce import agreement, executors, progress, store, tables
 from mmvae_edu.reproduce.executors import JobFails, in_processes, on_a_cluster
 from mmvae_edu.reproduce.experiments import experiments, jobs, members
@@ -63,6 +65,24 @@ def test_the_joint_minus_the_conditional_is_the_labels_likelihood(tmp_path):
     assert difference == pytest.approx(mean["log p(x2)"], abs=1e-5)
 
 
+def test_a_label_is_estimated_once_and_counts_for_all_its_examples(tmp_path):
+    job = small()
+    numbers = run(job, tmp_path)["numbers"]
+    data, rng = load(job), np.random.default_rng((job["seed"], 1))
+    model = build(job, data)
+    train(model, job, data, checkpoint=store.checkpoint(tmp_path, job), progress=False)
+    rng.integers(2**63)  # log p(x1) and log p(x1,x2) come first
+    label = np.eye(10, dtype=np.float32)[::-1]  # in the order of np.unique
+    prior = marginal(model, model.theta, {"label": label}, given={}, K=5, rng=rng)
+    prior = prior.take(9 - data.test.label)
+    assert numbers["log p(x2)"]["mean"] == pytest.approx(prior.mean, rel=1e-6)
+    rng = np.random.default_rng((job["seed"], 1))
+    x = {name: data.test.x[name] for name in ("image", "label")}
+    joint = marginal(model, model.theta, x, given={"image": x["image"]}, K=5, rng=rng)
+    error = numbers["log p(x1|x2)"]["error"]  # which would be another of other pairs
+    assert error == pytest.approx((joint - prior).mean_error, rel=1e-5)
+
+
 def test_names_of_several_experiments():
     assert members("mnist") == ["mnist"]
     assert members("table2") == [
@@ -85,6 +105,9 @@ def test_epochs_become_steps():
     epoch = -(-len(data.train.label) // 100)
     assert (seen["steps"], seen["anneal"], seen["decay"]) == (40 * epoch, 16 * epoch, 16 * epoch)
     assert seen["interval"] == epoch
+    assert seen["binarise"] == ()
+    train(model, job | {"data": {"name": "binary-mnist"}}, data)
+    assert seen["binarise"] == ("image",)
 
 
 def test_unknown_names():
@@ -151,6 +174,31 @@ def test_every_system_has_its_part_of_the_three_tables(system, tmp_path, quick):
         else:
             assert value["n"] == 50
             assert 1 <= value["ess"] <= 5
+
+
+def test_rates_have_wilsons_error():
+    rate = agreement._rate(0.25, 100, "Table 1")
+    assert rate["mean"] == 25
+    assert rate["error"] == pytest.approx(100 * np.sqrt(25 * 75 / 100 + 1 / 4) / 101)
+    assert agreement._rate(0.0, 100, "Table 1")["error"] == pytest.approx(50 / 101)
+
+
+def test_likelihoods_stay_where_the_training_was(tmp_path, quick, monkeypatch):
+    """Generations and probes have the parameters on the host, and the estimates on the device."""
+    job, seen = tiny("digits-strokes", "MVAE", pairs=1), {}
+    data = load(job)
+    model = build(job, data)
+    model.theta = on_device = model.init(np.random.default_rng(0))
+    monkeypatch.setattr(agreement, "to_host", np.copy)
+
+    def watched(name):
+        f = getattr(agreement, name)
+        monkeypatch.setattr(agreement, name, lambda *a: seen.update({name: model.theta}) or f(*a))
+
+    for name in "latents", "generations", "log_likelihoods":
+        watched(name)
+    agreement.agreement(model, job, data)
+    assert [seen[name] is on_device for name in seen] == [False, False, True]
 
 
 def test_table_3_is_what_its_parts_say(tmp_path, quick):
@@ -220,6 +268,8 @@ def test_the_slides_numbers_stand_beside_ours():
     assert one.rows[1] == ["MVAE", "−91.00 ± 0.25 (−90.62)", "−2.30 ± 0.01 (−2.29)"]
     assert "seed 0, ± standard error, 40 epochs, measured 2026-01-02" in one.caption
     assert "at least 9.0 effective samples of K = 1000" in one.caption
+    gone = rows[0] | {"job": all_jobs[0] | {"system": "AE"}}
+    assert [cells[0] for cells in tables.table("mnist", [gone, *rows[:2]]).rows][-1] == "AE"
     other = rows[0] | {"job": all_jobs[0] | {"training": all_jobs[0]["training"] | {"epochs": 2}}}
     labels = [cells[0][:15] for cells in tables.table("mnist", [rows[0], other]).rows]
     assert labels == ["VAE, 40 epochs,", "VAE, 2 epochs, "]  # not two seeds of one setting
@@ -349,6 +399,7 @@ def test_numbers_that_make_no_sense(capsys):
         assert f"argument {option[0]}: " in capsys.readouterr().err
 
 
+@pytest.mark.skipif(shutil.which("ps") is None, reason="needs ps")
 def test_a_job_ends_with_the_process_that_waits_for_it(tmp_path):
     """As when a cluster kills its worker: nothing goes on writing the same checkpoint."""
     command = "import sys, json; from mmvae_edu.reproduce.executors import in_a_process as run; "
@@ -356,6 +407,7 @@ def test_a_job_ends_with_the_process_that_waits_for_it(tmp_path):
     job = json.dumps(small(epochs=100_000))
     waiting = subprocess.Popen([sys.executable, "-c", command, job, str(tmp_path)])
     wait_for(lambda: list(tmp_path.glob("*.npz")))
+    assert len(workers(tmp_path)) == 1
     waiting.kill()
     waiting.wait()
     wait_for(lambda: not workers(tmp_path))
@@ -363,7 +415,7 @@ def test_a_job_ends_with_the_process_that_waits_for_it(tmp_path):
 
 def workers(work):
     """The processes that run a job with this folder."""
-    found = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
+    found = subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True)
     return [line for line in found.stdout.splitlines() if f"worker {work}" in line]
 
 
@@ -380,6 +432,7 @@ def test_a_device_that_is_not_there(tmp_path, capsys, monkeypatch):
     assert cli.main(command) == 64
     assert "device 'cuda' needs CuPy, which is not installed" in capsys.readouterr().err
     ((_, outcome),) = in_processes(1, device="tpu")([small()], tmp_path)
+    assert isinstance(outcome, JobFails)
     assert "'tpu'" in str(outcome)  # the device reaches the worker
 
 

@@ -247,6 +247,7 @@ def test_the_learning_rate_falls_linearly_over_the_last_steps(monkeypatch):
         ({"samples": 2}, "samples"),
         ({"dtype": np.float64}, "dtype"),
         ({"learning_rate": 1e-3}, "learning_rate"),
+        ({"decay": 2}, "decay_from"),
     ],
 )
 def test_checkpoint_of_another_training_is_refused(change, key, tmp_path):

@@ -31,7 +31,7 @@ def table(name, rows, part=""):
     A cell is the mean over the seeds; "±" is half of Student's 95% interval of that mean, or where
     there is one seed the standard error over the test examples.
     """
-    rows = _of_part(rows, part)
+    rows = _of_part(_in_order(name, rows), part)
     columns = list(dict.fromkeys(key for row in rows for key in row["numbers"]))
     known = {column: printed(name, column) for column in columns}
     body = []
@@ -62,30 +62,34 @@ def printed(name, column):
 
     Of log p(x2) it is what two of their columns imply.
     """
-    theirs = slides().get(experiments()[name]["table"], {"columns": [], "rows": {}})
-    rows = theirs["rows"].get(experiments()[name]["data"]["name"], {})
+    experiment = experiments()[name]
+    theirs = slides().get(experiment["table"], {"columns": [], "rows": {}})
+    rows = theirs["rows"].get(experiment["data"]["name"], {}).items()
     if column == "log p(x2)":
-        return {name: row[1] - row[2] for name, row in rows.items() if len(row) > 2 and row[1] < 0}
+        return {system: row[1] - row[2] for system, row in rows if len(row) > 2 and row[1] < 0}
     if column not in theirs["columns"]:
         return {}
     at = theirs["columns"].index(column)
-    return {name: row[at] for name, row in rows.items() if at < len(row) and row[at] == row[at]}
+    return {system: row[at] for system, row in rows if at < len(row) and row[at] == row[at]}
+
+
+def _in_order(name, rows):
+    """By the experiment's order of its systems, those that it no longer has last, and the seed."""
+    place = {system["name"]: i for i, system in enumerate(experiments()[name]["systems"])}
+
+    def key(row):
+        return place.get(row["job"]["system"], len(place)), row["job"]["seed"]
+
+    return sorted(rows, key=key)
 
 
 def _of_part(rows, part):
-    """The rows with the numbers of one part only, in the experiment's order of its systems."""
+    """The rows with the numbers of one part only, those that have none left out."""
     kept = [
         row | {"numbers": {k: v for k, v in row["numbers"].items() if v.get("part", "") == part}}
         for row in rows
     ]
-    return sorted([row for row in kept if row["numbers"]], key=_place)
-
-
-def _place(row):
-    """The row's system's place among the experiment's, and its seed."""
-    job = row["job"]
-    systems = [one["name"] for one in experiments()[job["experiment"]]["systems"]]
-    return systems.index(job["system"]), job["seed"]
+    return [row for row in kept if row["numbers"]]
 
 
 def _units(rows):
@@ -158,7 +162,8 @@ def _escaped(text):
 
 def figure(name, rows):
     """A line a part, a panel a column, a row a system: each seed a dot, the slides' a diamond."""
-    systems = list(dict.fromkeys(row["job"]["system"] for row in sorted(rows, key=_place)))
+    rows = _in_order(name, rows)
+    systems = list(dict.fromkeys(row["job"]["system"] for row in rows))
     by_part = [_of_part(rows, part) for part in parts(rows)]
     columns = [list(dict.fromkeys(c for row in part for c in row["numbers"])) for part in by_part]
     wide, height = max(map(len, columns)), 0.35 * len(systems) + 1.6
