@@ -74,15 +74,13 @@ class Classifier:
         return self.modalities["x"].network_input(x)
 
 
-def probe_accuracy(z_train, label_train, z_test, label_test, *, steps=600, seed=0):
-    """Latent factorisation: test accuracy of a linear classifier of z.          [S10.a, S13.T1]
+def probe(z, label, *, steps=600, seed=0):
+    """Latent factorisation: a linear classifier of z (n, D), one draw an example.  [S10.a, S13.T1]
 
-    z (n, D), one draw an example; the classifier is trained by Adam on the training draws only.
+    Trained by Adam; test it on the latents of other examples.
     """
-    probe = Classifier(Normal(z_train.shape[1]), hidden=())
     options = {"steps": steps, "batch_size": 256, "learning_rate": 1e-2, "progress": False}
-    probe.fit(z_train, label_train, seed=seed, **options)
-    return probe.accuracy(z_test, label_test)
+    return Classifier(Normal(z.shape[1]), hidden=()).fit(z, label, seed=seed, **options)
 
 
 def cross_coherence(model, x, label, source, target, classifier, *, rng):
@@ -173,6 +171,20 @@ def correct_for_classifiers(table, first, second):
     """
     half = np.linalg.solve(first.T, table)
     return np.linalg.solve(second.T, half.T).T
+
+
+def corrected_coherence(first, second, C_first, C_second):
+    """The coherence behind pairs of predicted classes, and its standard error.      [S10.b, S10.c]
+
+        trace(J) = mean_n W[first_n, second_n],   W = C_first⁻¹ C_second⁻ᵀ
+
+    J as in `correct_for_classifiers`; first, second (N,): the predicted classes of N generations,
+    or a given label, whose matrix is the identity.  C (V, V): P(predicted|true), taken as known:
+    the error is that of the N alone.  Raises LinAlgError where a C cannot be inverted.
+    """
+    weights = np.linalg.solve(C_first, np.linalg.inv(C_second).T)
+    scores = weights[first, second]
+    return scores.mean(), scores.std(ddof=1) / np.sqrt(len(scores))
 
 
 def wilson_interval(hits, n, *, z=1.96):

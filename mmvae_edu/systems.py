@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .criteria import Classifier, cross_coherence, joint_coherence, probe_accuracy
+from .criteria import Classifier, cross_coherence, joint_coherence, probe
 from .data import Digits, load_digits
 from .likelihoods import Binomial, Laplace, Normal
 from .models import IWAE, MMVAE, MVAE, VAE
@@ -87,24 +87,24 @@ def measure(trained):
             numbers[f"{name} {source} → {target}"] = cross_coherence(
                 model, test.x, test.label, source, target, trained.classifiers[target], rng=rng
             )
-            numbers[f"{name} latent {source}"] = probe(trained, model, (source,), (source,), rng)
-        numbers[f"{name} shared"] = probe(trained, model, ("strokes",), ("image",), rng)
+            numbers[f"{name} latent {source}"] = read_off(trained, model, (source,), (source,), rng)
+        numbers[f"{name} shared"] = read_off(trained, model, ("strokes",), ("image",), rng)
         numbers[f"{name} joint"] = joint_coherence(model, trained.classifiers, rng=rng)
     both = tuple(MODALITIES)
-    numbers["MVAE latent both"] = probe(trained, models["MVAE"], both, both, rng)
+    numbers["MVAE latent both"] = read_off(trained, models["MVAE"], both, both, rng)
     for name in MODALITIES:
         model = models[f"VAE {name}"]
-        numbers[f"VAE latent {name}"] = probe(trained, model, (name,), (name,), rng)
+        numbers[f"VAE latent {name}"] = read_off(trained, model, (name,), (name,), rng)
     for name in "VAE", "IWAE":
         log_px = models[f"{name} image"].log_marginal({"image": test.x["image"]}, K=100, rng=rng)
         numbers[f"{name} log p(image)"] = float(log_px.mean())
     return numbers
 
 
-def probe(trained, model, fitted, tested, rng, n=6000):
+def read_off(trained, model, fitted, tested, rng, n=6000):
     """Accuracy of a linear classifier of z ~ q(z|fitted), on test digits' z ~ q(z|tested)."""
     train, test = trained.digits.train, trained.digits.test
     rows = rng.permutation(len(train.label))[:n]
     z_train = model.posterior_sample({name: train.x[name][rows] for name in fitted}, rng=rng)[0]
     z_test = model.posterior_sample({name: test.x[name] for name in tested}, rng=rng)[0]
-    return probe_accuracy(z_train, train.label[rows], z_test, test.label, seed=trained.seed)
+    return probe(z_train, train.label[rows], seed=trained.seed).accuracy(z_test, test.label)

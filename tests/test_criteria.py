@@ -12,11 +12,12 @@ from mmvae_edu.criteria import (
     coherence,
     confusion,
     correct_for_classifiers,
+    corrected_coherence,
     cross_coherence,
     joint_coherence,
     linear_probe,
     pair_table,
-    probe_accuracy,
+    probe,
     synergy,
     wilson_interval,
 )
@@ -100,16 +101,23 @@ def test_the_correction_of_a_real_classifier_finds_the_true_rate():
         for C, y in ((first, true), (second, partner))
     ]
     table = pair_table(*seen, classes=4)
-    weights = np.linalg.inv(first) @ np.linalg.inv(second).T  # the trace is Σ table · weights
-    error = np.sqrt((table * weights**2).sum() / n)
+    corrected, error = corrected_coherence(*seen, first, second)
     agree = np.mean(true == partner)
-    assert abs(np.trace(correct_for_classifiers(table, first, second)) - agree) < 4 * error
+    assert abs(corrected - agree) < 4 * error
     assert abs(np.trace(table) - agree) > 8 * error
+    assert_allclose(corrected, np.trace(correct_for_classifiers(table, first, second)), rtol=1e-12)
+    parts = np.reshape(seen, (2, 100, -1)).swapaxes(0, 1)
+    spread = np.std([corrected_coherence(*part, first, second)[0] for part in parts], ddof=1)
+    assert abs(error / (spread / 10) - 1) < 0.3  # 100 parts: their spread is known to 7%
 
 
 def test_a_classifier_that_cannot_tell_classes_cannot_be_corrected():
     with pytest.raises(np.linalg.LinAlgError):
         correct_for_classifiers(np.full((2, 2), 0.25), np.full((2, 2), 0.5), np.eye(2))
+    y = np.array([0, 1])
+    for C in (np.full((2, 2), 0.5), np.eye(2)), (np.eye(2), np.full((2, 2), 0.5)):
+        with pytest.raises(np.linalg.LinAlgError):
+            corrected_coherence(y, y, *C)
 
 
 @pytest.mark.parametrize("n", [1, 7, 10_000])
@@ -126,7 +134,7 @@ def test_the_probe_takes_float32_and_agrees_with_the_trained_one():
     z = (2 * rng.standard_normal((V, D))[y] + rng.standard_normal((n, D))).astype(np.float32)
     before = z.copy()
     predicted, majority = linear_probe(z, y, folds=np.arange(n) % 3)
-    trained = probe_accuracy(z[:600], y[:600], z[600:], y[600:], steps=200)
+    trained = probe(z[:600], y[:600], steps=200).accuracy(z[600:], y[600:])
     assert predicted.dtype == majority.dtype == y.dtype
     assert abs((predicted == y).mean() - trained) < 0.05
     assert (majority == y).mean() < 0.5 < trained
