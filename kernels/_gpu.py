@@ -128,18 +128,18 @@ class Device:
         self._launch_scores(op, logits, x, n, logits, x, *outputs)
         return outputs
 
-    def bias_swish(self, a, b, overwrite_a=False):
+    def bias_swish(self, a, b, overwrite_a=False, slope=True):
         """y = (a + b) · sigmoid(a + b) and its derivative: a (…, H), b (H,) → (…, H) each."""
         a, b = self._floats(a=a, b=b)
         _shape("b", b, a.shape[-1:])
-        y, slope = self._empty(a, a.shape), self._empty(a, a.shape)
+        y, dy_da = self._empty(a, a.shape), self._empty(a, a.shape)
         if a.size:
             H = len(b)
             N, lanes = a.size // H, self._lanes(H, a, b)
-            rows = [array.reshape(N, H) for array in (a, y, slope)]
+            rows = [array.reshape(N, H) for array in (a, y, dy_da)]
             args = (N, H, rows[0], b, *rows[1:])
             self._launch("bias_swish", *self._rows(N, H // lanes), *args, lanes=lanes)
-        return y, slope
+        return y, dy_da if slope else None
 
     def bias_activation_vjp(self, dy, slope, overwrite_dy=False):
         """Cotangents of a and b in y = f(a + b): dy and f's slope (…, H) → da (…, H), db (H,)."""

@@ -135,6 +135,16 @@ def bias_swish_by_columns(start, stop, a, b, y, slope):
             y[h, i], slope[h, i] = swish(a[h, i] + bias, one)
 
 
+@compiled()
+def bias_swish_value_by_columns(start, stop, a, b, y):
+    wide_vectors()
+    one = a.dtype.type(1)
+    for h in range(start, stop):
+        bias = b[h]
+        for i in range(a.shape[1]):
+            y[h, i], _ = swish(a[h, i] + bias, one)
+
+
 @compiled(SUMS)
 def bias_activation_vjp(start, stop, dy, slope, da, db):
     """Columns start … stop − 1 of dy (N, H)."""

@@ -128,18 +128,22 @@ def binomial_log_prob_value_and_grad(logits, x, n=1):
     return log_p, dlogits
 
 
-def bias_swish(a, b, overwrite_a=False):
+def bias_swish(a, b, overwrite_a=False, slope=True):
     """y = (a + b) · sigmoid(a + b) and its derivative: a (…, H), b (H,) → (…, H) each."""
     turned = _by_columns(a)
     a, b = _floats(a=a.T if turned else a, b=b)
     _shape("b", b, a.shape[:1] if turned else a.shape[-1:])
-    y, slope = np.empty_like(a), a if overwrite_a else np.empty_like(a)
+    spare = a if overwrite_a else np.empty_like(a)
+    if turned and not slope:
+        _launch(loops.bias_swish_value_by_columns, len(b), a.size, a, b, spare)
+        return spare.T, None
+    y, dy_da = np.empty_like(a), spare
     if turned:
-        _launch(loops.bias_swish_by_columns, len(b), a.size, a, b, y, slope)
-        return y.T, slope.T
-    a, y_rows, slope_rows = _rows(a, y, slope)
-    _launch(loops.bias_swish, len(a), a.size, a, b, y_rows, slope_rows)
-    return y, slope
+        _launch(loops.bias_swish_by_columns, len(b), a.size, a, b, y, dy_da)
+        return y.T, dy_da.T
+    a, y_rows, dy_da_rows = _rows(a, y, dy_da)
+    _launch(loops.bias_swish, len(a), a.size, a, b, y_rows, dy_da_rows)
+    return y, dy_da if slope else None
 
 
 def bias_activation_vjp(dy, slope, overwrite_dy=False):

@@ -120,15 +120,16 @@ def binomial_log_prob_value_and_grad(logits, x, n=1):
     return binomial_log_prob(logits, x, n), x - n * sigmoid(logits)
 
 
-def bias_swish(a, b, overwrite_a=False):
+def bias_swish(a, b, overwrite_a=False, slope=True):
     """y = (a + b) · sigmoid(a + b), and its derivative: a (N, H), b (H,) → (N, H) each.
 
-    With overwrite_a a backend may put a result where a was, which saves memory traffic.
+    With overwrite_a a backend may put a result where a was, and without `slope` the derivative is
+    None: both save memory traffic.
     """
     a = a + b
     gate = sigmoid(a)
     y = a * gate
-    return y, gate + y * (1 - gate)
+    return y, gate + y * (1 - gate) if slope else None
 
 
 def bias_activation_vjp(dy, slope, overwrite_dy=False):

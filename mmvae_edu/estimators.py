@@ -136,12 +136,12 @@ def log_weights(model, theta, targets, proposal, K, rng, chunk=5_000):
         log_w = model.log_prior(w, z)[0] - log_q
     found, step = [], max(1, chunk // N)
     for target in targets:
-        ones = dict.fromkeys(target.x, 1.0)
-        scored = None if target.mask is None else target.present[None]
+        settings = {"weights": dict.fromkeys(target.x, 1.0), "pullback": False}
+        settings["scored"] = None if target.mask is None else target.present[None]
         log_px_z = []
         for k in range(0, K, step):
             here = z[None, k : k + step]
-            log_prob, _ = model.log_likelihood(w, target, here, weights=ones, scored=scored)
+            log_prob, _ = model.log_likelihood(w, target, here, **settings)
             log_px_z.append(log_prob[0])
         log_w = log_w + np.concatenate(log_px_z)
         found.append(log_w)

@@ -5,16 +5,16 @@ import numpy as np
 from .kernels import reference
 
 
-def bias_relu(a, b, overwrite_a=False):
+def bias_relu(a, b, overwrite_a=False, slope=True):
     """y = max(a + b, 0), and its derivative, taken as 0 at 0: a (N, H), b (H,) → (N, H) each."""
     y = np.maximum(a + b, 0)
-    return y, (y > 0).astype(y.dtype)
+    return y, (y > 0).astype(y.dtype) if slope else None
 
 
-def bias_tanh(a, b, overwrite_a=False):
+def bias_tanh(a, b, overwrite_a=False, slope=True):
     """y = tanh(a + b), and its derivative: a (N, H), b (H,) → (N, H) each."""
     y = np.tanh(a + b)
-    return y, 1 - y * y
+    return y, 1 - y * y if slope else None
 
 
 ACTIVATIONS = ("swish", "relu", "tanh")
@@ -59,23 +59,28 @@ def init_mlp(weights, rng, initial="glorot"):
             view[...] = 0
 
 
-def mlp(weights, x, *, activation="swish", input_gradient=True, kernels=reference):
+def mlp(
+    weights, x, *, activation="swish", input_gradient=True, pullback=True, kernels=reference
+):  # fmt: skip
     """Affine layers with an activation between them; the last layer is affine.
 
     weights: the arrays named by `mlp_shapes`; x (…, P); returns (…, H).  The pullback gives
     (dweights, dx); `out`, a dict like weights, names where to write dweights.  dx is None
-    without `input_gradient`, which saves the largest product where x is data.
+    without `input_gradient`, which saves the largest product where x is data; and the pullback is
+    None without `pullback`, which saves what only it needs.
     """
     activate = bias_and_activation(activation, kernels)
     last = sum(name.startswith("W") for name in weights) - 1
-    inputs, slopes = [x.reshape(-1, x.shape[-1])], []
+    h = x.reshape(-1, x.shape[-1])
+    inputs, slopes = [h], []
     for layer in range(last):
         W = weights[f"W{layer}"]
         b = weights[f"b{layer}"] if f"b{layer}" in weights else np.zeros_like(W[0])
-        h, slope = activate(product(inputs[layer], W), b, overwrite_a=True)
-        inputs.append(h)
-        slopes.append(slope)
-    y = inputs[last] @ weights[f"W{last}"]
+        h, slope = activate(product(h, W), b, overwrite_a=True, slope=pullback)
+        if pullback:
+            inputs.append(h)
+            slopes.append(slope)
+    y = h @ weights[f"W{last}"]
     if f"b{last}" in weights:
         y += weights[f"b{last}"]
 
@@ -93,7 +98,7 @@ def mlp(weights, x, *, activation="swish", input_gradient=True, kernels=referenc
         dx = (da @ weights["W0"].T).reshape(x.shape) if input_gradient else None
         return dweights, dx
 
-    return y.reshape(*x.shape[:-1], y.shape[-1]), mlp_pullback
+    return y.reshape(*x.shape[:-1], y.shape[-1]), mlp_pullback if pullback else None
 
 
 def product(x, W):

@@ -296,6 +296,12 @@ def test_bias_swish_is_swish_and_its_derivative(backend, dtype):
     assert y.dtype == slope.dtype == dtype
     assert (abs(y - want) <= 4 * eps * (1 + abs(want))).all()
     assert (abs(slope - dy) <= 4 * eps * (1 + abs(want))).all()
+    for order in "CF":
+        rows = np.asarray(a.reshape(-1, 5), order=order)
+        alone, nothing = backend.bias_swish(rows, b, slope=False)
+        assert nothing is None
+        np.testing.assert_array_equal(alone.reshape(a.shape), y)
+        np.testing.assert_array_equal(rows, a.reshape(-1, 5))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

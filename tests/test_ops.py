@@ -9,6 +9,7 @@ import pytest
 from autograd.core import make_vjp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mmvae_edu.kernels import numba_cpu, reference
 from numpy.testing import assert_allclose, assert_array_equal
 
 from mmvae_edu import gaussian, laplace, likelihoods, networks, objectives, ops, posteriors
@@ -465,6 +466,18 @@ def test_embedding_of_a_one_hot_row_is_a_row_of_the_matrix():
     W = np.random.default_rng(0).standard_normal((4, 3))
     y, _ = networks.mlp({"W0": W}, np.eye(4)[[2, 0]])
     assert_array_equal(y, W[[2, 0]])
+
+
+@pytest.mark.parametrize("activation", networks.ACTIVATIONS)
+@pytest.mark.parametrize("kernels", [reference, numba_cpu])
+def test_mlp_without_its_pullback_has_the_same_value(activation, kernels):
+    rng = np.random.default_rng(0)
+    weights = {name: rng.normal(size=s) for name, s in networks.mlp_shapes((3, 5, 4, 2)).items()}
+    x = rng.normal(size=(2, 6, 3))
+    options = {"activation": activation, "kernels": kernels}
+    y, nothing = networks.mlp(weights, x, pullback=False, **options)
+    assert nothing is None
+    assert_array_equal(y, networks.mlp(weights, x, **options)[0])
 
 
 def test_mlp_writes_its_gradient_where_it_is_told():

@@ -59,7 +59,7 @@ class CVAE(VAE):
 
         return tuple(np.split(output[None], 2, axis=-1)), encode_experts_pullback
 
-    def log_likelihood(self, w, batch, z, *, weights, scored=None):
+    def log_likelihood(self, w, batch, z, *, weights, scored=None, pullback=True):
         """λ log p(x_1|z, x_2): z (T, K, N, D) → (T, K, N), nats."""
         self._need(batch, *self.modalities)
         row = list(batch.x).index(self.target)
@@ -67,13 +67,13 @@ class CVAE(VAE):
             {self.target: batch.x[self.target]}, batch.present[[row]], [batch.index[row]]
         )
         log_px_z, decode_pullback = super().log_likelihood(
-            w, target, self._beside_condition(z, batch), weights=weights
+            w, target, self._beside_condition(z, batch), weights=weights, pullback=pullback
         )
 
         def log_likelihood_pullback(dtotal, dw):
             return decode_pullback(dtotal, dw)[..., : self.latent]
 
-        return log_px_z, log_likelihood_pullback
+        return log_px_z, log_likelihood_pullback if pullback else None
 
     def infer(self, w, batch):
         """mu, log_var (N, D) of q(z|x_1, x_2); of the prior where x_1 is no key of x."""
