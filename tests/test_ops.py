@@ -490,3 +490,19 @@ def test_mlp_writes_its_gradient_where_it_is_told():
     for name, gradient in pullback(dy)[0].items():
         assert_array_equal(out[name], gradient)
     assert networks.mlp(weights, x, activation="tanh", input_gradient=False)[1](dy)[1] is None
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_is_negligible_beside_the_greatest_becomes_0(dtype):
+    tiny = np.finfo(dtype).tiny
+    cut = np.sqrt(tiny)
+    d = np.array([[1, 0.9 * cut, -0.9 * cut], [1.1 * cut, -1.1 * cut, -0.5]], dtype)
+    kept = ops.without_negligible(d)
+    assert kept.dtype == dtype
+    assert_array_equal(kept, np.where([[1, 0, 0], [1, 1, 1]], d, 0))
+    small = d * dtype(np.sqrt(tiny))  # all as small: nothing is negligible beside 0.1
+    assert_array_equal(ops.without_negligible(small) == 0, kept == 0)
+    assert_array_equal(ops.without_negligible(d[:0]), d[:0])
+    assert_array_equal(ops.without_negligible(np.zeros(3)), np.zeros(3))
+    lost = np.array([np.nan, 1e-300, np.inf])  # a training that has diverged has to show
+    assert_array_equal(np.isfinite(ops.without_negligible(lost)), [False, True, False])

@@ -14,6 +14,7 @@ from ..batch import check_batch
 from ..gaussian import gaussian_log_prob, gaussian_sample, standard_normal_log_prob
 from ..kernels import best
 from ..networks import ACTIVATIONS, INITIAL, init_mlp, mlp, mlp_shapes
+from ..ops import without_negligible
 from ..tree import Tree, leaves
 
 
@@ -175,7 +176,7 @@ class MultimodalVAE:
         def log_likelihood_pullback(dtotal, dw):
             """dz; writes the decoders' gradients into dw, 0 for absent modalities."""
             zero_absent(dw, batch, "decoder", "likelihood")
-            dz = np.zeros_like(z)
+            dtotal, dz = without_negligible(dtotal), np.zeros_like(z)
             for name, terms, counts, mlp_pullback, likelihood_pullback in decoded:
                 dlog_px_z = weights[name] * _keep(dtotal[terms], counts)
                 _, doutputs = likelihood_pullback(dlog_px_z, out=dw[name]["likelihood"])
