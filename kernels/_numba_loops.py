@@ -176,7 +176,9 @@ def adam_step(start, stop, theta, grad, m, v, rate, scale, keep1, keep2, epsilon
     wide_vectors()
     theta, grad = theta[start:stop], grad[start:stop]  # an index from 0 cannot be negative: Numba
     m, v = m[start:stop], v[start:stop]  # then needs no wraparound, which takes thrice the time
+    zero, tiny = theta.dtype.type(0), np.finfo(theta.dtype).tiny
     for i in range(len(theta)):
-        m[i] += keep1 * (grad[i] - m[i])
+        mean = m[i] + keep1 * (grad[i] - m[i])
+        m[i] = zero if abs(mean) < tiny else mean  # of a unit that died: subnormal ones are slow
         v[i] += keep2 * (grad[i] * grad[i] - v[i])
         theta[i] -= rate * m[i] / (np.sqrt(v[i] * scale) + epsilon)

@@ -511,6 +511,16 @@ def test_matrices_stored_by_columns_stay_so(backend, dtype, overwrite):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_mean_gradient_of_a_dead_unit_becomes_0_and_not_subnormal(backend, dtype):
+    """A training that has diverged still shows: NaN stays."""
+    tiny = np.finfo(dtype).tiny
+    theta, grad, v = (np.zeros(4, dtype) for _ in range(3))
+    m, grad[3] = np.array([0.5 * tiny, -tiny, 2 * tiny, 1], dtype), np.nan
+    backend.adam_step(theta, grad, m, v, step=5, learning_rate=0.1)
+    np.testing.assert_allclose(m, np.array([0, 0, 1.8 * tiny, np.nan], dtype), rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_equal_log_weights_give_that_very_bound(backend, dtype):
     """With the exact posterior every log-weight is log p(x), and so is the bound."""
     for K in (1, 2, 3, 4, 5, 64):
