@@ -97,7 +97,7 @@ def without_negligible(d):
     """d, on the CPU with 0 for what is below √(least normal number) times its greatest.
 
     The weight of a poor sample, e⁻⁸⁰ in float32, is lost in any sum with the others.  But its
-    products with a network's matrices are subnormal, which takes a CPU 100 times as long.
+    products with a network's matrices are subnormal, which takes a CPU many times as long.
     """
     if not isinstance(d, np.ndarray) or not d.size:
         return d

@@ -586,7 +586,7 @@ def test_untrained_model_says_so(name):
 
 @pytest.mark.parametrize("objective", ["iwae", "stratified"])
 def test_samples_that_weigh_nothing_do_not_reach_the_decoders(objective):
-    """In float32 their products would be subnormal numbers, which take a CPU 100 times as long."""
+    """In float32 their products would be subnormal numbers, which take a CPU many times as long."""
     model = MMVAE({"a": Normal(400), "b": Normal(400)}, latent=2, hidden=(4,), objective=objective)
     rng = np.random.default_rng(0)
     theta, K = model.init(rng), 500

@@ -150,7 +150,7 @@ class MultimodalVAE:
 
         z (T, K, N, D) for T terms; scored (T, M, N) bool, None = all; returns (T, K, N), nats.
         A modality that no row of a term scores is not decoded there.  The pullback is None without
-        `pullback`, which saves memory and a quarter of the time.
+        `pullback`, which saves time and memory.
         """
         total = np.zeros_like(z, shape=z.shape[:-1])
         decoded = []
