@@ -348,6 +348,17 @@ def test_attributes_are_what_their_page_says(imported):
         assert 0.3 < share <= 0.5, name
 
 
+def test_attributes_together_are_the_same_in_the_same_order(imported):
+    each = load("mnist-attributes", validation=30)
+    both = load("mnist-attributes", validation=30, together=True)
+    for one, other in zip((each.train, each.test), (both.train, both.test), strict=True):
+        image, *attributes = one.x
+        assert list(other.x) == [image, "attributes"]
+        np.testing.assert_array_equal(other.x[image], one.x[image])
+        for column, name in zip(other.x["attributes"].T, attributes, strict=True):
+            np.testing.assert_array_equal(column, one.x[name][:, 0])
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -20,6 +20,7 @@ from mmvae_edu.data import sets
 from mmvae_edu.data.digits import Digits, Split
 from mmvae_edu.estimators import marginal
 from mmvae_edu.reproduce import agreement, executors, progress, store, tables
+from mmvae_edu.reproduce.evaluate import EVALUATIONS
 from mmvae_edu.reproduce.executors import JobFails, in_processes, on_a_cluster
 from mmvae_edu.reproduce.experiments import experiments, jobs, members
 from mmvae_edu.reproduce.jobs import build, load, run, train
@@ -32,6 +33,10 @@ def small(system="MVAE", seed=0, epochs=1):
     job["networks"] = {"latent": 2, "hidden": [8]}
     job["evaluation"] = job["evaluation"] | {"K": 5, "prior_samples": 5}
     return json.loads(json.dumps(job))
+
+
+def systems_of(name):
+    return [row["name"] for row in experiments()[name]["systems"]]
 
 
 # ---- the configurations -------------------------------------------------------------------------
@@ -90,6 +95,7 @@ def test_names_of_several_experiments():
         "mnist-glorot",
         "binary-mnist",
         "fashion-mnist",
+        "mnist-attributes",
         "digits-label",
     ]
     assert members("all") == list(experiments())
@@ -126,6 +132,65 @@ def test_the_networks_are_those_of_the_paper():
     assert build(job, data).tree.size == 2_588_186
 
 
+# ---- an image and 18 attributes ------------------------------------------------------------------
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Sixty random images a split instead of MNIST."""
+    rng = np.random.default_rng(0)
+
+    def views(source, validation, dtype):
+        return [(rng.random((60, 784), dtype), rng.integers(10, size=60)) for _ in range(3)]
+
+    monkeypatch.setattr(sets, "_views", views)
+
+
+def with_attributes(system):
+    """A job of `mnist-attributes` that takes a second."""
+    (job,) = jobs("mnist-attributes", systems=[system], epochs=1)
+    hidden = dict.fromkeys(job["networks"]["hidden"], [[8], [8]])
+    job["networks"] = job["networks"] | {"latent": 2, "hidden": hidden}
+    job["evaluation"] = job["evaluation"] | {"K": 5}
+    return json.loads(json.dumps(job))
+
+
+@pytest.mark.parametrize("system", systems_of("mnist-attributes"))
+def test_every_system_of_images_and_attributes_is_measured(system, drawn, tmp_path):
+    job = with_attributes(system)
+    M = {"VAE": 1, "MVAE19": 19}.get(system, 2)
+    assert len(build(job, load(job)).modalities) == M
+    numbers = run(job, tmp_path)["numbers"]
+    columns = ["log p(x1)", "log p(x1,x2)", "log p(x2)", "log p(x1|x2)"]
+    columns += ["log p(x1|x2) by q(z|x1,x2)"]
+    shown = {"VAE": columns[:1], "BiVCCA": columns[:4], "CVAE": columns[3:4]}
+    assert list(numbers) == shown.get(system, columns)
+    assert all(value["mean"] < 0 < value["error"] for value in numbers.values())
+
+
+@pytest.mark.parametrize("system", ["MVAE", "MVAE19"])
+def test_x2_is_every_attribute_once(system, drawn):
+    """Decoders that ignore z and posteriors as wide as the prior have likelihoods in closed form.
+
+    Attribute m is 1 with probability σ(b_m), every pixel with 1/2; b_m differs for each.
+    """
+    job, b = with_attributes(system), np.linspace(-2, 3, 18, dtype=np.float32)
+    data = load(job)
+    model = build(job, data)
+    model.theta = np.zeros(model.tree.size, np.float32)
+    w = model.tree.views(model.theta)
+    for m, name in enumerate(model.modalities):
+        w[name]["encoder"]["b1"][2:] = 30  # log variance: the prior expert alone remains
+        if m > 0:
+            w[name]["decoder"]["b1"][:] = b if system == "MVAE" else b[m - 1]
+    numbers = EVALUATIONS["likelihoods"](model, job, data)
+    attributes = [x for name, x in data.test.x.items() if name != "image"]
+    x2 = np.concatenate(attributes, axis=1)
+    x1, x2 = -784 * np.log(2), (x2 * b - np.logaddexp(0, b)).sum(axis=1).mean()
+    found = [value["mean"] for value in numbers.values()]
+    assert found == pytest.approx([x1, x1 + x2, x2, x1, x1], rel=1e-5)
+
+
 # ---- slide 13's tables ---------------------------------------------------------------------------
 
 
@@ -145,10 +210,6 @@ def tiny(name, system, **data):
     job["data"] = job["data"] | data
     job["evaluation"] = job["evaluation"] | {"K": 5, "examples": 50}
     return json.loads(json.dumps(job))
-
-
-def systems_of(name):
-    return [row["name"] for row in experiments()[name]["systems"]]
 
 
 @pytest.mark.parametrize("system", systems_of("digits-strokes"))
@@ -312,13 +373,14 @@ def test_results_of_several_parts_are_shown_part_by_part(tmp_path, quick):
     wanted = [tiny("digits-strokes", s, pairs=1) for s in ("MVAE", "VAE image")]
     rows = [run(job, tmp_path) for job in wanted]
     parts = tables.parts(rows)
-    assert [part[:7] for part in parts] == ["Table 1", "Table 2", "Table 3", "Table 3", "Table 3"]
+    assert [part[:7] for part in parts[:4]] == ["Table 1", "Table 2", "Table 2", "Tables "]
+    assert [part[:7] for part in parts[4:]] == ["Table 3", "Table 3", "Table 3"]
     shown = [tables.table("digits-strokes", rows, part) for part in parts]
-    assert [len(table.header) - 1 for table in shown] == [3, 5, 3, 3, 3]
-    assert [len(table.rows) for table in shown] == [2, 1, 2, 1, 1]
+    assert [len(table.header) - 1 for table in shown] == [3, 5, 3, 7, 3, 3, 3]
+    assert [len(table.rows) for table in shown] == [2, 1, 1, 2, 2, 1, 1]
     assert all(part in table.caption for part, table in zip(parts, shown, strict=True))
     assert "%" in shown[0].caption
-    assert "50 test examples" in shown[2].caption
+    assert "50 test examples" in shown[4].caption
     figure = tables.figure("digits-strokes", rows)
     titles = [axis.get_title().strip() for axis in figure.axes if axis.get_visible()]
     assert titles == [name for table in shown for name in table.header[1:]]
@@ -483,6 +545,21 @@ def test_a_cluster_that_loses_a_worker_runs_everything_once(tmp_path):
             if len(results) == 1:
                 workers[0].kill()
     assert sorted(results) == sorted(map(job_id, all_jobs))
+
+
+def test_a_cluster_that_loses_its_scheduler_is_one_sentence(tmp_path):
+    pytest.importorskip("distributed")
+    command = [sys.executable, "-m", "mmvae_edu", "reproduce", "digits-label", "--systems", "VAE"]
+    command += ["--epochs", "100000", "--out", str(tmp_path), "--scheduler"]
+    both = cluster(tmp_path)
+    with both as (address, _):
+        running = subprocess.Popen([*command, address], stderr=subprocess.PIPE, text=True)
+        wait_for(lambda: list(tmp_path.glob("work/*.npz")))
+        both.processes[0].kill()
+        _, errors = running.communicate(timeout=60)
+    assert errors.startswith(f"mmvae-edu: the Dask scheduler at {address} was lost; the results")
+    assert errors.count("\n") == 1
+    assert running.returncode == 64
 
 
 class cluster:

@@ -13,18 +13,19 @@ SETS = {  # name → (the files it needs, what it is)
     "fashion-mnist": (("fashion-mnist",), "grey 28×28 clothes in [0, 1], and their label"),
     "mnist-fashion": (("mnist", "fashion-mnist"), "pairs of a digit and a garment of one class"),
     "mnist-svhn": (("mnist", "svhn"), "pairs of a digit and a house number's digit, 32×32×3"),
-    "mnist-attributes": (("mnist",), "a digit and 18 binary attributes of it: 19 modalities"),
+    "mnist-attributes": (("mnist",), "a digit and 18 binary attributes of it: 19 modalities, or 2"),
 }
 PAIR_LIMIT = 10_000  # rows of a class that are paired, as released with MMVAE
 
 
-def load(name, *, validation=5_000, pairs=5, seed=0, dtype=np.float32) -> Digits:
+def load(name, *, validation=5_000, pairs=5, together=False, seed=0, dtype=np.float32) -> Digits:
     """One of SETS from the cache: train, validation and test, as `Split`s.
 
-    Images (n, 784) or (n, 3072) in [0, 1]; label (n, 10) one-hot; attributes (n, 1).
+    Images (n, 784) or (n, 3072) in [0, 1]; label (n, 10) one-hot; each attribute (n, 1).
     validation     so many of the last training rows are held out (of each file, where two are
                    paired); 0 leaves that split empty
     pairs          so many random matchings of the rows of a class, in train alone     [MMVAE: 30]
+    together       the 18 attributes as one modality "attributes" (n, 18) instead of 18
     A paired Split keeps each image once; `rows` says which of them an example has.
     "binary-mnist" has grey images in train, to be drawn as 0 or 1 at every use
     (`fit(..., binarise=("image",))`); those of validation and test are drawn once, by the seed.
@@ -43,7 +44,7 @@ def load(name, *, validation=5_000, pairs=5, seed=0, dtype=np.float32) -> Digits
             for s, parts in enumerate(zip(*views, strict=True))
         ]
     elif name == "mnist-attributes":
-        splits = _with_attributes(views[0])
+        splits = _with_attributes(views[0], together)
     else:
         splits = [Split({"image": x, "label": _one_hot(y, dtype)}, y) for x, y in views[0]]
     if name == "binary-mnist":
@@ -98,13 +99,16 @@ def _paired(names, first, second, pairs, rng):
     )
 
 
-def _with_attributes(view):
+def _with_attributes(view, together):
     values = [measured(x) for x, _ in view]
     limits = {name: np.median(found) for name, found in values[0].items()}  # of train
-    return [
-        Split({"image": x, **attributes(found, y, limits)}, y)
-        for (x, y), found in zip(view, values, strict=True)
-    ]
+    splits = []
+    for (x, y), found in zip(view, values, strict=True):
+        each = attributes(found, y, limits)
+        if together:
+            each = {"attributes": np.concatenate(list(each.values()), axis=1)}
+        splits.append(Split({"image": x, **each}, y))
+    return splits
 
 
 def _drawn(split, rng):

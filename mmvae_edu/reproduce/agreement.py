@@ -36,6 +36,8 @@ def agreement(model, job, data):
     found = latents(model, data, job["seed"], rng)
     if len(model.modalities) > 1:
         found |= generations(model, data, job["seed"], rng)
+    order = [TABLE_1, TABLE_2, CORRECTED, MACRO]
+    found = dict(sorted(found.items(), key=lambda item: order.index(item[1]["part"])))
     n, most = len(data.test.label), job["evaluation"]["examples"]
     rows = np.random.default_rng((job["seed"], 2)).permutation(n)[:most]
     model.theta = theta

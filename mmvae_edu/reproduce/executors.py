@@ -6,12 +6,13 @@ outcome is what the job returned, or a JobFails.  `work` is a folder for checkpo
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from functools import partial
 from subprocess import PIPE
 
@@ -40,11 +41,13 @@ def in_processes(workers, threads=1, device="cpu"):
 def on_a_cluster(address, device="cpu", timeout=10):
     """An executor on the Dask scheduler at this address; its workers must see the folder `work`.
 
-    A job whose worker dies goes to another worker, and on from its checkpoint.
+    A job whose worker dies goes to another worker, and on from its checkpoint.  ConnectionError
+    if the scheduler itself dies.
     """
     try:
         from distributed import Client
         from distributed import as_completed as completed
+        from distributed.comm import CommClosedError
     except ImportError:
         raise ValueError("a cluster needs Dask: `pip install 'mmvae_edu[sweep]'`") from None
     try:
@@ -56,10 +59,27 @@ def on_a_cluster(address, device="cpu", timeout=10):
         with client:
             run = partial(in_a_process, work=str(work), device=device)
             futures = dict(zip(client.map(run, jobs, pure=False, retries=3), jobs, strict=True))
+            lost = CommClosedError, CancelledError  # Dask cancels all jobs that are left
             for future in completed(futures):
-                yield futures[future], _outcome(future)
+                try:
+                    outcome = _outcome(future, lost)
+                except lost:
+                    _close_quietly(client)
+                    raise ConnectionError(
+                        f"the Dask scheduler at {address} was lost; the results so far are kept, "
+                        "and with a new one the same command goes on from the checkpoints"
+                    ) from None
+                yield futures[future], outcome
 
     return executor
+
+
+def _close_quietly(client):
+    """Close a client that lost its scheduler, without its log of how it tried to reconnect."""
+    log = logging.getLogger("distributed.client")
+    log.disabled = True
+    client.close()
+    log.disabled = False
 
 
 def in_a_process(job, work, threads=1, device="cpu"):
@@ -91,10 +111,13 @@ def in_a_process(job, work, threads=1, device="cpu"):
     raise JobFails(words[-1] if words else f"its process ended with code {worker.returncode}")
 
 
-def _outcome(future):
+def _outcome(future, lost=()):
+    """What the job returned, or a JobFails; exceptions that say the executor is `lost` pass."""
     try:
         return future.result()
     except JobFails as problem:
         return problem
+    except lost:
+        raise
     except Exception as problem:  # Dask's own, such as a worker that died too often
         return JobFails(f"{type(problem).__name__}: {problem}")

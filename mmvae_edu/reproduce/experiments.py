@@ -49,7 +49,7 @@ def _job(name, experiment, row, seed, epochs):
         "options": row.get("options", {}),
         "modalities": row.get("modalities"),
         "seed": seed,
-        "data": experiment["data"],
+        "data": experiment["data"] | row.get("data", {}),
         "likelihoods": experiment["likelihoods"],
         "networks": experiment["networks"],
         "training": training | ({"epochs": epochs} if epochs else {}),

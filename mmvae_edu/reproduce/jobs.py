@@ -49,14 +49,19 @@ def build(job, data):
     """The job's model, its parameters not yet drawn."""
     modalities = {}
     for name in job["modalities"] or data.train.x:
-        arguments = dict(job["likelihoods"][name])
+        arguments = dict(_of(name, job["likelihoods"]))
         kind = getattr(likelihoods, arguments.pop("kind"))
         modalities[name] = kind(data.train.x[name].shape[1], **arguments)
     networks = dict(job["networks"])
     if isinstance(networks["hidden"], dict):
         hidden = networks["hidden"]
-        networks["hidden"] = {name: tuple(map(tuple, hidden[name])) for name in modalities}
+        networks["hidden"] = {name: tuple(map(tuple, _of(name, hidden))) for name in modalities}
     return getattr(models, job["class"])(modalities, **networks, **job["options"])
+
+
+def _of(name, settings):
+    """A modality's settings, those of "others" where none stand under its name."""
+    return settings[name if name in settings else "others"]
 
 
 def train(model, job, data, **options):
