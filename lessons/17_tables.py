@@ -36,7 +36,7 @@ live = {"job": job, "numbers": EVALUATIONS["agreement"](model, job, digits)}
 print("MMVAE, one epoch")
 for name, value in live["numbers"].items():
     spread = f"median ESS {value['ess']:.1f}" if "ess" in value else ""
-    print(f"  {name:22s} {value['mean']:8.2f} ± {value['error']:.2f} {value['unit']:4s} {spread}")
+    print(f"  {name:28s} {value['mean']:8.2f} ± {value['error']:.2f} {value['unit']:4s} {spread}")
 
 results = read(COMMITTED / "digits-strokes.jsonl")
 OURS = "ours" if results else "ours: one short run of MMVAE"
