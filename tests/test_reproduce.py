@@ -424,6 +424,14 @@ def test_processes_return_what_run_returns_and_a_sentence_where_it_fails(tmp_pat
     assert "expected 1 modality" in str(outcomes["VAE"])
 
 
+def test_a_worker_does_not_import_the_current_folder(tmp_path, monkeypatch):
+    """An installed copy that is run in the clone: its bare mmvae_edu/ has no kernels."""
+    (tmp_path / "mmvae_edu").mkdir()
+    (tmp_path / "mmvae_edu" / "__init__.py").write_text("raise ImportError('the bare source')")
+    monkeypatch.chdir(tmp_path)
+    assert executors.in_a_process(small(), tmp_path)["job"] == small()
+
+
 def test_a_killed_worker_costs_its_job_alone(tmp_path, monkeypatch):
     """The second call runs what is missing, and goes on from the checkpoint."""
     started = threading.Event()

@@ -87,7 +87,8 @@ def in_a_process(job, work, threads=1, device="cpu"):
 
     The process ends when this one does: it watches its standard input, which stays open.
     """
-    command = [sys.executable, "-m", "mmvae_edu.reproduce.worker", str(work), device]
+    # -P: a clone in the current folder has to be installed; its bare source lacks the kernels
+    command = [sys.executable, "-P", "-m", "mmvae_edu.reproduce.worker", str(work), device]
     environment = os.environ | dict.fromkeys(PINNED, str(threads))
     with (
         tempfile.TemporaryFile() as errors,
