@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 
 import numpy as np
@@ -11,13 +12,15 @@ from rich.console import Console
 from mmvae_edu import bench
 from mmvae_edu.bench.evaluation import bench_evaluation, decoder_products, evaluation_table
 from mmvae_edu.bench.kernels import SIZES, bench_kernel, kernel_table, make_kernel, traffic
-from mmvae_edu.bench.steps import BATCH, bench_step, problem, products_of, step_table
+from mmvae_edu.bench.steps import BATCH, StepRow, bench_step, problem, products_of, step_table
 from mmvae_edu.bench.turns import (
     LEAST,
     MOST,
+    Turns,
     company,
     library_threads,
     nothing,
+    peak_memory,
     play,
     show_problems,
     take_turns,
@@ -180,6 +183,13 @@ def test_the_environment_says_what_a_number_depends_on():
     found = bench.environment("cpu", 2)
     assert found["threads"] == 2
     assert {"date", "device", "numpy", "command"} <= set(found)
+
+
+def test_a_system_that_does_not_say_its_peak_has_none_in_the_table(monkeypatch):
+    assert peak_memory() > 10
+    monkeypatch.setitem(sys.modules, "resource", None)  # as on Windows
+    text = shown(step_table(StepRow("MVAE", 1, {"ours": Turns(2.0, peak_memory())})))
+    assert text.splitlines()[-1].split() == ["ours", "2.0", "1.00×", "-"]
 
 
 def test_results_are_written_whole_as_json(tmp_path):

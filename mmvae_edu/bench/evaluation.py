@@ -75,7 +75,7 @@ def evaluation_table(row):
             name,
             written(turns.milliseconds, ".0f"),
             written(1 / ratio(row.turns, name), ".2f", "×"),
-            written(turns.peak, ".0f"),
+            written(turns.peak, ".0f", none="-"),
         ]
         for name, turns in row.turns.items()
     ]

@@ -138,7 +138,12 @@ def step_table(row):
             else written(to_ours, ".2f", "×")
         )
         cells.append(
-            [name, written(turns.milliseconds, ".1f"), to_ours, written(turns.peak, ".0f")]
+            [
+                name,
+                written(turns.milliseconds, ".1f"),
+                to_ours,
+                written(turns.peak, ".0f", none="-"),
+            ]
         )
     header = ["", "ms a step", "to ours", "peak MB"]
     return Table(f"Training step of {row.system}, K = {row.K}, batch {BATCH}", header, cells)

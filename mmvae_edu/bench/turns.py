@@ -4,7 +4,7 @@ which spin for a while after their work, do not slow the next one down."""
 import math
 import multiprocessing
 import os
-import resource
+import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -123,7 +123,7 @@ def contend(pipe):
             if word == "go":
                 answer = turn(run, wait)
             elif word == "peak":
-                answer = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+                answer = peak_memory()
             else:
                 make, arguments = word
                 run = wait = None  # the last one's arrays
@@ -137,6 +137,16 @@ def contend(pipe):
     except Exception as problem:
         sentence = (str(problem).strip().splitlines() or [""])[0]
         pipe.send((f"{type(problem).__name__}: {sentence}", None))
+
+
+def peak_memory():
+    """The most MB that this process has held; NaN on Windows, which has no such call."""
+    try:
+        import resource
+    except ImportError:
+        return float("nan")
+    unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, kilobytes elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def turn(run, wait):
@@ -184,9 +194,9 @@ def ratio(turns, contender):
     return turns[contender].milliseconds / turns["ours"].milliseconds
 
 
-def written(number, form, unit=""):
+def written(number, form, unit="", none="failed"):
     """The number with its unit, for a table."""
-    return "failed" if math.isnan(number) else f"{number:{form}}{unit}"
+    return none if math.isnan(number) else f"{number:{form}}{unit}"
 
 
 def show_problems(console, row, turns):
