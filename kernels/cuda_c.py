@@ -50,9 +50,13 @@ def _cupy():
 
 
 def source(op):
-    """The text of the .cu file of an op: the longest file name that the op's name begins with."""
+    """The .cu file of an op: the longest file name that the op's name begins with.
+
+    In ASCII, comments and all: CuPy writes it to a file in the system's encoding.
+    """
     names = (path.stem for path in HERE.glob("*.cu") if op.startswith(path.stem))
-    return (HERE / f"{max(names, key=len)}.cu").read_text(encoding="utf-8")
+    text = (HERE / f"{max(names, key=len)}.cu").read_text(encoding="utf-8")
+    return text.encode("ascii", "replace").decode()
 
 
 @cache

@@ -86,6 +86,8 @@ def check_batch(modalities, x, mask, theta):
     What stands under False may be anything, NaN included.  A Batch is returned as it is, and of a
     Paired its checked like, from which batches are taken.
     """
+    if isinstance(x, Batch | Paired) and mask is not None:
+        raise ValueError(f"mask: a {type(x).__name__} has none beside it")
     if isinstance(x, Batch):
         return x
     if isinstance(x, Paired):

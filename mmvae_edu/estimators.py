@@ -18,8 +18,9 @@ class Estimate:
     """An estimated log likelihood of each of N examples, and how far to trust it.
 
     log_p   (N,) nats
-    error   (N,) its standard error, from the spread of the K weights: it is honest only where
-            ess is large, since weights that were never drawn have no part in it
+    error   (N,) its standard error, from the spread of K independent weights: it is honest only
+            where ess is large, since weights that were never drawn have no part in it, and too
+            large where a mixture's samples are dealt out evenly among its experts
     ess     (N,) effective sample size of the weights, between 1 and K
     """
 
@@ -58,7 +59,7 @@ def marginal(model, theta, x, *, given=None, K=1000, rng, chunk=5_000):
         log (1/K) Σ_k p(x|z_k) p(z_k) / q(z_k|given),   z_k ~ q(z|given)
 
     x, given: dicts name → (N, P); given = x by default, and {} is the prior p(z).  An Estimate,
-    on average below log p(x) and rising to it with K, for any proposal.  At most `chunk` rows
+    on average below log p(x) and tending to it with K, for any proposal.  At most `chunk` rows
     (examples × samples) are decoded at once; the result does not depend on it.
     """
     given = x if given is None else given

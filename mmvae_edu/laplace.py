@@ -70,8 +70,8 @@ def competing_scales(head):
 def mixture_log_prob(z, mu, log_scale, log_alpha):
     """log Σ_m α_m Laplace(z; mu_m, b_m) and the responsibilities r_m.                   [S11.3]
 
-    z (K, N, D), mu, log_scale (M, N, D), log_alpha (M, N), −∞ for an absent expert; returns
-    (K, N) in nats and (M, K, N): the contract of the kernels' Gaussian mixture.
+    z (K, N, D), mu, log_scale (M, N, D), log_alpha (M, N), −∞ for an absent expert, whose mu and
+    log_scale still have to be finite; returns (K, N) in nats and (M, K, N).
     """
     log_q, _ = laplace_log_prob(z, mu[:, None], log_scale[:, None])
     log_sum, responsibilities = reference.log_sum_exp_and_weights(

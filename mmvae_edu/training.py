@@ -71,8 +71,8 @@ def fit(
     validation     such data, never the test split; its bound (β = 1, fixed noise) decides which
                    parameters are kept
     patience       stop after so many records without a better validation bound
-    checkpoint     a file, also written on Ctrl-C; if it exists, training goes on from it, bit for
-                   bit as if it had not stopped
+    checkpoint     a file, also written on Ctrl-C; if it exists, training goes on from it, and with
+                   the same data ends at the same parameters, bit for bit, as if it had not stopped
     progress       draw a progress bar; a string is its label
     Returns the history: a dict each record with step, bound (nats an example) and validation.
     """

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from mmvae_edu.batch import Batch, check_batch
+from mmvae_edu.batch import Batch, Paired, check_batch
 from mmvae_edu.likelihoods import Binomial, Categorical, Normal
 from mmvae_edu.models import IWAE, MMVAE, MVAE, VAE
 
@@ -157,11 +157,24 @@ def test_theta_of_another_model_is_refused():
         (lambda: MVAE(MODALITIES, kl="x"), "kl: expected one of .*found 'x'"),
         (lambda: MVAE(MODALITIES, weights={"sound": 2}), r"weights: unknown modality \['sound'\]"),
         (lambda: MVAE(MODALITIES, activation="gelu"), "activation: expected one of .*found 'gelu'"),
+        (lambda: MVAE(MODALITIES, hidden=8), "hidden: expected sizes such as .*found 8"),
+        (lambda: MVAE(MODALITIES, hidden={"image": ((8,), (8,))}), "hidden: .*for every modality"),
+        (lambda: MVAE({"a": Normal(2)}, subsets=1), "subsets: random subsets need at least 2"),
     ],
 )
 def test_bad_models_are_refused(build, sentence):
     with pytest.raises(ValueError, match=sentence):
         build()
+
+
+def test_a_mask_beside_checked_or_paired_data_is_refused():
+    model = MVAE(MODALITIES, latent=2, hidden=(3,))
+    theta, present = model.init(np.random.default_rng(0)), np.ones((3, N), bool)
+    batch, _ = model.open(theta, good())
+    paired = Paired(good(), dict.fromkeys(good(), np.arange(N)))
+    for x in batch, paired:
+        with pytest.raises(ValueError, match=f"mask: a {type(x).__name__} has none beside it"):
+            model.open(theta, x, present)
 
 
 def test_unknown_names_and_no_samples_are_refused():
@@ -172,6 +185,7 @@ def test_unknown_names_and_no_samples_are_refused():
         model.generate(good(), "sound", rng=rng)
     with pytest.raises(ValueError, match="K: expected at least 1 sample, found 0"):
         model.log_marginal(good(), K=0, rng=rng)
+    assert list(model.decode(np.zeros((1, 2), np.float32), "label")) == ["label"]
 
 
 def test_good_input_in_many_forms_gives_one_batch():

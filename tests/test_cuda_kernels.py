@@ -58,6 +58,7 @@ class HostArray(np.ndarray):
 class HostModule:
     def __init__(self, code, options, name_expressions):
         assert set(name_expressions) <= set(expressions(code))
+        assert code.isascii()  # CuPy writes a file in the system's encoding
         self.names, self.library = list(expressions(code)), compiled_for_host(code)
 
     def get_function(self, name):

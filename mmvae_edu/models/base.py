@@ -57,6 +57,11 @@ class MultimodalVAE:
             raise ValueError(
                 f"weights: unknown modality {sorted(unknown)}, known {list(modalities)}"
             )
+        if isinstance(hidden, int) or (isinstance(hidden, dict) and modalities.keys() - hidden):
+            raise ValueError(
+                "hidden: expected sizes such as (256, 256), or for every modality a pair of them, "
+                f"found {hidden}"
+            )
         self.modalities, self.latent, self.hidden = dict(modalities), latent, hidden
         self.activation = self._choice("activation", activation, *ACTIVATIONS)
         self.initial = self._choice("initial", initial, *INITIAL)
@@ -227,9 +232,9 @@ class MultimodalVAE:
         return self.posterior_samples(w, batch, K, rng)[0]
 
     def decode(self, z, names=None):
-        """The mean of each modality given z (…, D): dict name → (…, P)."""
+        """The mean of each modality given z (…, D), or of those named: dict name → (…, P)."""
         w = self.tree.views(self._trained())
-        means = {}
+        names, means = [names] if isinstance(names, str) else names, {}
         for name in self.modalities if names is None else names:
             self._known(name)
             outputs, _ = mlp(
@@ -245,7 +250,7 @@ class MultimodalVAE:
     def generate(self, given, target=None, *, mask=None, rng):
         """Decode one z ~ q(z|given) an example: dict name → (N, P) of means, of `target` names."""
         z = self.posterior_sample(given, mask=mask, rng=rng)[0]
-        return self.decode(z, [target] if isinstance(target, str) else target)
+        return self.decode(z, target)
 
     def log_marginal(self, x, *, given=None, K=1000, rng):
         """log p(x) by importance sampling from q(z|given), (N,) nats; see `estimators`."""

@@ -85,7 +85,7 @@ class CVAE(VAE):
 
     def decode(self, z, names=None, *, given):
         """The mean of x_1 given z (…, N, D) and x_2, which `given` holds: dict name → (…, N, P)."""
-        for name in names or ():
+        for name in [names] if isinstance(names, str) else names or ():
             self._known(name)
             if name in self.condition:
                 raise ValueError(f"CVAE explains {self.target!r} only, not {name!r}")
@@ -108,7 +108,7 @@ class CVAE(VAE):
         """Decode one z an example beside x_2: z ~ p(z), or q(z|x_1, x_2) where x_1 is given."""
         batch, w = self.open(self._trained(), given, mask)
         z, _ = self.posterior_samples(w, batch, 1, rng)
-        return self.decode(z[0], [target] if isinstance(target, str) else target, given=batch)
+        return self.decode(z[0], target, given=batch)
 
     def _beside_condition(self, values, batch):
         """values (…, N, P) with x_2 appended: (…, N, P + C)."""

@@ -17,9 +17,11 @@ class VAE(MultimodalVAE):
 
     def __init__(self, modalities, *, kl="closed_form", **options):
         super().__init__(modalities, **options)
-        if len(modalities) != 1 + len(self.condition):
+        explained = [name for name in modalities if name not in self.condition]
+        if len(explained) != 1:
+            besides = f" besides {list(self.condition)}" if self.condition else ""
             raise ValueError(
-                f"{type(self).__name__}: expected 1 modality, found {list(modalities)}"
+                f"{type(self).__name__}: expected 1 modality{besides}, found {explained}"
             )
         self.kl = self._choice("kl", kl, "closed_form", "monte_carlo")
 
