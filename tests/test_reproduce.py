@@ -367,6 +367,9 @@ def test_the_slides_numbers_stand_beside_ours():
     (vae, mvae), half = tables.table("mnist", rows).rows, 12.706 * 0.5  # t of one degree of freedom
     assert vae[1] == f"−91.50 ± {half:.2f} (−91.13)"
     assert mvae[1] == "−91.00 ± 0.00 (−90.62)"
+    uneven = tables.table("mnist", rows[:3])
+    assert [cells[0] for cells in uneven.rows] == ["VAE", "MVAE (seed 0)"]
+    assert "interval of their mean, of a single seed the standard error, 40" in uneven.caption
 
 
 def test_results_of_several_parts_are_shown_part_by_part(tmp_path, quick):

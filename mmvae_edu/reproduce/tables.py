@@ -44,16 +44,22 @@ def table(name, rows, part=""):
 
 
 def _over_seeds(rows):
-    """System → the rows that differ in the seed alone; other settings are named beside it."""
-    groups = {}
+    """System → the rows that differ in the seed alone; other settings are named beside it.
+
+    So are the seeds, where it has fewer than the others.
+    """
+    groups, every = {}, {row["job"]["seed"] for row in rows}
     for row in rows:
         groups.setdefault(json.dumps(row["job"] | {"seed": None}), []).append(row)
     systems = [found[0]["job"]["system"] for found in groups.values()]
     found = {}
     for system, group in zip(systems, groups.values(), strict=True):
         job = group[0]["job"]
+        seeds = [str(row["job"]["seed"]) for row in group]
         other = f", {job['training']['epochs']} epochs, {job['evaluation']}"
-        found[system + other * (systems.count(system) > 1)] = group
+        fewer = f" (seed{'s' * (len(seeds) > 1)} {', '.join(seeds)})"
+        label = system + other * (systems.count(system) > 1)
+        found[label + fewer * (len(seeds) < len(every))] = group
     return found
 
 
@@ -126,6 +132,8 @@ def _budget(rows):
     many = f"seed {seeds[0]}, ± standard error"
     if len(seeds) > 1:
         many = f"{len(seeds)} seeds, ± half the 95% interval of their mean"
+        if any(len(group) == 1 for group in _over_seeds(rows).values()):
+            many += ", of a single seed the standard error"
     return f"{many}, {' or '.join(map(str, epochs))} epochs, measured {when}"
 
 
