@@ -86,12 +86,10 @@ def check_batch(modalities, x, mask, theta):
     What stands under False may be anything, NaN included.  A Batch is returned as it is, and of a
     Paired its checked like, from which batches are taken.
     """
-    if isinstance(x, Batch | Paired) and mask is not None:
-        raise ValueError(f"mask: a {type(x).__name__} has none beside it")
-    if isinstance(x, Batch):
-        return x
-    if isinstance(x, Paired):
-        return _check_paired(modalities, x, theta)
+    if isinstance(x, Batch | Paired):
+        if mask is not None:
+            raise ValueError(f"mask: a {type(x).__name__} has none beside it")
+        return x if isinstance(x, Batch) else _check_paired(modalities, x, theta)
     names = _names(modalities, x)
     arrays = {name: _numbers(name, x[name]) for name in names}
     N = _rows(modalities, arrays)

@@ -159,7 +159,6 @@ def test_theta_of_another_model_is_refused():
         (lambda: MVAE(MODALITIES, activation="gelu"), "activation: expected one of .*found 'gelu'"),
         (lambda: MVAE(MODALITIES, hidden=8), "hidden: expected sizes such as .*found 8"),
         (lambda: MVAE(MODALITIES, hidden={"image": ((8,), (8,))}), "hidden: .*for every modality"),
-        (lambda: MVAE({"a": Normal(2)}, subsets=1), "subsets: random subsets need at least 2"),
     ],
 )
 def test_bad_models_are_refused(build, sentence):

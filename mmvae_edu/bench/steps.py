@@ -137,13 +137,7 @@ def step_table(row):
             if name == "products"
             else written(to_ours, ".2f", "×")
         )
-        cells.append(
-            [
-                name,
-                written(turns.milliseconds, ".1f"),
-                to_ours,
-                written(turns.peak, ".0f", none="-"),
-            ]
-        )
+        peak = written(turns.peak, ".0f", none="-")
+        cells.append([name, written(turns.milliseconds, ".1f"), to_ours, peak])
     header = ["", "ms a step", "to ours", "peak MB"]
     return Table(f"Training step of {row.system}, K = {row.K}, batch {BATCH}", header, cells)

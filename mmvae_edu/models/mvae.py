@@ -21,8 +21,6 @@ class MVAE(MultimodalVAE):
 
     def __init__(self, modalities, *, subsets=0, kl="closed_form", **options):
         super().__init__(modalities, **options)
-        if subsets and len(modalities) < 2:
-            raise ValueError("subsets: random subsets need at least 2 modalities, found 1")
         self.subsets = subsets
         self.kl = self._choice("kl", kl, "closed_form", "monte_carlo")
 
