@@ -147,7 +147,7 @@ def print_accuracy(console, seed=0):
     for table in tables:
         table.show(console)
     for name, reason in absent.items():
-        console.print(f"{name}: {reason}", highlight=False)
+        console.print(f"{name}: {reason}", highlight=False, markup=False)
 
 
 def accuracy_tables(rows):

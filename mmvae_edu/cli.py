@@ -187,7 +187,7 @@ def _bench(arguments):
     if arguments.out:
         storage.folder(arguments.out.parent)
     bench.bench(
-        Console(),
+        Console(markup=False),  # [bench] is to be typed
         device="cuda" if arguments.gpu else "cpu",
         parts=[arguments.only] if arguments.only else bench.PARTS,
         threads=arguments.threads,
@@ -199,6 +199,7 @@ def _bench(arguments):
 def _kernels(arguments):
     import numpy as np
     from rich.console import Console
+    from rich.text import Text
 
     from . import kernels
 
@@ -212,5 +213,5 @@ def _kernels(arguments):
     for name, backend in kernels.available().items():
         state = backend if isinstance(backend, str) else "works here"
         state += ", and is what training on the CPU uses" if name == chosen else ""
-        console.print(f"[bold]{name:12}[/bold] {state}", highlight=False)
+        console.print(Text(f"{name:12}", "bold") + Text(f" {state}"))  # [cuda13] is no markup
     return 0

@@ -115,12 +115,12 @@ def test_a_kernel_with_a_worse_exp_is_seen():
 
 
 def test_the_table_says_which_peers_are_absent(monkeypatch):
-    monkeypatch.setitem(accuracy.PEERS, "nobody", "pip install nobody")
+    monkeypatch.setitem(accuracy.PEERS, "nobody", "pip install nobody[else]")
     rows = accuracy.accuracy_rows(backends={"reference": reference}, N=1)
     monkeypatch.setattr(accuracy, "accuracy_rows", lambda seed, backends: rows)
     out = io.StringIO()
     accuracy.print_accuracy(Console(file=out, width=80))
     text = out.getvalue()
-    assert "nobody: absent; pip install nobody" in text
+    assert "nobody: absent; pip install nobody[else]" in text
     assert "…" not in text  # nothing is cut off
     assert text.count("extreme") == text.count("ordinary") == len(rows) / 2

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mmvae_edu import cli
 from mmvae_edu.reproduce import tables
 from mmvae_edu.reproduce.commands import COMMITTED
 from mmvae_edu.reproduce.experiments import experiments, jobs
@@ -24,6 +25,12 @@ def test_every_row_is_of_a_job_as_it_is_configured(name):
     assert {row["id"] for row in rows} <= known.keys()
     assert all(row["job"] == known[row["id"]] for row in rows)
     assert len({row["id"] for row in rows}) == len(rows)
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_the_command_cuts_no_cell_off(name, tmp_path, capsys):
+    assert cli.main(["reproduce", name, "--show", "--out", str(tmp_path)]) == 0
+    assert "…" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", MEASURED)

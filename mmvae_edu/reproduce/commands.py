@@ -103,7 +103,7 @@ def _show(names, out, form):
         for part in tables.parts(rows):
             table = tables.table(name, rows, part)
             if form == "text":
-                table.show(Console(width=max(Console().width, 140)))  # or cells are cut off
+                table.show(Console(width=max(Console().width, 240)))  # or cells are cut off
             else:
                 print(tables.markdown(table) if form == "markdown" else tables.latex(table))
         picture = folder(out) / f"{name}.png"
