@@ -196,8 +196,7 @@ def test_x2_is_every_attribute_once(system, drawn):
 
 @pytest.fixture
 def quick(monkeypatch):
-    """Classifiers, probes and generations of a second."""
-    monkeypatch.setattr(agreement, "CLASSIFIER", {"steps": 30, "progress": False})
+    """Probes and generations of a second."""
     monkeypatch.setattr(agreement, "PROBED", 300)
     monkeypatch.setattr(agreement, "GENERATED", 200)
 
@@ -208,7 +207,7 @@ def tiny(name, system, **data):
     job["networks"] = {"latent": 3, "hidden": [8]}
     job["training"] = job["training"] | {"samples": 2}
     job["data"] = job["data"] | data
-    job["evaluation"] = job["evaluation"] | {"K": 5, "examples": 50}
+    job["evaluation"] = job["evaluation"] | {"K": 5, "examples": 50, "classifier_steps": 30}
     return json.loads(json.dumps(job))
 
 
@@ -289,6 +288,24 @@ def test_likelihoods_stay_where_the_training_was(tmp_path, quick, monkeypatch):
         watched(name)
     agreement.agreement(model, job, data)
     assert [seen[name] is on_device for name in seen] == [False, False, True]
+
+
+@pytest.mark.parametrize(("asked", "steps"), [({"classifier_steps": 7}, 7), ({}, 800)])
+def test_classifiers_train_as_long_as_the_evaluation_says(asked, steps, monkeypatch):
+    job = tiny("digits-strokes", "MVAE", pairs=1) | {"evaluation": asked}
+    data, seen = load(job), []
+
+    def fit(self, x, label, **settings):
+        seen.append(settings["steps"])
+        self.theta = self.init(np.random.default_rng(0))
+        return self
+
+    monkeypatch.setattr(agreement.Classifier, "fit", fit)
+    monkeypatch.setattr(agreement, "GENERATED", 20)
+    model = build(job, data)
+    model.theta = model.init(np.random.default_rng(0))
+    agreement.generations(model, data, job, np.random.default_rng(0))
+    assert seen == [steps, steps]
 
 
 def test_table_3_is_what_its_parts_say(tmp_path, quick):

@@ -35,7 +35,7 @@ def agreement(model, job, data):
     model.theta = to_host(theta)  # the classifiers' side; likelihoods stay where the training was
     found = latents(model, data, job["seed"], rng)
     if len(model.modalities) > 1:
-        found |= generations(model, data, job["seed"], rng)
+        found |= generations(model, data, job, rng)
     order = [TABLE_1, TABLE_2, CORRECTED, MACRO]
     found = dict(sorted(found.items(), key=lambda item: order.index(item[1]["part"])))
     n, most = len(data.test.label), job["evaluation"]["examples"]
@@ -69,16 +69,18 @@ def latents(model, data, seed, rng):
     return found
 
 
-def generations(model, data, seed, rng):
+def generations(model, data, job, rng):
     """How often means decoded from one z show the same digit, or the given one.       [S13.T2]
 
     Classified by networks that learnt from real training data.  Their accuracy on real test data
     is among the numbers: rates are raw and count their errors, but for those called corrected.
     """
     test, found, classifiers, errors = data.test, {}, {}, {}
+    steps = job["evaluation"].get("classifier_steps", CLASSIFIER["steps"])
+    settings = CLASSIFIER | {"steps": steps, "seed": job["seed"]}
     for name, likelihood in model.modalities.items():
         x, label = distinct(data.train, name)
-        classifiers[name] = Classifier(likelihood).fit(x, label, seed=seed, **CLASSIFIER)
+        classifiers[name] = Classifier(likelihood).fit(x, label, **settings)
         x, label = distinct(test, name)
         seen = classifiers[name].predict(x)
         found |= _hits(f"real {name}", seen, label, TABLE_2)
