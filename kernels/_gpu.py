@@ -14,17 +14,21 @@ BLOCKS = 65_535  # a side of the grid: every kernel strides over what is left
 class Device:
     """The functions of `reference` over arrays of the library `xp`.
 
-    launch(op, grid, block, *args, lanes=, held=) runs the kernel of that name.  A block has
-    `threads` threads, at most `width` of them along the contiguous axis, or `width` by up to `tall`
-    where a column is shared; a grid has at most `blocks` blocks a side.  `address(array)` is a
-    pointer; it is None where kernels take one number at a time.
+    launch(op, grid, block, *args, lanes=) runs the kernel of that name.  A block has `threads`
+    threads, at most `width` of them along the contiguous axis, or `width` by up to `tall` where a
+    column is shared; a grid has at most `blocks` blocks a side.  `address(array)` is a pointer; it
+    is None where kernels take one number at a time.  Of importance weights a block has a `panel` of
+    so many columns, each shared by so many threads, where K is large, and as many blocks are at
+    work as leave their panels in the `cache` of so many bytes, but one for each of the `cores`.
     """
 
     def __init__(
-        self, name, xp, launch, address=None, threads=256, width=32, tall=16, blocks=BLOCKS
-    ):
+        self, name, xp, launch, address=None, threads=256, width=32, tall=16, blocks=BLOCKS,
+        panel=None, cores=BLOCKS, cache=0,
+    ):  # fmt: skip
         self.name, self.xp, self.launch, self.address = name, xp, launch, address
         self.threads, self.width, self.tall, self.blocks = threads, width, tall, blocks
+        self.panel, self.cores, self.cache = panel or (width, tall), cores, cache
 
     def product_of_experts(self, mu, log_var, mask=None):
         """The prior N(0, I) times the present experts: mean, log_var (N, D).              [S7.5]"""
@@ -66,10 +70,13 @@ class Device:
         if K == 0:
             raise ValueError("log_w: expected at least one sample, found K = 0")
         bound, weights = self._empty(log_w, (N,)), self._empty(log_w, (K, N))
-        grid, block = self._columns(N, K)
-        held = 8 if K <= 8 * block[1] else 128 // log_w.dtype.itemsize
+        columns, most = self.panel
+        shared = _power_of_2(-(-K // 8), most)  # threads of a column
+        width = min(self.width, columns * most // shared)
+        at_work = max(self.cores, self.cache // (K * width * log_w.dtype.itemsize))
+        grid = (min(self._blocks(N, width), at_work),)
         args = (log_w.dtype.type(log(K)), log_w, bound, weights)
-        self._launch("importance_weights", grid, block, K, N, *args, held=held)
+        self._launch("importance_weights", grid, (width, shared), K, N, *args)
         return bound, weights
 
     def mixture_log_prob(self, z, mu, log_var, log_alpha):
@@ -82,9 +89,10 @@ class Device:
         if M == 0:
             raise ValueError("mu: expected at least one expert, found M = 0")
         log_q, r = self._empty(z, (K, N)), self._empty(z, (M, K, N))
-        (blocks,), block = self._rows(N, D, least=8)
+        lanes = self._lanes(D, z, mu, log_var)
+        (blocks,), block = self._rows(N, D // lanes, least=8)
         grid, args = (blocks, self._blocks(K, 8)), (z, mu, log_var, log_alpha, log_q, r)
-        self._launch("mixture_log_prob", grid, block, K, M, N, D, *args)
+        self._launch("mixture_log_prob", grid, block, K, M, N, D, *args, lanes=lanes)
         return log_q, r
 
     def mixture_log_prob_vjp(self, dlog_q, responsibilities, z, mu, log_var):
@@ -98,9 +106,11 @@ class Device:
         _shape("dlog_q", dlog_q, (K, N))
         _shape("responsibilities", r, (M, K, N))
         dz, dmu, dlog_var = (self._empty(z, a.shape) for a in (z, mu, log_var))
-        grid, block = self._columns(N * D, K)
+        lanes = self._lanes(D, z, mu, log_var)
+        shared = _power_of_2(-(-K // 8), most=self.tall)  # threads of a dimension
+        grid, block = (self._blocks(N * D // lanes, self.width),), (self.width, shared)
         args = (dlog_q, r, z, mu, log_var, dz, dmu, dlog_var)
-        self._launch("mixture_log_prob_vjp", grid, block, K, M, N, D, *args)
+        self._launch("mixture_log_prob_vjp", grid, block, K, M, N, D, *args, lanes=lanes)
         return dz, dmu, dlog_var
 
     def binomial_log_prob(self, logits, x, n=1):
@@ -167,20 +177,15 @@ class Device:
 
     # ---- threads and blocks ----
 
-    def _launch(self, op, grid, block, *args, lanes=1, held=0):
+    def _launch(self, op, grid, block, *args, lanes=1):
         if all(grid):  # an empty array needs no threads
-            self.launch(op, grid, block, *args, lanes=lanes, held=held)
+            self.launch(op, grid, block, *args, lanes=lanes)
 
     def _rows(self, N, D, least=1):
         """Blocks of rows: threads along D, the others of the block over N."""
         across = max(_power_of_2(D, most=self.width), least)
         rows = self.threads // across
         return (self._blocks(N, rows),), (across, rows)
-
-    def _columns(self, N, rows):
-        """Blocks of `width` columns, each shared by so many threads that 8 entries are left."""
-        shared = _power_of_2(-(-rows // 8), most=self.tall)
-        return (self._blocks(N, self.width),), (self.width, shared)
 
     def _blocks(self, work, each):
         return min(-(-work // each), self.blocks)

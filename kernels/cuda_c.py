@@ -8,6 +8,7 @@ such as "product_of_experts_v1<{real}>", and the op runs on it.
 from functools import cache
 from pathlib import Path
 
+from ._cublas import Cublas
 from ._gpu import Device
 
 HERE = Path(__file__).parent
@@ -15,9 +16,9 @@ OPTIONS = ("-std=c++17",)
 KERNELS = {
     "product_of_experts": "product_of_experts_v3<{real}, {lanes}>",
     "product_of_experts_vjp": "product_of_experts_vjp<{real}, {lanes}>",
-    "importance_weights": "importance_weights_v3<{real}, {held}>",
-    "mixture_log_prob": "mixture_log_prob<{real}>",
-    "mixture_log_prob_vjp": "mixture_log_prob_vjp<{real}>",
+    "importance_weights": "importance_weights_v3<{real}>",
+    "mixture_log_prob": "mixture_log_prob<{real}, {lanes}>",
+    "mixture_log_prob_vjp": "mixture_log_prob_vjp<{real}, {lanes}>",
     "binomial_log_prob": "binomial_log_prob<{real}, {lanes}>",
     "binomial_log_prob_vjp": "binomial_log_prob_vjp<{real}, {lanes}>",
     "binomial_log_prob_value_and_grad": "binomial_log_prob_value_and_grad<{real}, {lanes}>",
@@ -65,14 +66,22 @@ def _kernel(op, expression):
     return module.get_function(expression)
 
 
-def _launch(op, grid, block, *args, **template):
+def _launch(op, grid, block, *args, lanes):
     """CuPy passes a Python int as long long, which the kernels call Int."""
     real = "float" if args[-1].dtype.itemsize == 4 else "double"
-    _kernel(op, KERNELS[op].format(real=real, **template))(grid, block, args)
+    _kernel(op, KERNELS[op].format(real=real, lanes=lanes))(grid, block, args)
+
+
+def _address(array):
+    return array.data.ptr
 
 
 cupy = _cupy()
-device = Device("cuda_c", cupy, _launch, address=lambda array: array.data.ptr)
+chip = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.runtime.getDevice())
+device = Device(
+    "cuda_c", cupy, _launch, address=_address, panel=(16, 64),
+    cores=chip["multiProcessorCount"], cache=chip["l2CacheSize"],
+)  # fmt: skip
 
 product_of_experts = device.product_of_experts
 product_of_experts_vjp = device.product_of_experts_vjp
@@ -85,3 +94,4 @@ binomial_log_prob_value_and_grad = device.binomial_log_prob_value_and_grad
 bias_swish = device.bias_swish
 bias_activation_vjp = device.bias_activation_vjp
 adam_step = device.adam_step
+matmul = Cublas(cupy).matmul

@@ -4,10 +4,12 @@
 //
 // Layout   log_w, weights (K, N), bound (N,); a column is one example, and neighbouring threads
 //          read neighbouring columns of one row.
-// Thread   v1: a column.  v2, v3: every blockDim.y-th entry of a column.
+// Thread   v1: a column.  v2: every blockDim.y-th entry of a column.  v3: every blockDim.y-th group
+//          of HELD rows of a column.
 // Block    v2, v3: blockDim.x columns; the partial sums meet in shared memory, in a tree.
 // Bytes    2 K N + N numbers.  v1 reads log_w three times, v2 twice, v3 once up to
-//          K = HELD · blockDim.y and the rest twice.
+//          K = HELD · blockDim.y; beyond, its second reading finds in the second-level cache what
+//          the few columns of the blocks at work left there.
 //
 // −∞ weighs 0; a column of only −∞ gives −∞ and weights 0; +∞ is shared; NaN stays NaN.
 
@@ -67,27 +69,27 @@ __global__ void importance_weights_v1(
 template <typename Real>
 __device__ LogSum<Real> tree(LogSum<Real> sum)
 {
-    __shared__ Real top[16][32], total[16][32];
-    const int x = threadIdx.x, y = threadIdx.y;
-    top[y][x] = sum.top;
-    total[y][x] = sum.total;
+    __shared__ Real top[1024], total[1024];                      // of the thread (x, y) at y · width + x
+    const int width = blockDim.x, own = threadIdx.y * width + threadIdx.x;
+    top[own] = sum.top;
+    total[own] = sum.total;
     __syncthreads();
     for (int half = blockDim.y / 2; half > 0; half /= 2) {       // blockDim.y is a power of 2
-        if (y < half) {
-            sum.add(top[y + half][x], total[y + half][x]);
-            top[y][x] = sum.top;
-            total[y][x] = sum.total;
+        if (threadIdx.y < half) {
+            sum.add(top[own + half * width], total[own + half * width]);
+            top[own] = sum.top;
+            total[own] = sum.total;
         }
         __syncthreads();                                         // outside the if: all threads meet
     }
-    sum.top = top[0][x];
-    sum.total = total[0][x];
+    sum.top = top[threadIdx.x];
+    sum.total = total[threadIdx.x];
     __syncthreads();                                             // before the next use of the memory
     return sum;
 }
 
 template <typename Real>
-__global__ void __launch_bounds__(512) importance_weights_v2(
+__global__ void __launch_bounds__(1024) importance_weights_v2(
     Int K, Int N, Real log_K, const Real *__restrict__ log_w, Real *__restrict__ bound,
     Real *__restrict__ weights)
 {
@@ -104,37 +106,50 @@ __global__ void __launch_bounds__(512) importance_weights_v2(
     }
 }
 
-// ---- v3: a thread keeps its first HELD entries in registers --------------------------------------
+// ---- v3: HELD rows at a time; the second pass goes back from those that the registers still hold --
 
-template <typename Real, int HELD>
-__global__ void __launch_bounds__(512) importance_weights_v3(
+constexpr int HELD = 8;
+
+// The entries k, k + step, … of a column: HELD loads under way at once; −∞ beyond its K rows.
+template <typename Real>
+__device__ void load(Real (&held)[HELD], const Real *column, Int k, int step, Int K, Int N)
+{
+#pragma unroll
+    for (int h = 0; h < HELD; h++)
+        held[h] = k + h * step < K ? column[(k + h * step) * N] : log(Real(0));
+}
+
+template <typename Real>
+__global__ void __launch_bounds__(1024) importance_weights_v3(
     Int K, Int N, Real log_K, const Real *__restrict__ log_w, Real *__restrict__ bound,
     Real *__restrict__ weights)
 {
+    const int step = blockDim.y;
+    const Int last = (K - 1) / (HELD * step) * (HELD * step) + threadIdx.y; // of the last group
     for (Int first = blockIdx.x * Int(blockDim.x); first < N; first += gridDim.x * Int(blockDim.x)) {
-        const Int n = first + threadIdx.x, rows = n < N ? K : 0;
-        const Int beyond = threadIdx.y + HELD * Int(blockDim.y);
+        const Int n = first + threadIdx.x, rows = n < N ? K : 0; // no early return: the tree needs all
         LogSum<Real> sum;
         Real held[HELD];
+        for (Int k = threadIdx.y; k <= last; k += HELD * step) {
+            load(held, log_w + n, k, step, rows, N);
+            Real top = held[0], total = 0;                       // one rescaling for HELD terms
 #pragma unroll
-        for (int h = 0; h < HELD; h++) {                         // all loads are under way at once
-            Int k = threadIdx.y + h * Int(blockDim.y);
-            held[h] = k < rows ? log_w[k * N + n] : log(Real(0));
+            for (int h = 1; h < HELD; h++)
+                top = held[h] > top ? held[h] : top;
+#pragma unroll
+            for (int h = 0; h < HELD; h++)
+                total += ratio(held[h], top);
+            sum.add(top, total);
         }
-#pragma unroll
-        for (int h = 0; h < HELD; h++)
-            sum.add(held[h], 1);
-        for (Int k = beyond; k < rows; k += blockDim.y)
-            sum.add(log_w[k * N + n], 1);
         sum = tree(sum);
+        for (Int k = last; k >= 0; k -= HELD * step) {
+            if (k < last)
+                load(held, log_w + n, k, step, rows, N);
 #pragma unroll
-        for (int h = 0; h < HELD; h++) {
-            Int k = threadIdx.y + h * Int(blockDim.y);
-            if (k < rows)
-                weights[k * N + n] = sum.weight(held[h]);
+            for (int h = 0; h < HELD; h++)
+                if (k + h * step < rows)                         // past the cache, to leave log_w in it
+                    __stcs(weights + (k + h * step) * N + n, sum.weight(held[h]));
         }
-        for (Int k = beyond; k < rows; k += blockDim.y)
-            weights[k * N + n] = sum.weight(log_w[k * N + n]);
         if (threadIdx.y == 0 && n < N)
             bound[n] = sum.value() - log_K;
     }

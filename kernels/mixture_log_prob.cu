@@ -3,12 +3,13 @@
 //     log_q = log Σ_m α_m N(z; mu_m, var_m)        r_m = α_m N(z; mu_m, var_m) / Σ_j α_j N_j
 //
 // Layout   z (K, N, D), mu, log_var (M, N, D), log_alpha (M, N), log_q (K, N), r (M, K, N).
-// Thread   log_prob: the dimensions x, x + blockDim.x, … of one example, for TILE samples.
-//          vjp: one dimension of one example, every blockDim.y-th sample, GROUP experts.
+// Thread   LANES neighbouring dimensions (16 bytes) of one example, for TILE samples at a time.
 // Block    log_prob: blockDim.y examples; the 8, 16 or 32 threads of an example lie in one warp and
-//          add up by shuffles.  vjp: blockDim.x dimensions; sums over samples meet in a tree.
-// Bytes    log_prob (K + 2 M) N D + 2 M K N + (K + M) N numbers, z from the first-level cache for
-//          each further expert; vjp (2 K + 4 M) N D + (M + 1) K N, where M ≤ GROUP.
+//          add up by shuffles.  vjp: blockDim.x threads for the dimensions, blockDim.y for the
+//          samples, whose sums meet in a tree.
+// Bytes    log_prob (K + 2 M) N D + 2 M K N + (K + M) N numbers; vjp (2 K + 4 M) N D + (M + 1) K N,
+//          where one thread has all K samples.  z stays in registers for all experts, unless an
+//          example has more than LANES · blockDim.x dimensions.
 //
 // An absent expert has log α = −∞ and r = 0, and what stands in its place is never used.
 
@@ -16,8 +17,8 @@ using Int = long long;
 
 constexpr int TILE = 8;                                          // at most blockDim.x of log_prob
 
-template <typename Real>
-constexpr int GROUP = 32 / sizeof(Real);                         // as many as the registers hold
+template <typename Real, int LANES>
+struct alignas(sizeof(Real) * LANES) Pack { Real at[LANES]; };
 
 // exp(−|a − b|): 1 for two equal infinities, NaN for NaN.
 template <typename Real>
@@ -28,47 +29,78 @@ __device__ Real ratio(Real a, Real b)
 
 // Over the threads of one example, a power of 2 in one warp; every thread gets the sum.
 template <typename Real>
-__device__ Real across(Real part)
+__device__ Real across(Real part, int half)
 {
-    for (int half = blockDim.x / 2; half > 0; half /= 2)
+    for (; half > 0; half /= 2)
         part += __shfl_xor_sync(0xffffffff, part, half);
     return part;
 }
 
+// TILE such sums at once: thread x gets that of sample x / (blockDim.x / TILE).  In each step a
+// thread gives away the half of its sums that the other keeps: 4 + 2 + 1 shuffles, not TILE · 3.
 template <typename Real>
+__device__ Real own_sum_across(Real (&part)[TILE])
+{
+    int half = blockDim.x / 2;
+#pragma unroll
+    for (int left = TILE / 2; left > 0; left /= 2, half /= 2) {
+        const bool upper = threadIdx.x & half;
+#pragma unroll
+        for (int t = 0; t < left; t++) {
+            const Real given = upper ? part[t] : part[t + left];
+            part[t] = (upper ? part[t + left] : part[t]) + __shfl_xor_sync(0xffffffff, given, half);
+        }
+    }
+    return across(part[0], half);
+}
+
+template <typename Real, int LANES>
 __global__ void mixture_log_prob(
     Int K, Int M, Int N, Int D, const Real *__restrict__ z, const Real *__restrict__ mu,
     const Real *__restrict__ log_var, const Real *__restrict__ log_alpha,
     Real *__restrict__ log_q, Real *__restrict__ r)
 {
+    using Lanes = Pack<Real, LANES>;
     const Real log_2pi = Real(1.8378770664093454836), half = Real(0.5), nothing = log(Real(0));
+    const int each = blockDim.x / TILE;                          // threads that get the same sum
+    D /= LANES;
+    const bool held = D <= blockDim.x;                           // z stays in registers
     for (Int first = blockIdx.x * Int(blockDim.y); first < N; first += gridDim.x * Int(blockDim.y))
         for (Int k0 = blockIdx.y * Int(TILE); k0 < K; k0 += gridDim.y * Int(TILE)) {
             const Int n = first + threadIdx.y;                   // no early return: shuffles need all
-            const Int k = k0 + threadIdx.x;                      // the sample that this thread adds up
-            const bool mine = n < N && k < K && threadIdx.x < TILE;
+            const Int k = k0 + threadIdx.x / each;               // the sample that this thread adds up
+            const bool mine = n < N && k < K && threadIdx.x % each == 0;
+            const int samples = K - k0 < TILE ? K - k0 : TILE;
+            Lanes own_z[TILE] = {};
             Real top = nothing, total = 0;
             for (Int m = 0; m < M; m++) {
                 const Real alpha = n < N ? log_alpha[m * N + n] : nothing;
                 Real normaliser = 0, distance[TILE] = {};
-                for (Int d = threadIdx.x; alpha > nothing && d < D; d += blockDim.x) {
-                    const Real centre = mu[(m * N + n) * D + d], own = log_var[(m * N + n) * D + d];
-                    const Real inverse_std = exp(-half * own);
-                    normaliser += log_2pi + own;
+                for (Int d = threadIdx.x; n < N && d < D; d += blockDim.x) {
+                    const Lanes *column = reinterpret_cast<const Lanes *>(z) + (k0 * N + n) * D + d;
+                    if (m == 0 || !held) {
 #pragma unroll
-                    for (int t = 0; t < TILE; t++)
-                        if (k0 + t < K) {
-                            Real s = (z[((k0 + t) * N + n) * D + d] - centre) * inverse_std;
+                        for (int t = 0; t < TILE; t++)
+                            if (t < samples)
+                                own_z[t] = column[t * N * D];
+                    }
+                    if (alpha == nothing)
+                        continue;
+                    Lanes centre = reinterpret_cast<const Lanes *>(mu)[(m * N + n) * D + d];
+                    Lanes own = reinterpret_cast<const Lanes *>(log_var)[(m * N + n) * D + d];
+#pragma unroll
+                    for (int i = 0; i < LANES; i++) {
+                        const Real inverse_std = exp(-half * own.at[i]);
+                        normaliser += log_2pi + own.at[i];
+#pragma unroll
+                        for (int t = 0; t < TILE; t++) {         // beyond K: of no use, and not used
+                            Real s = (own_z[t].at[i] - centre.at[i]) * inverse_std;
                             distance[t] += s * s;
                         }
+                    }
                 }
-                Real score = 0;
-#pragma unroll
-                for (int t = 0; t < TILE; t++) {
-                    Real whole = across(distance[t]);
-                    score = threadIdx.x == t ? whole : score;
-                }
-                score = alpha - half * across(normaliser) - half * score;
+                const Real whole = across(normaliser, blockDim.x / 2);
+                const Real score = alpha - half * (whole + own_sum_across(distance));
                 if (mine) {
                     Real scale = ratio(score, top);
                     total = score > top ? total * scale + 1 : total + scale;
@@ -91,67 +123,85 @@ __global__ void mixture_log_prob(
 //
 //     dz = −Σ_m weight s / std_m     dmu_m = Σ_k weight s / std_m     dlog_var_m = ½ Σ_k weight (s² − 1)
 
-// Over the threads of one dimension: a tree whose steps halve the rows; row 0 gets the sum.
+// Over the threads of one column of the block: a tree whose steps halve the rows; all get the sum.
 template <typename Real>
 __device__ Real tree(Real part)
 {
-    __shared__ Real parts[16][32];
-    const int x = threadIdx.x, y = threadIdx.y;
-    parts[y][x] = part;
+    __shared__ Real parts[512];                                  // of the thread (x, y) at y · width + x
+    const int width = blockDim.x, own = threadIdx.y * width + threadIdx.x;
+    if (blockDim.y == 1)
+        return part;
+    parts[own] = part;
     __syncthreads();
     for (int half = blockDim.y / 2; half > 0; half /= 2) {       // blockDim.y is a power of 2
-        if (y < half)
-            parts[y][x] += parts[y + half][x];
+        if (threadIdx.y < half)
+            parts[own] += parts[own + half * width];
         __syncthreads();                                         // outside the if: all threads meet
     }
-    part = parts[0][x];
+    part = parts[threadIdx.x];
     __syncthreads();                                             // before the next use of the memory
     return part;
 }
 
-template <typename Real>
+template <typename Real, int LANES>
 __global__ void __launch_bounds__(512) mixture_log_prob_vjp(
     Int K, Int M, Int N, Int D, const Real *__restrict__ dlog_q, const Real *__restrict__ r,
     const Real *__restrict__ z, const Real *__restrict__ mu, const Real *__restrict__ log_var,
     Real *__restrict__ dz, Real *__restrict__ dmu, Real *__restrict__ dlog_var)
 {
-    constexpr int G = GROUP<Real>;
+    using Lanes = Pack<Real, LANES>;
     const Real half = Real(0.5);
-    for (Int first = blockIdx.x * Int(blockDim.x); first < N * D; first += gridDim.x * Int(blockDim.x)) {
-        const Int i = first + threadIdx.x, n = i / D, rows = i < N * D ? K : 0;
-        for (Int m0 = 0; m0 == 0 || m0 < M; m0 += G) {       // once without experts too: dz = 0
-            Real centre[G], inverse_std[G], from_mu[G] = {}, from_log_var[G] = {};
+    const Int columns = N * D / LANES, stride = Int(TILE) * blockDim.y;
+    for (Int first = blockIdx.x * Int(blockDim.x); first < columns; first += gridDim.x * Int(blockDim.x)) {
+        const Int i = first + threadIdx.x, n = i * LANES / D;
+        for (Int turn = 0; turn == 0 || turn < K; turn += stride) {  // all threads take as many turns
+            const Int k0 = turn + threadIdx.y * Int(TILE), left = i < columns ? K - k0 : 0;
+            Lanes own_z[TILE] = {}, from_z[TILE] = {};
+            Real weight[TILE];
 #pragma unroll
-            for (int g = 0; g < G; g++) {
-                bool here = m0 + g < M && i < N * D;
-                centre[g] = here ? mu[(m0 + g) * N * D + i] : 0;
-                inverse_std[g] = here ? exp(-half * log_var[(m0 + g) * N * D + i]) : 0;
-            }
-            for (Int k = threadIdx.y; k < rows; k += blockDim.y) {
-                const Real dy = dlog_q[k * N + n], own = z[k * N * D + i];
-                Real from_z = m0 == 0 ? 0 : dz[k * N * D + i];
-#pragma unroll
-                for (int g = 0; g < G; g++) {
-                    const Real weight = m0 + g < M ? dy * r[((m0 + g) * K + k) * N + n] : 0;
-                    if (weight != 0) {                           // NaN in an absent expert is not 0 · NaN
-                        Real s = (own - centre[g]) * inverse_std[g];
-                        Real term = weight * s * inverse_std[g];
-                        from_z -= term;
-                        from_mu[g] += term;
-                        from_log_var[g] += half * weight * (s * s - 1);
-                    }
+            for (int t = 0; t < TILE; t++)
+                if (t < left)
+                    own_z[t] = reinterpret_cast<const Lanes *>(z)[(k0 + t) * columns + i];
+            for (Int m = 0; m < M; m++) {
+                Lanes centre = {}, own = {}, by_mu = {}, by_log_var = {};
+                if (i < columns) {
+                    centre = reinterpret_cast<const Lanes *>(mu)[m * columns + i];
+                    own = reinterpret_cast<const Lanes *>(log_var)[m * columns + i];
                 }
-                dz[k * N * D + i] = from_z;
+#pragma unroll
+                for (int t = 0; t < TILE; t++)
+                    weight[t] = t < left ? dlog_q[(k0 + t) * N + n] * r[(m * K + k0 + t) * N + n] : 0;
+#pragma unroll
+                for (int j = 0; j < LANES; j++) {
+                    const Real inverse_std = exp(-half * own.at[j]);
+#pragma unroll
+                    for (int t = 0; t < TILE; t++)
+                        if (weight[t] != 0) {                    // NaN in an absent expert is not 0 · NaN
+                            const Real s = (own_z[t].at[j] - centre.at[j]) * inverse_std;
+                            const Real term = weight[t] * s * inverse_std;
+                            from_z[t].at[j] -= term;
+                            by_mu.at[j] += term;
+                            by_log_var.at[j] += half * weight[t] * (s * s - 1);
+                        }
+                    by_mu.at[j] = tree(by_mu.at[j]);
+                    by_log_var.at[j] = tree(by_log_var.at[j]);
+                }
+                if (threadIdx.y == 0 && i < columns) {
+                    Lanes *to_mu = reinterpret_cast<Lanes *>(dmu) + m * columns + i;
+                    Lanes *to_log_var = reinterpret_cast<Lanes *>(dlog_var) + m * columns + i;
+#pragma unroll
+                    for (int j = 0; turn > 0 && j < LANES; j++) {
+                        by_mu.at[j] += to_mu->at[j];
+                        by_log_var.at[j] += to_log_var->at[j];
+                    }
+                    *to_mu = by_mu;
+                    *to_log_var = by_log_var;
+                }
             }
 #pragma unroll
-            for (int g = 0; g < G; g++)
-                if (m0 + g < M) {                                // the same for the whole block
-                    Real by_mu = tree(from_mu[g]), by_log_var = tree(from_log_var[g]);
-                    if (threadIdx.y == 0 && i < N * D) {
-                        dmu[(m0 + g) * N * D + i] = by_mu;
-                        dlog_var[(m0 + g) * N * D + i] = by_log_var;
-                    }
-                }
+            for (int t = 0; t < TILE; t++)
+                if (t < left)
+                    reinterpret_cast<Lanes *>(dz)[(k0 + t) * columns + i] = from_z[t];
         }
     }
 }

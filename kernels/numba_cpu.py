@@ -20,6 +20,7 @@ from numba import config
 from . import _numba_loops as loops
 from . import _numba_mixtures as mixtures
 
+matmul = np.matmul
 GRAIN = 200_000  # elements a thread: fewer are done before a second has woken and found a free core
 
 

@@ -382,3 +382,4 @@ binomial_log_prob_value_and_grad = device.binomial_log_prob_value_and_grad
 bias_swish = device.bias_swish
 bias_activation_vjp = device.bias_activation_vjp
 adam_step = device.adam_step
+matmul = np.matmul  # which hands CuPy arrays to CuPy

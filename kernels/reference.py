@@ -138,6 +138,11 @@ def bias_activation_vjp(dy, slope, overwrite_dy=False):
     return da, da.sum(axis=tuple(range(da.ndim - 1)))
 
 
+def matmul(a, b, out=None):
+    """The product of two matrices: (n, k), (k, m) → (n, m)."""
+    return np.matmul(a, b, out=out)
+
+
 def sigmoid(a):
     """1 / (1 + exp(−a)), without overflow on either side."""
     decay = np.exp(np.where(a.real > 0, -a, a))

@@ -34,3 +34,13 @@ def to_host(array):
 def like(array, reference):
     """`array` (NumPy) in the library, and on the device, of `reference`."""
     return np.asarray(array, like=reference)
+
+
+def generator(rng, xp):
+    """A random generator for arrays of the library `xp`: NumPy's rng itself, or one on the GPU.
+
+    The latter is new, and seeded by a draw from rng, so that rng's state says all that follows.
+    """
+    if xp is np:
+        return rng
+    return xp.random.Generator(xp.random.Philox4x3210(int(rng.integers(2**63))))

@@ -1,6 +1,6 @@
 """Checked data: what a model may assume of its input after one look at it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -19,10 +19,21 @@ class Batch:
     x: dict
     present: np.ndarray
     index: list
+    copies: dict = field(default_factory=dict, repr=False, compare=False)  # of `on_device`
 
     @property
     def size(self):
         return self.present.shape[1]
+
+    def on_device(self, array):
+        """A small array of the host beside x, copied once however often this batch is used.
+
+        The second use of a batch copies nothing, and so may be recorded as a CUDA graph.
+        """
+        key = array.dtype.str, array.shape, array.tobytes()
+        if key not in self.copies:
+            self.copies[key] = like(array, next(iter(self.x.values())))
+        return self.copies[key]
 
     @property
     def mask(self):

@@ -8,6 +8,7 @@ from pathlib import Path
 from .version import __version__
 
 OUT = Path("mmvae_edu_out")
+TRAINED = "VAE IWAE MVAE MVAEQ BiVCCA JMVAE CVAE MMVAE LaplaceMMVAE MoPoE".split()
 CODES = "Exit codes: 0 right or done, 1 wrong or a claim fails, 2 not attempted, 3 the checker's "
 CODES += "own fault, 64 usage, 130 interrupted."
 
@@ -100,7 +101,7 @@ def add_library(add):
         "interrupted run goes on where it stopped, when given again.",
         example="train MMVAE --steps 5000 --checkpoint run.npz",
     )  # fmt: skip
-    train.add_argument("system", choices=["VAE", "IWAE", "MVAE", "MMVAE"])
+    train.add_argument("system", choices=TRAINED, metavar="SYSTEM", help=", ".join(TRAINED))
     train.add_argument("--steps", type=int, default=1200, metavar="N")
     train.add_argument("--samples", type=int, default=1, metavar="K", help="K of the bound")
     train.add_argument("--seed", type=int, default=0, metavar="N")
@@ -163,7 +164,8 @@ def _train(arguments):
 
     names = ["image"] if arguments.system in ("VAE", "IWAE") else list(systems.MODALITIES)
     modalities = {name: systems.MODALITIES[name] for name in names}
-    model = getattr(models, arguments.system)(modalities, **systems.NETWORKS)
+    condition = {"condition": "strokes"} if arguments.system == "CVAE" else {}
+    model = getattr(models, arguments.system)(modalities, **systems.NETWORKS, **condition)
     x = load_digits("image+strokes", seed=arguments.seed).train.x
     history = model.fit(
         {name: x[name] for name in names},

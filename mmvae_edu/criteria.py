@@ -29,7 +29,7 @@ class Classifier:
         init_mlp(self.tree.views(theta), rng)
         return theta
 
-    def draw_noise(self, rng, N, K, dtype=np.float32):
+    def draw_noise(self, rng, N, K, dtype=np.float32, xp=np):
         return {}
 
     def open(self, theta, x, mask=None):
@@ -41,7 +41,8 @@ class Classifier:
     def bound(self, theta, x, *, beta=1.0):
         """log p(label|x), (N,) in nats, and its pullback: dbound (N,) → dtheta."""
         batch, w = self.open(theta, x)
-        logits, mlp_pullback = mlp(w, self._input(batch.x["x"]), input_gradient=False)
+        x, kernels = self._input(batch.x["x"]), self.backend(theta)
+        logits, mlp_pullback = mlp(w, x, input_gradient=False, kernels=kernels)
         log_prob, label_pullback = self.modalities["label"].log_prob({}, logits, x=batch.x["label"])
 
         def bound_pullback(dbound):

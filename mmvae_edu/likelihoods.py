@@ -29,12 +29,18 @@ def binomial_log_prob(logits, *, x, n=1, kernels=reference):
     return log_prob + log_binomial_coefficient(x, n), binomial_log_prob_pullback
 
 
+_COEFFICIENTS = {}  # log C(n, k) for all k, copied to a GPU once
+
+
 def log_binomial_coefficient(x, n):
     """Σ_P log C(n, x): (N, P) → (N,).  0 at n = 1."""
     if n == 1:
         return 0
-    table = np.array([np.log(comb(n, k)) for k in range(n + 1)], dtype=x.dtype, like=x)
-    return table[x.real.astype(np.int64)].sum(axis=-1)
+    key = n, x.dtype, type(x)
+    if key not in _COEFFICIENTS:
+        table = [np.log(comb(n, k)) for k in range(n + 1)]
+        _COEFFICIENTS[key] = np.array(table, dtype=x.dtype, like=x)
+    return _COEFFICIENTS[key][x.real.astype(np.int64)].sum(axis=-1)
 
 
 def categorical_log_prob(logits, *, x):

@@ -76,11 +76,11 @@ def mlp(
     for layer in range(last):
         W = weights[f"W{layer}"]
         b = weights[f"b{layer}"] if f"b{layer}" in weights else np.zeros_like(W[0])
-        h, slope = activate(product(h, W), b, overwrite_a=True, slope=pullback)
+        h, slope = activate(product(h, W, kernels), b, overwrite_a=True, slope=pullback)
         if pullback:
             inputs.append(h)
             slopes.append(slope)
-    y = h @ weights[f"W{last}"]
+    y = kernels.matmul(h, weights[f"W{last}"])
     if f"b{last}" in weights:
         y += weights[f"b{last}"]
 
@@ -89,21 +89,23 @@ def mlp(
         da = dy.reshape(-1, dy.shape[-1])
         db = da.sum(axis=0)
         for layer in reversed(range(last + 1)):
-            np.matmul(inputs[layer].T, da, out=dweights[f"W{layer}"])
+            kernels.matmul(inputs[layer].T, da, out=dweights[f"W{layer}"])
             if f"b{layer}" in weights:
                 dweights[f"b{layer}"][...] = db
             if layer > 0:
-                dh = product(da, weights[f"W{layer}"].T)
+                dh = product(da, weights[f"W{layer}"].T, kernels)
                 da, db = kernels.bias_activation_vjp(dh, slopes[layer - 1], overwrite_dy=True)
-        dx = (da @ weights["W0"].T).reshape(x.shape) if input_gradient else None
+        dx = kernels.matmul(da, weights["W0"].T).reshape(x.shape) if input_gradient else None
         return dweights, dx
 
     return y.reshape(*x.shape[:-1], y.shape[-1]), mlp_pullback if pullback else None
 
 
-def product(x, W):
+def product(x, W, kernels):
     """x W, on the CPU stored column after column.
 
     OpenBLAS multiplies such an x by the next matrix faster, and a transposed matrix much faster.
     """
-    return np.matmul(W.T, x.T).T if isinstance(x, np.ndarray) else x @ W
+    if isinstance(x, np.ndarray):
+        return kernels.matmul(W.T, x.T).T
+    return kernels.matmul(x, W)

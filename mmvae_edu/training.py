@@ -6,13 +6,15 @@ import signal
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from . import storage
-from .arrays import like, namespace, to_host
+from .arrays import generator, like, namespace, to_host
+from .kernels.graph import Recorded
 from .kernels.memory import kept_pages
 
 SCALARS = ("step", "position", "best_bound", "stale", "count", "history")
@@ -107,6 +109,7 @@ def fit(
         if os.path.exists(checkpoint):
             resume(checkpoint, state, rng, identity)
     model.theta = state.theta
+    gradient = gradient_of(objective, theta, batch_size)
 
     bar_shown = _bar(progress, model, state, steps)
     with interruptible() as interrupted, bar_shown as bar, kept_pages():
@@ -114,11 +117,9 @@ def fit(
             rows = state.order[state.position : state.position + batch_size]
             beta = min(1.0, (state.step + 1) / anneal) if anneal else 1.0
             rate = learning_rate * (min(1.0, (steps - state.step) / decay) if decay else 1.0)
-            noise = model.draw_noise(rng, len(rows), samples, dtype)
-            if "eps" in noise:
-                noise["eps"] = xp.asarray(noise["eps"])
-            batch = drawn(data.take(rows), binarise, rng)
-            ascend(model, objective, state, batch, rate, beta=beta, **noise)
+            noise = model.draw_noise(rng, len(rows), samples, dtype, xp)
+            batch = drawn(data.take(rows), binarise, rng, xp)
+            ascend(model, gradient, state, batch, rate, beta=beta, **noise)
             state.position += len(rows)
             if state.position == data.size:
                 state.order, state.position = rng.permutation(data.size), 0
@@ -135,25 +136,69 @@ def fit(
     return state.history
 
 
-def drawn(batch, names, rng):
+def drawn(batch, names, rng, xp=np):
     """The batch with these modalities' grey values drawn as 0 or 1: dynamic binarisation."""
-    x = dict(batch.x)
+    if not names:
+        return batch
+    x, rng = dict(batch.x), generator(rng, xp)
     for name in names:
-        uniform = like(rng.random(x[name].shape, dtype=np.float32), x[name])
+        uniform = rng.random(x[name].shape, dtype=np.float32)
         x[name] = (uniform < x[name]).astype(x[name].dtype)
     return replace(batch, x=x)
 
 
-def ascend(model, objective, state, batch, learning_rate, **arguments):
-    """One step of Adam up the mean bound of a batch, whose loss is the negated mean."""
-    bound, pullback = objective(state.theta, batch, **arguments)
-    dtheta = pullback(np.full_like(bound, -1 / batch.size))
+def ascend(model, gradient, state, batch, learning_rate, **arguments):
+    """One step of Adam up the mean bound of a batch; gradient: `mean_gradient` of an objective."""
+    total, dtheta = gradient(state.theta, batch, **arguments)
     state.step += 1
     model.backend(state.theta).adam_step(
         state.theta, dtheta, state.m, state.v, step=state.step, learning_rate=learning_rate
     )
-    state.total = state.total + bound.sum(dtype=np.float64)
+    state.total = state.total + total
     state.count += batch.size
+
+
+def mean_gradient(objective, theta, batch, **arguments):
+    """The sum of the bounds of a batch, and the gradient of its loss, their negated mean."""
+    bound, pullback = objective(theta, batch, **arguments)
+    return bound.sum(dtype=np.float64), pullback(np.full_like(bound, -1 / batch.size))
+
+
+def gradient_of(objective, theta, batch_size):
+    """`mean_gradient` of this objective, in the way that is fastest where theta lies."""
+    on_host = isinstance(theta, np.ndarray)
+    return partial(mean_gradient, objective) if on_host else OnGpu(objective, batch_size)
+
+
+class OnGpu:
+    """`mean_gradient` of an objective on a GPU: one CUDA graph, launched again with new numbers.
+
+    That needs batches of `size` whose steps all run the same kernels.  So a batch with something
+    missing, or with random subsets, runs kernel by kernel; and one of more than 8 modalities, which
+    CuPy joins by a list that it copies from the host.
+    """
+
+    def __init__(self, objective, size):
+        self.gradient, self.size = partial(mean_gradient, objective), size
+        self.theta = self.graph = None
+
+    def __call__(self, theta, batch, *, beta, **noise):
+        same = batch.size == self.size and batch.mask is None and len(batch.x) <= 8
+        if not same or "sampled" in noise:
+            return self.gradient(theta, batch, beta=beta, **noise)
+        if self.graph is None or theta is not self.theta:
+            self._record(theta, batch, noise)
+        for name, array in (batch.x | noise).items():
+            self.kept[name][...] = array
+        self.beta[...] = beta
+        return self.graph()
+
+    def _record(self, theta, batch, noise):
+        self.theta, self.beta = theta, np.zeros_like(theta[0])
+        self.kept = {name: array.copy() for name, array in (batch.x | noise).items()}
+        x, noise = ({name: self.kept[name] for name in names} for names in (batch.x, noise))
+        batch = replace(batch, x=x, copies={})
+        self.graph = Recorded(partial(self.gradient, theta, batch, beta=self.beta, **noise))
 
 
 def record(model, state, held_out, samples, seed):

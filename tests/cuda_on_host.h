@@ -37,6 +37,9 @@ Real __shfl_xor_sync(unsigned, Real value, int other)
     return received;
 }
 
+template <typename Real>
+void __stcs(Real *place, Real value) { *place = value; }
+
 // shape = grid x, y, block x, y; args point to the arguments, as in cuLaunchKernel.
 template <typename... Args>
 void launch(void (*kernel)(Args...), const unsigned *shape, void **args)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import why_no_gpu
 
-from mmvae_edu import bench, cli, kernels, tour_claims, tour_record
+from mmvae_edu import bench, cli, kernels, models, tour_claims, tour_record
 from mmvae_edu.claims import CLAIMS
 from mmvae_edu.models import MMVAE
 from mmvae_edu.report import Paragraph, Section
@@ -107,6 +107,17 @@ def test_train_saves_a_model_that_generates(tmp_path, capsys):
     image = {"image": np.full((2, 64), 8.0, np.float32)}
     strokes = MMVAE.load(path).generate(image, "strokes", rng=np.random.default_rng(0))
     assert strokes["strokes"].shape == (2, 16)
+
+
+@pytest.mark.parametrize("name", cli.TRAINED)
+def test_every_system_can_be_trained(name, tmp_path):
+    path = tmp_path / "model.npz"
+    assert cli.main(["train", name, "--steps", "2", "--samples", "2", "--out", str(path)]) == 0
+    assert np.isfinite(getattr(models, name).load(path).theta).all()
+
+
+def test_no_system_is_left_out():
+    assert sorted(cli.TRAINED) == sorted(models.__all__)
 
 
 def test_a_gpu_asked_for_where_there_is_none(tmp_path, capsys):

@@ -12,12 +12,14 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from mmvae_edu.kernels import reference
+from mmvae_edu.kernels._cublas import Cublas
 from test_kernels import CASES, Draw, check_parity
 
 from mmvae_edu import kernels
@@ -36,7 +38,6 @@ def expressions(code):
     """Every instantiation of the kernels in the text of a .cu file that cuda_c could ask for."""
     sizes = {
         "LANES": {"float": (1, 4), "double": (1, 2)},
-        "HELD": {"float": (8, 32), "double": (8, 16)},
     }
     for size, name in re.findall(KERNEL, code):
         for real in ("float", "double"):
@@ -106,7 +107,12 @@ def cuda_c_on_host(folder):
     """The module cuda_c over the stand-in, with few threads so that sizes exceed the grid."""
     LIBRARIES.setdefault("folder", folder)
     cuda = SimpleNamespace(
-        runtime=SimpleNamespace(getDeviceCount=lambda: 1, CUDARuntimeError=RuntimeError),
+        runtime=SimpleNamespace(
+            getDeviceCount=lambda: 1,
+            CUDARuntimeError=RuntimeError,
+            getDevice=lambda: 0,
+            getDeviceProperties=lambda _: {"multiProcessorCount": 2, "l2CacheSize": 1000},
+        ),
         nvrtc=SimpleNamespace(getVersion=lambda: (13, 0)),
     )
     cupy = SimpleNamespace(
@@ -124,6 +130,7 @@ def cuda_c_on_host(folder):
         patch.setitem(sys.modules, "cupy", cupy)
         spec.loader.exec_module(module)
     module.device.threads, module.device.tall, module.device.blocks = 64, 4, 2
+    module.device.panel = (8, 8)
     return module
 
 
@@ -338,6 +345,72 @@ def test_arrays_of_another_library_are_refused(module):
     theta = module.device.xp.asarray(np.ones(8))[::2]
     with pytest.raises(ValueError, match="theta: .*contiguous"):
         module.adam_step(*[theta] * 4, step=1, learning_rate=0.1)
+
+
+# ---- products by cuBLAS --------------------------------------------------------------------------
+
+
+class BlasOnHost:
+    """The functions of cuBLAS that are called, with its own rule: matrices column after column."""
+
+    def __init__(self):
+        self.cublasSgemm_v2 = partial(self.gemm, ctypes.c_float)
+        self.cublasDgemm_v2 = partial(self.gemm, ctypes.c_double)
+        self.workspaces = []
+
+    def cublasCreate_v2(self, handle):
+        return 0
+
+    def cublasSetStream_v2(self, handle, stream):
+        return 0
+
+    def cublasSetWorkspace_v2(self, handle, memory, size):
+        self.workspaces.append((memory.value, size.value))
+        return 0
+
+    def gemm(self, real, handle, of_a, of_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc):
+        """C = alpha op(A) op(B) + beta C: A, B, C by address and the step between columns."""
+
+        def matrix(address, rows, columns, step):
+            numbers = ctypes.cast(address, ctypes.POINTER(real))
+            return np.ctypeslib.as_array(numbers, (columns, step)).T[:rows]
+
+        left = matrix(a, k, m, lda).T if of_a else matrix(a, m, k, lda)
+        right = matrix(b, n, k, ldb).T if of_b else matrix(b, k, n, ldb)
+        assert (alpha._obj.value, beta._obj.value) == (1, 0)
+        matrix(c, m, n, ldc)[...] = left @ right
+        return 0 if ldc >= m else 7
+
+
+@DTYPES
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 1, 5), (1, 7, 1), (4, 3, 6)])
+def test_products_of_any_layout_reach_cublas_as_it_reads(shape, dtype):
+    n, k, m = shape
+    stream = SimpleNamespace(ptr=5)
+    memory = SimpleNamespace(ptr=9)
+    cupy = SimpleNamespace(
+        cuda=SimpleNamespace(get_current_stream=lambda: stream, Memory=lambda size: memory),
+        empty=lambda shape, dtype: np.full(shape, np.nan, dtype).view(HostArray),
+        ascontiguousarray=lambda array: np.ascontiguousarray(array).view(HostArray),
+        matmul=np.matmul,
+    )
+    cublas = Cublas(cupy)
+    cublas.library = BlasOnHost()
+    draw = Draw(3, dtype)
+    a, b = draw.normal(n, k), draw.normal(k, m)
+    for left in a, a.T.copy().T, np.repeat(a, 2, axis=1)[:, ::2]:
+        for right in b, b.T.copy().T, np.repeat(b, 2, axis=1)[:, ::2]:
+            out = np.full((n, m), np.nan, dtype).view(HostArray)
+            operands = left.view(HostArray), right.view(HostArray)
+            for product in cublas.matmul(*operands), cublas.matmul(*operands, out=out), out:
+                np.testing.assert_allclose(product, a @ b, rtol=1e-5)
+    assert cublas.library.workspaces == [(9, 32 << 20)]  # one for each stream of a thread
+    assert (cublas.matmul(np.zeros((2, 0)), np.zeros((0, 3))) == 0).all()
+    with pytest.raises(ValueError, match="mismatch"):
+        cublas.matmul(np.zeros((2, 3)), np.zeros((2, 3)))
+    cublas.library.cublasSgemm_v2 = cublas.library.cublasDgemm_v2 = lambda *_: 13
+    with pytest.raises(RuntimeError, match="status 13"):
+        cublas.matmul(*operands)
 
 
 # ---- compilers, simulator, absence ---------------------------------------------------------------

@@ -11,7 +11,7 @@ from mmvae_edu.kernels import reference
 from numpy.testing import assert_allclose
 
 import mmvae_edu
-from mmvae_edu import kernels
+from mmvae_edu import kernels, training
 from mmvae_edu.batch import Batch, check_batch
 from mmvae_edu.likelihoods import Binomial, Categorical, Laplace, Normal
 from mmvae_edu.models import IWAE, MMVAE, MVAE, VAE
@@ -80,7 +80,7 @@ def test_imports_run_one_way(path):
 def test_kernels_import_only_their_compilers(path):
     found = imports(path, KERNELS, "mmvae_edu.kernels")
     assert rooms(found) <= {"kernels"}
-    allowed = {"numpy", "numba", "cupy", "llvmlite", "mmvae_edu", *sys.stdlib_module_names}
+    allowed = {"numpy", "numba", "cupy", "cuda", "llvmlite", "mmvae_edu", *sys.stdlib_module_names}
     assert {name.split(".")[0] for name in found} <= allowed
 
 
@@ -101,8 +101,11 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
 
     Like CuPy it refuses to become a NumPy array, to meet one in an operation, and every ufunc
     method but __call__; assignment takes scalars and device arrays.  Stricter than CuPy, it also
-    refuses float() and bool(), which would wait for the GPU, and silent widening from float32.
+    refuses float() and bool(), which would wait for the GPU, and silent widening from float32;
+    and while `recorded` every copy from the host, as a CUDA graph does.
     """
+
+    recorded = False
 
     def __init__(self, host):
         self.host = np.asarray(host)
@@ -182,6 +185,8 @@ def unwrap(value, host_arrays=False):
         return value.host
     if isinstance(value, np.ndarray) and not host_arrays:
         raise TypeError("Unsupported type <class 'numpy.ndarray'>: implicit transfer to the device")
+    if isinstance(value, np.ndarray | list) and host_arrays and DeviceArray.recorded:
+        raise TypeError("a copy from the host, while a CUDA graph is recorded")
     if isinstance(value, dict):
         return {name: unwrap(item, host_arrays) for name, item in value.items()}
     if isinstance(value, list | tuple):
@@ -265,6 +270,61 @@ def test_a_training_step_never_leaves_the_device(name, masked, dtype):
             assert isinstance(b, DeviceArray)
             assert b.dtype == dtype
             assert_allclose(b.get(), a, rtol=DEVICE_RTOL[dtype])  # products sum in another order
+
+
+def record(monkeypatch, function):
+    """function() twice, as kernels.graph.Recorded does; the second time nothing may be copied."""
+    function()
+    with monkeypatch.context() as patch:
+        patch.setattr(DeviceArray, "recorded", True)
+        return function()
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_step_can_be_recorded_as_a_cuda_graph(name, dtype, monkeypatch):
+    model, theta, batch, noise = setting(name, False, dtype)
+    check_recorded(model, theta, batch, noise, monkeypatch)
+
+
+def check_recorded(model, theta, batch, noise, monkeypatch):
+    """`training.OnGpu` against the plain gradient: another batch, noise and β, and fewer rows."""
+    launched = []
+
+    class Recorded:
+        def __init__(self, function):
+            self.function = function
+            record(monkeypatch, function)
+
+        def __call__(self):
+            launched.append(1)
+            return record(monkeypatch, self.function)
+
+    monkeypatch.setattr(training, "Recorded", Recorded)
+    rng, N = np.random.default_rng(1), batch.size
+    for objective in (o for o in ("bound", "doubly_reparameterised") if hasattr(model, o)):
+        launched.clear()
+        theta_ = DeviceArray(theta.copy())
+        gradient = training.OnGpu(getattr(model, objective), N)
+        for rows, beta in (
+            (np.arange(N), 0.5),
+            (rng.permutation(N), 0.75),
+            (np.arange(N - 1), 1.0),
+        ):
+            eps = rng.standard_normal(noise["eps"][:, :, : len(rows)].shape).astype(theta.dtype)
+            part = batch.take(rows)
+            on_device = Batch(
+                {k: DeviceArray(v) for k, v in part.x.items()}, part.present, part.index
+            )
+            others = {key: value for key, value in noise.items() if key != "eps"}
+            found = gradient(theta_, on_device, beta=beta, eps=DeviceArray(eps), **others)
+            wanted = training.mean_gradient(
+                getattr(model, objective), theta, part, beta=beta, eps=eps, **others
+            )
+            for a, b in zip(wanted, found, strict=True):
+                assert isinstance(b, DeviceArray)
+                assert_allclose(b.get(), a, rtol=DEVICE_RTOL[theta.dtype.type], atol=1e-7)
+        assert len(launched) == (0 if others else 2)
 
 
 def test_the_stand_in_refuses_what_cupy_refuses():

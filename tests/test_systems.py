@@ -13,7 +13,7 @@ from mmvae_edu.kernels import reference
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import laplace, norm
 from test_linear_gaussian import exact_theta, modalities
-from test_structure import MODALITIES, OPTIONS, DeviceArray, steps
+from test_structure import MODALITIES, OPTIONS, DeviceArray, check_recorded, steps
 
 from mmvae_edu.batch import Batch, check_batch
 from mmvae_edu.exact import LinearGaussian
@@ -548,3 +548,18 @@ def test_one_code_path_on_the_device(name, dtype):
         assert isinstance(b, DeviceArray)
         assert b.dtype == dtype
         assert_allclose(b.get(), a, rtol=1e-12 if dtype == np.float64 else 2e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ON_DEVICE)
+def test_their_steps_can_be_recorded_as_a_cuda_graph(name, monkeypatch):
+    model, rng = ON_DEVICE[name], np.random.default_rng(0)
+    x = {
+        "image": rng.integers(0, 17, (6, 4)),
+        "label": np.eye(3)[rng.integers(0, 3, 6)],
+        "pen": rng.standard_normal((6, 2)),
+        "ink": rng.standard_normal((6, 2)),
+    }
+    theta = model.init(rng, np.float64)
+    batch = check_batch(model.modalities, {key: x[key] for key in model.modalities}, None, theta)
+    noise = model.draw_noise(rng, 6, 2, np.float64)
+    check_recorded(model, theta, batch, noise, monkeypatch)

@@ -9,7 +9,7 @@ from dataclasses import asdict
 import numpy as np
 
 from .. import estimators, likelihoods, storage, training
-from ..arrays import like, to_host
+from ..arrays import generator, like, to_host
 from ..batch import check_batch
 from ..gaussian import gaussian_log_prob, gaussian_sample, standard_normal_log_prob
 from ..kernels import best
@@ -99,9 +99,9 @@ class MultimodalVAE:
         """The shape (T, K, N, D) of `eps`: T terms of the objective, K samples, N examples."""
         return (1, K, N, self.latent)
 
-    def draw_noise(self, rng, N, K, dtype=np.float32):
-        """The random arguments of `bound`: a dict with eps."""
-        return {"eps": self.noise(rng, self.noise_shape(N, K), dtype)}
+    def draw_noise(self, rng, N, K, dtype=np.float32, xp=np):
+        """The random arguments of `bound`: a dict with eps, an array of the library `xp`."""
+        return {"eps": self.noise(generator(rng, xp), self.noise_shape(N, K), dtype)}
 
     def noise(self, rng, shape, dtype):
         """What reparameterised samples start from: eps ~ N(0, I)."""
@@ -162,8 +162,9 @@ class MultimodalVAE:
         for m, name in enumerate(batch.x):
             terms = slice(None)
             if scored is not None and not scored[:, m].any(axis=-1).all():
-                terms = np.flatnonzero(scored[:, m].any(axis=-1)).tolist()
-            counts = None if scored is None or scored[terms, m].all() else like(scored[terms, m], z)
+                terms = evenly(np.flatnonzero(scored[:, m].any(axis=-1)).tolist())
+            counts = None if scored is None else scored[terms, m]
+            counts = None if counts is None or counts.all() else batch.on_device(counts)
             outputs, mlp_pullback = mlp(
                 w[name]["decoder"],
                 z[terms],
@@ -312,6 +313,14 @@ class MultimodalVAE:
     def _known(self, name):
         if name not in self.modalities:
             raise ValueError(f"unknown modality {name!r}; this model has {list(self.modalities)}")
+
+
+def evenly(indices):
+    """A slice, which views instead of copying, where a list of indices is evenly spaced."""
+    step = indices[1] - indices[0] if len(indices) > 1 else 1
+    if not indices or step < 1 or indices != list(range(indices[0], indices[-1] + 1, step)):
+        return indices
+    return slice(indices[0], indices[-1] + 1, step)
 
 
 def _keep(log_prob, counts):

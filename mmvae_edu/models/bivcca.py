@@ -2,11 +2,10 @@
 
 import numpy as np
 
-from ..arrays import like
 from ..gaussian import gaussian_sample
 from ..objectives import log_prior_ratio
 from ..posteriors import only_expert
-from .base import MultimodalVAE
+from .base import MultimodalVAE, evenly
 
 
 class BiVCCA(MultimodalVAE):
@@ -42,7 +41,7 @@ class BiVCCA(MultimodalVAE):
         in nats, higher is better, and its pullback: dbound (N,) → dtheta (size,).
         """
         batch, w = self.open(theta, x, mask, eps)
-        eps = eps[batch.index]
+        eps = eps[evenly(batch.index)]
         M, K, N, D = eps.shape
         (mu, log_var), encode_pullback = self.encode_experts(w, batch)  # q(z|x_m)
         z, sample_pullback = gaussian_sample(mu, log_var, eps=eps)  # (M, K, N, D)
@@ -53,7 +52,8 @@ class BiVCCA(MultimodalVAE):
             z, mu, log_var, closed_form=self.kl == "closed_form"
         )
         terms = (log_px_z + beta * log_ratio).mean(axis=1)  # (M, N)
-        present, share = like(batch.present, mu), like(self._shares(batch), mu).astype(terms.dtype)
+        present = batch.on_device(batch.present)
+        share = batch.on_device(self._shares(batch)).astype(terms.dtype)
         bound = np.where(present, share * terms, 0).sum(axis=0)
 
         def bound_pullback(dbound):
@@ -82,4 +82,4 @@ class BiVCCA(MultimodalVAE):
                 f"example {several[0]} has {batch.present[:, several[0]].sum()} (an estimate takes "
                 "one of them, or {} for the prior, as its proposal)"
             )
-        return only_expert(mu, log_var, like(batch.present, mu))
+        return only_expert(mu, log_var, batch.on_device(batch.present))

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from ..arrays import like
 from ..gaussian import gaussian_sample, kl_gauss
 from ..networks import bias_and_activation, init_mlp, mlp, mlp_shapes
 from ..objectives import log_prior_ratio
@@ -100,7 +99,9 @@ class JMVAE(MultimodalVAE):
         blocks = [self.modalities[name].network_input(x) for name, x in batch.x.items()]
         first_pullbacks = []
         for i, weights in enumerate(joint["first"].values()):
-            blocks[i], first_pullback = mlp(weights, blocks[i], input_gradient=False)
+            blocks[i], first_pullback = mlp(
+                weights, blocks[i], input_gradient=False, kernels=kernels
+            )
             first_pullbacks.append(first_pullback)
         h, slope = np.concatenate(blocks, axis=-1), None
         if first_pullbacks:
@@ -133,9 +134,9 @@ class JMVAE(MultimodalVAE):
                 "or {} for the prior, as its proposal)"
             )
         experts, _ = self.encode_experts(w, batch)
-        alone = only_expert(*experts, like(batch.present & (count == 1), experts[0]))
+        alone = only_expert(*experts, batch.on_device(batch.present & (count == 1)))
         if not (count == M).any():
             return alone
-        complete = like(count == M, experts[0])[:, None]
+        complete = batch.on_device(count == M)[:, None]
         joint, _ = self.encode_jointly(w, batch)
         return tuple(np.where(complete, a, b) for a, b in zip(joint, alone, strict=True))

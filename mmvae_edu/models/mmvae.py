@@ -6,7 +6,7 @@ from ..arrays import like
 from ..gaussian import gaussian_sample
 from ..objectives import mixture_elbo, mixture_iwae, stratified_iwae
 from ..posteriors import log_mixture_weights
-from .base import MultimodalVAE
+from .base import MultimodalVAE, evenly
 
 OBJECTIVES = {"elbo": mixture_elbo, "iwae": mixture_iwae, "stratified": stratified_iwae}
 
@@ -78,7 +78,7 @@ class MMVAE(MultimodalVAE):
         """
         batch, w = self.open(theta, x, mask, eps)
         (mu, log_var), present, strata, components_pullback = self.components(w, batch)
-        present, eps = like(present, mu), eps[strata]
+        present, eps = batch.on_device(present), eps[evenly(strata)]
         M, K, N, D = eps.shape
         family = self.family(mu)
         z, sample_pullback = self.reparameterise(mu, log_var, eps=eps)  # z_m^k: (M, K, N, D)
@@ -140,14 +140,14 @@ class MMVAE(MultimodalVAE):
         rows = like(np.arange(batch.size), mu)
         eps = like(self.noise(rng, (K, *mu.shape[1:]), mu.dtype), mu)
         z, _ = self.reparameterise(mu[expert, rows], log_var[expert, rows], eps=eps[:, None])
-        log_alpha = log_mixture_weights(like(present, mu), dtype=mu.dtype)
+        log_alpha = log_mixture_weights(batch.on_device(present), dtype=mu.dtype)
         log_q, _ = self.family(mu).mixture_log_prob(z[:, 0], mu, log_var, log_alpha)
         return z[:, 0], log_q
 
 
 def own_responsibilities(r, M):
     """r_m(z_m^k), each expert's responsibility at its own samples: (M, M·K, N) → (M, K, N)."""
-    return r.reshape(M, M, -1, r.shape[-1])[np.arange(M), np.arange(M)]
+    return r.reshape(M * M, -1, r.shape[-1])[:: M + 1]  # the diagonal of the M × M pairs
 
 
 def own_density_as_path(dlog_q, r, z, mu, log_var, own_score, family):
@@ -161,11 +161,9 @@ def own_density_as_path(dlog_q, r, z, mu, log_var, own_score, family):
     """
     M, K, N, D = z.shape
     z_all = z.reshape(M * K, N, D)
-    others = r.reshape(M, M, K, N).copy()
-    others[np.arange(M), np.arange(M)] = 0
-    _, dmu, dlog_var = family.mixture_log_prob_vjp(
-        dlog_q, others.reshape(r.shape), z_all, mu, log_var
-    )
+    others = r.copy()
+    own_responsibilities(others, M)[...] = 0
+    _, dmu, dlog_var = family.mixture_log_prob_vjp(dlog_q, others, z_all, mu, log_var)
     ones = np.ones_like(dlog_q)
     mixture_score, _, _ = family.mixture_log_prob_vjp(ones, r, z_all, mu, log_var)
     dr = own_responsibilities(r, M)[..., None] * (own_score - mixture_score.reshape(z.shape))

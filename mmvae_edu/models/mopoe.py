@@ -4,7 +4,6 @@ from itertools import product
 
 import numpy as np
 
-from ..arrays import like
 from ..posteriors import product_of_subsets
 from .mmvae import MMVAE
 
@@ -36,7 +35,7 @@ class MoPoE(MMVAE):
         strata = np.flatnonzero(~self.members[:, absent].any(axis=1)).tolist()
         members = self.members[strata][:, batch.index, None]  # (S, M, 1)
         present = (batch.present | ~members).all(axis=1)  # whole subsets only: (S, N)
-        subsets = like(members & batch.present, mu)
+        subsets = batch.on_device(members & batch.present)
         (mean, joint_log_var), product_pullback = product_of_subsets(
             mu, log_var, subsets=subsets, kernels=self.backend(mu)
         )

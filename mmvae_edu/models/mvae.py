@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from ..arrays import like
 from ..gaussian import gaussian_sample
 from ..objectives import log_prior_ratio, sample_subsets, subsampled_terms
 from ..posteriors import product_of_subsets
@@ -29,9 +28,9 @@ class MVAE(MultimodalVAE):
         M = len(self.modalities)
         return (1 + M + self.subsets, K, N, self.latent)
 
-    def draw_noise(self, rng, N, K, dtype=np.float32):
+    def draw_noise(self, rng, N, K, dtype=np.float32, xp=np):
         """eps, and the random subsets where the objective has some."""
-        noise = super().draw_noise(rng, N, K, dtype)
+        noise = super().draw_noise(rng, N, K, dtype, xp)
         if self.subsets:
             noise["sampled"] = sample_subsets(len(self.modalities), self.subsets, rng)
         return noise
@@ -49,7 +48,7 @@ class MVAE(MultimodalVAE):
         subsets = subsets[:, batch.index]  # (T, M, N): the experts of each term; counted (T, N)
 
         (mu, log_var), encode_pullback = self.encode_experts(w, batch)  # q̃(z|x_m)        [S7.4]
-        (mean, joint_log_var), fuse_pullback = self.fuse(mu, log_var, like(subsets, mu))
+        (mean, joint_log_var), fuse_pullback = self.fuse(mu, log_var, batch.on_device(subsets))
         z, sample_pullback = gaussian_sample(mean, joint_log_var, eps=eps)  # (T, K, N, D)
         log_px_z, decode_pullback = self.log_likelihood(
             w, batch, z, weights=self.weights, scored=subsets & counted[:, None]
@@ -58,7 +57,7 @@ class MVAE(MultimodalVAE):
             z, mean, joint_log_var, closed_form=self.kl == "closed_form"
         )
         terms = (log_px_z + beta * log_ratio).mean(axis=1)  # one ELBO(X) each: (T, N)
-        counted = like(counted, terms)
+        counted = batch.on_device(counted)
         bound = np.where(counted, terms, 0).sum(axis=0)
 
         def bound_pullback(dbound):
@@ -81,5 +80,5 @@ class MVAE(MultimodalVAE):
 
     def posterior(self, mu, log_var, batch):
         """q(z|X) of the present modalities: mean, log_var (N, D).                        [S7.5]"""
-        (mean, joint_log_var), _ = self.fuse(mu, log_var, like(batch.present[None], mu))
+        (mean, joint_log_var), _ = self.fuse(mu, log_var, batch.on_device(batch.present[None]))
         return mean[0], joint_log_var[0]
