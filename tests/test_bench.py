@@ -4,12 +4,15 @@ import json
 import os
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from mmvae_edu.kernels import numba_cpu
 from rich.console import Console
 
 from mmvae_edu import bench
+from mmvae_edu.bench import on_gpu
 from mmvae_edu.bench.evaluation import bench_evaluation, decoder_products, evaluation_table
 from mmvae_edu.bench.kernels import SIZES, bench_kernel, kernel_table, make_kernel, traffic
 from mmvae_edu.bench.steps import BATCH, StepRow, bench_step, problem, products_of, step_table
@@ -19,13 +22,17 @@ from mmvae_edu.bench.turns import (
     Turns,
     company,
     library_threads,
-    nothing,
+    milliseconds,
     peak_memory,
     play,
     show_problems,
     take_turns,
     turn,
 )  # fmt: skip
+
+
+def nothing():
+    """What takes no time."""
 
 
 def shown(table, width=80):
@@ -68,9 +75,8 @@ def test_a_kernel_is_timed_beside_a_copy_of_as_many_bytes():
 def test_every_kernel_can_be_called(kernel):
     size = {name: min(n, 32) for name, n in SIZES[kernel].items()}
     for name in "ours", "copy", "reference":
-        run, wait = make_kernel(name, kernel, size, 1, "cpu")
-        run()
-        wait()
+        run, timer = make_kernel(name, kernel, size, 1, "cpu")
+        assert timer(run) >= 0
 
 
 def test_traffic_counts_each_number_once():
@@ -80,14 +86,14 @@ def test_traffic_counts_each_number_once():
 
 @pytest.fixture
 def counted(monkeypatch):
-    """The multiply-adds of each np.matmul from here on."""
-    counted, matmul = [], np.matmul
+    """The multiply-adds of each product from here on."""
+    counted = []
 
     def counting(a, b, out):
         counted.append(a.shape[0] * a.shape[1] * b.shape[1])
-        return matmul(a, b, out=out)
+        return np.matmul(a, b, out=out)
 
-    monkeypatch.setattr(np, "matmul", counting)
+    monkeypatch.setattr(numba_cpu, "matmul", counting)
     return counted
 
 
@@ -112,8 +118,8 @@ def test_products_are_those_of_the_decoders(counted, rows):
 
 
 def test_a_turn_has_more_of_the_short_runs():
-    assert len(turn(lambda: time.sleep(0.06), nothing)) == LEAST
-    assert len(turn(nothing, nothing)) == MOST
+    assert len(turn(lambda: time.sleep(0.06), milliseconds)) == LEAST
+    assert len(turn(nothing, milliseconds)) == MOST
 
 
 def test_a_player_plays_again_and_a_new_one_takes_the_place_of_one_that_failed():
@@ -126,6 +132,78 @@ def test_a_player_plays_again_and_a_new_one_takes_the_place_of_one_that_failed()
         again = {name: player.process.pid for name, player in players.items()}
         assert again["a"] == first["a"]
         assert again["b"] != first["b"]
+
+
+# ---- on a GPU, whose part is played ----
+
+
+class PlayedGpu:
+    """What the benchmark asks of CuPy: a clock that every run moves by 2 ms, and 1000 MB free."""
+
+    def __init__(self):
+        self.now, self.free, self.stamps = 0.0, 1000 * 2**20, []
+        self.cuda = SimpleNamespace(
+            Event=lambda: SimpleNamespace(record=self.stamp, synchronize=nothing),
+            get_elapsed_time=lambda start, end: self.stamps[-1] - self.stamps[-2],
+            Device=lambda: SimpleNamespace(synchronize=nothing),
+            runtime=SimpleNamespace(memGetInfo=lambda: (self.free, 2**40)),
+        )
+
+    def stamp(self):
+        self.stamps.append(self.now)
+
+    def get_default_memory_pool(self):
+        return SimpleNamespace(free_all_blocks=nothing)
+
+    def empty(self, size, dtype):
+        return SimpleNamespace(fill=self.run)
+
+    def run(self, *_):
+        self.now += 2
+
+
+@pytest.fixture
+def played(monkeypatch):
+    gpu = PlayedGpu()
+    monkeypatch.setattr(on_gpu, "namespace", lambda device: gpu)
+    on_gpu._flush.cache_clear()
+    yield gpu
+    on_gpu._flush.cache_clear()
+
+
+def test_a_kernel_is_timed_by_events_without_what_empties_the_cache(played):
+    assert on_gpu.kernel_milliseconds(played.run) == 2
+    assert played.now == 4
+
+
+@pytest.mark.usefixtures("played")
+def test_a_step_is_timed_in_a_series():
+    steps = []
+    assert on_gpu.step_milliseconds(lambda: steps.append(time.sleep(0.004))) >= 4
+    assert len(steps) > 1
+
+
+def test_contenders_on_a_gpu_take_turns_here_and_say_what_failed(played):
+    def make(behaviour):
+        played.free -= 3 * 2**20
+        if behaviour == "set up":
+            raise ValueError("no compiler\nand a traceback")
+        runs = []
+
+        def run():
+            runs.append(played.run())
+            if behaviour == "later" and len(runs) > 4:
+                raise ArithmeticError("halfway")
+
+        return run, on_gpu.kernel_milliseconds
+
+    contenders = [("well",), ("set up",), ("later",)]
+    turns = take_turns(make, contenders, 2, threads=1, device="cuda")
+    assert turns[0] == Turns(2.0, 3.0)
+    assert [turn.problem for turn in turns[1:]] == [
+        "ValueError: no compiler",
+        "ArithmeticError: halfway",
+    ]
 
 
 # ---- contenders that fail ----
@@ -141,7 +219,7 @@ def make_contender(behaviour):
         if behaviour == "die":
             os._exit(3)
 
-    return run, nothing
+    return run, milliseconds
 
 
 def test_a_contender_that_fails_says_why_and_the_others_go_on():
@@ -162,7 +240,7 @@ def test_a_contender_that_fails_says_why_and_the_others_go_on():
 
 def make_thread_count():
     assert os.environ["OPENBLAS_NUM_THREADS"] == os.environ["NUMBA_NUM_THREADS"] == "3"
-    return nothing, nothing
+    return nothing, milliseconds
 
 
 def test_contenders_get_the_threads_asked_for(monkeypatch):

@@ -8,10 +8,12 @@ from ..arrays import namespace
 from ..estimators import marginals
 from ..kernels.memory import keep_pages
 from ..report import Table
+from .on_gpu import step_milliseconds
 from .steps import forward_product, inputs_and_outputs, layers, problem
-from .turns import nothing, ratio, take_turns, written
+from .turns import milliseconds, ratio, take_turns, written
 
-EXAMPLES, K, CHUNK = 20, 1000, 5000
+EXAMPLES, K = 20, 1000
+CHUNK = {"cpu": 5_000, "cuda": 100_000}  # rows at a time, as in `estimators`
 
 
 @dataclass(frozen=True)
@@ -30,40 +32,42 @@ def bench_evaluation(*, examples=EXAMPLES, K=K, rounds=3, threads=2, device="cpu
     """The EvaluationRow of the MNIST networks of the MVAE release."""
     names = ["ours", "products"]
     contenders = [(name, examples, K, device) for name in names]
-    turns = take_turns(make_evaluation, contenders, rounds, threads=threads)
+    turns = take_turns(make_evaluation, contenders, rounds, threads=threads, device=device)
     return EvaluationRow(examples, K, dict(zip(names, turns, strict=True)))
 
 
 def make_evaluation(name, examples, K, device):
-    """The contender's evaluation, and the function that waits for its end (on a GPU)."""
+    """The contender's evaluation, and its timer."""
     model, theta, x = problem("MVAE")
     xp = namespace(device)
     theta = xp.asarray(theta)
-    wait = xp.cuda.Device().synchronize if device == "cuda" else nothing
+    timer = step_milliseconds if device == "cuda" else milliseconds
     if name == "products":
-        return decoder_products(model, theta, examples * K), wait
+        return decoder_products(model, theta, examples * K, CHUNK[device]), timer
     image, label = ({name: x[name][:examples]} for name in ("image", "label"))
 
     def evaluate():
         rng = np.random.default_rng(1)
-        marginals(model, theta, [image, label], given=image, K=K, rng=rng, chunk=CHUNK)
+        marginals(model, theta, [image, label], given=image, K=K, rng=rng, chunk=CHUNK[device])
 
-    return evaluate, wait
+    return evaluate, timer
 
 
-def decoder_products(model, theta, rows):
-    """The forward products of all decoders on so many rows, at most CHUNK of them at a time."""
+def decoder_products(model, theta, rows, chunk=CHUNK["cpu"]):
+    """The forward products of all decoders on so many rows, at most `chunk` of them at a time."""
     keep_pages()  # as the estimator does
-    chunks = [min(CHUNK, rows - done) for done in range(0, rows, CHUNK)]
+    chunks = [min(chunk, rows - done) for done in range(0, rows, chunk)]
     products = []
     for networks in model.tree.views(theta).values():
         for W, inner, outer in layers(networks["decoder"]):
             arrays = {n: inputs_and_outputs(W, inner, outer, n) for n in set(chunks)}
             products += [forward_product(W, *arrays[n], outer) for n in chunks]
 
+    matmul = model.backend(theta).matmul
+
     def run():
         for left, right, out in products:
-            np.matmul(left, right, out=out)
+            matmul(left, right, out=out)
 
     return run
 

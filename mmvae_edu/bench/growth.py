@@ -10,7 +10,8 @@ from ..kernels.memory import keep_pages
 from ..likelihoods import Binomial
 from ..models import MMVAE
 from ..report import Table
-from .turns import nothing, take_turns
+from .on_gpu import step_milliseconds
+from .turns import milliseconds, take_turns
 
 BASE = {"N": 128, "K": 4, "M": 2, "D": 32}
 FACTORS = (1, 2, 4, 8)
@@ -37,7 +38,7 @@ def bench_growth(*, rounds=4, threads=2, device="cpu"):
     for name, base in BASE.items():
         values = [base * factor for factor in FACTORS]
         contenders = [(BASE | {name: value}, device) for value in values]
-        turns = take_turns(make_step, contenders, rounds, threads=threads)
+        turns = take_turns(make_step, contenders, rounds, threads=threads, device=device)
         times = [turn.milliseconds for turn in turns]
         rows.append(GrowthRow(name, values, times))
     return rows
@@ -54,11 +55,12 @@ def make_step(size, device):
     eps = xp.asarray(model.draw_noise(rng, size["N"], size["K"])["eps"])
     state = training.State(theta, xp.zeros_like(theta), xp.zeros_like(theta), None)
     batch, _ = model.open(theta, x)
+    gradient = training.gradient_of(model.bound, theta, batch.size)
 
     def step():
-        training.ascend(model, model.bound, state, batch, 1e-3, eps=eps)
+        training.ascend(model, gradient, state, batch, 1e-3, beta=1.0, eps=eps)
 
-    return step, xp.cuda.Device().synchronize if device == "cuda" else nothing
+    return step, step_milliseconds if device == "cuda" else milliseconds
 
 
 def growth_table(rows):

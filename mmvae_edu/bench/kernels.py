@@ -1,15 +1,17 @@
 """Each kernel in float32 at three sizes: time, bandwidth, and ratios to NumPy and PyTorch."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from .. import kernels
-from ..arrays import namespace
+from ..arrays import generator, namespace
 from ..kernels import reference
 from ..kernels.memory import keep_pages
 from ..report import Table
-from .turns import company, nothing, play, ratio, written
+from .on_gpu import kernel_milliseconds
+from .turns import company, milliseconds, play, ratio, written
 
 # name → the dimensions of the acceptance figures; the smaller and larger sizes scale the first
 SIZES = {
@@ -23,8 +25,10 @@ SIZES = {
     "bias_swish": {"N": 2000, "H": 512},
     "adam_step": {"size": 2_588_186},
 }
-SCALES = {"small": 1 / 16, "stated": 1, "large": 4}
-ON_GPU = 64  # times larger there, beyond its L2 cache
+SCALES = {
+    "cpu": {"small": 1 / 16, "stated": 1, "large": 4},
+    "cuda": {"small": 8, "stated": 32, "large": 64},  # beyond its L2 cache
+}
 
 
 @dataclass(frozen=True)
@@ -40,14 +44,13 @@ class KernelRow:
     turns: dict
 
 
-def bench_kernel(kernel, *, rounds=5, peers=True, threads=2, device="cpu", scales=SCALES):
+def bench_kernel(kernel, *, rounds=5, peers=True, threads=2, device="cpu", scales=None):
     """KernelRows of one kernel at each scale, from the smallest; contenders take turns."""
-    rows, dimensions, factor = [], SIZES[kernel], ON_GPU if device == "cuda" else 1
-    first = next(iter(dimensions))
+    rows, dimensions, first = [], SIZES[kernel], next(iter(SIZES[kernel]))
     names = ["ours", "copy", "reference", *(("torch eager", "torch compile") if peers else ())]
-    with company(names, threads) as players:
-        for scale, times in scales.items():
-            size = dimensions | {first: max(1, int(dimensions[first] * times * factor))}
+    with company(names, threads, device) as players:
+        for scale, times in (scales or SCALES[device]).items():
+            size = dimensions | {first: max(1, int(dimensions[first] * times))}
             contenders = {
                 name: (name, kernel, size, threads, device)
                 for name in names
@@ -58,8 +61,8 @@ def bench_kernel(kernel, *, rounds=5, peers=True, threads=2, device="cpu", scale
     return rows
 
 
-def inputs(kernel, size, rng):
-    """The arguments of a kernel at a size, as NumPy float32 arrays."""
+def inputs(kernel, size, rng, xp=np):
+    """The arguments of a kernel at a size, as float32 arrays of xp, whose generator rng is."""
 
     def normal(*shape):
         return rng.standard_normal(shape, dtype=np.float32)
@@ -73,7 +76,7 @@ def inputs(kernel, size, rng):
         return normal(N, D), normal(N, D), mu, log_var, None, mean, joint
     if kernel.startswith("mixture"):
         z, mu, log_var = normal(K, N, D), normal(M, N, D), normal(M, N, D)
-        log_alpha = np.full((M, N), -np.log(M), np.float32)
+        log_alpha = xp.full((M, N), -float(np.log(M)), np.float32)
         if kernel == "mixture_log_prob":
             return z, mu, log_var, log_alpha
         _, r = reference.mixture_log_prob(z, mu, log_var, log_alpha)
@@ -107,24 +110,25 @@ def traffic(kernel, size):
 
 
 def make_kernel(name, kernel, size, threads, device):
-    """The contender's call, and the function that waits for its end."""
+    """The contender's call, and its timer."""
     keep_pages()  # as in training; else large outputs would time the system's clearing of pages
-    xp = namespace(device)
+    xp, timer = namespace(device), kernel_milliseconds if device == "cuda" else milliseconds
     if name == "copy":
-        return make_copy(traffic(kernel, size), threads, device)
-    arguments = inputs(kernel, size, np.random.default_rng(0))
+        return make_copy(traffic(kernel, size), threads, device), timer
+    arguments = inputs(kernel, size, generator(np.random.default_rng(0), xp), xp)
     if name.startswith("torch"):
         from . import torch_kernels
 
-        return torch_kernels.make(kernel, arguments, name == "torch compile", threads, device)
-    arguments = [a if a is None else xp.asarray(a) for a in arguments]
+        sample = inputs(kernel, dict.fromkeys(size, 8), np.random.default_rng(1))
+        torch_kernels.check(kernel, sample)
+        return torch_kernels.make(kernel, arguments, name == "torch compile", threads), timer
     backend = reference if name == "reference" else kernels.best(arguments[0])
     options = {"step": 3, "learning_rate": 1e-3} if kernel == "adam_step" else {}
 
     def run():
         getattr(backend, kernel)(*arguments, **options)
 
-    return run, xp.cuda.Device().synchronize if device == "cuda" else nothing
+    return run, timer
 
 
 def make_copy(moved, threads, device):
@@ -134,7 +138,7 @@ def make_copy(moved, threads, device):
     xp = namespace(device)
     source, target = xp.ones(moved // 8, np.float32), xp.zeros(moved // 8, np.float32)
     if device == "cuda":
-        return lambda: xp.copyto(target, source), xp.cuda.Device().synchronize
+        return partial(xp.copyto, target, source)
     pool = ThreadPoolExecutor(threads)
     pieces = list(
         zip(np.array_split(target, threads), np.array_split(source, threads), strict=True)
@@ -143,7 +147,7 @@ def make_copy(moved, threads, device):
     def run():
         list(pool.map(lambda piece: np.copyto(*piece), pieces))
 
-    return run, nothing
+    return run
 
 
 def kernel_table(rows):

@@ -61,35 +61,34 @@ def adam_step(theta, grad, m, v):
     theta.addcdiv_(m, denominator, value=-1e-3 / (1 - 0.9**3))
 
 
-def make(kernel, arguments, compiled, threads, device):
-    """The call, after a check that it computes what ours does, and the function that waits."""
+def make(kernel, arguments, compiled, threads):
+    """The call, on tensors that are the arguments' memory, of NumPy or CuPy."""
     torch.set_num_threads(threads)
-    function = globals()[kernel]
-    tensors = [torch.from_numpy(a).to(device) for a in arguments if a is not None]
-    check(kernel, function, arguments, [tensor.clone() for tensor in tensors])
+    tensors = [torch.from_dlpack(a) for a in arguments if a is not None]
     if kernel == "adam_step" and not compiled:
-        return fused_adam(tensors), _wait(device)
-    call = torch.compile(function) if compiled else function
+        return fused_adam(tensors)
+    call = torch.compile(globals()[kernel]) if compiled else globals()[kernel]
 
     def run():
         with torch.no_grad():
             call(*tensors)
 
-    return run, _wait(device)
+    return run
 
 
-def check(kernel, function, arguments, tensors):
-    """An AssertionError unless the function computes what the reference does."""
+def check(kernel, arguments):
+    """An AssertionError unless our function of that name computes what the reference does."""
+    function, expected = globals()[kernel], [None if a is None else a.copy() for a in arguments]
+    found = [torch.from_numpy(a) for a in arguments if a is not None]
     if kernel == "adam_step":  # works in place
-        expected, found = [a.copy() for a in arguments], tensors
         reference.adam_step(*expected, step=3, learning_rate=1e-3)
-        function(*tensors)
+        function(*found)
     else:
-        expected, found = getattr(reference, kernel)(*arguments), function(*tensors)
+        expected, found = getattr(reference, kernel)(*expected), function(*found)
         expected, found = (v if isinstance(v, tuple) else (v,) for v in (expected, found))
     for ours, theirs in zip(expected, found, strict=True):
         scale = np.abs(ours).max()
-        np.testing.assert_allclose(theirs.cpu(), ours, rtol=1e-3, atol=1e-4 * scale)
+        np.testing.assert_allclose(theirs, ours, rtol=1e-3, atol=1e-4 * scale)
 
 
 def fused_adam(tensors):
@@ -98,11 +97,3 @@ def fused_adam(tensors):
     parameter = torch.nn.Parameter(theta)
     parameter.grad = grad
     return torch.optim.Adam([parameter], lr=1e-3, fused=True).step
-
-
-def _wait(device):
-    return torch.cuda.synchronize if device == "cuda" else _nothing
-
-
-def _nothing():
-    """The CPU has nothing to wait for."""

@@ -130,7 +130,7 @@ FORMS = {
 
 
 def make_step(form, model, theta, x, eps, *, compiled=False, threads=2, device="cpu"):
-    """The bound of the batch, the training step, and the function that waits for its end."""
+    """The bound of the batch, as a function, and the training step."""
     torch.set_num_threads(threads)
     function = FORMS[type(model).__name__, form]
     nets = Networks(model, model.tree.views(theta)).to(device)
@@ -152,8 +152,4 @@ def make_step(form, model, theta, x, eps, *, compiled=False, threads=2, device="
         compiled_loss().backward()
         optimiser.step()
 
-    def wait():
-        if device == "cuda":
-            torch.cuda.synchronize()
-
-    return bound, step, wait
+    return bound, step

@@ -24,20 +24,22 @@ class Turns:
     problem: str | None = None
 
 
-def take_turns(make, contenders, rounds, *, threads):
+def take_turns(make, contenders, rounds, *, threads, device="cpu"):
     """Turns of each contender, in a process of its own that has so many threads.
 
     contenders: a list of the arguments of `make`, as in `play`.
     """
-    with company(range(len(contenders)), threads) as players:
+    with company(range(len(contenders)), threads, device) as players:
         return list(play(players, make, dict(enumerate(contenders)), rounds).values())
 
 
 @contextmanager
-def company(names, threads):
+def company(names, threads, device="cpu"):
     """A Player for each name, with so many threads in every library, while the context lasts."""
+    from .on_gpu import GpuPlayer
+
     with library_threads(threads):
-        players = {name: Player() for name in names}
+        players = {name: GpuPlayer() if device == "cuda" else Player() for name in names}
         try:
             yield players
         finally:
@@ -48,9 +50,9 @@ def company(names, threads):
 def play(players, make, contenders, rounds):
     """Name → Turns of each contender, which uses the player of that name.
 
-    make(*arguments) returns, in the player's process, the function to time and the function that
-    waits for its end (on a GPU); contenders: name → arguments.  A player that plays again should
-    need more memory each time, since its peak is that of its whole life.
+    make(*arguments) returns, in the player's process, the function to time and its timer, such as
+    `milliseconds`; contenders: name → arguments.  A player that plays again should need more memory
+    each time, since its peak is that of its whole life.
     """
     for name, arguments in contenders.items():
         players[name].prepare(make, arguments)
@@ -58,7 +60,6 @@ def play(players, make, contenders, rounds):
         players[name].hear()  # ready: set up, compiled and warm
     for _ in range(rounds):
         for name in contenders:
-            time.sleep(0.05)  # the last one's idle threads go to sleep
             players[name].samples += players[name].ask("go") or []
     return {name: players[name].turns() for name in contenders}
 
@@ -98,6 +99,8 @@ class Player:
 
     def ask(self, word):
         if self.problem is None:
+            if word == "go":
+                time.sleep(0.05)  # the last one's idle threads go to sleep
             self.pipe.send(word)
             return self.hear()
 
@@ -116,18 +119,18 @@ class Player:
 
 def contend(pipe):
     """A contender's process: set up, and a turn of timed runs whenever it is told to go."""
-    run = wait = None
+    run = timer = None
     try:
         while True:
             word = pipe.recv()
             if word == "go":
-                answer = turn(run, wait)
+                answer = turn(run, timer)
             elif word == "peak":
                 answer = peak_memory()
             else:
                 make, arguments = word
-                run = wait = None  # the last one's arrays
-                run, wait = make(*arguments)
+                run = timer = None  # the last one's arrays
+                run, timer = make(*arguments)
                 for _ in range(3):
                     run()
                 answer = "ready"
@@ -135,8 +138,13 @@ def contend(pipe):
     except EOFError:
         return  # nobody asks any more
     except Exception as problem:
-        sentence = (str(problem).strip().splitlines() or [""])[0]
-        pipe.send((f"{type(problem).__name__}: {sentence}", None))
+        pipe.send((in_a_sentence(problem), None))
+
+
+def in_a_sentence(problem):
+    """What went wrong, without the lines that follow the first."""
+    sentence = (str(problem).strip().splitlines() or [""])[0]
+    return f"{type(problem).__name__}: {sentence}"
 
 
 def peak_memory():
@@ -149,14 +157,14 @@ def peak_memory():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
-def turn(run, wait):
+def turn(run, timer):
     """Milliseconds of each counted run of a turn."""
     start = time.perf_counter()
     while time.perf_counter() < start + WARM:
-        milliseconds(run, wait)
+        timer(run)
     times, start = [], time.perf_counter()
     while len(times) < LEAST or (len(times) < MOST and time.perf_counter() < start + TURN):
-        times.append(milliseconds(run, wait))
+        times.append(timer(run))
     return times
 
 
@@ -176,17 +184,11 @@ def library_threads(threads):
                 os.environ[name] = value
 
 
-def milliseconds(run, wait):
-    """One timed run."""
-    wait()
+def milliseconds(run):
+    """One run, by the clock."""
     start = time.perf_counter()
     run()
-    wait()
     return 1000 * (time.perf_counter() - start)
-
-
-def nothing():
-    """The CPU has nothing to wait for."""
 
 
 def ratio(turns, contender):
