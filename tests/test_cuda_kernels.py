@@ -23,6 +23,7 @@ from mmvae_edu.kernels._cublas import Cublas
 from test_kernels import CASES, Draw, check_parity
 
 from mmvae_edu import kernels
+from mmvae_edu.bench import kernels as bench_kernels
 
 KERNEL = r"template <typename Real(?:, int (\w+))?>\s+__global__ void (?:__launch_\S+ )?(\w+)\("
 SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"  # in the process of the simulator
@@ -213,6 +214,33 @@ def test_every_version_of_a_kernel_agrees(module, monkeypatch, name, dtype):
     for kernel in found[:-1]:
         monkeypatch.setitem(module.KERNELS, name, kernel)
         check_parity(FromHost(module), name, Draw(7, dtype), (4, 21, 7, 12))
+
+
+def test_the_benchmark_times_earlier_versions(module, monkeypatch):
+    """Each is launched by the name that its file has, and what is in use stays so."""
+    if not isinstance(module.KERNELS["adam_step"], str):
+        pytest.skip("versions in CUDA C")
+    launched, launch = [], module.device.launch
+
+    def watched(op, *args, **options):
+        launched.append(module.KERNELS[op])
+        launch(op, *args, **options)
+
+    monkeypatch.setattr(module.device, "launch", watched)
+    monkeypatch.setattr(kernels, "cuda_c", module, raising=False)
+    monkeypatch.setitem(sys.modules, "mmvae_edu.kernels.cuda_c", module)
+    for name, names in bench_kernels.EARLIER.items():
+        in_use, size = module.KERNELS[name], {"N": 4, "K": 3, "M": 2, "D": 8}
+        arguments = bench_kernels.inputs(name, size, np.random.default_rng(0))
+        arguments = [None if a is None else module.device.xp.asarray(a) for a in arguments]
+        for each in names:
+            version = f"{name}_{each}<{{real}}>"
+            assert version in versions(module, name)
+            bench_kernels.earlier(version, name, arguments)()
+            assert launched.pop() == version
+        getattr(module, name)(*arguments)
+        assert launched.pop() == in_use
+        assert not launched
 
 
 @DTYPES

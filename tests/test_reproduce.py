@@ -98,7 +98,8 @@ def test_names_of_several_experiments():
         "mnist-attributes",
         "digits-label",
     ]
-    assert members("all") == list(experiments())
+    assert members("all") == [name for name in experiments() if name != "mnist-500"]
+    assert members("mnist-500") == ["mnist-500"]  # which is long
 
 
 def test_epochs_become_steps():

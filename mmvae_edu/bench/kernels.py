@@ -29,13 +29,15 @@ SCALES = {
     "cpu": {"small": 1 / 16, "stated": 1, "large": 4},
     "cuda": {"small": 8, "stated": 32, "large": 64},  # beyond its L2 cache
 }
+EARLIER = {"product_of_experts": ("v1", "v2"), "importance_weights": ("v1", "v2")}  # in CUDA C
 
 
 @dataclass(frozen=True)
 class KernelRow:
     """One kernel at one size: bytes that must move, and Turns of each contender.
 
-    "copy" is np.copyto of as many bytes: what memory alone allows.
+    "copy" is np.copyto of as many bytes: what memory alone allows.  "v1" and "v2" are what ours was
+    before it had all its ideas, on a GPU.
     """
 
     kernel: str
@@ -48,6 +50,7 @@ def bench_kernel(kernel, *, rounds=5, peers=True, threads=2, device="cpu", scale
     """KernelRows of one kernel at each scale, from the smallest; contenders take turns."""
     rows, dimensions, first = [], SIZES[kernel], next(iter(SIZES[kernel]))
     names = ["ours", "copy", "reference", *(("torch eager", "torch compile") if peers else ())]
+    names += EARLIER.get(kernel, ()) if device == "cuda" else ()
     with company(names, threads, device) as players:
         for scale, times in (scales or SCALES[device]).items():
             size = dimensions | {first: max(1, int(dimensions[first] * times))}
@@ -122,6 +125,8 @@ def make_kernel(name, kernel, size, threads, device):
         sample = inputs(kernel, dict.fromkeys(size, 8), np.random.default_rng(1))
         torch_kernels.check(kernel, sample)
         return torch_kernels.make(kernel, arguments, name == "torch compile", threads), timer
+    if name in EARLIER.get(kernel, ()):
+        return earlier(f"{kernel}_{name}<{{real}}>", kernel, arguments), timer
     backend = reference if name == "reference" else kernels.best(arguments[0])
     options = {"step": 3, "learning_rate": 1e-3} if kernel == "adam_step" else {}
 
@@ -129,6 +134,19 @@ def make_kernel(name, kernel, size, threads, device):
         getattr(backend, kernel)(*arguments, **options)
 
     return run, timer
+
+
+def earlier(version, kernel, arguments):
+    """The call of ours with a version that reads one number at a time, in place while it runs."""
+    from ..kernels import cuda_c
+
+    def run():
+        now, address = cuda_c.KERNELS[kernel], cuda_c.device.address
+        cuda_c.KERNELS[kernel], cuda_c.device.address = version, None
+        getattr(cuda_c, kernel)(*arguments)
+        cuda_c.KERNELS[kernel], cuda_c.device.address = now, address
+
+    return run
 
 
 def make_copy(moved, threads, device):

@@ -13,8 +13,11 @@ def experiments():
 
 
 def members(name):
-    """The experiments that a name stands for: "table2" for those of slide 8, "all", or itself."""
-    known = experiments()
+    """The experiments that a name stands for: "table2" for those of slide 8, "all", or itself.
+
+    A `long` one is meant by its own name only.
+    """
+    known = {one: row for one, row in experiments().items() if not row.get("long")}
     if name == "table2":
         return [one for one, experiment in known.items() if experiment["table"] == "S8.T2"]
     return list(known) if name == "all" else [name]
