@@ -3,11 +3,13 @@
 `available()` says which backends work here, and why the others do not.
 """
 
+from functools import cache
 from importlib import import_module
 
 import numpy as np
 
 BACKENDS = ("reference", "numba_cpu", "numba_cuda", "cuda_c")
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 def available():
@@ -18,11 +20,12 @@ def available():
 def best(array):
     """The fastest backend for this array: what the trainer uses."""
     name = "numba_cpu" if isinstance(array, np.ndarray) else "cuda_c"
-    floats = getattr(array, "dtype", None) in (np.float32, np.float64)
+    floats = getattr(array, "dtype", None) in FLOATS
     backend = _load(name) if floats else ""
     return _load("reference") if isinstance(backend, str) else backend
 
 
+@cache
 def _load(name):
     try:
         return import_module(f".{name}", __name__)

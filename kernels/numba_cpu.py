@@ -20,6 +20,7 @@ from numba import config
 from . import _numba_loops as loops
 from . import _numba_mixtures as mixtures
 
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 matmul = np.matmul
 GRAIN = 200_000  # elements a thread: fewer are done before a second has woken and found a free core
 
@@ -220,15 +221,17 @@ def _floats(**arrays):
                 "move it with mmvae_edu.arrays.to_host, or pass kernels.best(array)"
             )
         expected = expected or array.dtype
-        if array.dtype not in (np.float32, np.float64) or array.dtype != expected:
-            wanted = expected if expected in (np.float32, np.float64) else "float32 or float64"
+        if array.dtype not in FLOATS or array.dtype != expected:
+            wanted = expected if expected in FLOATS else "float32 or float64"
             fix = "use kernels.reference" if array.dtype.kind == "c" else "convert it with .astype"
             raise TypeError(f"{name}: expected {wanted}, found {array.dtype}; {fix}")
-    return [np.ascontiguousarray(array) for array in arrays.values()]
+    return [a if a.flags.c_contiguous else np.ascontiguousarray(a) for a in arrays.values()]
 
 
 def _shape(name, array, expected):
     """The array's shape, if it is the expected one; a letter stands for any number."""
+    if array.shape == expected:
+        return expected
     fits = len(array.shape) == len(expected) and all(
         isinstance(want, str) or want == found
         for want, found in zip(expected, array.shape, strict=True)
