@@ -101,6 +101,22 @@ def mlp(
     return y.reshape(*x.shape[:-1], y.shape[-1]), mlp_pullback if pullback else None
 
 
+def mlp_by_class(weights, x, *, kernels=reference, **options):
+    """`mlp` on one-hot rows x (N, V), run once for each of the V classes.
+
+    Each row picks the output of its class, so a hundred labels of ten classes cost ten; a row of
+    zeros, a missing label, gets zeros.  Options as for `mlp`; dx is None.
+    """
+    classes = np.eye(x.shape[1], dtype=x.dtype, like=x)
+    outputs, mlp_pullback = mlp(weights, classes, kernels=kernels, **options)
+
+    def mlp_by_class_pullback(dy, out=None):
+        dweights, _ = mlp_pullback(kernels.matmul(x.T, dy), out)
+        return dweights, None
+
+    return kernels.matmul(x, outputs), mlp_by_class_pullback
+
+
 def product(x, W, kernels):
     """x W, on the CPU stored column after column.
 

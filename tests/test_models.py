@@ -25,6 +25,7 @@ from mmvae_edu.models import (
     LaplaceMMVAE,
     MoPoE,
 )
+from mmvae_edu.networks import init_mlp, mlp, mlp_by_class, mlp_shapes
 from mmvae_edu.tree import leaves
 
 ALL = {
@@ -547,6 +548,21 @@ def test_initial_weights(initial):
             else:
                 assert 0.9 * bound < abs(values).max() <= bound
     assert model.config()["initial"] == initial
+
+
+def test_a_network_run_once_a_class_is_the_network_run_on_every_row():
+    rng = np.random.default_rng(0)
+    weights = {name: np.empty(shape) for name, shape in mlp_shapes((3, 4, 2)).items()}
+    init_mlp(weights, rng)
+    x, dy = np.eye(3)[[2, 0, 2, 2, 0]], rng.standard_normal((5, 2))
+    by_row, row_pullback = mlp(weights, x, input_gradient=False)
+    by_class, class_pullback = mlp_by_class(weights, x, input_gradient=False)
+    assert_allclose(by_class, by_row, rtol=1e-14)
+    for _ in range(2):
+        (dweights, dx), (expected, _) = class_pullback(dy), row_pullback(dy)
+        assert dx is None
+        for name in weights:
+            assert_allclose(dweights[name], expected[name], rtol=1e-13, atol=1e-15)
 
 
 @pytest.mark.parametrize("name", [*MULTIMODAL, "JMVAE"])

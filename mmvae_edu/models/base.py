@@ -13,7 +13,7 @@ from ..arrays import generator, like, to_host
 from ..batch import check_batch
 from ..gaussian import gaussian_log_prob, gaussian_sample, standard_normal_log_prob
 from ..kernels import best
-from ..networks import ACTIVATIONS, INITIAL, init_mlp, mlp, mlp_shapes
+from ..networks import ACTIVATIONS, INITIAL, init_mlp, mlp, mlp_by_class, mlp_shapes
 from ..ops import without_negligible
 from ..tree import Tree, leaves
 
@@ -130,9 +130,12 @@ class MultimodalVAE:
         """Every encoder once: mu, log_var (M, N, D) of the modalities in the batch."""
         outputs, pullbacks = [], []
         for name, x in batch.x.items():
-            output, mlp_pullback = mlp(
+            likelihood = self.modalities[name]
+            few = likelihood.one_hot and likelihood.features < batch.size  # classes, than examples
+            network = mlp_by_class if few else mlp
+            output, mlp_pullback = network(
                 w[name]["encoder"],
-                self.modalities[name].network_input(x),
+                likelihood.network_input(x),
                 activation=self.activation,
                 input_gradient=False,
                 kernels=self.backend(x),
