@@ -66,7 +66,7 @@ class Binomial:
         return {}
 
     def network_input(self, x):
-        return x / self.n
+        return x if self.n == 1 else x / self.n
 
     def log_prob(self, weights, outputs, *, x, kernels=reference):
         log_prob, binomial_pullback = binomial_log_prob(outputs, x=x, n=self.n, kernels=kernels)

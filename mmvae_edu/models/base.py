@@ -142,7 +142,8 @@ class MultimodalVAE:
             )
             outputs.append(output)
             pullbacks.append(mlp_pullback)
-        mu, log_var = np.split(np.stack(outputs), 2, axis=-1)
+        outputs = np.stack(outputs)
+        mu, log_var = outputs[..., : self.latent], outputs[..., self.latent :]
 
         def encode_experts_pullback(dmu, dlog_var, dw):
             """Writes the encoders' gradients into dw; those of absent modalities are 0."""
