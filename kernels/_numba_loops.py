@@ -126,10 +126,20 @@ def bias_swish(start, stop, a, b, y, slope):
 
 @compiled()
 def bias_swish_by_columns(start, stop, a, b, y, slope):
-    """Columns of a (N, H), each of which lies in one piece: rows of a (H, N)."""
+    """Columns of a (N, H), each of which lies in one piece: rows of a (H, N).
+
+    Two at a time: while the processor waits for a step of one it works on the other.
+    """
     wide_vectors()
     one = a.dtype.type(1)
-    for h in range(start, stop):
+    paired = stop - (stop - start) % 2
+    for h in range(start, paired, 2):
+        a0, y0, slope0, bias0 = a[h], y[h], slope[h], b[h]
+        a1, y1, slope1, bias1 = a[h + 1], y[h + 1], slope[h + 1], b[h + 1]
+        for i in range(a.shape[1]):
+            y0[i], slope0[i] = swish(a0[i] + bias0, one)
+            y1[i], slope1[i] = swish(a1[i] + bias1, one)
+    for h in range(paired, stop):
         bias = b[h]
         for i in range(a.shape[1]):
             y[h, i], slope[h, i] = swish(a[h, i] + bias, one)
