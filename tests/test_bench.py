@@ -15,7 +15,15 @@ from mmvae_edu import bench
 from mmvae_edu.bench import on_gpu
 from mmvae_edu.bench.evaluation import bench_evaluation, decoder_products, evaluation_table
 from mmvae_edu.bench.kernels import SIZES, bench_kernel, kernel_table, make_kernel, traffic
-from mmvae_edu.bench.steps import BATCH, StepRow, bench_step, problem, products_of, step_table
+from mmvae_edu.bench.steps import (
+    BATCH,
+    StepRow,
+    bench_step,
+    our_step,
+    problem,
+    products_of,
+    step_table,
+)  # fmt: skip
 from mmvae_edu.bench.turns import (
     LEAST,
     MOST,
@@ -89,7 +97,7 @@ def counted(monkeypatch):
     """The multiply-adds of each product from here on."""
     counted = []
 
-    def counting(a, b, out):
+    def counting(a, b, out=None):
         counted.append(a.shape[0] * a.shape[1] * b.shape[1])
         return np.matmul(a, b, out=out)
 
@@ -98,13 +106,26 @@ def counted(monkeypatch):
 
 
 def test_products_are_those_of_a_step(counted):
-    """MVAE's multiply-adds an example: encoders on one sample, decoders on two, and no more."""
+    """MVAE's multiply-adds: encoders on one row an example or class, decoders on two samples."""
     model, theta, _ = problem("MVAE")
     products_of(model, theta, 1)()
-    first = 784 * 512 + 10 * 512  # no gradient by the data
-    encoders = first + 2 * (512 * 512 + 512 * 128)
+    rest = 512 * 512 + 512 * 128
+    image = BATCH * (2 * 784 * 512 + 3 * rest)  # no gradient by the data
+    label = 10 * (2 * 10 * 512 + 3 * rest) + 2 * BATCH * 10 * 128  # each row picks its class
     decoders = 2 * (64 * 512 + 2 * 512 * 512) + 512 * 784 + 512 * 10
-    assert sum(counted) == BATCH * (3 * (encoders + 2 * decoders) - first)
+    assert sum(counted) == image + label + 3 * BATCH * 2 * decoders
+
+
+def test_and_those_that_a_step_has(counted, monkeypatch):
+    """The trainer's own step multiplies as often, and as much."""
+    for system, K in ("MVAE", 1), ("MMVAE", 3):
+        model, theta, x = problem(system)
+        eps = model.draw_noise(np.random.default_rng(1), BATCH, K)["eps"]
+        products_of(model, theta, K)()
+        products, counted[:] = sorted(counted), []
+        our_step(model, theta, x, eps)()
+        assert sorted(counted) == products
+        counted.clear()
 
 
 @pytest.mark.parametrize("rows", [30, 5010])

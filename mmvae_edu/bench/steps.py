@@ -100,8 +100,15 @@ def products_of(model, theta, K):
     """
     decoded = 2  # MVAE: two of the three terms score a modality; MMVAE: both experts' samples
     forward, backward = [], []
-    for networks in model.tree.views(theta).values():
-        for part, rows in ("encoder", BATCH), ("decoder", BATCH * K * decoded):
+    for name, networks in model.tree.views(theta).items():
+        V, by_class = model.modalities[name].features, model.modalities[name].one_hot
+        encoded = V if by_class else BATCH  # `networks.mlp_by_class`
+        if by_class:
+            x, y = (np.full_like(theta, 0.5, shape=(BATCH, n)) for n in (V, 2 * model.latent))
+            outputs = np.full_like(theta, 0.5, shape=(V, 2 * model.latent))
+            forward.append((x, outputs, y))
+            backward.append((x.T, y, outputs))
+        for part, rows in ("encoder", encoded), ("decoder", BATCH * K * decoded):
             for W, inner, outer in layers(networks[part]):
                 a, y = inputs_and_outputs(W, inner, outer, rows)
                 dy, dW, da = np.full_like(y, 0.5), np.empty_like(W), np.empty_like(a)
