@@ -2,8 +2,8 @@
 
 Two forms of each system.  *As released* runs every forward pass that the authors' code runs:
 MVAE calls the whole model three times and decodes every modality each time; MMVAE decodes every
-expert's samples one after the other.  *Same graph* computes what ours computes: encoders once,
-only what a term scores, samples stacked.
+expert's samples one after the other.  *Same graph* computes what ours computes: encoders once, the
+label's once a class, only what a term scores, samples stacked.
 """
 
 import math
@@ -24,6 +24,12 @@ class Networks(nn.Module):
 
     def encode(self, name, x):
         return getattr(self, f"{name}_encoder")(x).chunk(2, dim=-1)
+
+    def experts(self, x):
+        """name → mean and log-variance; the label's network sees its ten classes, not its rows."""
+        classes = torch.eye(x["label"].shape[-1], device=x["label"].device)
+        label = x["label"] @ self.label_encoder(classes)
+        return {"image": self.encode("image", x["image"]), "label": label.chunk(2, dim=-1)}
 
     def decode(self, name, z):
         return getattr(self, f"{name}_decoder")(z)
@@ -75,7 +81,7 @@ def mvae_released(nets, x, eps, weights):
 
 def mvae_same(nets, x, eps, weights):
     """Encoders once; each decoder once, on the samples of the terms that score it."""
-    experts = {name: nets.encode(name, x[name]) for name in x}
+    experts = nets.experts(x)
     terms = [product(list(experts.values())), *(product([expert]) for expert in experts.values())]
     mean, log_var = (torch.stack(parameter) for parameter in zip(*terms, strict=True))
     z = mean + torch.exp(log_var / 2) * eps[:, 0]
@@ -107,7 +113,7 @@ def mmvae_released(nets, x, eps, weights):
 
 def mmvae_same(nets, x, eps, weights):
     """All samples stacked: each decoder, the mixture and the reduction run once."""
-    mu, log_var = (torch.stack(p) for p in zip(*(nets.encode(n, x[n]) for n in x), strict=True))
+    mu, log_var = (torch.stack(p) for p in zip(*nets.experts(x).values(), strict=True))
     z = mu[:, None] + torch.exp(log_var / 2)[:, None] * eps
     pairs = gaussian(z[None], mu[:, None, None], log_var[:, None, None])
     log_q = torch.logsumexp(pairs, 0) - _log(len(mu))
