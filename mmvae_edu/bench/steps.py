@@ -104,9 +104,9 @@ def products_of(model, theta, K):
         V, by_class = model.modalities[name].features, model.modalities[name].one_hot
         encoded = V if by_class else BATCH  # `networks.mlp_by_class`
         if by_class:
-            x, outputs = (np.full_like(theta, 0.5, shape=(n, V)) for n in (BATCH, 2 * model.latent))
-            y, doutputs = (np.full_like(theta, 0.5, shape=(n, 2 * model.latent)) for n in (BATCH, V))
-            forward.append((x, outputs.T, y))
+            x, y = (np.full_like(theta, 0.5, shape=(BATCH, n)) for n in (V, 2 * model.latent))
+            outputs, doutputs = (np.full_like(theta, 0.5, shape=(V, y.shape[1])) for _ in range(2))
+            forward.append((x, outputs, y))
             backward.append((x.T, y, doutputs))
         for part, rows in ("encoder", encoded), ("decoder", BATCH * K * decoded):
             for W, inner, outer in layers(networks[part]):
