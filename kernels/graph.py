@@ -4,6 +4,10 @@ A step is a hundred small kernels, which Python takes longer to launch than the 
 Recorded once, they are launched as one.
 """
 
+import threading
+
+_of_this_thread = threading.local()  # its stream to record on: cuBLAS keeps memory for each stream
+
 
 class Recorded:
     """function(), whose arrays stay where they are: write new numbers into them, and call this.
@@ -16,7 +20,9 @@ class Recorded:
         import cupy
 
         self.pool = cupy.cuda.MemoryPool()  # the graph's own: nobody else is given its memory
-        stream = cupy.cuda.Stream(non_blocking=True)
+        if not hasattr(_of_this_thread, "stream"):
+            _of_this_thread.stream = cupy.cuda.Stream(non_blocking=True)
+        stream = _of_this_thread.stream
         cupy.cuda.Device().synchronize()  # what made the arrays, on other streams
         with stream, cupy.cuda.using_allocator(self.pool.malloc):
             function()  # compiles kernels, fills caches

@@ -160,6 +160,8 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
             return DeviceArray(func(*unwrap(args, host_arrays=True), **kwargs))
         if any(t not in (DeviceArray, np.ndarray) for t in types):
             return NotImplemented
+        if kwargs.get("shape") == ():
+            raise TypeError("CuPy takes an empty shape for none given")
         out = kwargs.pop("out", None)
         result = func(*unwrap(args), **unwrap(kwargs))
         if out is not None:
@@ -337,6 +339,7 @@ def test_the_stand_in_refuses_what_cupy_refuses():
         lambda: np.concatenate([a, b]),
         lambda: np.maximum.reduce(a),
         lambda: np.exp(a, where=a > 0),
+        lambda: np.zeros_like(a, shape=()),
         lambda: float(a.sum()),
         lambda: bool(a.all()),
         lambda: a.__setitem__(slice(None), b),

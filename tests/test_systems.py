@@ -522,17 +522,21 @@ ON_DEVICE = {
 }
 
 
-@pytest.mark.parametrize("name", ON_DEVICE)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_one_code_path_on_the_device(name, dtype):
-    model, rng = ON_DEVICE[name], np.random.default_rng(0)
+def six_examples(model, rng, dtype):
     x = {
         "image": rng.integers(0, 17, (6, 4)),
         "label": np.eye(3)[rng.integers(0, 3, 6)],
         "pen": rng.standard_normal((6, 2)),
         "ink": rng.standard_normal((6, 2)),
     }
-    x = {key: x[key].astype(dtype) for key in model.modalities}
+    return {key: x[key].astype(dtype) for key in model.modalities}
+
+
+@pytest.mark.parametrize("name", ON_DEVICE)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_one_code_path_on_the_device(name, dtype):
+    model, rng = ON_DEVICE[name], np.random.default_rng(0)
+    x = six_examples(model, rng, dtype)
     mask = np.ones((len(x), 6), dtype=bool)
     if not isinstance(model, CVAE | JMVAE):
         mask[0, 2:4], mask[1:, 5] = False, False
@@ -553,13 +557,7 @@ def test_one_code_path_on_the_device(name, dtype):
 @pytest.mark.parametrize("name", ON_DEVICE)
 def test_their_steps_can_be_recorded_as_a_cuda_graph(name, monkeypatch):
     model, rng = ON_DEVICE[name], np.random.default_rng(0)
-    x = {
-        "image": rng.integers(0, 17, (6, 4)),
-        "label": np.eye(3)[rng.integers(0, 3, 6)],
-        "pen": rng.standard_normal((6, 2)),
-        "ink": rng.standard_normal((6, 2)),
-    }
     theta = model.init(rng, np.float64)
-    batch = check_batch(model.modalities, {key: x[key] for key in model.modalities}, None, theta)
+    batch = check_batch(model.modalities, six_examples(model, rng, np.float64), None, theta)
     noise = model.draw_noise(rng, 6, 2, np.float64)
     check_recorded(model, theta, batch, noise, monkeypatch)
