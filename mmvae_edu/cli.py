@@ -112,8 +112,8 @@ def add_library(add):
 
     bench = add(
         "bench", _bench, "time the kernels and whole training steps, beside PyTorch's",
-        "Medians of interleaved runs, one process a contender. PyTorch comes with the bench extra; "
-        "without it its columns are absent.",
+        "Medians of interleaved runs, on the CPU one process a contender. PyTorch comes with the "
+        "bench extra; without it its columns are absent.",
         example="bench --only kernels",
     )  # fmt: skip
     bench.add_argument("--gpu", action="store_true", help="on the GPU, at sizes beyond its cache")

@@ -1,7 +1,7 @@
 """`mmvae-edu bench`: kernels and training steps beside their peers, and how the cost grows.
 
-Medians of runs by turns, one process a contender; see `turns`.  The peers come with the `bench`
-extra; without it their columns are absent.
+Medians of runs by turns, one process a contender, on a GPU one for all; see `turns` and `on_gpu`.
+The peers come with the `bench` extra; without it their columns are absent.
 """
 
 import json

@@ -143,8 +143,10 @@ def earlier(version, kernel, arguments):
     def run():
         now, address = cuda_c.KERNELS[kernel], cuda_c.device.address
         cuda_c.KERNELS[kernel], cuda_c.device.address = version, None
-        getattr(cuda_c, kernel)(*arguments)
-        cuda_c.KERNELS[kernel], cuda_c.device.address = now, address
+        try:
+            getattr(cuda_c, kernel)(*arguments)
+        finally:  # or a version that fails would be timed as ours
+            cuda_c.KERNELS[kernel], cuda_c.device.address = now, address
 
     return run
 
