@@ -93,6 +93,7 @@ def test_names_of_several_experiments():
     assert members("table2") == [
         "mnist",
         "mnist-glorot",
+        "mnist-100",
         "binary-mnist",
         "fashion-mnist",
         "mnist-attributes",
