@@ -74,6 +74,7 @@ class Device:
         shared = _power_of_2(-(-K // 8), most)  # threads of a column
         width = min(self.width, columns * most // shared)
         at_work = max(self.cores, self.cache // (K * width * log_w.dtype.itemsize))
+        at_work = at_work // self.cores * self.cores  # or the last ones would run almost alone
         grid = (min(self._blocks(N, width), at_work),)
         args = (log_w.dtype.type(log(K)), log_w, bound, weights)
         self._launch("importance_weights", grid, (width, shared), K, N, *args)
