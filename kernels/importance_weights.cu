@@ -15,11 +15,11 @@
 
 using Int = long long;
 
-// exp(−|a − b|): 1 for two equal infinities, NaN for NaN.
+// exp(−|a − b|): 1 for two equal infinities, NaN for NaN.  A choice of arguments needs no branch.
 template <typename Real>
 __device__ Real ratio(Real a, Real b)
 {
-    return a == b ? 1 : exp(-fabs(a - b));
+    return exp(a == b ? Real(0) : -fabs(a - b));
 }
 
 // Σ exp(a) = total · exp(top), a sum to which terms and other sums can be added in one pass.
@@ -37,10 +37,8 @@ struct LogSum {
 
     __device__ Real value() const { return top + log(total); }
 
-    __device__ Real weight(Real a) const
-    {
-        return top == log(Real(0)) && total == total ? 0 : ratio(a, top) / total;
-    }
+    // What turns ratio(a, top) into a weight: one division a column, not one an entry.
+    __device__ Real share() const { return top == log(Real(0)) && total == total ? 0 : 1 / total; }
 };
 
 // ---- v1: one thread a column; the greatest, the sum, the weights: three passes -------------------
@@ -58,8 +56,9 @@ __global__ void importance_weights_v1(
         for (Int k = 0; k < K; k++)
             sum.total += ratio(log_w[k * N + n], sum.top);
         bound[n] = sum.value() - log_K;
+        const Real share = sum.share();
         for (Int k = 0; k < K; k++)
-            weights[k * N + n] = sum.weight(log_w[k * N + n]);
+            weights[k * N + n] = ratio(log_w[k * N + n], sum.top) * share;
     }
 }
 
@@ -99,8 +98,9 @@ __global__ void __launch_bounds__(1024) importance_weights_v2(
         for (Int k = threadIdx.y; k < rows; k += blockDim.y)
             sum.add(log_w[k * N + n], 1);
         sum = tree(sum);
+        const Real share = sum.share();
         for (Int k = threadIdx.y; k < rows; k += blockDim.y)
-            weights[k * N + n] = sum.weight(log_w[k * N + n]);
+            weights[k * N + n] = ratio(log_w[k * N + n], sum.top) * share;
         if (threadIdx.y == 0 && n < N)
             bound[n] = sum.value() - log_K;
     }
@@ -110,13 +110,39 @@ __global__ void __launch_bounds__(1024) importance_weights_v2(
 
 constexpr int HELD = 8;
 
-// The entries k, k + step, … of a column: HELD loads under way at once; −∞ beyond its K rows.
+// HELD entries of a column, from row k on in steps; −∞ where the column's rows have ended.
 template <typename Real>
-__device__ void load(Real (&held)[HELD], const Real *column, Int k, int step, Int K, Int N)
+__device__ void load(Real (&held)[HELD], const Real *column, Int k, int step, Int rows, Int N)
 {
+    const Real *entry = column + k * N;
+    const Int jump = step * N;
+    if (k + (HELD - 1) * step < rows) {                          // all are there: HELD loads at once
 #pragma unroll
-    for (int h = 0; h < HELD; h++)
-        held[h] = k + h * step < K ? column[(k + h * step) * N] : log(Real(0));
+        for (int h = 0; h < HELD; h++, entry += jump)
+            held[h] = *entry;
+    } else {
+#pragma unroll
+        for (int h = 0; h < HELD; h++, entry += jump)
+            held[h] = k + h * step < rows ? *entry : log(Real(0));
+    }
+}
+
+// The other way, past the cache, to leave log_w in it.
+template <typename Real>
+__device__ void store(const Real (&held)[HELD], Real *column, Int k, int step, Int rows, Int N)
+{
+    Real *entry = column + k * N;
+    const Int jump = step * N;
+    if (k + (HELD - 1) * step < rows) {
+#pragma unroll
+        for (int h = 0; h < HELD; h++, entry += jump)
+            __stcs(entry, held[h]);
+    } else {
+#pragma unroll
+        for (int h = 0; h < HELD; h++, entry += jump)
+            if (k + h * step < rows)
+                __stcs(entry, held[h]);
+    }
 }
 
 template <typename Real>
@@ -135,20 +161,21 @@ __global__ void __launch_bounds__(1024) importance_weights_v3(
             Real top = held[0], total = 0;                       // one rescaling for HELD terms
 #pragma unroll
             for (int h = 1; h < HELD; h++)
-                top = held[h] > top ? held[h] : top;
+                top = fmax(top, held[h]);                        // not NaN, which the total will be
 #pragma unroll
             for (int h = 0; h < HELD; h++)
                 total += ratio(held[h], top);
             sum.add(top, total);
         }
         sum = tree(sum);
+        const Real share = sum.share();
         for (Int k = last; k >= 0; k -= HELD * step) {
             if (k < last)
                 load(held, log_w + n, k, step, rows, N);
 #pragma unroll
             for (int h = 0; h < HELD; h++)
-                if (k + h * step < rows)                         // past the cache, to leave log_w in it
-                    __stcs(weights + (k + h * step) * N + n, sum.weight(held[h]));
+                held[h] = ratio(held[h], sum.top) * share;
+            store(held, weights + n, k, step, rows, N);
         }
         if (threadIdx.y == 0 && n < N)
             bound[n] = sum.value() - log_K;

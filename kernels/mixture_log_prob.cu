@@ -20,11 +20,11 @@ constexpr int TILE = 8;                                          // at most bloc
 template <typename Real, int LANES>
 struct alignas(sizeof(Real) * LANES) Pack { Real at[LANES]; };
 
-// exp(−|a − b|): 1 for two equal infinities, NaN for NaN.
+// exp(−|a − b|): 1 for two equal infinities, NaN for NaN.  A choice of arguments needs no branch.
 template <typename Real>
 __device__ Real ratio(Real a, Real b)
 {
-    return a == b ? 1 : exp(-fabs(a - b));
+    return exp(a == b ? Real(0) : -fabs(a - b));
 }
 
 // Over the threads of one example, a power of 2 in one warp; every thread gets the sum.
@@ -68,26 +68,26 @@ __global__ void mixture_log_prob(
     for (Int first = blockIdx.x * Int(blockDim.y); first < N; first += gridDim.x * Int(blockDim.y))
         for (Int k0 = blockIdx.y * Int(TILE); k0 < K; k0 += gridDim.y * Int(TILE)) {
             const Int n = first + threadIdx.y;                   // no early return: shuffles need all
+            const Int row = n < N ? n : N - 1;                   // so that every load has a place
             const Int k = k0 + threadIdx.x / each;               // the sample that this thread adds up
             const bool mine = n < N && k < K && threadIdx.x % each == 0;
             const int samples = K - k0 < TILE ? K - k0 : TILE;
             Lanes own_z[TILE] = {};
             Real top = nothing, total = 0;
             for (Int m = 0; m < M; m++) {
-                const Real alpha = n < N ? log_alpha[m * N + n] : nothing;
+                const Real alpha = log_alpha[m * N + row];
                 Real normaliser = 0, distance[TILE] = {};
-                for (Int d = threadIdx.x; n < N && d < D; d += blockDim.x) {
-                    const Lanes *column = reinterpret_cast<const Lanes *>(z) + (k0 * N + n) * D + d;
+                for (Int d = threadIdx.x; d < D; d += blockDim.x) {
+                    // those of an absent expert too: no load waits for alpha
+                    const Lanes centre = reinterpret_cast<const Lanes *>(mu)[(m * N + row) * D + d];
+                    const Lanes own = reinterpret_cast<const Lanes *>(log_var)[(m * N + row) * D + d];
+                    const Lanes *column = reinterpret_cast<const Lanes *>(z) + (k0 * N + row) * D + d;
                     if (m == 0 || !held) {
 #pragma unroll
                         for (int t = 0; t < TILE; t++)
                             if (t < samples)
                                 own_z[t] = column[t * N * D];
                     }
-                    if (alpha == nothing)
-                        continue;
-                    Lanes centre = reinterpret_cast<const Lanes *>(mu)[(m * N + n) * D + d];
-                    Lanes own = reinterpret_cast<const Lanes *>(log_var)[(m * N + n) * D + d];
 #pragma unroll
                     for (int i = 0; i < LANES; i++) {
                         const Real inverse_std = exp(-half * own.at[i]);
@@ -100,7 +100,8 @@ __global__ void mixture_log_prob(
                     }
                 }
                 const Real whole = across(normaliser, blockDim.x / 2);
-                const Real score = alpha - half * (whole + own_sum_across(distance));
+                const Real squares = own_sum_across(distance);
+                const Real score = alpha == nothing ? nothing : alpha - half * (whole + squares);
                 if (mine) {
                     Real scale = ratio(score, top);
                     total = score > top ? total * scale + 1 : total + scale;
@@ -110,10 +111,10 @@ __global__ void mixture_log_prob(
             }
             if (mine) {
                 log_q[k * N + n] = top + log(total);
-                const bool nobody = top == nothing && total == total;
+                const Real share = top == nothing && total == total ? 0 : 1 / total;
                 for (Int m = 0; m < M; m++) {
-                    Real score = r[(m * K + k) * N + n];
-                    r[(m * K + k) * N + n] = nobody ? 0 : ratio(score, top) / total;
+                    const Int place = (m * K + k) * N + n;
+                    r[place] = ratio(r[place], top) * share;
                 }
             }
         }
@@ -153,24 +154,25 @@ __global__ void __launch_bounds__(512) mixture_log_prob_vjp(
     const Real half = Real(0.5);
     const Int columns = N * D / LANES, stride = Int(TILE) * blockDim.y;
     for (Int first = blockIdx.x * Int(blockDim.x); first < columns; first += gridDim.x * Int(blockDim.x)) {
-        const Int i = first + threadIdx.x, n = i * LANES / D;
+        const Int i = first + threadIdx.x;
+        const Int place = i < columns ? i : columns - 1, n = place * LANES / D;
         for (Int turn = 0; turn == 0 || turn < K; turn += stride) {  // all threads take as many turns
             const Int k0 = turn + threadIdx.y * Int(TILE), left = i < columns ? K - k0 : 0;
-            Lanes own_z[TILE] = {}, from_z[TILE] = {};
-            Real weight[TILE];
+            Lanes own_z[TILE], from_z[TILE] = {};
+            Real score[TILE], weight[TILE];
+            auto sample = [&](int t) { return k0 + t < K ? k0 + t : K - 1; }; // any place to load from
 #pragma unroll
-            for (int t = 0; t < TILE; t++)
-                if (t < left)
-                    own_z[t] = reinterpret_cast<const Lanes *>(z)[(k0 + t) * columns + i];
+            for (int t = 0; t < TILE; t++) {
+                own_z[t] = reinterpret_cast<const Lanes *>(z)[sample(t) * columns + place];
+                score[t] = t < left ? dlog_q[sample(t) * N + n] : 0;
+            }
             for (Int m = 0; m < M; m++) {
-                Lanes centre = {}, own = {}, by_mu = {}, by_log_var = {};
-                if (i < columns) {
-                    centre = reinterpret_cast<const Lanes *>(mu)[m * columns + i];
-                    own = reinterpret_cast<const Lanes *>(log_var)[m * columns + i];
-                }
+                const Lanes centre = reinterpret_cast<const Lanes *>(mu)[m * columns + place];
+                const Lanes own = reinterpret_cast<const Lanes *>(log_var)[m * columns + place];
+                Lanes by_mu = {}, by_log_var = {};
 #pragma unroll
                 for (int t = 0; t < TILE; t++)
-                    weight[t] = t < left ? dlog_q[(k0 + t) * N + n] * r[(m * K + k0 + t) * N + n] : 0;
+                    weight[t] = score[t] * r[(m * K + sample(t)) * N + n];
 #pragma unroll
                 for (int j = 0; j < LANES; j++) {
                     const Real inverse_std = exp(-half * own.at[j]);
