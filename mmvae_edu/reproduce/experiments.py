@@ -49,7 +49,7 @@ def _job(name, experiment, row, seed, epochs):
         "experiment": name,
         "system": row["name"],
         "class": row.get("class", row["name"]),
-        "options": row.get("options", {}),
+        "options": experiment.get("options", {}) | row.get("options", {}),
         "modalities": row.get("modalities"),
         "seed": seed,
         "data": experiment["data"] | row.get("data", {}),
