@@ -180,7 +180,8 @@ def adam_step(
     real = theta.dtype.type
     rate, scale = learning_rate / (1 - beta1**step), 1 / (1 - beta2**step)
     constants = [real(c) for c in (rate, scale, 1 - beta1, 1 - beta2, epsilon)]
-    _launch(loops.adam_step, size, size, theta, grad, m, v, *constants)
+    work = size // 10  # BLAS's threads still spin when it starts: a second one waits for its turn
+    _launch(loops.adam_step, size, work, theta, grad, m, v, *constants)
 
 
 # ---- threads -------------------------------------------------------------------------------------
