@@ -158,21 +158,23 @@ __global__ void __launch_bounds__(512) mixture_log_prob_vjp(
         const Int place = i < columns ? i : columns - 1, n = place * LANES / D;
         for (Int turn = 0; turn == 0 || turn < K; turn += stride) {  // all threads take as many turns
             const Int k0 = turn + threadIdx.y * Int(TILE), left = i < columns ? K - k0 : 0;
-            Lanes own_z[TILE], from_z[TILE] = {};
-            Real score[TILE], weight[TILE];
-            auto sample = [&](int t) { return k0 + t < K ? k0 + t : K - 1; }; // any place to load from
+            Lanes own_z[TILE] = {}, from_z[TILE] = {};
+            Real score[TILE] = {}, weight[TILE] = {};            // 0 beyond the last sample
 #pragma unroll
-            for (int t = 0; t < TILE; t++) {
-                own_z[t] = reinterpret_cast<const Lanes *>(z)[sample(t) * columns + place];
-                score[t] = t < left ? dlog_q[sample(t) * N + n] : 0;
-            }
+            for (int t = 0; t < TILE; t++)
+                if (t < left) {
+                    own_z[t] = reinterpret_cast<const Lanes *>(z)[(k0 + t) * columns + i];
+                    score[t] = dlog_q[(k0 + t) * N + n];
+                }
             for (Int m = 0; m < M; m++) {
                 const Lanes centre = reinterpret_cast<const Lanes *>(mu)[m * columns + place];
                 const Lanes own = reinterpret_cast<const Lanes *>(log_var)[m * columns + place];
                 Lanes by_mu = {}, by_log_var = {};
 #pragma unroll
-                for (int t = 0; t < TILE; t++)
-                    weight[t] = score[t] * r[(m * K + sample(t)) * N + n];
+                for (int t = 0; t < TILE && K > 0; t++) {        // some place always: no load waits
+                    const Int k = k0 + t < K ? k0 + t : 0;
+                    weight[t] = score[t] * r[(m * K + k) * N + n];
+                }
 #pragma unroll
                 for (int j = 0; j < LANES; j++) {
                     const Real inverse_std = exp(-half * own.at[j]);

@@ -343,6 +343,8 @@ def test_empty_arrays(backend):
         *map(np.ones, [(2, 3), (0, 2, 3), (2, 3, 4)] + 2 * [(0, 3, 4)])
     )
     assert (dz == 0).all()
+    no_samples = map(np.ones, [(0, 3), (2, 0, 3), (0, 3, 4)] + 2 * [(2, 3, 4)])
+    assert not any(np.any(cotangent) for cotangent in backend.mixture_log_prob_vjp(*no_samples))
 
 
 @pytest.mark.parametrize(
