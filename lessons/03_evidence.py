@@ -143,3 +143,4 @@ holds(
 
 # %% [markdown]
 # Next: L04 writes $L^v$ in the form that is computed in practice and gives one part a closed form.
+# Your turn: `mmvae-edu check L03`, from `log_joint` to `decompose`.

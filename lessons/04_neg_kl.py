@@ -89,4 +89,4 @@ holds(
 
 # %% [markdown]
 # Next: L05 estimates the other part, $\mathbb{E}_q \log p(x|z)$, and makes the sample
-# differentiable.
+# differentiable. Your turn: `mmvae-edu check L04`, `neg_kl_std_normal` and `kl_gauss`.

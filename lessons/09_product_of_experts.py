@@ -207,4 +207,5 @@ holds(
 
 # %% [markdown]
 # Next: L10 asks which subsets the training objective must score, so that each expert is right by
-# itself and not only in the product.
+# itself and not only in the product. Your turn: `mmvae-edu check L09`, `product_of_experts` and
+# `quotient_of_experts`.

@@ -144,10 +144,15 @@ def _rows(modalities, arrays):
     first, shape = next((name, values.shape) for name, values in arrays.items())
     N = shape[0] if shape else 1
     for name, values in arrays.items():
-        expected = (N, modalities[name].features)
-        if values.shape != expected:
+        likelihood = modalities[name]
+        if values.shape != (N, likelihood.features):
+            expected = f"({'N' if name == first else N}, {likelihood.features})"
             rows = "" if name == first else f" (N as in {first!r})"
-            raise ValueError(f"x[{name!r}]: expected shape {expected}{rows}, found {values.shape}")
+            codes = likelihood.one_hot and values.ndim == 1 and values.dtype.kind in "iu"
+            mend = f"; one-hot rows are np.eye({likelihood.features})[labels]" if codes else ""
+            raise ValueError(
+                f"x[{name!r}]: expected shape {expected}{rows}, found {values.shape}{mend}"
+            )
     if N == 0:
         raise ValueError("x: expected at least one example, found an empty batch")
     return N

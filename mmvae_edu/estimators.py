@@ -160,6 +160,7 @@ def _estimates(model, theta, parts, given, K, rng, chunk):
         if batch.size != N:
             raise ValueError(f"given: expected {N} examples as x, found {batch.size}")
     chunk = chunk or (5_000 if isinstance(theta, np.ndarray) else 100_000)
+    rng = np.random.default_rng(rng)
     root, step, found = int(rng.integers(2**63)), max(1, chunk // K), []
     with kept_pages():
         for start in range(0, N, step):

@@ -144,6 +144,10 @@ class Normal:
     density = staticmethod(gaussian_log_prob)
     parameter_per_log_scale = 2  # log_var = 2 log scale
 
+    def __post_init__(self):
+        if self.scale != "learnt" and (isinstance(self.scale, str) or not self.scale > 0):
+            raise ValueError(f'scale: expected a positive number or "learnt", found {self.scale!r}')
+
     def shapes(self):
         return {"raw_scale": (self.features,)} if self.scale == "learnt" else {}
 

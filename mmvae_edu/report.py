@@ -96,7 +96,8 @@ class Table:
         """Print the table on a terminal."""
         grid = Grid(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for i, name in enumerate(self.header):
-            grid.add_column(name, justify="right" if self.numeric[i] else "left", no_wrap=True)
+            justify = "right" if self.numeric[i] else "left"
+            grid.add_column(name, justify=justify, no_wrap=i > 0)  # a narrow window wraps names
         for row in self.rows:
             grid.add_row(*row)
         console.print(f"\n{self.caption}", style="bold", highlight=False)
@@ -143,10 +144,10 @@ class CheckedEquation:
 def scripts(text):
     """Escaped prose whose one-letter symbols get their index below, and exponents above.
 
-    "x_i", "L_{K+1}", "w̃_k", "2^M", "e^−t", "p(z)^(N−1)", "L^MoE_K"
+    "x_i", "L_{K+1}", "w̃_k", "2^M", "e^−t", "p(z)^(N−1)", "L^MoE_K", "e^−0.4", "w̃_k²"
     """
-    power = r"\^(?:\{([^{}]+)\}|\(([^()]+)\)|(−?[^\W_]+))"
-    index = r"(\b[^\W\d_]\u0303?|</sup>)_(?:\{([^{}]+)\}|(\w+)\b)"
+    power = r"\^(?:\{([^{}]+)\}|\(([^()]+)\)|(−?[^\W_]+(?:\.\d+)?))"
+    index = r"(\b[^\W\d_]\u0303?|</sup>)_(?:\{([^{}]+)\}|([^\W²³]+))"
     return re.sub(index, r"\1<sub>\2\3</sub>", re.sub(power, r"<sup>\1\2\3</sup>", escape(text)))
 
 

@@ -61,7 +61,7 @@ def read_arrays(path, kind):
         raise ValueError(f"{path}: no such file") from None
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
         raise ValueError(
-            f"{path}: not a whole file written by mmvae_edu (truncated?); delete it to start anew"
+            f"{path}: not written by mmvae_edu, or not to its end; name another file"
         ) from None
     if header.get("kind") != kind:
         raise ValueError(f"{path}: expected a {kind} file, found a {header.get('kind')} file")

@@ -2,14 +2,16 @@
 
 from . import plots
 from .claims import CLAIMS, run
+from .claims.registry import T0, T1, T2, T2C, T3, T4
 from .ledger import load_equations
 from .report import CheckedEquation, Illustration, Paragraph, Section, Table
 
 ABOUT = (
     "A claim compares the library's function with an oracle that shares no code with it: finite "
     "sums, quadrature, linear-Gaussian models, 50-digit arithmetic, complex steps. Each claim is "
-    "also known to fail for at least one planted mistake."
+    "also known to fail for at least one planted mistake. In brackets the kind of its tolerance: "
 )
+ABOUT += "; ".join(f"{t.name} {t.meaning}, {t.limit:g}" for t in (T0, T1, T2, T2C, T3, T4)) + "."
 
 
 def check_equations(seed):

@@ -148,7 +148,10 @@ def draw(run, numbers, out):
     curve = [["system", "step", "bound"]]
     for name, history in run.histories.items():
         curve += [[name, h["step"], h["bound"]] for h in history]
-    caption = f"Means over {systems.INTERVAL} steps; the last one in each title."
+    caption = (
+        f"Means over {systems.INTERVAL} steps; the last one in each title. Not to be compared "
+    )
+    caption += f"with one another: IWAE's has K = {systems.IWAE_SAMPLES}, MVAE's is three ELBOs."
     keep(plots.training_curves(run.histories, title), "training", title, caption, curve)
     return pictures
 

@@ -82,10 +82,14 @@ def fit(
     for name, count in counts.items():
         if count < 1:
             raise ValueError(f"{name}: expected at least 1, found {count}")
+    if not learning_rate >= 0:
+        raise ValueError(f"learning_rate: expected 0 or more, found {learning_rate}")
     xp = namespace(device)
     rng = np.random.default_rng(seed)
     theta = xp.asarray(model.init(rng, dtype=dtype))
     data = model.open(theta, x, mask)[0]
+    if untrained := [name for name in model.modalities if name not in data.x]:
+        raise ValueError(f"x: nothing of {untrained[0]!r}; leave it out of the model, or mask it")
     held_out = None if validation is None else model.open(theta, validation)[0]
     if patience is not None and held_out is None:
         raise ValueError("patience: expected a validation split to watch, found none")

@@ -50,7 +50,7 @@ BAD = {
     ),
     "features": (
         good() | {"image": np.ones((N, 5))}, None,
-        r"x\['image'\]: expected shape \(5, 4\), found \(5, 5\)",
+        r"x\['image'\]: expected shape \(N, 4\), found \(5, 5\)",
     ),
     "rows": (
         good() | {"label": np.eye(3)}, None,

@@ -86,12 +86,14 @@ def test_a_reader_who_stops_reading(folder):
 
 
 def test_an_unwritable_place_is_one_sentence(folder, capsys):
-    (folder / "file").write_text("in the way")
+    blocked = folder.parent / "file"
+    for file in folder / "file", blocked:
+        file.write_text("in the way")
     for arguments in (
         ["report", "-o", str(folder / "file" / "r.html")],
         ["report", "-o", str(folder)],
         ["notebook", "04", "-o", str(folder / "file" / "x.ipynb")],
-        ["start", str(folder / "file")],
+        ["start", str(blocked)],
     ):
         assert cli.main(arguments) == 64
         assert re.fullmatch(r"mmvae-edu: .*cannot write here.*\n", capsys.readouterr().err)
@@ -504,7 +506,7 @@ def test_check_of_everything_counts_what_is_not_attempted(folder, capsys):
 
 @pytest.mark.parametrize(
     ("name", "near"),
-    [("vae_gard", "vae_grad"), ("L13.vae-grad", "L13.vae_grad"), ("nothing at all", None)],
+    [("vae_gard", "vae_grad"), ("L13.vae-grad", "L13.vae_grad"), ("nothing", None), ("99", None)],
 )
 def test_a_mistyped_exercise(name, near, folder, capsys):
     assert cli.main(["check", name]) == 64
@@ -626,3 +628,10 @@ def test_start_refuses_the_stubs_own_folder(capsys):
     assert cli.main(["start", str(stubs)]) == 64
     assert "choose another folder" in capsys.readouterr().err
     assert sorted(path.name for path in stubs.iterdir()) == before
+
+
+def test_start_refuses_a_folder_inside_another(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    assert cli.main(["start"]) == 64
+    assert "would be inside" in capsys.readouterr().err
+    assert not (folder / progress.DEFAULT).exists()

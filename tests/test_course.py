@@ -320,6 +320,7 @@ WRONG_ANSWERS = {  # (the sentence, the evidence, the source)
         "against ",
         "def vae_grad(g): return g.mean(0) + 0.001 * g[0] ** 2",
     ),
+    "no number": ("finite", "", "def vae_grad(g): return g.mean(0) / (g.mean(0) > 9)"),
     "zeros": ("the value is 0", "against", "def vae_grad(g): return np.zeros(g.shape[1:])"),
 }
 SOURCES = {
@@ -342,6 +343,8 @@ def test_wrong_answers_are_told_why(name, tmp_path):
     assert verdict.code == WRONG
     assert says in verdict.says
     assert evidence in verdict.evidence
+    if name == "no number":
+        assert verdict.example[0].startswith("not finite at: g = ")
 
 
 def test_a_right_value_with_a_wrong_gradient_is_named(tmp_path):

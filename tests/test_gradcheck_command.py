@@ -56,6 +56,13 @@ def test_gradcheck_of_ones_own_function(name, slope, code, words, tmp_path, caps
     assert words in capsys.readouterr().out
 
 
+def test_an_exercises_name_has_its_inputs_whatever_the_examples(tmp_path, capsys):
+    path = tmp_path / "mine.py"
+    path.write_text(dedent(L1) + EXAMPLE)
+    assert cli.main(["gradcheck", f"{path}:neg_kl_std_normal"]) == 1
+    assert "gradient of log_var" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("target", "words"),
     [

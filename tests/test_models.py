@@ -600,6 +600,44 @@ def test_untrained_model_says_so(name):
         model.encode(draw_x(model.modalities, np.random.default_rng(0)))
 
 
+def test_a_seed_may_stand_for_a_generator():
+    model = MMVAE({"a": Normal(3), "b": Normal(2)}, latent=2, hidden=(4,))
+    model.theta = model.init(np.random.default_rng(0))
+    x = {"a": np.ones((5, 3))}
+    for draw in (
+        lambda rng: model.generate(x, "b", rng=rng)["b"],
+        lambda rng: model.sample(4, rng=rng)["b"],
+        lambda rng: model.log_marginal(x, K=3, rng=rng),
+    ):
+        assert_array_equal(draw(3), draw(np.random.default_rng(3)))
+
+
+@pytest.mark.parametrize(
+    ("modalities", "options", "sentence"),
+    [
+        ({"a": 5}, {}, "modalities: expected a likelihood for 'a', such as Bernoulli"),
+        ({"a": Bernoulli(3)}, {"latent": 0}, "latent: expected a whole number of dimensions"),
+        ({"a": Bernoulli(3)}, {"latent": 4.0}, "latent: expected a whole number .*, found 4.0"),
+    ],
+)
+def test_bad_arguments_of_a_model(modalities, options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        VAE(modalities, **options)
+
+
+@pytest.mark.parametrize("scale", [0, -1.0, "learned"])
+def test_bad_scales(scale):
+    with pytest.raises(ValueError, match='scale: expected a positive number or "learnt"'):
+        Normal(3, scale=scale)
+
+
+def test_labels_as_numbers_are_told_of_one_hot_rows():
+    model = MVAE({"label": Categorical(3), "image": Bernoulli(2)}, latent=2, hidden=(3,))
+    x = {"label": np.array([0, 2, 1]), "image": np.zeros((3, 2))}
+    with pytest.raises(ValueError, match=r"one-hot rows are np.eye\(3\)\[labels\]"):
+        model.bound(model.init(np.random.default_rng(0)), x, eps=np.zeros((3, 1, 3, 2)))
+
+
 @pytest.mark.parametrize("objective", ["iwae", "stratified"])
 def test_samples_that_weigh_nothing_do_not_reach_the_decoders(objective):
     """In float32 their products would be subnormal numbers, which take a CPU many times as long."""

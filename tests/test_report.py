@@ -138,6 +138,7 @@ def test_claim_line_says_error_limit_tolerance_and_oracle():
         ("log_var, eps_k, neg_kl", "log_var, eps_k, neg_kl"),
         ("a < b_1", "a &lt; b<sub>1</sub>"),
         ("2^M, e^−30, z_m^k", "2<sup>M</sup>, e<sup>−30</sup>, z<sub>m</sub><sup>k</sup>"),
+        ("e^−0.4, w̃_k² x", "e<sup>−0.4</sup>, w̃<sub>k</sub>² x"),
         ("p(z)^(N−1), L^{K-1}", "p(z)<sup>N−1</sup>, L<sup>K-1</sup>"),
         ("L^MoE_K ≤ L^MoE_2's", "L<sup>MoE</sup><sub>K</sub> ≤ L<sup>MoE</sup><sub>2</sub>&#x27;s"),
     ],

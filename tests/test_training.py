@@ -284,14 +284,14 @@ def test_truncated_files_are_refused(share, tmp_path):
         model.fit(x, checkpoint=path, **options) if path.stem == "run" else model.save(path)
         content = path.read_bytes()
         path.write_bytes(content[: int(share * len(content))])
-        with pytest.raises(ValueError, match="not a whole file"):
+        with pytest.raises(ValueError, match="not written by mmvae_edu, or not to its end"):
             read(path)
 
 
 def test_pickles_are_never_read(tmp_path):
     path = tmp_path / "model.npz"
     np.savez(path, header=np.array('{"kind": "model"}'), theta=np.array([{}], dtype=object))
-    with pytest.raises(ValueError, match="not a whole file"):
+    with pytest.raises(ValueError, match="not written by mmvae_edu, or not to its end"):
         VAE.load(path)
 
 
@@ -335,6 +335,7 @@ def test_a_failing_disk_leaves_the_old_file_and_nothing_half_written(tmp_path, m
         ({"device": "tpu"}, 'device: expected "cpu" or "cuda"'),
         ({"samples": 0}, "samples: expected at least 1"),
         ({"batch_size": 0}, "batch_size: expected at least 1"),
+        ({"learning_rate": -1e-3}, "learning_rate: expected 0 or more, found -0.001"),
         ({"learning_rate": 1e6, "steps": 60}, "the bound became|overflow"),
     ],
 )
@@ -342,6 +343,13 @@ def test_bad_options_are_refused_in_a_sentence(change, sentence):
     model, x, options = prepared("VAE")
     with pytest.raises((ValueError, RuntimeWarning), match=sentence):
         model.fit(x, **options | change)
+
+
+def test_a_modality_without_data_is_refused():
+    model, x, options = prepared("MMVAE")
+    name, *_ = x
+    with pytest.raises(ValueError, match=f"x: nothing of {name!r}; leave it out of the model"):
+        model.fit({other: x[other] for other in x if other != name}, **options)
 
 
 # ---- pairs and dynamic binarisation ----------------------------------------------------------

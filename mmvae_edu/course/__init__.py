@@ -7,6 +7,7 @@ code, asks for a prediction before each figure, and ends with the claims that it
 import sys
 from pathlib import Path
 
+from .. import storage
 from ..claims import CLAIMS, run
 from .exercises import todo
 
@@ -38,7 +39,7 @@ def keep(figure, name, *, alt, numbers):
     """
     from .. import plots  # here, since matplotlib would slow every command down
 
-    OUT.mkdir(parents=True, exist_ok=True)
+    storage.folder(OUT)
     picture = plots.save(figure, OUT / f"{name}.png", alt=alt, caption="", numbers=numbers)
     print(f"figure {picture.path}: {alt}")
     return figure

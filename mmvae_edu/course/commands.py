@@ -32,8 +32,9 @@ def add_commands(add):
     check.add_argument("ids", nargs="*", metavar="ID", help=f"{WHICH}; all where none is given")
     check.add_argument("-v", "--verbose", action="store_true", help="tracebacks and your prints")
     check.add_argument(
-        "--explain", action="store_true", help="the equation, its derivation, a small example"
-    )
+        "--explain", action="store_true",
+        help="the equation, the last two hints, what must hold; of what is wrong, a small example",
+    )  # fmt: skip
     check.add_argument("--seed", type=int, default=0, metavar="N", help="other random inputs")
     check.add_argument("--json", action="store_true", help="the results as JSON")
 
@@ -75,7 +76,7 @@ def choose(names):
     names = [_lesson(name) if name.endswith(".py") else name for name in names]
     known = [known for id in exercises() for known in (id, *id.split("."))]
     for name in names:
-        if not name.isdigit() and name not in known:
+        if (f"L{name.zfill(2)}" if name.isdigit() else name) not in known:
             near = difflib.get_close_matches(name, known, 1, 0.5)
             meant = f"; did you mean {near[0]}?" if near else ""
             raise ValueError(f"no exercise {name}{meant} (`mmvae-edu status` lists them)")

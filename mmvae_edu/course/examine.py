@@ -14,7 +14,9 @@ import numpy as np
 from ..claims import POWER, T4, registry
 from .diagnosis import diagnose
 from .mistakes import GRADIENT, WHOLE, mistakes, same_breach, wrong_parts
-from .recorded import Recorded, call_mismatch
+from .recorded import Call, Recorded, call_mismatch, outcome
+from .shrink import assignments
+from .values import copied, leaves
 
 RIGHT, WRONG, NOT_ATTEMPTED, FAULT, USAGE = 0, 1, 2, 3, 64
 SEEDS = 3
@@ -109,14 +111,39 @@ def _broken(exercise, f, failures):
         calls, elsewhere = [call for call in f.calls if call.finite], "elsewhere it "
         wrong = wrong_parts(exercise, calls)
         named = [m for m, part, _ in mistakes(exercise, calls, wrong) if part == WHOLE]
-    numbers = "; ".join(map(_numbers, failures[:1] if problem.kind != "locked" else ()))
+    judged = [r for r in failures if not r.note or r.note.startswith("GradientError")]
+    numbers = "; ".join(map(_numbers, judged[:1] if problem.kind != "locked" else ()))
     evidence = problem.evidence or numbers
     if named:
         n, says = f"{len(calls)}/{len(f.calls)}", named[0].says
         evidence = f"matches the mistake {named[0].name} on {n} draws: {elsewhere}{problem.says}"
         evidence += f"; {numbers}" if numbers else ""
     names = [mutant.name for mutant in named]
-    return Verdict(WRONG, says, evidence, problem.line, mistakes=names, traceback=problem.traceback)
+    example = _not_finite(f) if problem.kind == "finite" else []
+    return Verdict(
+        WRONG, says, evidence, problem.line, mistakes=names, example=example,
+        traceback=problem.traceback,
+    )  # fmt: skip
+
+
+def _not_finite(f):
+    """A line with the smallest inputs at which only the library's result is finite, or none."""
+    calls = [call for call in f.calls if isinstance(call.values, list) and not call.finite]
+    for call in sorted(calls, key=lambda call: sum(map(np.size, leaves(list(call.args))))):
+        try:
+            expected = outcome(f.of, copied(call.args), copied(call.constants), f.changes)
+        except Exception:  # outside the function's domain
+            continue
+        if Call(call.args, call.constants, leaves(_values(expected))).finite:
+            names = dict(zip(f.__signature__.parameters, call.args, strict=False))
+            return [f"not finite at: {assignments(names | call.constants)}"]
+    return []
+
+
+def _values(result):
+    """What a function returns, without its pullback."""
+    has_pullback = isinstance(result, tuple) and result and callable(result[-1])
+    return list(result[:-1]) if has_pullback else [result]
 
 
 def _todo(exercise, id):

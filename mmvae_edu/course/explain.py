@@ -1,4 +1,4 @@
-"""`check --explain`: the equation, its derivation in a line, what must hold, and the numbers."""
+"""`check --explain`: the equation, the last two hints, what must hold, and the numbers."""
 
 import re
 import textwrap
@@ -51,7 +51,7 @@ def explanation(exercise, verdict):
     for equation in load_equations():
         if equation.id in exercise.equations:
             lines += _wrapped(f"{equation.id}  {equation.title}:  {plain(equation.latex)}")
-    lines += _wrapped(f"derivation: {exercise.hints[1]} {exercise.hints[2]}")
+    lines += _wrapped(f"hints 2 and 3: {exercise.hints[1]} {exercise.hints[2]}")
     for claim in exercise.claims:
         lines += _wrapped(f"must hold: {claim.statement} ({claim.oracle}, {claim.tol.meaning})")
     if verdict.code == WRONG and verdict.example:

@@ -47,6 +47,8 @@ def start(folder):
     stubs = sorted({exercise.stub for exercise in exercises().values()})
     if folder.resolve() == stubs[0].parent.resolve():
         raise ValueError(f"{folder} holds the stubs themselves; choose another folder")
+    if outer := [above for above in folder.resolve().parents if (above / FILE).is_file()]:
+        raise ValueError(f"{folder} would be inside {outer[0]}, whose exercises would be checked")
     folder.mkdir(parents=True, exist_ok=True)
     new = [stub for stub in stubs if not (folder / stub.name).exists()]
     for stub in new:

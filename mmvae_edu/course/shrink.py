@@ -4,6 +4,8 @@ Axes are shortened, all those of one length together, and numbers rounded, as lo
 still differs from the library's and the inputs still are what they were: probabilities, say.
 """
 
+from types import ModuleType
+
 import numpy as np
 
 from .domain import laws
@@ -20,8 +22,8 @@ SHOWN = 12  # numbers of an array
 def smallest(exercise, f, sample, part):
     """The inputs, what was found and what is expected, as lines of text; [] if it is not wrong."""
     inputs = (sample.args, sample.constants, sample.cotangents)
-    if any(isinstance(leaf, np.random.Generator) for leaf in leaves(list(inputs))):
-        return []  # nobody can follow random numbers by hand
+    if any(isinstance(leaf, np.random.Generator | ModuleType) for leaf in leaves(list(inputs))):
+        return []  # nobody can follow random numbers by hand, or a whole file
     compared = _compared(exercise, f, inputs, part)
     if compared is None:
         return []
@@ -139,13 +141,18 @@ def _lines(sample, inputs, compared, part):
     named = {**dict(zip(sample.names, args, strict=False)), **constants}
     if cotangents:
         named["cotangent"] = cotangents if len(cotangents) > 1 else cotangents[0]
-    given = [leaf for name, tree in named.items() for leaf in named_leaves(tree, name)]
-    lines = ["smallest example: " + ", ".join(f"{path} = {shown(a)}" for path, a in given)]
+    lines = [f"smallest example: {assignments(named)}"]
     for path, found, expected in compared[:2]:
         digits = 6 if shown(found) != shown(expected) else 17
         numbers = f"found {shown(found, digits)}, expected {shown(expected, digits)}"
         lines.append(f"  {_named(path, part)}: {numbers}")
     return lines
+
+
+def assignments(named):
+    """Inputs on one line, name by name: a dict name → array, number or tree of them."""
+    given = [leaf for name, tree in named.items() for leaf in named_leaves(tree, name)]
+    return ", ".join(f"{path} = {shown(a)}" for path, a in given)
 
 
 def _named(path, part):

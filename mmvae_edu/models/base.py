@@ -52,6 +52,14 @@ class MultimodalVAE:
     ):  # fmt: skip
         if not modalities:
             raise ValueError("modalities: expected at least one, found none")
+        for name, likelihood in modalities.items():
+            if not hasattr(likelihood, "features"):
+                raise ValueError(
+                    f"modalities: expected a likelihood for {name!r}, such as Bernoulli(784), "
+                    f"found {likelihood!r}"
+                )
+        if not isinstance(latent, int | np.integer) or latent < 1:
+            raise ValueError(f"latent: expected a whole number of dimensions, found {latent!r}")
         unknown = set(weights or {}) - set(modalities)
         if unknown:
             raise ValueError(
@@ -62,7 +70,7 @@ class MultimodalVAE:
                 "hidden: expected sizes such as (256, 256), or for every modality a pair of them, "
                 f"found {hidden}"
             )
-        self.modalities, self.latent, self.hidden = dict(modalities), latent, hidden
+        self.modalities, self.latent, self.hidden = dict(modalities), int(latent), hidden
         self.activation = self._choice("activation", activation, *ACTIVATIONS)
         self.initial = self._choice("initial", initial, *INITIAL)
         self.kernels = kernels
@@ -232,9 +240,9 @@ class MultimodalVAE:
         return log_pz, log_prior_pullback
 
     def posterior_sample(self, x, *, mask=None, K=1, rng):
-        """K draws of z from q(z|x): (K, N, D)."""
+        """K draws of z from q(z|x): (K, N, D).  `rng`: a generator, or a seed for one."""
         batch, w = self.open(self._trained(), x, mask)
-        return self.posterior_samples(w, batch, K, rng)[0]
+        return self.posterior_samples(w, batch, K, np.random.default_rng(rng))[0]
 
     def decode(self, z, names=None):
         """The mean of each modality given z (…, D), or of those named: dict name → (…, P)."""
@@ -250,6 +258,7 @@ class MultimodalVAE:
 
     def sample(self, n, *, rng):
         """n draws z ~ p(z), decoded: dict name → (n, P) of means."""
+        rng = np.random.default_rng(rng)
         return self.decode(self.prior_samples(self._trained(), (1, n, self.latent), rng)[0])
 
     def generate(self, given, target=None, *, mask=None, rng):
