@@ -33,8 +33,7 @@ from mmvae_edu.posteriors import product_of_experts
 # All subsets would be $2^N - 1$ terms; (S7.6) has $1 + N + k$. The $X_j$ are drawn anew at each
 # step. A random term has the mean $\sum_X P(X)\,\mathrm{ELBO}(X)$: every subset is trained, each
 # at its rate. The library draws a size between 2 and $N-1$, then a subset of that size; a subset
-# that stands twice in one step is scored once. At $N = 2$ only single modalities are left to draw,
-# which the objective has already: $k = 0$ loses nothing.
+# that stands twice in one step is scored once. At $N = 2$ it draws what is there already: $k = 0$.
 
 # %%
 rng = np.random.default_rng(0)
@@ -232,9 +231,7 @@ keep(figure, "10-objectives", alt=finding.replace("\n", " "), numbers=numbers)
 # %% [markdown]
 # Each part fails at what it does not score; (S7.6) scores it all. With exact posteriors unimodal
 # terms would fix every subset; real experts are only near, and the $X_j$ train what lies between.
-#
-# How often image and strokes agree depends on the network too. This one is small; with L16's larger
-# one they do in about a third of the cases.
+# The network matters too: with L16's larger one, images from strokes agree in a third of cases.
 #
 # ## The claims
 
@@ -250,5 +247,4 @@ holds(
 
 # %% [markdown]
 # Next: L11 measures such systems by $\log p(x_1)$, $\log p(x_1,x_2)$ and $\log p(x_1|x_2)$.
-#
 # Your turn: `mmvae-edu check L10`: the subsets, the whole objective, and the flat direction.
