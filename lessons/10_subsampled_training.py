@@ -231,7 +231,7 @@ keep(figure, "10-objectives", alt=finding.replace("\n", " "), numbers=numbers)
 # %% [markdown]
 # Each part fails at what it does not score; (S7.6) scores it all. With exact posteriors unimodal
 # terms would fix every subset; real experts are only near, and the $X_j$ train what lies between.
-# The network matters too: with L16's larger one, images from strokes agree in a third of cases.
+# The network matters too: with L16's larger one, about a third of images from strokes agree.
 #
 # ## The claims
 
