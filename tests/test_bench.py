@@ -13,6 +13,8 @@ from rich.console import Console
 
 from mmvae_edu import bench
 from mmvae_edu.bench import on_gpu
+from mmvae_edu.bench.epoch import PEERS as EPOCH_PEERS
+from mmvae_edu.bench.epoch import bench_epoch, epoch_table, make_epoch
 from mmvae_edu.bench.evaluation import bench_evaluation, decoder_products, evaluation_table
 from mmvae_edu.bench.kernels import SIZES, bench_kernel, kernel_table, make_kernel, traffic
 from mmvae_edu.bench.steps import (
@@ -58,6 +60,21 @@ def test_a_step_is_timed_beside_its_products():
     text = shown(step_table(row))
     assert "products" in text
     assert "failed" not in text
+
+
+@pytest.mark.slow
+def test_an_epoch_is_timed():
+    row = bench_epoch(examples=150, rounds=1, peers=False)
+    assert row.turns["ours"].milliseconds > 0
+    assert "failed" not in shown(epoch_table(row))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EPOCH_PEERS)
+def test_the_peers_epoch_runs(name):
+    pytest.importorskip("torch")
+    run, timer = make_epoch(name, 150, 1)
+    assert timer(run) > 0
 
 
 @pytest.mark.slow

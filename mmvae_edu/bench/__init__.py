@@ -23,6 +23,7 @@ PARTS = ("kernels", "steps", "growth")
 
 def bench(console, *, device="cpu", parts=PARTS, threads=2, out=None):
     """Run the parts, print each table as it is there, and write all as JSON to `out` if given."""
+    from .epoch import bench_epoch, epoch_table
     from .evaluation import bench_evaluation, evaluation_table
     from .growth import bench_growth, growth_table
     from .kernels import SIZES, bench_kernel, kernel_table
@@ -51,6 +52,11 @@ def bench(console, *, device="cpu", parts=PARTS, threads=2, out=None):
             step_table(row).show(console)
             show_problems(console, "step", row.turns)
             results["steps"].append(asdict(row, dict_factory=without_nan))
+        if device == "cpu":
+            row = bench_epoch(peers=peers, threads=threads)
+            epoch_table(row).show(console)
+            show_problems(console, "epoch", row.turns)
+            results["epoch"] = asdict(row, dict_factory=without_nan)
         row = bench_evaluation(threads=threads, device=device)
         evaluation_table(row).show(console)
         show_problems(console, "evaluation", row.turns)

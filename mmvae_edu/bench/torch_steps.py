@@ -8,7 +8,9 @@ label's once a class, only what a term scores, samples stacked.
 
 import math
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 
@@ -159,3 +161,41 @@ def make_step(form, model, theta, x, eps, *, compiled=False, threads=2, device="
         optimiser.step()
 
     return bound, step
+
+
+class Pictures(torch.utils.data.Dataset):
+    """One image and label at a time, on the way that torchvision's MNIST and ToTensor take."""
+
+    def __init__(self, pictures, labels):
+        self.pictures, self.labels = pictures, labels
+
+    def __len__(self):
+        return len(self.labels)
+
+    def __getitem__(self, i):
+        picture = np.array(Image.fromarray(self.pictures[i].numpy()))
+        return torch.from_numpy(picture)[None].contiguous().float().div(255), int(self.labels[i])
+
+
+def make_epoch(model, theta, pictures, labels, batch_size, threads, one_by_one):
+    """An epoch of MVAE as released; pictures (n, 28, 28) of 8 bits, labels (n,)."""
+    torch.set_num_threads(threads)
+    nets = Networks(model, model.tree.views(theta))
+    optimiser = torch.optim.Adam(nets.parameters(), lr=1e-3)
+    data = Pictures(torch.from_numpy(pictures), torch.from_numpy(labels))
+    loader = torch.utils.data.DataLoader(data, batch_size=batch_size, shuffle=True)
+    whole = data.pictures.float().div(255)
+
+    def batches():
+        rows = torch.randperm(len(data)).split(batch_size)
+        return loader if one_by_one else ((whole[r], data.labels[r]) for r in rows)
+
+    def epoch():
+        for image, label in batches():
+            x = {"image": image.reshape(len(label), -1), "label": F.one_hot(label, 10).float()}
+            eps = torch.randn(3, 1, len(label), model.latent)
+            optimiser.zero_grad()
+            (-mvae_released(nets, x, eps, model.weights).mean()).backward()
+            optimiser.step()
+
+    return epoch
