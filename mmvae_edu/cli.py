@@ -1,6 +1,7 @@
 """The command line: `mmvae-edu tour` and its relatives."""
 
 import argparse
+import codecs
 import os
 import sys
 from pathlib import Path
@@ -15,8 +16,9 @@ CODES += "own fault, 64 usage, 130 interrupted."
 
 def main(argv=None):
     """Run a command; the exit code is the one that CODES lists."""
-    for stream in sys.stdout, sys.stderr:  # a console without UTF-8 gets '?' and not an exception
-        stream.reconfigure(errors="replace")
+    codecs.register_error("plain", plain)
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # None: closed by the shell
+        stream.reconfigure(errors="plain")
     try:
         arguments = parser().parse_args(argv)
         return arguments.run(arguments)
@@ -35,6 +37,24 @@ def main(argv=None):
     except KeyboardInterrupt:
         print("mmvae-edu: interrupted", file=sys.stderr)
         return 130
+
+
+def plain(problem):
+    """Signs for a console or a file without UTF-8, as an error handler of `codecs`."""
+    signs = {"−": "-", "–": "-", "→": "->", "±": "+/-", "×": "x", "’": "'"}
+    text = problem.object[problem.start : problem.end]
+    return "".join(signs.get(sign, "?") for sign in text), problem.end
+
+
+def whole(least):
+    """An argparse type: a whole number from `least` on."""
+
+    def number(text):
+        if (value := int(text)) < least:
+            raise argparse.ArgumentTypeError(f"expected at least {least}, found {value}")
+        return value
+
+    return number
 
 
 def parser():
@@ -73,8 +93,9 @@ def add_reports(add):
     )  # fmt: skip
     tour.add_argument("--fast", action="store_true", help="train for fewer steps")
     tour.add_argument(
-        "--seed", type=int, nargs="+", default=[0], metavar="N", help="several: tables of medians"
-    )
+        "--seed", type=whole(0), nargs="+", default=[0], metavar="N",
+        help="several: tables of medians",
+    )  # fmt: skip
     tour.add_argument("--out", type=Path, default=OUT, metavar="DIR", help="where files go")
     tour.add_argument("--only", choices=["claims", "systems"], help="one half of the tour")
 
@@ -102,13 +123,20 @@ def add_library(add):
         example="train MMVAE --steps 5000 --checkpoint run.npz",
     )  # fmt: skip
     train.add_argument("system", choices=TRAINED, metavar="SYSTEM", help=", ".join(TRAINED))
-    train.add_argument("--steps", type=int, default=1200, metavar="N")
-    train.add_argument("--samples", type=int, default=1, metavar="K", help="K of the bound")
-    train.add_argument("--seed", type=int, default=0, metavar="N")
+    numbers = {"metavar": "N", "help": "default %(default)s"}
+    train.add_argument("--steps", type=whole(1), default=1200, **numbers)
+    train.add_argument(
+        "--samples", type=whole(1), default=1, metavar="K", help="K of the bound, default 1"
+    )
+    train.add_argument("--seed", type=whole(0), default=0, **numbers)
     train.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     train.add_argument("--dtype", choices=["float32", "float64"], default="float32")
-    train.add_argument("--checkpoint", type=Path, metavar="FILE")
-    train.add_argument("--out", type=Path, default=Path("model.npz"), metavar="FILE")
+    train.add_argument(
+        "--checkpoint", type=Path, metavar="FILE", help="go on from here, if it exists"
+    )
+    train.add_argument(
+        "--out", type=Path, default=Path("model.npz"), metavar="FILE", help="default %(default)s"
+    )
 
     bench = add(
         "bench", _bench, "time the kernels and whole training steps, beside PyTorch's",
@@ -118,7 +146,7 @@ def add_library(add):
     )  # fmt: skip
     bench.add_argument("--gpu", action="store_true", help="on the GPU, at sizes beyond its cache")
     bench.add_argument("--only", choices=["kernels", "steps", "growth"], help="one part")
-    bench.add_argument("--threads", type=int, default=2, metavar="N")
+    bench.add_argument("--threads", type=whole(1), default=2, **numbers)
     bench.add_argument("--out", type=Path, metavar="FILE", help="write all numbers as JSON")
 
     kernels = add(
@@ -161,7 +189,9 @@ def _train(arguments):
     from .data import load_digits
 
     storage.folder(arguments.out.parent)  # before the training, not after it
-
+    if arguments.out.is_dir() or arguments.out == arguments.checkpoint:
+        what = "a folder" if arguments.out.is_dir() else "the checkpoint"
+        raise ValueError(f"--out {arguments.out}: that is {what}; name another file")
     names = ["image"] if arguments.system in ("VAE", "IWAE") else list(systems.MODALITIES)
     modalities = {name: systems.MODALITIES[name] for name in names}
     condition = {"condition": "strokes"} if arguments.system == "CVAE" else {}

@@ -26,7 +26,15 @@ def test_help_and_version(capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["tuor"], ["tour", "--only", "everything"], ["tour", "--seed", "one"]]
+    "arguments",
+    [
+        [],
+        ["tuor"],
+        ["tour", "--only", "everything"],
+        ["tour", "--seed", "one"],
+        ["train", "VAE", "--steps", "0"],
+        ["bench", "--threads", "0"],
+    ],
 )
 def test_usage_errors_exit_64(arguments, capsys):
     with pytest.raises(SystemExit) as stop:
@@ -107,6 +115,16 @@ def test_train_saves_a_model_that_generates(tmp_path, capsys):
     image = {"image": np.full((2, 64), 8.0, np.float32)}
     strokes = MMVAE.load(path).generate(image, "strokes", rng=np.random.default_rng(0))
     assert strokes["strokes"].shape == (2, 16)
+
+
+def test_train_knows_where_to_write_before_it_starts(tmp_path, capsys):
+    same = str(tmp_path / "m.npz")
+    for options in ["--out", str(tmp_path)], ["--out", same, "--checkpoint", same]:
+        assert cli.main(["train", "VAE", *options]) == 64
+        error = capsys.readouterr().err
+        assert f"--out {options[1]}: that is" in error
+        assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", cli.TRAINED)

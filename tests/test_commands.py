@@ -78,6 +78,19 @@ def test_a_console_without_unicode(arguments, folder):
     assert len(done.stdout.decode("cp1252").splitlines()) >= 1
 
 
+def test_signs_that_a_console_lacks_have_another_form():
+    done = run("reproduce", "digits-label", "--show", "--format", "markdown", encoding="ascii")
+    (line,) = (line for line in done.stdout.decode("ascii").splitlines() if "| JMVAE" in line)
+    assert re.fullmatch(r"\| JMVAE( \| -\d+\.\d\d \+/- \d\.\d\d){5} \|", line)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
+def test_a_closed_output_is_no_fault():
+    command = f"'{sys.executable}' -m mmvae_edu kernels >&-"
+    done = subprocess.run(command, shell=True, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_a_reader_who_stops_reading(folder):
     command = [sys.executable, "-m", "mmvae_edu", "status"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

@@ -20,6 +20,7 @@ from mmvae_edu.data import sets
 from mmvae_edu.data.digits import Digits, Split
 from mmvae_edu.estimators import marginal
 from mmvae_edu.reproduce import agreement, executors, progress, store, tables
+from mmvae_edu.reproduce.commands import COMMITTED
 from mmvae_edu.reproduce.evaluate import EVALUATIONS
 from mmvae_edu.reproduce.executors import JobFails, in_processes, on_a_cluster
 from mmvae_edu.reproduce.experiments import experiments, jobs, members
@@ -118,11 +119,30 @@ def test_epochs_become_steps():
     assert seen["binarise"] == ("image",)
 
 
+def test_other_epochs_are_annealed_for_the_same_share():
+    (job,) = jobs("mnist", seeds=[0], systems=["MVAE, falling rate"], epochs=10)
+    assert [job["training"][key + "epochs"] for key in ("", "anneal_", "decay_")] == [10, 4, 4]
+
+
+def test_a_group_runs_a_system_where_it_is():
+    (job,) = jobs("table2", systems=["MVAE19"], seeds=[3, 3])
+    assert job["experiment"] == "mnist-attributes"
+    assert {job["experiment"] for job in jobs("all")} == set(members("all"))
+
+
 def test_unknown_names():
     with pytest.raises(ValueError, match="no experiment 'table9'"):
         jobs("table9")
-    with pytest.raises(ValueError, match="has no system 'GAN'; it has VAE"):
-        jobs("mnist", systems=["GAN"])
+    with pytest.raises(ValueError, match="table2 has no system 'GAN'; it has 'VAE', 'BiVCCA'"):
+        jobs("table2", systems=["GAN"])
+
+
+def test_the_file_of_experiments_is_named_where_it_is_wrong(tmp_path, monkeypatch):
+    monkeypatch.setattr("mmvae_edu.reproduce.experiments.FILE", tmp_path / "mine.toml")
+    for text, says in ("[a", "mine.toml: Expected"), ('[a]\nextends = "b"', "toml: nothing .* 'b'"):
+        (tmp_path / "mine.toml").write_text(text)
+        with pytest.raises(ValueError, match=says):
+            experiments()
 
 
 def test_the_networks_are_those_of_the_paper():
@@ -380,9 +400,17 @@ def test_the_slides_numbers_stand_beside_ours():
     assert "at least 9.0 effective samples of K = 1000" in one.caption
     gone = rows[0] | {"job": all_jobs[0] | {"system": "AE"}}
     assert [cells[0] for cells in tables.table("mnist", [gone, *rows[:2]]).rows][-1] == "AE"
-    other = rows[0] | {"job": all_jobs[0] | {"training": all_jobs[0]["training"] | {"epochs": 2}}}
-    labels = [cells[0][:15] for cells in tables.table("mnist", [rows[0], other]).rows]
-    assert labels == ["VAE, 40 epochs,", "VAE, 2 epochs, "]  # not two seeds of one setting
+    other = rows[0]["job"]["training"] | {"epochs": 2}  # not two seeds of one setting
+    third = other | {"learning_rate": 0.1}
+    several = [rows[0], *(row(all_jobs[0] | {"training": t}) | rows[0] for t in (other, third))]
+    for one, training in zip(several[1:], (other, third), strict=True):
+        one["job"] = all_jobs[0] | {"training": training}
+        one["id"] = job_id(one["job"])
+    labels = ["VAE, epochs 40, learning_rate 0.001", "VAE, epochs 2, learning_rate 0.001"]
+    labels += ["VAE, epochs 2, learning_rate 0.1"]
+    assert [cells[0] for cells in tables.table("mnist", several).rows] == labels
+    panel = tables.figure("mnist", several).axes[0]
+    assert [label.get_text() for label in panel.get_yticklabels()] == labels
     (vae, mvae), half = tables.table("mnist", rows).rows, 12.706 * 0.5  # t of one degree of freedom
     assert vae[1] == f"−91.50 ± {half:.2f} (−91.13)"
     assert mvae[1] == "−91.00 ± 0.00 (−90.62)"
@@ -415,8 +443,12 @@ def row(job):
     return {"id": job_id(job), "job": job, "numbers": {}}
 
 
+def some_jobs(n):
+    return [{"system": "VAE", "seed": seed} for seed in range(n)]
+
+
 def test_a_torn_last_line_is_left_out_and_then_cut_off(tmp_path):
-    path, all_jobs = tmp_path / "new" / "a.jsonl", [{"n": n} for n in range(3)]
+    path, all_jobs = tmp_path / "new" / "a.jsonl", some_jobs(3)
     append(path, row(all_jobs[0]))
     with path.open("ab") as file:
         file.write(b'{"id": "torn')
@@ -426,11 +458,38 @@ def test_a_torn_last_line_is_left_out_and_then_cut_off(tmp_path):
     assert read(path) == [row(job) for job in all_jobs[:2]]
 
 
-def test_a_file_of_something_else_is_refused(tmp_path):
+def test_a_last_line_without_its_end_counts(tmp_path):
+    """As some editors leave it."""
+    path, all_jobs = tmp_path / "a.jsonl", some_jobs(2)
+    append(path, row(all_jobs[0]))
+    path.write_bytes(path.read_bytes()[:-1])
+    assert missing(path, all_jobs) == all_jobs[1:]
+    append(path, row(all_jobs[1]))
+    assert read(path) == [row(job) for job in all_jobs]
+
+
+def test_a_job_that_two_runs_did_at_once_counts_once(tmp_path):
+    path, (job,) = tmp_path / "a.jsonl", some_jobs(1)
+    for date in "first", "second":
+        append(path, row(job) | {"date": date})
+    assert [result["date"] for result in read(path)] == ["first"]
+
+
+@pytest.mark.parametrize(
+    "line", [b'{"id": 1}', b'{"id": 1, "job": {}, "numbers": {}}', b"[]", b"\xff\xfe"]
+)
+def test_a_file_of_something_else_is_refused(line, tmp_path):
     path = tmp_path / "a.jsonl"
-    path.write_text('{"id": 1}\n')
-    with pytest.raises(ValueError, match="line 1 is not a result"):
+    path.write_bytes(line + b"\n")
+    with pytest.raises(ValueError, match="line 1 is not a result; delete it, and its job runs"):
         read(path)
+
+
+def test_numbers_that_are_none_are_no_result(tmp_path, monkeypatch):
+    numbers = {"log p(x1)": {"mean": np.nan, "error": 1.0, "ess": 1.0}}
+    monkeypatch.setitem(EVALUATIONS, "likelihoods", lambda *_: numbers)
+    with pytest.raises(ValueError, match=r"log p\(x1\) is nan, .*npz; delete that file"):
+        run(small(), tmp_path)
 
 
 # ---- executors ----------------------------------------------------------------------------------
@@ -562,6 +621,24 @@ def test_a_scheduler_that_is_not_there():
     pytest.importorskip("distributed")
     with pytest.raises(ValueError, match="no Dask scheduler answers at tcp://127.0.0.1:9"):
         on_a_cluster("tcp://127.0.0.1:9", timeout=1)
+    with pytest.raises(ValueError, match="--scheduler: expected an address"):
+        on_a_cluster("")
+
+
+def test_a_cluster_tries_again_only_what_may_succeed(tmp_path, monkeypatch):
+    wrong = small() | {"class": "VAE"}
+    outcome = executors._on_a_worker(wrong, work=tmp_path)
+    assert isinstance(outcome, JobFails)
+    assert not isinstance(outcome, executors.Killed)
+    monkeypatch.setattr(executors.sys, "executable", shutil.which("false"))
+    assert "ended with code 1" in str(executors._on_a_worker(wrong, work=tmp_path))
+
+    def killed(job, work):
+        raise executors.Killed
+
+    monkeypatch.setattr(executors, "in_a_process", killed)
+    with pytest.raises(executors.Killed):
+        executors._on_a_worker(wrong, work=tmp_path)
 
 
 def test_a_cluster_that_loses_a_worker_runs_everything_once(tmp_path):
@@ -587,8 +664,9 @@ def test_a_cluster_that_loses_its_scheduler_is_one_sentence(tmp_path):
         wait_for(lambda: list(tmp_path.glob("work/*.npz")))
         both.processes[0].kill()
         _, errors = running.communicate(timeout=60)
-    assert errors.startswith(f"mmvae-edu: the Dask scheduler at {address} was lost; the results")
-    assert errors.count("\n") == 1
+    *before, last = errors.splitlines()
+    assert last.startswith(f"mmvae-edu: the Dask scheduler at {address} was lost; the results")
+    assert all(line.startswith("no worker yet") for line in before)  # where workers came later
     assert running.returncode == 64
 
 
@@ -637,3 +715,17 @@ def test_the_command_runs_what_is_missing_and_no_more(tmp_path, monkeypatch, cap
     monkeypatch.setattr(executors, "in_a_process", None)  # nothing may run
     assert cli.main(command) == 0
     assert "2 of 2 done already" in capsys.readouterr().out
+
+
+def test_show_says_whose_results_it_shows_and_narrows_them(tmp_path, capsys):
+    command = ["reproduce", "digits-label", "--show", "--format", "markdown", "--out"]
+    assert cli.main([*command, str(tmp_path), "--systems", "VAE", "--seeds", "1"]) == 0
+    output = capsys.readouterr()
+    assert "none in" in output.err
+    assert [line[:6] for line in output.out.splitlines() if line[:1] == "|"][2:] == ["| VAE "]
+    assert "seed 1, ± standard error" in output.out
+    assert cli.main([*command, str(tmp_path), "--epochs", "7"]) == 1
+    assert "nothing measured yet" in capsys.readouterr().err
+    append(tmp_path / "digits-label.jsonl", store.read(COMMITTED / "digits-label.jsonl")[0])
+    assert cli.main([*command, str(tmp_path)]) == 0
+    assert "none in" not in capsys.readouterr().err

@@ -1,14 +1,14 @@
 """`mmvae-edu reproduce`: train and measure every system of the slides' tables, or show them."""
 
-import argparse
 import sys
 from importlib import resources
 from pathlib import Path
 
 from ..arrays import namespace
+from ..cli import whole
 from ..storage import folder
 from . import executors, store
-from .experiments import experiments, jobs, members
+from .experiments import GROUPS, experiments, jobs, members
 from .progress import bars
 
 COMMITTED = Path(str(resources.files("mmvae_edu.lessons"))) / "results"
@@ -21,10 +21,11 @@ def add_commands(subparsers):
         help="train and measure the systems of the slides' tables",
         description="Runs the jobs of an experiment, one system and one seed each, in processes of "
         "their own. A job that has a result is not run again, and one that was stopped goes on "
-        "from its checkpoint. Results are appended to DIR/EXPERIMENT.jsonl.",
+        "from its checkpoint. Results are appended to DIR/EXPERIMENT.jsonl. All settings are in "
+        "mmvae_edu/reproduce/experiments.toml.",
         epilog="example: mmvae-edu reproduce mnist --systems MVAE VAE --seeds 0",
     )
-    names = [*experiments(), "table2", "all"]
+    names = [*experiments(), *GROUPS]
     command.add_argument("name", choices=names, metavar="NAME", help=", ".join(names))
     command.add_argument(
         "--seeds", type=whole(0), nargs="+", metavar="N", help="instead of the file's"
@@ -32,14 +33,17 @@ def add_commands(subparsers):
     command.add_argument("--systems", nargs="+", metavar="S", help="only these")
     command.add_argument("--epochs", type=whole(1), metavar="N", help="instead of the file's")
     command.add_argument(
-        "--workers", type=whole(1), default=1, metavar="N", help="processes at a time"
+        "--workers", type=whole(1), default=1, metavar="N", help="processes at a time, default 1"
     )
-    command.add_argument("--threads", type=whole(1), default=1, metavar="N", help="of each process")
+    command.add_argument(
+        "--threads", type=whole(1), default=1, metavar="N", help="of each process, default 1"
+    )
     command.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     command.add_argument("--scheduler", metavar="ADDRESS", help="a Dask cluster to run on instead")
     command.add_argument(
-        "--out", type=Path, default=Path("mmvae_edu_out/results"), metavar="DIR", help="results"
-    )
+        "--out", type=Path, default=Path("mmvae_edu_out/results"), metavar="DIR",
+        help="results, default %(default)s",
+    )  # fmt: skip
     command.add_argument("--show", action="store_true", help="what was measured; runs nothing")
     command.add_argument(
         "--format", choices=["text", "markdown", "latex"], default="text", help="of --show"
@@ -47,25 +51,15 @@ def add_commands(subparsers):
     command.set_defaults(run=_reproduce)
 
 
-def whole(least):
-    """An argparse type: a whole number from `least` on."""
-
-    def number(text):
-        if (value := int(text)) < least:
-            raise argparse.ArgumentTypeError(f"expected at least {least}, found {value}")
-        return value
-
-    return number
-
-
 def _reproduce(arguments):
-    names = members(arguments.name)
     if arguments.show:
-        return _show(names, arguments.out, arguments.format)
+        return _show(arguments)
     options = {name: getattr(arguments, name) for name in ("seeds", "systems", "epochs")}
-    wanted = {name: jobs(name, **options) for name in names}
-    if arguments.scheduler:
-        executor = executors.on_a_cluster(arguments.scheduler, arguments.device)
+    wanted = {}
+    for job in jobs(arguments.name, **options):
+        wanted.setdefault(job["experiment"], []).append(job)
+    if arguments.scheduler is not None:
+        executor = executors.on_a_cluster(arguments.scheduler, arguments.threads, arguments.device)
     else:
         namespace(arguments.device)  # says what is missing before anything starts
         executor = executors.in_processes(arguments.workers, arguments.threads, arguments.device)
@@ -86,20 +80,23 @@ def _reproduce(arguments):
     return 1 if failed else 0
 
 
-def _show(names, out, form):
+def _show(arguments):
     """Print the tables, and draw each beside its results."""
     from rich.console import Console
 
     from . import tables
 
-    shown = 0
-    for name in names:
+    shown, out, form = 0, arguments.out, arguments.format
+    for name in members(arguments.name):
         path = out / f"{name}.jsonl"
-        path = path if path.exists() else COMMITTED / path.name
-        if not (rows := store.read(path)):
+        if shipped := not path.exists():
+            path = COMMITTED / path.name
+        if not (rows := [row for row in store.read(path) if _wanted(row["job"], arguments)]):
             print(f"{name}: nothing measured yet", file=sys.stderr)
             continue
         shown += 1
+        if shipped:
+            print(f"{name}: none in {out}; these are the package's own", file=sys.stderr)
         for part in tables.parts(rows):
             table = tables.table(name, rows, part)
             if form == "text":
@@ -110,6 +107,13 @@ def _show(names, out, form):
         tables.figure(name, rows).savefig(picture)
         print(f"figure {picture}", file=sys.stderr)
     return 0 if shown else 1
+
+
+def _wanted(job, arguments):
+    """Whether a result to show is one of those asked for."""
+    asked = arguments.systems, arguments.seeds, arguments.epochs and [arguments.epochs]
+    found = job["system"], job["seed"], job["training"]["epochs"]
+    return all(among is None or one in among for one, among in zip(found, asked, strict=True))
 
 
 def _words(numbers):

@@ -23,6 +23,10 @@ class JobFails(Exception):
     """One job did not finish; the text says why in a sentence."""
 
 
+class Killed(JobFails):
+    """Its process was killed, so that another try may succeed."""
+
+
 def in_processes(workers, threads=1, device="cpu"):
     """An executor: `workers` processes at a time, one for each job, each with so many threads."""
 
@@ -38,7 +42,7 @@ def in_processes(workers, threads=1, device="cpu"):
     return executor
 
 
-def on_a_cluster(address, device="cpu", timeout=10):
+def on_a_cluster(address, threads=1, device="cpu", timeout=10):
     """An executor on the Dask scheduler at this address; its workers must see the folder `work`.
 
     A job whose worker dies goes to another worker, and on from its checkpoint.  ConnectionError
@@ -50,6 +54,8 @@ def on_a_cluster(address, device="cpu", timeout=10):
         from distributed.comm import CommClosedError
     except ImportError:
         raise ValueError("a cluster needs Dask: `pip install 'mmvae_edu[sweep]'`") from None
+    if not address:
+        raise ValueError("--scheduler: expected an address such as tcp://host:8786, found nothing")
     try:
         client = Client(address, timeout=timeout)
     except (OSError, ValueError) as problem:
@@ -57,7 +63,9 @@ def on_a_cluster(address, device="cpu", timeout=10):
 
     def executor(jobs, work):
         with client:
-            run = partial(in_a_process, work=str(work), device=device)
+            if not client.scheduler_info()["workers"]:
+                print(f"no worker yet: `dask worker {address}` starts one", file=sys.stderr)
+            run = partial(_on_a_worker, work=str(work), threads=threads, device=device)
             futures = dict(zip(client.map(run, jobs, pure=False, retries=3), jobs, strict=True))
             lost = CommClosedError, CancelledError  # Dask cancels all jobs that are left
             for future in completed(futures):
@@ -106,10 +114,18 @@ def in_a_process(job, work, threads=1, device="cpu"):
         words = errors.read().decode("utf-8", "replace").strip().splitlines()
     if worker.returncode < 0:
         name = signal.Signals(-worker.returncode).name
-        raise JobFails(
-            f"its process was killed ({name}); run again, it goes on from its checkpoint"
-        )
+        raise Killed(f"its process was killed ({name}); run again, it goes on from its checkpoint")
     raise JobFails(words[-1] if words else f"its process ended with code {worker.returncode}")
+
+
+def _on_a_worker(job, **options):
+    """`in_a_process`, which raises only what another try may mend: Dask tries again."""
+    try:
+        return in_a_process(job, **options)
+    except Killed:
+        raise
+    except JobFails as problem:
+        return problem
 
 
 def _outcome(future, lost=()):

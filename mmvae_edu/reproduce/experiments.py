@@ -4,12 +4,21 @@ import tomllib
 from pathlib import Path
 
 FILE = Path(__file__).with_name("experiments.toml")
+GROUPS = "table2", "all"
 
 
 def experiments():
     """name → experiment, those that extend another one completed."""
-    found = tomllib.loads(FILE.read_text("utf-8"))
-    return {name: found.get(row.get("extends"), {}) | row for name, row in found.items()}
+    try:
+        found = tomllib.loads(FILE.read_text("utf-8"))
+        return {
+            name: (found[row["extends"]] if "extends" in row else {}) | row
+            for name, row in found.items()
+        }
+    except tomllib.TOMLDecodeError as problem:
+        raise ValueError(f"{FILE}: {problem}") from None
+    except KeyError as name:
+        raise ValueError(f"{FILE}: nothing is called {name}, which another extends") from None
 
 
 def members(name):
@@ -26,18 +35,22 @@ def members(name):
 def jobs(name, *, seeds=None, systems=None, epochs=None):
     """The jobs of an experiment in order: every system at one seed before the next seed.
 
-    Raises ValueError for a name that is not there.
+    Those of a group are its members' one after the other.  Other epochs than the file's are
+    annealed for the same share.  Raises ValueError for a name that is not there.
     """
     known = experiments()
-    if name not in known:
-        raise ValueError(f"no experiment {name!r}; there are {', '.join(known)}")
-    experiment = known[name]
-    names = [row["name"] for row in experiment["systems"]]
-    if unknown := set(systems or ()) - set(names):
-        raise ValueError(f"{name} has no system {sorted(unknown)[0]!r}; it has {', '.join(names)}")
+    if name not in (*known, *GROUPS):
+        raise ValueError(f"no experiment {name!r}; there are {', '.join((*known, *GROUPS))}")
+    chosen = {member: known[member] for member in members(name)}
+    every = dict.fromkeys(row["name"] for one in chosen.values() for row in one["systems"])
+    for system in systems or ():
+        if system not in every:
+            has = ", ".join(map(repr, every))
+            raise ValueError(f"{name} has no system {system!r}; it has {has}")
     return [
-        _job(name, experiment, row, seed, epochs)
-        for seed in (experiment["seeds"] if seeds is None else seeds)
+        _job(member, experiment, row, seed, epochs)
+        for member, experiment in chosen.items()
+        for seed in dict.fromkeys(experiment["seeds"] if seeds is None else seeds)
         for row in experiment["systems"]
         if systems is None or row["name"] in systems
     ]
@@ -45,6 +58,10 @@ def jobs(name, *, seeds=None, systems=None, epochs=None):
 
 def _job(name, experiment, row, seed, epochs):
     training = {"samples": 1, "anneal_epochs": 0} | experiment["training"] | row.get("training", {})
+    if epochs:
+        share = epochs / training["epochs"]
+        shares = {key: round(share * n) for key, n in training.items() if key.endswith("_epochs")}
+        training |= shares | {"epochs": epochs}
     return {
         "experiment": name,
         "system": row["name"],
@@ -55,6 +72,6 @@ def _job(name, experiment, row, seed, epochs):
         "data": experiment["data"] | row.get("data", {}),
         "likelihoods": experiment["likelihoods"],
         "networks": experiment["networks"],
-        "training": training | ({"epochs": epochs} if epochs else {}),
+        "training": training,
         "evaluation": experiment["evaluation"],
     }

@@ -24,6 +24,12 @@ def run(job, work, *, device="cpu", progress=False):
     model = build(job, data)
     train(model, job, data, checkpoint=checkpoint(work, job), device=device, progress=progress)
     numbers = EVALUATIONS[job["evaluation"]["kind"]](model, job, data)
+    for name, number in numbers.items():
+        if not math.isfinite(number["mean"]):
+            raise ValueError(
+                f"{name} is {number['mean']}, with the parameters of {checkpoint(work, job)}; "
+                "delete that file, and the job starts anew"
+            )
     return {
         "id": job_id(job),
         "job": job,

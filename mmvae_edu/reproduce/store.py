@@ -22,23 +22,21 @@ def checkpoint(work, job):
 def read(path):
     """The rows of a file, in order; none where there is no file.
 
-    A last line without its end was cut off by a kill and is left out.  Any other line that is not
-    a result raises ValueError.
+    A job that two runs did at once counts once.  A last line that a kill has cut off is left out;
+    any other line that is not a result raises ValueError.
     """
     path = Path(path)
     if not path.exists():
         return []
-    rows = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(keepends=True), start=1):
-        if not line.endswith("\n"):
-            break
-        try:
-            row = json.loads(line)
-            row["id"], row["job"], row["numbers"]
-        except (ValueError, KeyError, TypeError):
-            raise ValueError(f"{path}: line {number} is not a result") from None
-        rows.append(row)
-    return rows
+    rows = {}
+    for number, line in enumerate(path.read_bytes().splitlines(keepends=True), start=1):
+        if row := _row(line):
+            rows.setdefault(row["id"], row)
+        elif line.endswith(b"\n"):
+            raise ValueError(
+                f"{path}: line {number} is not a result; delete it, and its job runs again"
+            )
+    return list(rows.values())
 
 
 def append(path, row):
@@ -47,11 +45,23 @@ def append(path, row):
     folder(path.parent)
     with path.open("ab+") as file:
         file.seek(0)
-        kept = file.read().rfind(b"\n") + 1
-        file.truncate(kept)
-        file.write(json.dumps(row).encode() + b"\n")
+        before, end, last = file.read().rpartition(b"\n")
+        whole = _row(last) is not None  # only its end is missing, as some editors leave it
+        if last and not whole:
+            file.truncate(len(before + end))
+        file.write(b"\n" * whole + json.dumps(row).encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+def _row(line):
+    """The result in a line, None if it holds none."""
+    try:
+        row = json.loads(line)
+        row["id"], row["job"]["system"], row["job"]["seed"], row["numbers"].values()
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return row
 
 
 def missing(path, jobs):

@@ -44,7 +44,8 @@ def table(name, rows, part=""):
 
 
 def _over_seeds(rows):
-    """System → the rows that differ in the seed alone; other settings are named beside it.
+    """System → the rows that differ in the seed alone; where it has several such groups, each with
+    the settings in which they differ.
 
     So are the seeds, where it has fewer than the others.
     """
@@ -52,15 +53,22 @@ def _over_seeds(rows):
     for row in rows:
         groups.setdefault(json.dumps(row["job"] | {"seed": None}), []).append(row)
     systems = [found[0]["job"]["system"] for found in groups.values()]
+    settings = [_settings(found[0]["job"]) for found in groups.values()]
     found = {}
-    for system, group in zip(systems, groups.values(), strict=True):
-        job = group[0]["job"]
+    for system, own, group in zip(systems, settings, groups.values(), strict=True):
         seeds = [str(row["job"]["seed"]) for row in group]
-        other = f", {job['training']['epochs']} epochs, {job['evaluation']}"
         fewer = f" (seed{'s' * (len(seeds) > 1)} {', '.join(seeds)})"
-        label = system + other * (systems.count(system) > 1)
-        found[label + fewer * (len(seeds) < len(every))] = group
+        alike = [other for s, other in zip(systems, settings, strict=True) if s == system]
+        differ = sorted(own - set.intersection(*alike))
+        found[", ".join([system, *differ]) + fewer * (len(seeds) < len(every))] = group
     return found
+
+
+def _settings(job):
+    """All that a job says but its seed, as a set of "name value"."""
+    deep = {key: value for key, value in job.items() if isinstance(value, dict)}
+    flat = {key: value for key, value in job.items() if key not in deep and key != "seed"}
+    return {f"{key} {value}" for part in (flat, *deep.values()) for key, value in part.items()}
 
 
 def printed(name, column):
@@ -171,10 +179,10 @@ def _escaped(text):
 def figure(name, rows):
     """A line a part, a panel a column, a row a system: each seed a dot, the slides' a diamond."""
     rows = _in_order(name, rows)
-    systems = list(dict.fromkeys(row["job"]["system"] for row in rows))
+    systems = {row["id"]: label for label, group in _over_seeds(rows).items() for row in group}
     by_part = [_of_part(rows, part) for part in parts(rows)]
     columns = [list(dict.fromkeys(c for row in part for c in row["numbers"])) for part in by_part]
-    wide, height = max(map(len, columns)), 0.35 * len(systems) + 1.6
+    wide, height = max(map(len, columns)), 0.35 * len({*systems.values()}) + 1.6
     size = (3.2 * wide + 1, height * len(by_part))
     picture, axes = plots.canvas(*size, len(by_part), wide, squeeze=False, sharey=True)
     for line, title, part, names in zip(axes, parts(rows), by_part, columns, strict=True):
@@ -192,17 +200,18 @@ def figure(name, rows):
 
 
 def _panel(axis, column, rows, systems, theirs):
-    ours = [(r["numbers"][column], r["job"]["system"]) for r in rows if column in r["numbers"]]
-    points = [(value["mean"], systems.index(system)) for value, system in ours]
-    known = [
-        (value, systems.index(system)) for system, value in theirs.items() if system in systems
-    ]
+    labels = list(dict.fromkeys(systems.values()))
+    ours = [row for row in rows if column in row["numbers"]]
+    lines = [labels.index(systems[row["id"]]) for row in ours]
+    points = [(row["numbers"][column]["mean"], line) for row, line in zip(ours, lines, strict=True)]
+    slides_own = (theirs.get(row["job"]["system"]) for row in ours)
+    known = [(v, line) for v, line in zip(slides_own, lines, strict=True) if v is not None]
     axis.plot(*np.transpose(points), "o", color=plots.COLOURS[0], label="measured")
     if known:
         style = {"color": plots.COLOURS[1], "fillstyle": "none", "label": "slides"}
         axis.plot(*np.transpose(known), "D", **style)
-    axis.set(title=column, xlabel=ours[0][0].get("unit", "nats"))
-    axis.set(yticks=range(len(systems)), yticklabels=systems)
+    axis.set(title=column, xlabel=ours[0]["numbers"][column].get("unit", "nats"))
+    axis.set(yticks=range(len(labels)), yticklabels=labels)
     axis.locator_params(axis="x", nbins=4)
     axis.margins(y=0.3)
     axis.grid(axis="y", alpha=0.3)
