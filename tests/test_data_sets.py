@@ -145,6 +145,8 @@ def test_another_sets_files_are_named(sources):
         fetch.import_from("svhn", sources / "mnist")
     with pytest.raises(ValueError, match="no such folder"):
         fetch.import_from("svhn", sources / "nowhere")
+    with pytest.raises(ValueError, match="gz: is a file: name its folder"):
+        fetch.import_from("mnist", next((sources / "mnist").glob("*.gz")))
     assert not list((sources / "cache").rglob("*.part"))
 
 
@@ -190,6 +192,34 @@ def test_import_keeps_what_it_finds_and_names_all_that_is_not_there(sources):
     mode = rest[0].path.stat().st_mode
     (sources / "plain").touch()
     assert mode == (sources / "plain").stat().st_mode  # others may read a shared cache
+
+
+def test_import_knows_files_with_a_dot_in_their_name(sources):
+    for path in (sources / "mnist").iterdir():
+        path.rename(path.with_name(path.name.replace("-idx", ".idx")))
+    assert len(fetch.import_from("mnist", sources / "mnist")) == 4
+
+
+def test_a_pair_takes_what_is_there_of_either(sources, capsys):
+    folder = str(sources / "fashion-mnist")
+    assert cli.main(["data", "import", "mnist-fashion", "--from", folder]) == 64
+    output = capsys.readouterr()
+    assert output.out == "fashion-mnist: 4 new files, verified\n"
+    assert output.err.count("it is fashion-mnist's") == output.err.count("\n") == 4
+
+
+def test_a_cache_that_cannot_be_read_is_said_file_by_file(imported, monkeypatch, capsys):
+    def closed(*args):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(files.Path, "stat", closed)
+    assert cli.main(["data", "check"]) == 1
+    assert capsys.readouterr().out.count("closed ") == 10
+
+
+def test_the_cache_may_be_below_the_home_folder(monkeypatch):
+    monkeypatch.setenv("MMVAE_EDU_DATA", "~/data")
+    assert files.cache() == files.Path.home() / "data"
 
 
 def test_a_source_that_cannot_be_read_is_named(sources, monkeypatch):
@@ -269,7 +299,7 @@ def test_a_download_says_once_what_no_other_address_can_mend(sources, server, mo
     small = tuple(replace(file, urls=urls) for file in files.FILES["mnist"])
     monkeypatch.setitem(files.FILES, "mnist", small)
     (sources / "cache").write_text("a file where the folder should be")
-    with pytest.raises(ValueError, match=r"ubyte: cannot write it: Not a directory$"):
+    with pytest.raises(ValueError, match=r"ubyte: cannot write it: Not a directory; mend that"):
         fetch.fetch("mnist", progress=False)
     assert server[1] == []
     monkeypatch.setattr(importlib.util, "find_spec", {}.get)
@@ -365,6 +395,7 @@ def test_attributes_together_are_the_same_in_the_same_order(imported):
         ({"name": "cifar"}, "no data set 'cifar'"),
         ({"name": "mnist", "pairs": 0}, "at least 1, found 0"),
         ({"name": "mnist", "validation": 99}, "0 to 59 rows, found 99"),
+        ({"name": "mnist", "validation": 0.1}, "0 to 59 rows, found 0.1"),
     ],
 )
 def test_unknown_names_and_counts(imported, arguments, says):

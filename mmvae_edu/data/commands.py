@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from .fetch import fetch, import_from
-from .files import FILES, cache, state
+from .files import FILES, CannotWrite, cache, state
 from .sets import SETS
 
 
@@ -45,20 +45,28 @@ def _fetch(arguments):
 
 
 def _import(arguments):
+    problems = []
     for source in _sources(arguments.name):
-        _say(source, import_from(source, arguments.folder))
+        try:
+            _say(source, import_from(source, arguments.folder))
+        except CannotWrite:
+            raise
+        except ValueError as problem:
+            problems.append(str(problem))
+    if problems:
+        raise ValueError("\n".join(dict.fromkeys(problems)))
     return 0
 
 
 def _check(arguments):
-    """Exit code 1 where a file is damaged; a missing one is no fault."""
+    """Exit code 1 where a file is damaged or closed; a missing one is no fault."""
     states = []
     for source, files in FILES.items():
         for file in files:
             states.append(state(file, thorough=True))
             fix = f"  `mmvae-edu data fetch {source}`" if states[-1] == "damaged" else ""
             print(f"{states[-1]:8} {file.path}{fix}")
-    return int("damaged" in states)
+    return int(not {"damaged", "closed"}.isdisjoint(states))
 
 
 def _sources(name):

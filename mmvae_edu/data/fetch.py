@@ -27,10 +27,11 @@ def import_from(source, folder):
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise ValueError(f"{folder}: no such folder")
+        what = "is a file: name its folder" if folder.exists() else "no such folder"
+        raise ValueError(f"{folder}: {what}")
     new = [file for file in FILES[source] if state(file, thorough=True) != "there"]
     if problems := [problem for file in new if (problem := _take(folder, file))]:
-        raise ValueError("; ".join(problems))
+        raise ValueError("\n".join(problems))
     return [file.path for file in new]
 
 

@@ -87,19 +87,25 @@ FILES = {
 def cache():
     """Where the files stand: $MMVAE_EDU_DATA, else the user's cache folder."""
     if given := os.environ.get("MMVAE_EDU_DATA"):
-        return Path(given)
+        return Path(given).expanduser()
     base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
     return Path(base or Path.home() / ".cache") / "mmvae_edu"
 
 
 def state(file, *, thorough=False):
-    """ "there", "missing" or "damaged"; thorough: by the hash, otherwise by the size alone."""
-    if not file.path.is_file():
-        return "missing"
-    whole = file.path.stat().st_size == file.size
-    if whole and thorough:
-        with file.path.open("rb") as stream:
-            whole = hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
+    """ "there", "missing", "damaged" or "closed" to this user.
+
+    thorough: by the hash, otherwise by the size alone.
+    """
+    try:
+        if not file.path.is_file():
+            return "missing"
+        whole = file.path.stat().st_size == file.size
+        if whole and thorough:
+            with file.path.open("rb") as stream:
+                whole = hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
+    except OSError:
+        return "closed"
     return "there" if whole else "damaged"
 
 
@@ -135,7 +141,10 @@ def unfinished(file, kind):
         yield path
     except OSError as problem:
         reason = problem.strerror or problem
-        raise CannotWrite(f"{file.path}: cannot write it: {reason}") from None
+        raise CannotWrite(
+            f"{file.path}: cannot write it: {reason}; mend that, or name another folder in "
+            "MMVAE_EDU_DATA"
+        ) from None
     finally:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
@@ -181,4 +190,5 @@ def _require(found, called, file):
 
 def candidates(folder, file):
     """Files below a folder that by their name could be this one, gzipped or not."""
-    return sorted(path for path in Path(folder).rglob(f"{file.name}*") if path.is_file())
+    pattern = file.name.replace("-idx", "?idx") + "*"  # some copies have a dot there
+    return sorted(path for path in Path(folder).rglob(pattern) if path.is_file())

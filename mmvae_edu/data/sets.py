@@ -75,7 +75,7 @@ def _views(source, validation, dtype):
         arrays = [parse_idx(content(file), file.name) for file in FILES[source]]
         train, test = arrays[:2], arrays[2:]
     (x, y), test = (_checked(source, *part, dtype) for part in (train, test))
-    if not 0 <= validation < len(y):
+    if validation not in range(len(y)):
         raise ValueError(f"validation: expected 0 to {len(y) - 1} rows, found {validation}")
     n = len(y) - validation
     return (x[:n], y[:n]), (x[n:], y[n:]), test
