@@ -54,7 +54,8 @@ class Classifier:
 
     def fit(self, x, label, **options):
         """Train on x (n, P) and label (n,) int; returns self."""
-        one_hot = np.eye(self.modalities["label"].features)[label]
+        classes = self.modalities["label"].features
+        one_hot = np.eye(classes)[_within(label, classes)]
         training.fit(self, {"x": x, "label": one_hot}, **options)
         return self
 
@@ -75,13 +76,14 @@ class Classifier:
         return self.modalities["x"].network_input(x)
 
 
-def probe(z, label, *, steps=600, seed=0):
+def probe(z, label, *, classes=10, steps=600, seed=0):
     """Latent factorisation: a linear classifier of z (n, D), one draw an example.  [S10.a, S13.T1]
 
     Trained by Adam; test it on the latents of other examples.
     """
     options = {"steps": steps, "batch_size": 256, "learning_rate": 1e-2, "progress": False}
-    return Classifier(Normal(z.shape[1]), hidden=()).fit(z, label, seed=seed, **options)
+    linear = Classifier(Normal(z.shape[1]), classes, hidden=())
+    return linear.fit(z, label, seed=seed, **options)
 
 
 def cross_coherence(model, x, label, source, target, classifier, *, rng):
@@ -141,11 +143,18 @@ def coherence(y, *, given=None):
 
 def pair_table(first, second, *, classes):
     """The frequency of each pair of classes: first, second (N,) ints; (V, V), it sums to 1."""
-    for y in first, second:
-        if y.min() < 0 or y.max() >= classes:
-            raise ValueError(f"expected classes 0 to {classes - 1}, found {y.min()} to {y.max()}")
-    cell = first * classes + second
+    cell = _within(first, classes) * classes + _within(second, classes)
     return np.bincount(cell, minlength=classes**2).reshape(classes, classes) / len(cell)
+
+
+def _within(y, classes):
+    """The classes y (N,) as int64, which hold any index; a ValueError where one is not 0..V−1."""
+    y = np.asarray(y)
+    if y.dtype.kind not in "iu" or not y.size:
+        raise ValueError(f"expected classes as integers, found {y.dtype} of shape {y.shape}")
+    if y.min() < 0 or y.max() >= classes:
+        raise ValueError(f"expected classes 0 to {classes - 1}, found {y.min()} to {y.max()}")
+    return y.astype(np.int64)
 
 
 def confusion(label, predicted, *, classes):
@@ -183,8 +192,8 @@ def corrected_coherence(first, second, C_first, C_second):
     or a given label, whose matrix is the identity.  C (V, V): P(predicted|true), taken as known:
     the error is that of the N alone.  Raises LinAlgError where a C cannot be inverted.
     """
-    weights = np.linalg.solve(C_first, np.linalg.inv(C_second).T)
-    scores = weights[first, second]
+    weights, V = np.linalg.solve(C_first, np.linalg.inv(C_second).T), len(C_first)
+    scores = weights[_within(first, V), _within(second, V)]
     return scores.mean(), scores.std(ddof=1) / np.sqrt(len(scores))
 
 
@@ -195,6 +204,9 @@ def wilson_interval(hits, n, *, z=1.96):
 
     The standard error is that of p, not of hits/n, so that 0 of n hits is no certainty.
     """
+    hits, n = np.asarray(hits, float), np.asarray(n, float)
+    if not ((hits >= 0) & (hits <= n) & (n > 0)).all():
+        raise ValueError(f"expected 0 to n hits of n, found {hits} of {n}")
     centre = hits + z**2 / 2
     half = z * np.sqrt(hits * (n - hits) / n + z**2 / 4)
     return (centre - half) / (n + z**2), (centre + half) / (n + z**2)

@@ -9,6 +9,7 @@ from functools import reduce
 import numpy as np
 
 from .arrays import to_host
+from .batch import Batch
 from .kernels.memory import kept_pages
 from .objectives import effective_sample_size, iwae
 
@@ -37,6 +38,8 @@ class Estimate:
     @property
     def mean_error(self):
         """The standard error of that mean: the examples' spread, which holds their noise too."""
+        if len(self.log_p) == 1:
+            return float("inf")
         return float(self.log_p.std(ddof=1, dtype=np.float64) / np.sqrt(len(self.log_p)))
 
     def take(self, rows):
@@ -58,22 +61,23 @@ def marginal(model, theta, x, *, given=None, K=1000, rng, chunk=None):
 
         log (1/K) Σ_k p(x|z_k) p(z_k) / q(z_k|given),   z_k ~ q(z|given)
 
-    x, given: dicts name → (N, P); given = x by default, and {} is the prior p(z).  An Estimate,
-    on average below log p(x) and tending to it with K, for any proposal.  At most `chunk` rows
-    (examples × samples) are decoded at once, by default 5,000, and 100,000 on a GPU; the result
-    does not depend on it.
+    x, given: dicts name → (N, P), or with missing rows what `model.open` makes of one and a mask;
+    given = x by default, and {} is the prior p(z).  An Estimate, on average below log p(x) and
+    tending to it with K, for any proposal.  At most `chunk` rows (examples × samples) are decoded
+    at once, by default 5,000, and 100,000 on a GPU; the result does not depend on it.
     """
-    given = x if given is None else given
     return marginals(model, theta, [x], given=given, K=K, rng=rng, chunk=chunk)[0]
 
 
-def marginals(model, theta, parts, *, given, K=1000, rng, chunk=None):
+def marginals(model, theta, parts, *, given=None, K=1000, rng, chunk=None):
     """log p(x_1), log p(x_1, x_2), … from the same samples z_k ~ q(z|given).             [S8.T2]
 
-    parts: dicts x_1, x_2, … of different modalities, name → (N, P).  An Estimate for each, as
-    `marginal` has it, with every decoder run once; their errors are not independent.
+    parts: dicts x_1, x_2, … of different modalities, name → (N, P); given = all of them by default.
+    An Estimate for each, as `marginal` has it, with every decoder run once; their errors are not
+    independent.
     """
-    reduce(_union, parts)
+    together = reduce(_union, parts)
+    given = together if given is None else given
     if model.condition:
         names = ", ".join(name for x in parts for name in x)
         raise ValueError(
@@ -94,7 +98,7 @@ def conditional(
     either way: of two proposals for a part, the one that gives the higher mean is the better.
     Of a conditional model it is one estimate, from q(z|proposal).
     """
-    both = _union(x, given)
+    both, rng = _union(x, given), np.random.default_rng(rng)  # of a seed one stream, not two alike
     if model.condition:
         if set(given) != set(model.condition):
             raise ValueError(f"given: expected {list(model.condition)}, found {list(given)}")
@@ -114,14 +118,9 @@ def conditional_by_prior(
 
     It has the same limit as `conditional`.
     """
-    both = _union(x, given)
+    both, rng = _union(x, given), np.random.default_rng(rng)
     joint = marginal(model, theta, both, given=x, K=K, rng=rng, chunk=chunk)
     return joint - marginal(model, theta, given, given={}, K=prior_samples, rng=rng, chunk=chunk)
-
-
-def log_marginal(model, theta, x, *, given=None, K=1000, rng, chunk=None):
-    """The (N,) numbers of `marginal`, in nats."""
-    return marginal(model, theta, x, given=given, K=K, rng=rng, chunk=chunk).log_p
 
 
 def log_weights(model, theta, targets, proposal, K, rng, chunk=5_000):
@@ -151,8 +150,10 @@ def log_weights(model, theta, targets, proposal, K, rng, chunk=5_000):
 
 
 def _estimates(model, theta, parts, given, K, rng, chunk):
-    if K < 1:
-        raise ValueError(f"K: expected at least 1 sample, found {K}")
+    if not isinstance(K, int | np.integer) or K < 1:
+        raise ValueError(f"K: expected a whole number of samples, at least 1, found {K}")
+    if not isinstance(given, dict | Batch):
+        raise ValueError(f"given: expected a dict name → (N, P), found a {type(given).__name__}")
     targets = [model.open(theta, x)[0] for x in parts]
     proposal = model.open(theta, given)[0] if given else None
     N = targets[0].size
@@ -180,12 +181,16 @@ def _reduced(log_w, kernels):
 
 def _estimate(chunks, K):
     log_p, ess = map(np.concatenate, zip(*chunks, strict=True))
-    variance = np.maximum(1 / ess - 1 / K, 0)  # Σ_k (w̃_k − 1/K)², of the K weights' mean
+    with np.errstate(divide="ignore"):  # ess is 0 where no weight is above 0
+        variance = np.maximum(1 / ess - 1 / K, 0)  # Σ_k (w̃_k − 1/K)², of the K weights' mean
     error = np.sqrt(variance * K / (K - 1)) if K > 1 else np.full_like(log_p, np.inf)
     return Estimate(log_p, error, ess, K)
 
 
 def _union(x, given):
+    for part in x, given:
+        if not isinstance(part, dict):
+            raise ValueError(f"expected dicts name → (N, P), found a {type(part).__name__}")
     twice = sorted(x.keys() & given.keys())
     if twice:
         raise ValueError(f"expected different modalities, found {twice} twice")

@@ -119,9 +119,10 @@ def log_prior_ratio(z, mu, log_var, *, closed_form=False):
 
 
 def effective_sample_size(log_w):
-    """1 / Σ_k w̃_k², between 1 and K.  (K, N) → (N,)."""
+    """1 / Σ_k w̃_k², between 1 and K; 0 where every weight is 0.  (K, N) → (N,)."""
     _, weights = reference.importance_weights(log_w)
-    return 1 / (weights * weights).sum(axis=0)
+    total = (weights * weights).sum(axis=0)
+    return (total > 0) / np.where(total > 0, total, 1)
 
 
 def sample_subsets(M, k, rng):

@@ -50,7 +50,7 @@ def log_densities(model, x, *, K=1000, L=5000, rng):
     x: dict name → (N, P), x1 first, and x2 where the model knows one; the L prior samples are the
     same for all examples, so that the estimated p(x2) is a distribution.
     """
-    x1, *x2 = x
+    (x1, *x2), rng = x, np.random.default_rng(rng)
     batch, w = model.open(model.theta, {x1: x[x1]})
     z, log_q = model.posterior_samples(w, batch, K, rng)
     found = {"log_px1": _log_likelihood(model, x1, x[x1], z)}

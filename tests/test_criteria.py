@@ -78,6 +78,21 @@ def test_a_class_that_is_none_is_refused(y):
             pair_table(*map(np.array, pair), classes=3)
 
 
+def test_classes_may_be_small_integers():
+    y = np.arange(26, dtype=np.uint8)
+    assert_allclose(pair_table(y, y, classes=26), np.eye(26) / 26, rtol=1e-14)
+
+
+def test_a_class_below_0_is_refused_wherever_it_is_an_index():
+    y, eye = np.array([0, 1, -1]), np.eye(2)
+    for use in (
+        lambda: corrected_coherence(y, y, eye, eye),
+        lambda: probe(np.ones((3, 2)), y, classes=2),
+    ):
+        with pytest.raises(ValueError, match="expected classes 0 to 1, found -1"):
+            use()
+
+
 def test_coherence_is_the_trace_of_the_pairs():
     y = np.random.default_rng(0).integers(0, 5, (2, 300))
     assert_allclose(coherence(y), np.trace(pair_table(*y, classes=5)), rtol=1e-14)
@@ -126,6 +141,15 @@ def test_wilson_stays_between_0_and_1(n):
     low, high = wilson_interval(hits, n)
     assert ((-1e-15 <= low) & (low <= hits / n) & (hits / n <= high) & (high <= 1 + 1e-15)).all()
     assert ((0 < high) & (low < 1)).all()
+
+
+def test_wilson_counts_in_floats_and_refuses_what_is_no_count():
+    exact = wilson_interval(200, 250)
+    assert wilson_interval(np.uint8(200), np.uint8(250)) == exact
+    assert exact[0] < 0.8 < exact[1]
+    for hits, n in (0, 0), (11, 10), (-1, 10):
+        with pytest.raises(ValueError, match="expected 0 to n hits of n"):
+            wilson_interval(hits, n)
 
 
 def test_the_probe_takes_float32_and_agrees_with_the_trained_one():

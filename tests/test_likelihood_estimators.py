@@ -14,10 +14,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import laplace, norm
 from test_structure import DeviceArray
 
+from mmvae_edu import estimators
 from mmvae_edu.estimators import (
     conditional,
     conditional_by_prior,
-    log_marginal,
     marginal,
     marginals,
 )
@@ -157,10 +157,10 @@ def test_chunks_change_nothing(name, chunk):
     for attribute in "log_p", "error", "ess":
         assert_allclose(getattr(parts, attribute), getattr(whole, attribute), rtol=1e-9)
     first = pick({m: values[:2] for m, values in x.items()}, x)
-    alone = log_marginal(
+    alone = marginal(
         model, model.theta, first, given=pick(first, ["a"]), K=20, rng=np.random.default_rng(5)
     )
-    assert_allclose(alone, whole.log_p[:2], rtol=1e-12)  # nor do the other examples
+    assert_allclose(alone.log_p, whole.log_p[:2], rtol=1e-12)  # nor do the other examples
 
 
 @EVERY
@@ -221,6 +221,34 @@ def test_standard_error_is_the_spread_of_repeated_estimates():
     assert spread > 0.01
     assert_allclose(estimate.mean, estimate.log_p.mean())
     assert_allclose(estimate.mean_error, spread / np.sqrt(4000))
+
+
+@pytest.mark.parametrize("estimator", [conditional, conditional_by_prior])
+def test_a_seed_draws_what_its_generator_draws(estimator):
+    """So the two parts of the difference have their own noise, as their error assumes."""
+    model, _, x = setting("MVAE")
+    first, second = (
+        estimator(model, model.theta, pick(x, "a"), pick(x, "b"), K=9, rng=rng).log_p
+        for rng in (5, np.random.default_rng(5))
+    )
+    assert_array_equal(first, second)
+
+
+def test_an_estimate_without_evidence_claims_nothing():
+    log_p, ess = np.array([-1.0, -np.inf]), np.array([2.0, 0.0])
+    estimate = estimators._estimate([(log_p, ess)], K=2)
+    assert_array_equal(estimate.error, [0, np.inf])
+    assert estimate.take([0]).mean_error == np.inf  # the spread of one example
+
+
+def test_rows_with_something_missing_are_estimated_from_what_is_there():
+    model, _, x = setting("MVAE")
+    mask = np.ones((3, N), dtype=bool)
+    mask[1, :2] = False
+    batch, _ = model.open(model.theta, x, mask)
+    found = model.log_marginal(batch, K=20, rng=3)
+    assert_allclose(found[2:], model.log_marginal(x, K=20, rng=3)[2:], rtol=1e-12)
+    assert_allclose(found[:2], model.log_marginal(pick(x, "ac"), K=20, rng=3)[:2], rtol=1e-12)
 
 
 def test_exact_posterior_leaves_no_error():
@@ -311,7 +339,15 @@ def test_what_cannot_be_estimated_is_said():
         model.log_conditional(pick(x, "ab"), pick(x, "a"), rng=rng)
     with pytest.raises(ValueError, match=r"found \['b'\] twice"):
         marginals(model, model.theta, [pick(x, "ab"), pick(x, "b")], given={}, rng=rng)
-    with pytest.raises(ValueError, match="K: expected at least 1 sample, found 0"):
+    with pytest.raises(ValueError, match="given: expected a dict name → .* found a ndarray"):
+        model.log_marginal(x, given=x["a"], rng=rng)
+    with pytest.raises(ValueError, match="expected dicts name → .* found a NoneType"):
+        model.log_conditional(x, None, rng=rng)
+    with pytest.raises(ValueError, match="theta: found None; `fit` or `load`"):
+        marginal(model, None, x, rng=rng)
+    with pytest.raises(ValueError, match="K: expected a whole number .* found 1000.0"):
+        model.log_marginal(x, K=1e3, rng=rng)
+    with pytest.raises(ValueError, match="K: expected a whole number .* at least 1, found 0"):
         model.log_marginal(x, K=0, rng=rng)
     fewer = {"a": x["a"][:2]}
     with pytest.raises(ValueError, match="given: expected 5 examples as x, found 2"):

@@ -87,6 +87,11 @@ def test_effective_sample_size_lies_between_1_and_K(seed, K):
     assert_allclose(effective_sample_size(np.zeros((K, 3))), K, rtol=1e-13)
 
 
+def test_no_sample_counts_where_every_weight_is_0():
+    log_w = np.array([[0.0, -np.inf], [0.0, -np.inf]])
+    assert_array_equal(effective_sample_size(log_w), [2, 0])
+
+
 def test_closed_form_ratio_is_the_mean_of_the_sampled_one():
     rng = np.random.default_rng(2)
     mu, log_var = rng.standard_normal((2, 3, 2))
