@@ -111,7 +111,9 @@ def check_batch(modalities, x, mask, theta):
         if not present[m].all():
             keep = like(present[m], values)[:, None]
             values = np.where(keep, values, 0)
-        arrays[name] = like(values, theta).astype(dtype, copy=False)
+        with np.errstate(over="ignore"):  # what is too large becomes inf, and is refused
+            values = values.astype(dtype, copy=False)
+        arrays[name] = like(values, theta)
         _check_values(name, modalities[name], values, to_host(present[m]))
     return Batch(arrays, present, [list(modalities).index(name) for name in names])
 
@@ -130,7 +132,7 @@ def _names(modalities, x):
 
 def _numbers(name, values):
     """An array of real numbers where it lies; lists become NumPy arrays."""
-    if not hasattr(values, "dtype"):
+    if not hasattr(getattr(values, "dtype", None), "kind"):  # nor of NumPy or CuPy
         try:
             values = np.asarray(values)
         except ValueError:
@@ -148,10 +150,10 @@ def _rows(modalities, arrays):
         if values.shape != (N, likelihood.features):
             expected = f"({'N' if name == first else N}, {likelihood.features})"
             rows = "" if name == first else f" (N as in {first!r})"
-            codes = likelihood.one_hot and values.ndim == 1 and values.dtype.kind in "iu"
-            mend = f"; one-hot rows are np.eye({likelihood.features})[labels]" if codes else ""
+            codes = likelihood.one_hot and values.size == len(values)
+            mend = f"; one-hot rows are np.eye({likelihood.features})[labels], labels (N,) int"
             raise ValueError(
-                f"x[{name!r}]: expected shape {expected}{rows}, found {values.shape}{mend}"
+                f"x[{name!r}]: expected shape {expected}{rows}, found {values.shape}{mend * codes}"
             )
     if N == 0:
         raise ValueError("x: expected at least one example, found an empty batch")
@@ -162,6 +164,11 @@ def _present(modalities, names, mask, N):
     rows = [list(modalities).index(name) for name in names]
     if mask is None:
         return np.ones((len(names), N), dtype=bool)
+    if isinstance(mask, dict):
+        raise ValueError(
+            f"mask: expected bool of shape (M, N), a row for each of {list(modalities)}, "
+            "found a dict"
+        )
     mask = to_host(mask)
     if mask.dtype != bool or mask.shape != (len(modalities), N):
         raise ValueError(
@@ -184,8 +191,8 @@ def _check_values(name, likelihood, values, present):
     if not finite.all():
         row, column = np.argwhere(~to_host(finite))[0].tolist()
         raise ValueError(
-            f"x[{name!r}]: expected finite values, found {values[row, column]} at example {row}, "
-            f"feature {column}; mark missing values in mask"
+            f"x[{name!r}]: expected finite {values.dtype} values, found {values[row, column]} "
+            f"at example {row}, feature {column}; mark missing values in mask"
         )
     problem = likelihood.problem(values[like(present, values)])
     if problem:

@@ -63,22 +63,6 @@ def complex_step(op, *args, rng, **constants):
     return _check(_VectorOp(op, args, constants), rng, _complex_difference, RTOL_COMPLEX)
 
 
-def numeric_gradient(f, x):
-    """∂f/∂x by central differences, one coordinate of x at a time; about 10 digits.
-
-        out[..., i] = (f(x + h e_i) − f(x − h e_i)) / 2h,    h = 1e-5 max(1, |x_i|)
-
-    f returns a scalar or an array; out has shape f(x).shape + x.shape.
-    """
-    x = np.asarray(x, dtype=np.float64)
-    out = np.empty(np.shape(f(x)) + x.shape)
-    for index in np.ndindex(x.shape):
-        step = np.zeros_like(x)
-        step[index] = STEP * max(1.0, abs(x[index]))
-        out[(..., *index)] = (f(x + step) - f(x - step)) / (2 * step[index])
-    return out
-
-
 def _check(f, rng, derivative, rtol):
     y, pullback = f(f.theta)
     _check_convention(f, rng)

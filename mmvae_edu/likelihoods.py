@@ -6,7 +6,8 @@ the P features, in nats, one per sample and example: outputs (…, N, P), x (N, 
 
 from dataclasses import dataclass
 from functools import partial
-from math import comb
+from math import comb, log
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -38,7 +39,7 @@ def log_binomial_coefficient(x, n):
         return 0
     key = n, x.dtype, type(x)
     if key not in _COEFFICIENTS:
-        table = [np.log(comb(n, k)) for k in range(n + 1)]
+        table = [log(comb(n, k)) for k in range(n + 1)]
         _COEFFICIENTS[key] = np.array(table, dtype=x.dtype, like=x)
     return _COEFFICIENTS[key][x.real.astype(np.int64)].sum(axis=-1)
 
@@ -53,6 +54,11 @@ def categorical_log_prob(logits, *, x):
     return (x * logits).sum(axis=-1) - log_normaliser, categorical_log_prob_pullback
 
 
+def _at_least_1(name, number):
+    if not isinstance(number, Integral) or number < 1:
+        raise ValueError(f"{name}: expected a whole number, at least 1, found {number!r}")
+
+
 @dataclass(frozen=True)
 class Binomial:
     """Counts out of n, logits from the decoder; the network sees x / n."""
@@ -61,6 +67,10 @@ class Binomial:
     n: int = 1
 
     one_hot = False
+
+    def __post_init__(self):
+        _at_least_1("features", self.features)
+        _at_least_1("n", self.n)
 
     def shapes(self):
         return {}
@@ -100,6 +110,9 @@ class Categorical:
     features: int
 
     one_hot = True
+
+    def __post_init__(self):
+        _at_least_1("features", self.features)
 
     def shapes(self):
         return {}
@@ -145,7 +158,9 @@ class Normal:
     parameter_per_log_scale = 2  # log_var = 2 log scale
 
     def __post_init__(self):
-        if self.scale != "learnt" and (isinstance(self.scale, str) or not self.scale > 0):
+        _at_least_1("features", self.features)
+        fixed = isinstance(self.scale, Real) and 0 < self.scale < np.inf
+        if self.scale != "learnt" and not fixed:
             raise ValueError(f'scale: expected a positive number or "learnt", found {self.scale!r}')
 
     def shapes(self):

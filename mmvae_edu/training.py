@@ -17,6 +17,7 @@ from .arrays import generator, like, namespace, to_host
 from .kernels.graph import Recorded
 from .kernels.memory import kept_pages
 
+ESTIMATORS = ("bound", "doubly_reparameterised")
 SCALARS = ("step", "position", "best_bound", "stale", "count", "history")
 
 
@@ -79,9 +80,12 @@ def fit(
     Returns the history: a dict each record with step, bound (nats an example) and validation.
     """
     counts = {"steps": steps, "batch_size": batch_size, "samples": samples, "interval": interval}
+    counts |= {"anneal": anneal, "decay": decay}
+    counts |= {} if patience is None else {"patience": patience}
     for name, count in counts.items():
-        if count < 1:
-            raise ValueError(f"{name}: expected at least 1, found {count}")
+        least = 0 if name in ("anneal", "decay") else 1
+        if not isinstance(count, int | np.integer) or count < least:
+            raise ValueError(f"{name}: expected a whole number, at least {least}, found {count!r}")
     if not learning_rate >= 0:
         raise ValueError(f"learning_rate: expected 0 or more, found {learning_rate}")
     xp = namespace(device)
@@ -93,21 +97,26 @@ def fit(
     held_out = None if validation is None else model.open(theta, validation)[0]
     if patience is not None and held_out is None:
         raise ValueError("patience: expected a validation split to watch, found none")
-    objective = getattr(model, estimator, None)
-    if objective is None or estimator.startswith("_"):
+    objective = getattr(model, estimator, None) if estimator in ESTIMATORS else None
+    if objective is None:
         raise ValueError(f"estimator: {type(model).__name__} has no {estimator!r}")
+    binarise = (binarise,) if isinstance(binarise, str) else tuple(binarise)
+    for name in binarise:
+        if getattr(model.modalities.get(name), "n", None) != 1:
+            raise ValueError(f"binarise: expected names of Bernoulli modalities, found {name!r}")
     batch_size = min(batch_size, data.size)
     state = State(theta, np.zeros_like(theta), np.zeros_like(theta), rng.permutation(data.size))
     identity = {
         "system": type(model).__name__,
-        "config": json.loads(json.dumps(model.config())),
+        "config": model.config(),
         "dtype": theta.dtype.name,
         "examples": data.size,
         **{"seed": seed, "learning_rate": learning_rate, "anneal": anneal, "estimator": estimator},
         **{"batch_size": batch_size, "samples": samples, "interval": interval},
-        "binarise": list(binarise),
+        "binarise": binarise,
         "decay_from": steps - decay if decay else None,
     }
+    identity = json.loads(storage.as_json(identity))
     if checkpoint is not None:
         storage.folder(Path(checkpoint).parent)  # now, and not after the first interval
         if os.path.exists(checkpoint):
@@ -127,14 +136,16 @@ def fit(
             state.position += len(rows)
             if state.position == data.size:
                 state.order, state.position = rng.permutation(data.size), 0
-            due = state.step % interval == 0 or state.step == steps
+            due = state.step % interval == 0
             if due:
                 record(model, state, held_out, samples, seed)
-            if checkpoint is not None and (due or interrupted()):
+            if checkpoint is not None and (due or state.step == steps or interrupted()):
                 save(checkpoint, state, rng, identity)
             bar(state)
             if interrupted():
                 raise KeyboardInterrupt
+    if state.count:  # of an interval that is not full; a longer training records it later
+        record(model, state, held_out, samples, seed)
     if state.best_theta is not None:
         model.theta = state.best_theta
     return state.history
@@ -224,7 +235,7 @@ def record(model, state, held_out, samples, seed):
 
 def mean_bound(model, theta, batch, samples=1, seed=0, chunk=1000):
     """The mean bound at β = 1 with noise fixed by the seed, in nats an example."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed or 0)  # fixed for None too
     total = 0.0
     for start in range(0, batch.size, chunk):
         part = batch.take(np.arange(start, min(start + chunk, batch.size)))

@@ -71,7 +71,7 @@ BAD = {
     ),
     "NaN": (
         put("strokes", (3, 1), nan), None,
-        r"x\['strokes'\]: expected finite values, found nan at example 3, feature 1",
+        r"x\['strokes'\]: expected finite float\d\d values, found nan at example 3, feature 1",
     ),
     "infinity": (put("image", (0, 2), inf), None, r"found inf at example 0, feature 2"),
     "NaN of a present row": (
@@ -91,6 +91,16 @@ BAD = {
     "mask of numbers": (
         good(), mask().astype(float),
         r"mask: expected bool of shape \(3, 5\) \(M, N\), found float64 of shape \(3, 5\)",
+    ),
+    "mask by name": (
+        good(), dict.fromkeys(good(), np.ones(N, bool)),
+        r"mask: expected bool of shape \(M, N\), a row for each of \['image', .* found a dict",
+    ),
+    "codes": (
+        good() | {"label": np.arange(N) % 3}, None, r"found \(5,\); one-hot rows are np.eye\(3\)",
+    ),
+    "codes as a column of floats": (
+        good() | {"label": np.ones((N, 1))}, None, r"found \(5, 1\); one-hot rows are np.eye\(3\)",
     ),
     "mask transposed": (
         good(), mask().T, r"mask: expected .*\(3, 5\).* found bool of shape \(5, 3\)",
@@ -157,8 +167,21 @@ def test_theta_of_another_model_is_refused():
         (lambda: MVAE(MODALITIES, kl="x"), "kl: expected one of .*found 'x'"),
         (lambda: MVAE(MODALITIES, weights={"sound": 2}), r"weights: unknown modality \['sound'\]"),
         (lambda: MVAE(MODALITIES, activation="gelu"), "activation: expected one of .*found 'gelu'"),
+        (lambda: MVAE(MODALITIES, weights={"label": nan}), "weights: .*'label', found nan"),
+        (lambda: MVAE(MODALITIES, weights={"label": -1}), "weights: expected 0 or more .*found -1"),
         (lambda: MVAE(MODALITIES, hidden=8), "hidden: expected sizes such as .*found 8"),
+        (lambda: MVAE(MODALITIES, hidden=(8, 0)), "hidden: expected sizes"),
         (lambda: MVAE(MODALITIES, hidden={"image": ((8,), (8,))}), "hidden: .*for every modality"),
+        (lambda: MVAE(MODALITIES, hidden=dict.fromkeys(MODALITIES, (8,))), "hidden: .*a pair"),
+        (lambda: MVAE(MODALITIES, hidden=dict.fromkeys(MODALITIES, (8, 8))), "hidden: .*a pair"),
+        (lambda: MVAE(["image"]), r"modalities: expected a dict name → likelihood, found \['im"),
+        (lambda: MVAE({0: Normal(2)}), "modalities: expected a str for each name, found 0"),
+        (lambda: MVAE(MODALITIES, subsets=-1), "subsets: expected a whole number, found -1"),
+        (lambda: Categorical(0), "features: expected a whole number, at least 1, found 0"),
+        (lambda: Normal(2.0), "features: expected a whole number, at least 1, found 2.0"),
+        (lambda: Normal(2, scale=inf), "scale: expected a positive number .* found inf"),
+        (lambda: Normal(2, scale=None), "scale: expected a positive number .* found None"),
+        (lambda: Binomial(2, n=0), "n: expected a whole number, at least 1, found 0"),
     ],
 )
 def test_bad_models_are_refused(build, sentence):
@@ -176,15 +199,51 @@ def test_a_mask_beside_checked_or_paired_data_is_refused():
             model.open(theta, x, present)
 
 
+def test_random_subsets_have_to_be_given():
+    model = MVAE(MODALITIES, latent=2, hidden=(3,), subsets=1)
+    theta = model.init(np.random.default_rng(0), np.float64)
+    eps = np.zeros(model.noise_shape(N, 1))
+    with pytest.raises(ValueError, match="sampled: expected the random subsets"):
+        model.bound(theta, good(), eps=eps)
+
+
+def test_what_float32_cannot_hold_is_refused():
+    model = MVAE(MODALITIES, latent=2, hidden=(3,))
+    with pytest.raises(ValueError, match="expected finite float32 values, found inf at example 3"):
+        model.fit(put("strokes", (3, 1), 1e39), steps=1, progress=False)
+
+
+def test_latents_may_be_of_any_numbers_but_not_of_another_size():
+    model = MVAE(MODALITIES, latent=2, hidden=(3,))
+    model.theta = model.init(np.random.default_rng(0))
+    for z in [[0.5, 1.0]], np.array([[0.5, 1.0]]):
+        assert model.decode(z)["image"].dtype == np.float32
+    for z in np.zeros((4, 3)), 1.0:
+        with pytest.raises(ValueError, match=r"z: expected shape \(…, 2\), found \("):
+            model.decode(z)
+
+
 def test_unknown_names_and_no_samples_are_refused():
     model = MVAE(MODALITIES, latent=2, hidden=(3,))
     model.theta = model.init(np.random.default_rng(0))
     rng = np.random.default_rng(1)
     with pytest.raises(ValueError, match="unknown modality 'sound'"):
         model.generate(good(), "sound", rng=rng)
-    with pytest.raises(ValueError, match="K: expected at least 1 sample, found 0"):
+    with pytest.raises(ValueError, match="K: expected a whole .*, at least 1, found 0"):
         model.log_marginal(good(), K=0, rng=rng)
     assert list(model.decode(np.zeros((1, 2), np.float32), "label")) == ["label"]
+
+
+class Tensor:
+    """What converts itself, and whose dtype is not NumPy's, as in PyTorch."""
+
+    dtype = "float64"
+
+    def __init__(self, values):
+        self.values = values
+
+    def __array__(self, dtype=None, copy=None):
+        return self.values
 
 
 def test_good_input_in_many_forms_gives_one_batch():
@@ -196,6 +255,7 @@ def test_good_input_in_many_forms_gives_one_batch():
         dict(reversed(good().items())),
         good() | {"image": good()["image"].astype(int), "label": good()["label"].astype(bool)},
         {name: np.asfortranarray(values) for name, values in good().items()},
+        {name: Tensor(values) for name, values in good().items()},
     ]
     for x in forms:
         batch = check_batch(MODALITIES, x, None, theta)

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import time
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +13,7 @@ from mmvae_edu.kernels import numba_cpu
 from rich.console import Console
 
 from mmvae_edu import bench
-from mmvae_edu.bench import on_gpu
+from mmvae_edu.bench import growth, on_gpu
 from mmvae_edu.bench.epoch import PEERS as EPOCH_PEERS
 from mmvae_edu.bench.epoch import bench_epoch, epoch_table, make_epoch
 from mmvae_edu.bench.evaluation import bench_evaluation, decoder_products, evaluation_table
@@ -170,6 +171,26 @@ def test_a_player_plays_again_and_a_new_one_takes_the_place_of_one_that_failed()
         again = {name: player.process.pid for name, player in players.items()}
         assert again["a"] == first["a"]
         assert again["b"] != first["b"]
+
+
+def test_a_player_that_is_killed_between_turns_is_one_that_failed():
+    with company(["a"], 1) as players:
+        play(players, make_contender, {"a": ("well",)}, 1)
+        players["a"].process.kill()
+        players["a"].process.join()
+        assert players["a"].turns().problem == "its process ended with code -9"
+        (turns,) = play(players, make_contender, {"a": ("well",)}, 1).values()
+        assert turns.problem is None
+
+
+def test_growth_says_what_failed_and_is_json():
+    turns = {n: Turns(2.0 * n, 9.0) for n in (1, 2, 4)} | {8: Turns(problem="no memory")}
+    row = growth.GrowthRow("N", turns)
+    assert "8: failed" in shown(growth.growth_table([row]))
+    text = json.dumps(asdict(row, dict_factory=bench.without_nan), allow_nan=False)
+    assert json.loads(text)["turns"]["8"]["problem"] == "no memory"
+    steady = growth.GrowthRow("N", {1: Turns(2.0), 2: Turns(4.0), 4: Turns(16.0)})
+    assert steady.slope == pytest.approx(2)
 
 
 # ---- on a GPU, whose part is played ----

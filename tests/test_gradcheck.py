@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.random import default_rng
 
-from mmvae_edu.gradcheck import GradientError, check_pullback, complex_step, numeric_gradient
+from mmvae_edu.gradcheck import GradientError, check_pullback, complex_step
 
 CHECKERS = [check_pullback, complex_step]
 
@@ -525,23 +525,3 @@ def test_constants_may_be_anything_and_nan():
         f=float,
         rng=default_rng(1),
     )
-
-
-# ---- the whole gradient ------------------------------------------------------------------------
-
-
-def test_numeric_gradient_of_a_scalar_has_the_shape_of_x():
-    (x,) = normal((3, 4))
-    gradient = numeric_gradient(lambda x: (x**3).sum(), x)
-    assert gradient.shape == (3, 4)
-    assert np.allclose(gradient, 3 * x**2, rtol=1e-8, atol=1e-9)
-
-
-def test_numeric_gradient_of_a_vector_is_the_jacobian():
-    x, A = normal((3,), (5, 3))
-    assert np.allclose(numeric_gradient(lambda x: np.sin(A @ x), x), np.cos(A @ x)[:, None] * A)
-
-
-def test_numeric_gradient_of_numbers_and_of_nothing():
-    assert numeric_gradient(np.exp, 0.5) == pytest.approx(np.exp(0.5), rel=1e-9)
-    assert numeric_gradient(np.exp, np.zeros((0,))).shape == (0, 0)

@@ -119,6 +119,14 @@ def test_categorical_samples_follow_their_probabilities():
     assert stats.chisquare(draws.sum(axis=0), expected).pvalue > 1e-3
 
 
+@pytest.mark.parametrize("n", [67, 68, 255])
+def test_counts_out_of_many_sum_to_one(n):
+    """Their largest coefficient is beyond 64 bits."""
+    x = np.arange(n + 1.0)[:, None]
+    log_prob, _ = Binomial(1, n=n).log_prob({}, np.full((n + 1, 1), 0.3), x=x)
+    assert abs(np.exp(log_prob).sum() - 1) <= 1e-12
+
+
 def test_mean_and_network_input_in_the_units_of_the_data():
     counts = np.array([[0.0, 8.0, 16.0]])
     assert_array_equal(Binomial(3, n=16).network_input(counts), [[0, 0.5, 1]])

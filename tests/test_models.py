@@ -482,6 +482,15 @@ def test_doubly_reparameterised_leaves_the_decoders_gradient_alone(name):
                 assert_allclose(dict(leaves(estimate[key][part]))[path], leaf, rtol=1e-12)
 
 
+@pytest.mark.parametrize("name", DREG)
+def test_a_cotangent_may_be_of_another_dtype(name):
+    model, theta, constants, _ = setting(name)
+    constants["eps"] = constants["eps"].astype(np.float32)
+    for method in model.bound, model.doubly_reparameterised:
+        _, pullback = method(theta.astype(np.float32), **constants)
+        assert_array_equal(pullback(np.ones(N)), pullback(np.ones(N, np.float32)))
+
+
 # ---- sizes, files, use ----
 
 

@@ -327,8 +327,12 @@ def test_cvae_takes_several_conditions_and_a_label():
     data = {"ink": np.ones((5, 2)), "label": np.eye(3)[[0, 1, 2, 0, 1]], "pen": np.ones((5, 1))}
     model.fit(data, steps=2, progress=False)
     given = {"pen": data["pen"], "ink": data["ink"]}  # in any order
-    z = np.zeros((7, 5, 2), np.float32)
+    z = np.zeros((7, 5, 2))
     assert_allclose(model.decode(z, given=given)["label"].sum(axis=-1), 1, rtol=1e-5)
+    first, second = (
+        model.generate(given, rng=rng)["label"] for rng in (4, np.random.default_rng(4))
+    )
+    assert_array_equal(first, second)
     moved = given | {"pen": data["pen"] + 1}
     assert (model.decode(z, given=given)["label"] != model.decode(z, given=moved)["label"]).all()
 

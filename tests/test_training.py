@@ -94,6 +94,37 @@ def test_resuming_keeps_early_stoppings_memory(tmp_path):
     assert_array_equal(second.theta, whole.theta)
 
 
+def test_a_longer_run_forgets_where_the_shorter_one_ended(tmp_path):
+    """Whose last record, off the grid of the intervals, does not count for the best parameters."""
+    for seed in range(6):
+        model, x, options = prepared("VAE", interval=4, learning_rate=0.1, seed=seed)
+        options |= {"validation": data(names=("ink",), seed=9)}
+        whole = copy.deepcopy(model)
+        history = whole.fit(x, **options | {"steps": 13})
+        path = tmp_path / f"{seed}.npz"
+        short = model.fit(x, checkpoint=path, **options | {"steps": 6})
+        assert [entry["step"] for entry in short] == [4, 6]
+        assert model.fit(x, checkpoint=path, **options | {"steps": 6}) == short
+        assert model.fit(x, checkpoint=path, **options | {"steps": 13}) == history
+        assert_array_equal(model.theta, whole.theta)
+
+
+def test_numpys_numbers_may_stand_for_pythons(tmp_path):
+    x = data(names=("ink",))
+    for _ in range(2):  # the second goes on from the first's checkpoint
+        model = VAE({"ink": Normal(np.int64(3), scale=np.float32(0.5))}, hidden=(np.int64(4),))
+        options = BASE | {"steps": np.int64(2), "seed": (np.int64(0), 1)}
+        model.fit(x, checkpoint=tmp_path / "run.npz", **options)
+    model.save(tmp_path / "model.npz")
+    assert_array_equal(VAE.load(tmp_path / "model.npz").theta, model.theta)
+
+
+def test_validation_noise_is_fixed_without_a_seed_too():
+    model, x, options = prepared("VAE", interval=1)
+    options |= {"learning_rate": 0.0, "seed": None, "validation": x}
+    assert len({entry["validation"] for entry in model.fit(x, **options)}) == 1
+
+
 def test_a_finished_run_resumes_to_itself(tmp_path):
     model, x, options = prepared("VAE")
     history = model.fit(x, checkpoint=tmp_path / "run.npz", **options)
@@ -333,8 +364,15 @@ def test_a_failing_disk_leaves_the_old_file_and_nothing_half_written(tmp_path, m
         ({"estimator": "magic"}, "estimator: VAE has no 'magic'"),
         ({"estimator": "doubly_reparameterised"}, "VAE has no 'doubly_reparameterised'"),
         ({"device": "tpu"}, 'device: expected "cpu" or "cuda"'),
-        ({"samples": 0}, "samples: expected at least 1"),
-        ({"batch_size": 0}, "batch_size: expected at least 1"),
+        ({"samples": 0}, "samples: expected a whole number, at least 1"),
+        ({"batch_size": 0}, "batch_size: expected a whole number, at least 1"),
+        ({"steps": 2.5}, "steps: expected a whole number, at least 1, found 2.5"),
+        ({"anneal": -5}, "anneal: expected a whole number, at least 0, found -5"),
+        ({"decay": -5}, "decay: expected a whole number, at least 0, found -5"),
+        ({"patience": 0}, "patience: expected a whole number, at least 1, found 0"),
+        ({"estimator": "encode"}, "estimator: VAE has no 'encode'"),
+        ({"binarise": "ink"}, "binarise: expected names of Bernoulli modalities, found 'ink'"),
+        ({"binarise": ("sound",)}, "binarise: expected names .* found 'sound'"),
         ({"learning_rate": -1e-3}, "learning_rate: expected 0 or more, found -0.001"),
         ({"learning_rate": 1e6, "steps": 60}, "the bound became|overflow"),
     ],
@@ -376,6 +414,16 @@ def test_pairs_of_rows_that_are_not_there(rows):
     rows = {name: np.array(index, dtype=int) for name, index in rows.items()}
     with pytest.raises(ValueError, match="Paired"):
         MVAE({"a": Bernoulli(3), "b": Normal(2)}, latent=2).fit(Paired(x, rows), steps=1)
+
+
+def test_one_name_may_stand_for_a_tuple_of_names():
+    x = {"ink": np.random.default_rng(0).random((9, 2))}
+    thetas = []
+    for binarise in "ink", ("ink",):
+        model = VAE({"ink": Bernoulli(2)}, latent=2, hidden=(3,))
+        model.fit(x, binarise=binarise, steps=2, progress=False)
+        thetas.append(model.theta)
+    assert_array_equal(*thetas)
 
 
 def test_dynamic_binarisation_has_the_grey_values_as_its_mean():

@@ -64,7 +64,9 @@ def bench(console, *, device="cpu", parts=PARTS, threads=2, out=None):
     if "growth" in parts:
         rows = bench_growth(threads=threads, device=device)
         growth_table(rows).show(console)
-        results["growth"] += map(asdict, rows)
+        for row in rows:
+            show_problems(console, row.size, row.turns)
+            results["growth"].append(asdict(row, dict_factory=without_nan))
     console.print(f"\n{time.monotonic() - start:.0f} s", highlight=False)
     if out is not None:
         storage.write_text(out, json.dumps(results, indent=1) + "\n")

@@ -11,7 +11,7 @@ from ..likelihoods import Binomial
 from ..models import MMVAE
 from ..report import Table
 from .on_gpu import step_milliseconds
-from .turns import milliseconds, take_turns
+from .turns import milliseconds, take_turns, written
 
 BASE = {"N": 128, "K": 4, "M": 2, "D": 32}
 FACTORS = (1, 2, 4, 8)
@@ -22,14 +22,13 @@ class GrowthRow:
     """MMVAE's step as one size grows from its base, in milliseconds."""
 
     size: str
-    values: list
-    milliseconds: list
+    turns: dict  # its value → Turns
 
     @property
     def slope(self):
         """1: twice the size takes twice the time."""
-        (a, b), (s, t) = self.values[-2:], self.milliseconds[-2:]
-        return float(np.log(t / s) / np.log(b / a))
+        (a, s), (b, t) = list(self.turns.items())[-2:]
+        return float(np.log(t.milliseconds / s.milliseconds) / np.log(b / a))
 
 
 def bench_growth(*, rounds=4, threads=2, device="cpu"):
@@ -39,8 +38,7 @@ def bench_growth(*, rounds=4, threads=2, device="cpu"):
         values = [base * factor for factor in FACTORS]
         contenders = [(BASE | {name: value}, device) for value in values]
         turns = take_turns(make_step, contenders, rounds, threads=threads, device=device)
-        times = [turn.milliseconds for turn in turns]
-        rows.append(GrowthRow(name, values, times))
+        rows.append(GrowthRow(name, dict(zip(values, turns, strict=True))))
     return rows
 
 
@@ -67,8 +65,9 @@ def growth_table(rows):
     """A report.Table of the rows."""
     base = ", ".join(f"{name} {value}" for name, value in BASE.items())
     cells = [
-        [row.size, *(f"{v}: {t:.1f}" for v, t in zip(row.values, row.milliseconds, strict=True))]
-        + [f"{row.slope:.2f}"]
+        [row.size]
+        + [f"{value}: {written(turn.milliseconds, '.1f')}" for value, turn in row.turns.items()]
+        + [written(row.slope, ".2f")]
         for row in rows
     ]
     header = ["size", *(f"×{factor}, ms" for factor in FACTORS), "last slope"]

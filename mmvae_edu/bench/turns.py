@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,13 +85,18 @@ class Player:
             self.leave()
             self.start()
         self.samples = []
-        self.pipe.send((make, arguments))
+        self.tell((make, arguments))
+
+    def tell(self, word):
+        """Send it a word, which nobody reads where its process has ended: `hear` says so."""
+        with suppress(OSError):
+            self.pipe.send(word)
 
     def hear(self):
         """Its answer, or None once it has failed."""
         try:
             problem, answer = self.pipe.recv()
-        except EOFError:
+        except (EOFError, OSError):
             self.process.join()
             problem, answer = f"its process ended with code {self.process.exitcode}", None
         self.problem = problem
@@ -101,7 +106,7 @@ class Player:
         if self.problem is None:
             if word == "go":
                 time.sleep(0.05)  # the last one's idle threads go to sleep
-            self.pipe.send(word)
+            self.tell(word)
             return self.hear()
 
     def turns(self):

@@ -50,9 +50,13 @@ class MultimodalVAE:
         weights=None,
         kernels=None,
     ):  # fmt: skip
+        if not isinstance(modalities, dict):
+            raise ValueError(f"modalities: expected a dict name → likelihood, found {modalities!r}")
         if not modalities:
             raise ValueError("modalities: expected at least one, found none")
         for name, likelihood in modalities.items():
+            if not isinstance(name, str):
+                raise ValueError(f"modalities: expected a str for each name, found {name!r}")
             if not hasattr(likelihood, "features"):
                 raise ValueError(
                     f"modalities: expected a likelihood for {name!r}, such as Bernoulli(784), "
@@ -65,11 +69,14 @@ class MultimodalVAE:
             raise ValueError(
                 f"weights: unknown modality {sorted(unknown)}, known {list(modalities)}"
             )
-        if isinstance(hidden, int) or (isinstance(hidden, dict) and modalities.keys() - hidden):
+        if not _are_sizes(hidden, modalities):
             raise ValueError(
                 "hidden: expected sizes such as (256, 256), or for every modality a pair of them, "
                 f"found {hidden}"
             )
+        for name, weight in (weights or {}).items():
+            if not 0 <= weight < np.inf:
+                raise ValueError(f"weights: expected 0 or more for {name!r}, found {weight}")
         self.modalities, self.latent, self.hidden = dict(modalities), int(latent), hidden
         self.activation = self._choice("activation", activation, *ACTIVATIONS)
         self.initial = self._choice("initial", initial, *INITIAL)
@@ -117,6 +124,8 @@ class MultimodalVAE:
 
     def open(self, theta, x, mask=None, eps=None):
         """Checked data and named weights: (batch, nested views of theta)."""
+        if theta is None:
+            raise ValueError("theta: found None; `fit` or `load` first, then it is in model.theta")
         batch = check_batch(self.modalities, x, mask, theta)
         if eps is not None:
             K = eps.shape[1] if eps.ndim == 4 else 1
@@ -246,7 +255,8 @@ class MultimodalVAE:
 
     def decode(self, z, names=None):
         """The mean of each modality given z (…, D), or of those named: dict name → (…, P)."""
-        w = self.tree.views(self._trained())
+        theta = self._trained()
+        w, z = self.tree.views(theta), self._latents(z, theta)
         names, means = [names] if isinstance(names, str) else names, {}
         for name in self.modalities if names is None else names:
             self._known(name)
@@ -255,6 +265,13 @@ class MultimodalVAE:
             )
             means[name] = self.modalities[name].mean(outputs)
         return means
+
+    def _latents(self, z, theta):
+        """z (…, D) in theta's dtype and on its device."""
+        z = like(z, theta).astype(theta.dtype, copy=False)
+        if z.shape[-1:] != (self.latent,):
+            raise ValueError(f"z: expected shape (…, {self.latent}), found {z.shape}")
+        return z
 
     def sample(self, n, *, rng):
         """n draws z ~ p(z), decoded: dict name → (n, P) of means."""
@@ -267,8 +284,8 @@ class MultimodalVAE:
         return self.decode(z, target)
 
     def log_marginal(self, x, *, given=None, K=1000, rng):
-        """log p(x) by importance sampling from q(z|given), (N,) nats; see `estimators`."""
-        return estimators.log_marginal(self, self._trained(), x, given=given, K=K, rng=rng)
+        """log p(x) by importance sampling from q(z|given), (N,) nats; see `estimators.marginal`."""
+        return estimators.marginal(self, self._trained(), x, given=given, K=K, rng=rng).log_p
 
     def log_conditional(self, x, given, *, K=1000, rng, **proposals):
         """log p(x|given) by importance sampling, (N,) nats; see `estimators.conditional`."""
@@ -326,6 +343,22 @@ class MultimodalVAE:
     def _known(self, name):
         if name not in self.modalities:
             raise ValueError(f"unknown modality {name!r}; this model has {list(self.modalities)}")
+
+
+def _are_sizes(hidden, modalities):
+    """Whether these are hidden layer sizes, or for every modality a pair of such."""
+    if isinstance(hidden, dict):
+        pairs = [hidden.get(name) for name in modalities]
+        return all(
+            isinstance(pair, tuple | list) and len(pair) == 2 and all(map(_all_whole, pair))
+            for pair in pairs
+        )
+    return _all_whole(hidden)
+
+
+def _all_whole(sizes):
+    whole = isinstance(sizes, tuple | list)
+    return whole and all(isinstance(n, int | np.integer) and n > 0 for n in sizes)
 
 
 def evenly(indices):

@@ -89,7 +89,9 @@ class CVAE(VAE):
             self._known(name)
             if name in self.condition:
                 raise ValueError(f"CVAE explains {self.target!r} only, not {name!r}")
-        batch, w = self.open(self._trained(), given)
+        theta = self._trained()
+        batch, w = self.open(theta, given)
+        z = self._latents(z, theta)
         self._need(batch, *self.condition)
         outputs, _ = mlp(
             w[self.target]["decoder"],
@@ -107,7 +109,7 @@ class CVAE(VAE):
     def generate(self, given, target=None, *, mask=None, rng):
         """Decode one z an example beside x_2: z ~ p(z), or q(z|x_1, x_2) where x_1 is given."""
         batch, w = self.open(self._trained(), given, mask)
-        z, _ = self.posterior_samples(w, batch, 1, rng)
+        z, _ = self.posterior_samples(w, batch, 1, np.random.default_rng(rng))
         return self.decode(z[0], target, given=batch)
 
     def _beside_condition(self, values, batch):

@@ -29,6 +29,7 @@ class IWAE(VAE):
         bound, normalised = self.backend(log_w).importance_weights(log_w)
 
         def gradient_estimator(dbound):
+            dbound = dbound.astype(bound.dtype, copy=False)
             return log_weights_pullback(dbound * normalised, normalised)
 
         return bound, gradient_estimator

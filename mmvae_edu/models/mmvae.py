@@ -60,6 +60,7 @@ class MMVAE(MultimodalVAE):
             normalised = np.ones_like(log_w)
 
         def gradient_estimator(dbound):
+            dbound = dbound.astype(bound.dtype, copy=False)
             return log_weights_pullback(reduce_pullback(dbound), normalised)
 
         return bound, gradient_estimator

@@ -20,6 +20,8 @@ class MVAE(MultimodalVAE):
 
     def __init__(self, modalities, *, subsets=0, kl="closed_form", **options):
         super().__init__(modalities, **options)
+        if not isinstance(subsets, int | np.integer) or subsets < 0:
+            raise ValueError(f"subsets: expected a whole number, found {subsets!r}")
         self.subsets = subsets
         self.kl = self._choice("kl", kl, "closed_form", "monte_carlo")
 
@@ -44,6 +46,8 @@ class MVAE(MultimodalVAE):
         returns the sum of the terms (N,) in nats, higher is better, and its pullback.
         """
         batch, w = self.open(theta, x, mask, eps)
+        if self.subsets and sampled is None:
+            raise ValueError("sampled: expected the random subsets that draw_noise gives with eps")
         subsets, counted = subsampled_terms(batch.present_in(self.modalities), sampled)
         subsets = subsets[:, batch.index]  # (T, M, N): the experts of each term; counted (T, N)
 
