@@ -8,8 +8,9 @@ from importlib import import_module
 
 import numpy as np
 
+from ._inputs import FLOATS
+
 BACKENDS = ("reference", "numba_cpu", "numba_cuda", "cuda_c")
-FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 def available():

@@ -6,7 +6,7 @@ methods are the functions of `reference`.  Nothing here waits for the GPU or cop
 
 from math import log, prod
 
-import numpy as np
+from ._inputs import Inputs, fitting
 
 BLOCKS = 65_535  # a side of the grid: every kernel strides over what is left
 
@@ -27,15 +27,16 @@ class Device:
         panel=None, cores=BLOCKS, cache=0,
     ):  # fmt: skip
         self.name, self.xp, self.launch, self.address = name, xp, launch, address
+        self.inputs = Inputs(name, xp, f"{xp.__name__}.asarray")
         self.threads, self.width, self.tall, self.blocks = threads, width, tall, blocks
         self.panel, self.cores, self.cache = panel or (width, tall), cores, cache
 
     def product_of_experts(self, mu, log_var, mask=None):
         """The prior N(0, I) times the present experts: mean, log_var (N, D).              [S7.5]"""
-        mu, log_var = self._floats(mu=mu, log_var=log_var)
-        M, N, D = _shape("mu", mu, ("M", "N", "D"))
-        _shape("log_var", log_var, mu.shape)
-        mask = self._mask(mask, M, N)
+        mu, log_var = self.inputs.floats(mu=mu, log_var=log_var)
+        M, N, D = fitting("mu", mu, ("M", "N", "D"))
+        fitting("log_var", log_var, mu.shape)
+        mask = self.inputs.mask(mask, M, N)
         mean, joint_log_var = self._empty(mu, (N, D)), self._empty(mu, (N, D))
         args = (mu, log_var, mask, mean, joint_log_var)
         lanes = self._lanes(D, mu, log_var)
@@ -44,17 +45,17 @@ class Device:
 
     def product_of_experts_vjp(self, dmean, djoint_log_var, mu, log_var, mask, mean, joint_log_var):
         """Cotangents of mu and log_var, (M, N, D) each; exact zeros for masked experts."""
-        mu, log_var, dmean, djoint_log_var, mean, joint_log_var = self._floats(
+        mu, log_var, dmean, djoint_log_var, mean, joint_log_var = self.inputs.floats(
             mu=mu, log_var=log_var, dmean=dmean, djoint_log_var=djoint_log_var, mean=mean,
             joint_log_var=joint_log_var,
         )  # fmt: skip
-        M, N, D = _shape("mu", mu, ("M", "N", "D"))
-        _shape("log_var", log_var, mu.shape)
-        _shape("dmean", dmean, (N, D))
-        _shape("djoint_log_var", djoint_log_var, (N, D))
-        _shape("mean", mean, (N, D))
-        _shape("joint_log_var", joint_log_var, (N, D))
-        mask = self._mask(mask, M, N)
+        M, N, D = fitting("mu", mu, ("M", "N", "D"))
+        fitting("log_var", log_var, mu.shape)
+        fitting("dmean", dmean, (N, D))
+        fitting("djoint_log_var", djoint_log_var, (N, D))
+        fitting("mean", mean, (N, D))
+        fitting("joint_log_var", joint_log_var, (N, D))
+        mask = self.inputs.mask(mask, M, N)
         dmu, dlog_var = self._empty(mu, mu.shape), self._empty(mu, mu.shape)
         floats = (dmean, djoint_log_var, mu, log_var, mean, joint_log_var)
         args = (*floats[:4], mask, *floats[4:], dmu, dlog_var)
@@ -65,8 +66,8 @@ class Device:
 
     def importance_weights(self, log_w):
         """log (1/K) Σ_k w_k (N,) and the normalised weights (K, N).                 [S9.2, S9.5]"""
-        (log_w,) = self._floats(log_w=log_w)
-        K, N = _shape("log_w", log_w, ("K", "N"))
+        (log_w,) = self.inputs.floats(log_w=log_w)
+        K, N = fitting("log_w", log_w, ("K", "N"))
         if K == 0:
             raise ValueError("log_w: expected at least one sample, found K = 0")
         bound, weights = self._empty(log_w, (N,)), self._empty(log_w, (K, N))
@@ -82,11 +83,13 @@ class Device:
 
     def mixture_log_prob(self, z, mu, log_var, log_alpha):
         """log Σ_m α_m N(z; mu_m, var_m) (K, N) and the responsibilities (M, K, N).       [S11.3]"""
-        z, mu, log_var, log_alpha = self._floats(z=z, mu=mu, log_var=log_var, log_alpha=log_alpha)
-        K, N, D = _shape("z", z, ("K", "N", "D"))
-        M, _, _ = _shape("mu", mu, ("M", N, D))
-        _shape("log_var", log_var, mu.shape)
-        _shape("log_alpha", log_alpha, (M, N))
+        z, mu, log_var, log_alpha = self.inputs.floats(
+            z=z, mu=mu, log_var=log_var, log_alpha=log_alpha
+        )
+        K, N, D = fitting("z", z, ("K", "N", "D"))
+        M, _, _ = fitting("mu", mu, ("M", N, D))
+        fitting("log_var", log_var, mu.shape)
+        fitting("log_alpha", log_alpha, (M, N))
         if M == 0:
             raise ValueError("mu: expected at least one expert, found M = 0")
         log_q, r = self._empty(z, (K, N)), self._empty(z, (M, K, N))
@@ -98,14 +101,14 @@ class Device:
 
     def mixture_log_prob_vjp(self, dlog_q, responsibilities, z, mu, log_var):
         """Cotangents of z (K, N, D), mu and log_var (M, N, D)."""
-        dlog_q, r, z, mu, log_var = self._floats(
+        dlog_q, r, z, mu, log_var = self.inputs.floats(
             dlog_q=dlog_q, responsibilities=responsibilities, z=z, mu=mu, log_var=log_var
         )
-        K, N, D = _shape("z", z, ("K", "N", "D"))
-        M, _, _ = _shape("mu", mu, ("M", N, D))
-        _shape("log_var", log_var, mu.shape)
-        _shape("dlog_q", dlog_q, (K, N))
-        _shape("responsibilities", r, (M, K, N))
+        K, N, D = fitting("z", z, ("K", "N", "D"))
+        M, _, _ = fitting("mu", mu, ("M", N, D))
+        fitting("log_var", log_var, mu.shape)
+        fitting("dlog_q", dlog_q, (K, N))
+        fitting("responsibilities", r, (M, K, N))
         dz, dmu, dlog_var = (self._empty(z, a.shape) for a in (z, mu, log_var))
         lanes = self._lanes(D, z, mu, log_var)
         shared = _power_of_2(-(-K // 8), most=self.tall)  # threads of a dimension
@@ -116,16 +119,16 @@ class Device:
 
     def binomial_log_prob(self, logits, x, n=1):
         """Σ_P x·l − n·softplus(l): logits (…, N, P), x (N, P) → (…, N)."""
-        logits, x = self._scored(logits, x)
+        logits, x = self.inputs.scored(logits, x)
         log_p = self._empty(logits, logits.shape[:-1])
         self._launch_scores("binomial_log_prob", logits, x, n, logits, x, log_p)
         return log_p
 
     def binomial_log_prob_vjp(self, dlog_p, logits, x, n=1):
         """Cotangent of the logits, (…, N, P)."""
-        logits, x = self._scored(logits, x)
-        dlog_p, _ = self._floats(dlog_p=dlog_p, logits=logits)
-        _shape("dlog_p", dlog_p, logits.shape[:-1])
+        logits, x = self.inputs.scored(logits, x)
+        dlog_p, _ = self.inputs.floats(dlog_p=dlog_p, logits=logits)
+        fitting("dlog_p", dlog_p, logits.shape[:-1])
         dlogits = self._empty(logits, logits.shape)
         args = (dlog_p, logits, x, dlogits)
         self._launch_scores("binomial_log_prob_vjp", logits, x, n, *args)
@@ -133,7 +136,7 @@ class Device:
 
     def binomial_log_prob_value_and_grad(self, logits, x, n=1):
         """The value (…, N) and its derivative with respect to the logits (…, N, P), in one pass."""
-        logits, x = self._scored(logits, x)
+        logits, x = self.inputs.scored(logits, x)
         outputs = self._empty(logits, logits.shape[:-1]), self._empty(logits, logits.shape)
         op = "binomial_log_prob_value_and_grad"
         self._launch_scores(op, logits, x, n, logits, x, *outputs)
@@ -141,8 +144,8 @@ class Device:
 
     def bias_swish(self, a, b, overwrite_a=False, slope=True):
         """y = (a + b) · sigmoid(a + b) and its derivative: a (…, H), b (H,) → (…, H) each."""
-        a, b = self._floats(a=a, b=b)
-        _shape("b", b, a.shape[-1:])
+        a, b = self.inputs.floats(a=a, b=b)
+        fitting("b", b, a.shape[-1:])
         y, dy_da = self._empty(a, a.shape), self._empty(a, a.shape)
         if a.size:
             H = len(b)
@@ -161,10 +164,10 @@ class Device:
         self, theta, grad, m, v, *, step, learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8
     ):  # fmt: skip
         """One Adam step in one pass, in place on theta, m and v; `step` counts from 1."""
-        _, grad, _, _ = self._floats(theta=theta, grad=grad, m=m, v=v)
-        (size,) = _shape("theta", theta, ("size",))
+        _, grad, _, _ = self.inputs.floats(theta=theta, grad=grad, m=m, v=v)
+        (size,) = fitting("theta", theta, ("size",))
         for name, array in (("grad", grad), ("m", m), ("v", v)):
-            _shape(name, array, (size,))
+            fitting(name, array, (size,))
         for name, array in (("theta", theta), ("m", m), ("v", v)):
             if not array.flags.c_contiguous:
                 raise ValueError(f"{name}: it is changed in place; expected a contiguous array")
@@ -206,59 +209,8 @@ class Device:
         aligned = self.address and not any(self.address(array) % 16 for array in arrays)
         return lanes if aligned and size % lanes == 0 else 1
 
-    # ---- what comes in and out ----
-
     def _empty(self, like, shape):
         return self.xp.empty(shape, like.dtype)
-
-    def _floats(self, **arrays):
-        """The arrays, contiguous; a TypeError unless all are of one dtype, float32 or float64."""
-        expected = None
-        for name, array in arrays.items():
-            self._own(name, array)
-            expected = expected or array.dtype
-            if array.dtype not in (np.float32, np.float64) or array.dtype != expected:
-                wanted = expected if expected in (np.float32, np.float64) else "float32 or float64"
-                raise TypeError(
-                    f"{name}: expected {wanted}, found {array.dtype}; convert it with .astype"
-                )
-        return [self.xp.ascontiguousarray(array) for array in arrays.values()]
-
-    def _own(self, name, array):
-        if not isinstance(array, self.xp.ndarray):
-            kind = f"{type(array).__module__}.{type(array).__qualname__}"
-            raise TypeError(
-                f"{name}: {self.name} takes {self.xp.__name__} arrays here, found {kind}; "
-                f"convert it with {self.xp.__name__}.asarray, or pass kernels.best(array)"
-            )
-
-    def _mask(self, mask, M, N):
-        if mask is None:
-            return self.xp.ones((M, N), dtype=bool)
-        self._own("mask", mask)
-        if mask.dtype != bool:
-            raise TypeError(f"mask: expected bool, found {mask.dtype}; compare it with != 0")
-        _shape("mask", mask, (M, N))
-        return self.xp.ascontiguousarray(mask)
-
-    def _scored(self, logits, x):
-        logits, x = self._floats(logits=logits, x=x)
-        N, P = _shape("x", x, ("N", "P"))
-        if logits.shape[-2:] != (N, P):
-            raise ValueError(f"logits: expected shape (…, {N}, {P}) as x, found {logits.shape}")
-        return logits, x
-
-
-def _shape(name, array, expected):
-    """The array's shape, if it is the expected one; a letter stands for any number."""
-    fits = len(array.shape) == len(expected) and all(
-        isinstance(want, str) or want == found
-        for want, found in zip(expected, array.shape, strict=True)
-    )
-    if not fits:
-        wanted = ", ".join(map(str, expected)) + ("," if len(expected) == 1 else "")
-        raise ValueError(f"{name}: expected shape ({wanted}), found {array.shape}")
-    return array.shape
 
 
 def _power_of_2(size, most):

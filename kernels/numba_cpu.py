@@ -19,18 +19,19 @@ from numba import config
 
 from . import _numba_loops as loops
 from . import _numba_mixtures as mixtures
+from ._inputs import Inputs, fitting
 
-FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+inputs = Inputs("numba_cpu", np, "mmvae_edu.arrays.to_host")
 matmul = np.matmul
 GRAIN = 200_000  # elements a thread: fewer are done before a second has woken and found a free core
 
 
 def product_of_experts(mu, log_var, mask=None):
     """The prior N(0, I) times the present experts: mean, log_var (N, D).                  [S7.5]"""
-    mu, log_var = _floats(mu=mu, log_var=log_var)
-    M, N, D = _shape("mu", mu, ("M", "N", "D"))
-    _shape("log_var", log_var, mu.shape)
-    mask = _mask(mask, M, N)
+    mu, log_var = inputs.floats(mu=mu, log_var=log_var)
+    M, N, D = fitting("mu", mu, ("M", "N", "D"))
+    fitting("log_var", log_var, mu.shape)
+    mask = inputs.mask(mask, M, N)
     mean, joint_log_var = np.empty((N, D), mu.dtype), np.empty((N, D), mu.dtype)
     _launch(loops.product_of_experts, N, mu.size, mu, log_var, mask, mean, joint_log_var)
     return mean, joint_log_var
@@ -39,27 +40,27 @@ def product_of_experts(mu, log_var, mask=None):
 def product_of_experts_vjp(dmean, djoint_log_var, mu, log_var, mask, mean, joint_log_var):
     """Cotangents of mu and log_var, (M, N, D) each; exact zeros for masked experts."""
     names = ("dmean", "djoint_log_var", "mean", "joint_log_var")
-    mu, log_var, *given = _floats(
+    mu, log_var, *given = inputs.floats(
         mu=mu, log_var=log_var,
         **dict(zip(names, (dmean, djoint_log_var, mean, joint_log_var), strict=True)),
     )  # fmt: skip
-    M, N, D = _shape("mu", mu, ("M", "N", "D"))
-    _shape("log_var", log_var, mu.shape)
+    M, N, D = fitting("mu", mu, ("M", "N", "D"))
+    fitting("log_var", log_var, mu.shape)
     for name, array in zip(names, given, strict=True):
-        _shape(name, array, (N, D))
+        fitting(name, array, (N, D))
     dmean, djoint_log_var, mean, joint_log_var = given
     dmu, dlog_var = np.empty_like(mu), np.empty_like(mu)
     _launch(
         loops.product_of_experts_vjp, N, mu.size, dmean, djoint_log_var, mu, log_var,
-        _mask(mask, M, N), mean, joint_log_var, dmu, dlog_var,
+        inputs.mask(mask, M, N), mean, joint_log_var, dmu, dlog_var,
     )  # fmt: skip
     return dmu, dlog_var
 
 
 def importance_weights(log_w):
     """log (1/K) Σ_k w_k (N,) and the normalised weights (K, N).                     [S9.2, S9.5]"""
-    (log_w,) = _floats(log_w=log_w)
-    K, N = _shape("log_w", log_w, ("K", "N"))
+    (log_w,) = inputs.floats(log_w=log_w)
+    K, N = fitting("log_w", log_w, ("K", "N"))
     if K == 0:
         raise ValueError("log_w: expected at least one sample, found K = 0")
     log_sum, weights = np.empty((1, N), log_w.dtype), np.empty((K, 1, N), log_w.dtype)
@@ -69,13 +70,13 @@ def importance_weights(log_w):
 
 def mixture_log_prob(z, mu, log_var, log_alpha):
     """log Σ_m α_m N(z; mu_m, var_m) (K, N) and the responsibilities (M, K, N).           [S11.3]"""
-    z, mu, log_var, log_alpha = _floats(z=z, mu=mu, log_var=log_var, log_alpha=log_alpha)
-    K, N, D = _shape("z", z, ("K", "N", "D"))
-    M, _, _ = _shape("mu", mu, ("M", N, D))
+    z, mu, log_var, log_alpha = inputs.floats(z=z, mu=mu, log_var=log_var, log_alpha=log_alpha)
+    K, N, D = fitting("z", z, ("K", "N", "D"))
+    M, _, _ = fitting("mu", mu, ("M", N, D))
     if M == 0:
         raise ValueError("mu: expected at least one expert, found M = 0")
-    _shape("log_var", log_var, mu.shape)
-    _shape("log_alpha", log_alpha, (M, N))
+    fitting("log_var", log_var, mu.shape)
+    fitting("log_alpha", log_alpha, (M, N))
     log_q, r = np.empty((K, N), z.dtype), np.empty((M, K, N), z.dtype)
     _launch(mixtures.mixture_log_prob, N, M * z.size, z, mu, log_var, log_alpha, log_q, r)
     return log_q, r
@@ -83,14 +84,14 @@ def mixture_log_prob(z, mu, log_var, log_alpha):
 
 def mixture_log_prob_vjp(dlog_q, responsibilities, z, mu, log_var):
     """Cotangents of z (K, N, D), mu and log_var (M, N, D)."""
-    dlog_q, r, z, mu, log_var = _floats(
+    dlog_q, r, z, mu, log_var = inputs.floats(
         dlog_q=dlog_q, responsibilities=responsibilities, z=z, mu=mu, log_var=log_var
     )
-    K, N, D = _shape("z", z, ("K", "N", "D"))
-    M, _, _ = _shape("mu", mu, ("M", N, D))
-    _shape("log_var", log_var, mu.shape)
-    _shape("dlog_q", dlog_q, (K, N))
-    _shape("responsibilities", r, (M, K, N))
+    K, N, D = fitting("z", z, ("K", "N", "D"))
+    M, _, _ = fitting("mu", mu, ("M", N, D))
+    fitting("log_var", log_var, mu.shape)
+    fitting("dlog_q", dlog_q, (K, N))
+    fitting("responsibilities", r, (M, K, N))
     dz, dmu, dlog_var = np.empty_like(z), np.empty_like(mu), np.empty_like(mu)
     work = M * z.size
     _launch(mixtures.mixture_log_prob_vjp, N, work, dlog_q, r, z, mu, log_var, dz, dmu, dlog_var)
@@ -99,7 +100,7 @@ def mixture_log_prob_vjp(dlog_q, responsibilities, z, mu, log_var):
 
 def binomial_log_prob(logits, x, n=1):
     """Σ_P x·l − n·softplus(l): logits (…, N, P), x (N, P) → (…, N)."""
-    logits, x = _scored(logits, x)
+    logits, x = inputs.scored(logits, x)
     log_p = np.empty(logits.shape[:-1], logits.dtype)
     _launch_rows(loops.binomial_log_prob, logits, x, logits.dtype.type(n), log_p.reshape(-1))
     return log_p
@@ -107,9 +108,9 @@ def binomial_log_prob(logits, x, n=1):
 
 def binomial_log_prob_vjp(dlog_p, logits, x, n=1):
     """Cotangent of the logits, (…, N, P)."""
-    logits, x = _scored(logits, x)
-    (dlog_p, _) = _floats(dlog_p=dlog_p, logits=logits)
-    _shape("dlog_p", dlog_p, logits.shape[:-1])
+    logits, x = inputs.scored(logits, x)
+    (dlog_p, _) = inputs.floats(dlog_p=dlog_p, logits=logits)
+    fitting("dlog_p", dlog_p, logits.shape[:-1])
     P = x.shape[1]
     dlogits = np.empty_like(logits)
     _launch(
@@ -121,7 +122,7 @@ def binomial_log_prob_vjp(dlog_p, logits, x, n=1):
 
 def binomial_log_prob_value_and_grad(logits, x, n=1):
     """The value (…, N) and its derivative with respect to the logits (…, N, P), in one pass."""
-    logits, x = _scored(logits, x)
+    logits, x = inputs.scored(logits, x)
     log_p, dlogits = np.empty(logits.shape[:-1], logits.dtype), np.empty_like(logits)
     _launch_rows(
         loops.binomial_log_prob_value_and_grad, logits, x, logits.dtype.type(n),
@@ -133,8 +134,8 @@ def binomial_log_prob_value_and_grad(logits, x, n=1):
 def bias_swish(a, b, overwrite_a=False, slope=True):
     """y = (a + b) · sigmoid(a + b) and its derivative: a (…, H), b (H,) → (…, H) each."""
     turned = _by_columns(a)
-    a, b = _floats(a=a.T if turned else a, b=b)
-    _shape("b", b, a.shape[:1] if turned else a.shape[-1:])
+    a, b = inputs.floats(a=a.T if turned else a, b=b)
+    fitting("b", b, a.shape[:1] if turned else a.shape[-1:])
     spare = a if overwrite_a else np.empty_like(a)
     if turned and not slope:
         _launch(loops.bias_swish_value_by_columns, len(b), a.size, a, b, spare)
@@ -151,8 +152,9 @@ def bias_swish(a, b, overwrite_a=False, slope=True):
 def bias_activation_vjp(dy, slope, overwrite_dy=False):
     """Cotangents of a and b in y = f(a + b): dy and f's slope (…, H) → da (…, H), db (H,)."""
     turned = _by_columns(dy, slope)
-    dy, slope = _floats(dy=dy.T, slope=slope.T) if turned else _floats(dy=dy, slope=slope)
-    _shape("slope", slope, dy.shape)
+    dy, slope = (dy.T, slope.T) if turned else (dy, slope)
+    dy, slope = inputs.floats(dy=dy, slope=slope)
+    fitting("slope", slope, dy.shape)
     da = dy if overwrite_dy else np.empty_like(dy)
     if turned:
         db = np.empty_like(dy, shape=len(dy))
@@ -168,10 +170,10 @@ def adam_step(
     theta, grad, m, v, *, step, learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8
 ):  # fmt: skip
     """One Adam step in one pass, in place on theta, m and v; `step` counts from 1."""
-    _, grad, _, _ = _floats(theta=theta, grad=grad, m=m, v=v)
-    (size,) = _shape("theta", theta, ("size",))
+    _, grad, _, _ = inputs.floats(theta=theta, grad=grad, m=m, v=v)
+    (size,) = fitting("theta", theta, ("size",))
     for name, array in (("grad", grad), ("m", m), ("v", v)):
-        _shape(name, array, (size,))
+        fitting(name, array, (size,))
     for name, array in (("theta", theta), ("m", m), ("v", v)):
         if not (array.flags.c_contiguous and array.flags.writeable):
             raise ValueError(
@@ -211,38 +213,6 @@ def _launch(loop, size, work, *arrays):
 # ---- what comes in -------------------------------------------------------------------------------
 
 
-def _floats(**arrays):
-    """The arrays, contiguous; a TypeError unless all are of one dtype, float32 or float64."""
-    expected = None
-    for name, array in arrays.items():
-        if not isinstance(array, np.ndarray):
-            kind = f"{type(array).__module__}.{type(array).__qualname__}"
-            raise TypeError(
-                f"{name}: numba_cpu takes NumPy arrays, found {kind}; "
-                "move it with mmvae_edu.arrays.to_host, or pass kernels.best(array)"
-            )
-        expected = expected or array.dtype
-        if array.dtype not in FLOATS or array.dtype != expected:
-            wanted = expected if expected in FLOATS else "float32 or float64"
-            fix = "use kernels.reference" if array.dtype.kind == "c" else "convert it with .astype"
-            raise TypeError(f"{name}: expected {wanted}, found {array.dtype}; {fix}")
-    return [a if a.flags.c_contiguous else np.ascontiguousarray(a) for a in arrays.values()]
-
-
-def _shape(name, array, expected):
-    """The array's shape, if it is the expected one; a letter stands for any number."""
-    if array.shape == expected:
-        return expected
-    fits = len(array.shape) == len(expected) and all(
-        isinstance(want, str) or want == found
-        for want, found in zip(expected, array.shape, strict=True)
-    )
-    if not fits:
-        wanted = ", ".join(map(str, expected)) + ("," if len(expected) == 1 else "")
-        raise ValueError(f"{name}: expected shape ({wanted}), found {array.shape}")
-    return array.shape
-
-
 def _by_columns(*arrays):
     """Whether these matrices lie column after column, as `networks.product` leaves them."""
     return all(isinstance(a, np.ndarray) and a.ndim == 2 and a.flags.fnc for a in arrays)
@@ -251,26 +221,6 @@ def _by_columns(*arrays):
 def _rows(*arrays):
     """Arrays (…, H) as (N, H)."""
     return [a.reshape(-1, a.shape[-1]) if a.size else a.reshape(0, 1) for a in arrays]
-
-
-def _mask(mask, M, N):
-    if mask is None:
-        return np.ones((M, N), dtype=bool)
-    if not isinstance(mask, np.ndarray) or mask.dtype != bool:
-        found = getattr(mask, "dtype", type(mask).__name__)
-        raise TypeError(
-            f"mask: expected a NumPy array of bool, found {found}; compare it with != 0"
-        )
-    _shape("mask", mask, (M, N))
-    return np.ascontiguousarray(mask)
-
-
-def _scored(logits, x):
-    logits, x = _floats(logits=logits, x=x)
-    N, P = _shape("x", x, ("N", "P"))
-    if logits.shape[-2:] != (N, P):
-        raise ValueError(f"logits: expected shape (…, {N}, {P}) as x, found {logits.shape}")
-    return logits, x
 
 
 def _launch_rows(loop, logits, x, n, log_p, *dlogits):

@@ -353,7 +353,7 @@ def test_empty_arrays(backend):
         ("importance_weights", {0: np.ones((3, 2), int)}, "log_w: expected float32 or float64"),
         ("importance_weights", {0: np.ones(3)}, "expected shape .K, N., found .3,."),
         ("importance_weights", {0: np.ones((0, 3))}, "at least one sample"),
-        ("importance_weights", {0: [[1.0]]}, "arrays here, found builtins.list"),
+        ("importance_weights", {0: [[1.0]]}, "arrays, found builtins.list"),
         ("product_of_experts", {1: np.ones((3, 31, 4))}, "log_var: expected shape .3, 31, 5."),
         ("product_of_experts", {1: np.ones((3, 31, 5), np.float32)}, "expected float64, found"),
         ("product_of_experts", {2: np.ones((31, 3), bool)}, "mask: expected shape .3, 31."),
@@ -374,7 +374,7 @@ def test_bad_input_gets_one_sentence(backend, name, change, message):
 def test_arrays_of_another_library_are_refused(module):
     if module.device.xp is np:
         pytest.skip("the simulator takes NumPy arrays")
-    with pytest.raises(TypeError, match=f"log_w: {module.device.name} takes cupy arrays here"):
+    with pytest.raises(TypeError, match=f"log_w: {module.device.name} takes cupy arrays"):
         module.importance_weights(np.ones((3, 2)))
     theta = module.device.xp.asarray(np.ones(8))[::2]
     with pytest.raises(ValueError, match="theta: .*contiguous"):
