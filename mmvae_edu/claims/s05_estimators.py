@@ -220,6 +220,11 @@ def baseline_added(mu, log_var, *, eps, log_px_z, baseline=0.0):
     return score_function_grad(mu, log_var, eps=eps, log_px_z=log_px_z, baseline=-baseline)
 
 
+@mutant(score_function_grad, says="the baseline is not used: it is subtracted from log p(x|z)")
+def baseline_forgotten(mu, log_var, *, eps, log_px_z, baseline=0.0):
+    return score_function_grad(mu, log_var, eps=eps, log_px_z=log_px_z)
+
+
 @mutant(score_function_grad, says="the sum over samples: the 1/L of S5.13 is missing")
 def score_summed(mu, log_var, *, eps, log_px_z, baseline=0.0):
     dmu, dlog_var = score_function_grad(mu, log_var, eps=eps, log_px_z=log_px_z, baseline=baseline)
