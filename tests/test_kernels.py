@@ -516,7 +516,9 @@ def test_the_mean_gradient_of_a_dead_unit_becomes_0_and_not_subnormal(backend, d
     tiny = np.finfo(dtype).tiny
     theta, grad, v = (np.zeros(4, dtype) for _ in range(3))
     m, grad[3] = np.array([0.5 * tiny, -tiny, 2 * tiny, 1], dtype), np.nan
+    v[:2] = 1.0005 * tiny, 1.5 * tiny
     backend.adam_step(theta, grad, m, v, step=5, learning_rate=0.1)
+    np.testing.assert_allclose(v, np.array([0, 1.4985 * tiny, 0, np.nan], dtype), rtol=1e-6)
     np.testing.assert_allclose(m, np.array([0, 0, 1.8 * tiny, np.nan], dtype), rtol=1e-6)
 
 
@@ -565,3 +567,16 @@ def test_kept_pages_are_not_cleared_again_and_are_given_back():
     ).split()
     assert int(faults) < 100
     assert int(kept) < 2000  # of 25,000 pages
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("order", "CF")
+def test_what_a_saturated_unit_passes_on_is_0_and_not_almost_subnormal(backend, dtype, order):
+    """Products of matrices with such numbers take a CPU a hundred times as long."""
+    least = np.finfo(dtype).tiny / np.finfo(dtype).eps
+    dy = np.array([[1, 1, 1, np.nan], [1, -1, 1, 1]], dtype, order=order)
+    slope = np.array([[0.9, 1.1, 0, 1], [-0.9, 1.1, 0.5, 1]], order=order) * least
+    da, db = backend.bias_activation_vjp(dy, slope.astype(dtype))
+    want = np.array([[0, 1.1, 0, np.nan], [0, -1.1, 0, 1]]) * least
+    np.testing.assert_allclose(da, want.astype(dtype), rtol=1e-6)
+    np.testing.assert_allclose(db, want.sum(axis=0).astype(dtype), rtol=1e-6)
