@@ -6,7 +6,7 @@ methods are the functions of `reference`.  Nothing here waits for the GPU or cop
 
 from math import log, prod
 
-from ._inputs import Inputs, fitting
+from ._inputs import Inputs, counted, fitting
 
 BLOCKS = 65_535  # a side of the grid: every kernel strides over what is left
 
@@ -119,14 +119,14 @@ class Device:
 
     def binomial_log_prob(self, logits, x, n=1):
         """Σ_P x·l − n·softplus(l): logits (…, N, P), x (N, P) → (…, N)."""
-        logits, x = self.inputs.scored(logits, x)
+        logits, x = self.inputs.scored(logits, x, n)
         log_p = self._empty(logits, logits.shape[:-1])
         self._launch_scores("binomial_log_prob", logits, x, n, logits, x, log_p)
         return log_p
 
     def binomial_log_prob_vjp(self, dlog_p, logits, x, n=1):
         """Cotangent of the logits, (…, N, P)."""
-        logits, x = self.inputs.scored(logits, x)
+        logits, x = self.inputs.scored(logits, x, n)
         dlog_p, _ = self.inputs.floats(dlog_p=dlog_p, logits=logits)
         fitting("dlog_p", dlog_p, logits.shape[:-1])
         dlogits = self._empty(logits, logits.shape)
@@ -136,7 +136,7 @@ class Device:
 
     def binomial_log_prob_value_and_grad(self, logits, x, n=1):
         """The value (…, N) and its derivative with respect to the logits (…, N, P), in one pass."""
-        logits, x = self.inputs.scored(logits, x)
+        logits, x = self.inputs.scored(logits, x, n)
         outputs = self._empty(logits, logits.shape[:-1]), self._empty(logits, logits.shape)
         op = "binomial_log_prob_value_and_grad"
         self._launch_scores(op, logits, x, n, logits, x, *outputs)
@@ -165,6 +165,7 @@ class Device:
     ):  # fmt: skip
         """One Adam step in one pass, in place on theta, m and v; `step` counts from 1."""
         _, grad, _, _ = self.inputs.floats(theta=theta, grad=grad, m=m, v=v)
+        counted(step)
         (size,) = fitting("theta", theta, ("size",))
         for name, array in (("grad", grad), ("m", m), ("v", v)):
             fitting(name, array, (size,))

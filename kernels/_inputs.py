@@ -1,5 +1,7 @@
 """What the compiled backends ask of their inputs, and the sentence where it is not so."""
 
+from numbers import Real
+
 import numpy as np
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -39,8 +41,10 @@ class Inputs:
         fitting("mask", mask, (M, N))
         return self.xp.ascontiguousarray(mask)
 
-    def scored(self, logits, x):
-        """logits (…, N, P) and what they score, x (N, P)."""
+    def scored(self, logits, x, n):
+        """logits (…, N, P) and what they score, x (N, P) out of n."""
+        if not isinstance(n, Real) or not n > 0:
+            raise ValueError(f"n: expected a positive number, found {n!r}")
         logits, x = self.floats(logits=logits, x=x)
         N, P = fitting("x", x, ("N", "P"))
         if logits.shape[-2:] != (N, P):
@@ -50,10 +54,17 @@ class Inputs:
     def _own(self, name, array):
         if not isinstance(array, self.xp.ndarray):
             kind = f"{type(array).__module__}.{type(array).__qualname__}"
+            other = ", or pass kernels=kernels.best(array)" if hasattr(array, "dtype") else ""
             raise TypeError(
                 f"{name}: {self.backend} takes {self.xp.__name__} arrays, found {kind}; "
-                f"convert it with {self.convert}, or pass kernels.best(array)"
+                f"convert it with {self.convert}{other}"
             )
+
+
+def counted(step):
+    """Adam's step, which divides by 1 − βᵗ."""
+    if not step >= 1:
+        raise ValueError(f"step: expected a count from 1 on, found {step}")
 
 
 def fitting(name, array, expected):

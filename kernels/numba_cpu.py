@@ -19,7 +19,7 @@ from numba import config
 
 from . import _numba_loops as loops
 from . import _numba_mixtures as mixtures
-from ._inputs import Inputs, fitting
+from ._inputs import Inputs, counted, fitting
 
 inputs = Inputs("numba_cpu", np, "mmvae_edu.arrays.to_host")
 matmul = np.matmul
@@ -100,7 +100,7 @@ def mixture_log_prob_vjp(dlog_q, responsibilities, z, mu, log_var):
 
 def binomial_log_prob(logits, x, n=1):
     """Σ_P x·l − n·softplus(l): logits (…, N, P), x (N, P) → (…, N)."""
-    logits, x = inputs.scored(logits, x)
+    logits, x = inputs.scored(logits, x, n)
     log_p = np.empty(logits.shape[:-1], logits.dtype)
     _launch_rows(loops.binomial_log_prob, logits, x, logits.dtype.type(n), log_p.reshape(-1))
     return log_p
@@ -108,25 +108,24 @@ def binomial_log_prob(logits, x, n=1):
 
 def binomial_log_prob_vjp(dlog_p, logits, x, n=1):
     """Cotangent of the logits, (…, N, P)."""
-    logits, x = inputs.scored(logits, x)
+    logits, x = inputs.scored(logits, x, n)
     (dlog_p, _) = inputs.floats(dlog_p=dlog_p, logits=logits)
     fitting("dlog_p", dlog_p, logits.shape[:-1])
-    P = x.shape[1]
-    dlogits = np.empty_like(logits)
+    rows, dlogits = (dlog_p.size, x.shape[1]), np.empty_like(logits)
     _launch(
         loops.binomial_log_prob_vjp, dlog_p.size, logits.size, dlog_p.reshape(-1),
-        logits.reshape(-1, P), x, logits.dtype.type(n), dlogits.reshape(-1, P),
+        logits.reshape(rows), x, logits.dtype.type(n), dlogits.reshape(rows),
     )  # fmt: skip
     return dlogits
 
 
 def binomial_log_prob_value_and_grad(logits, x, n=1):
     """The value (…, N) and its derivative with respect to the logits (…, N, P), in one pass."""
-    logits, x = inputs.scored(logits, x)
+    logits, x = inputs.scored(logits, x, n)
     log_p, dlogits = np.empty(logits.shape[:-1], logits.dtype), np.empty_like(logits)
     _launch_rows(
         loops.binomial_log_prob_value_and_grad, logits, x, logits.dtype.type(n),
-        log_p.reshape(-1), dlogits.reshape(-1, x.shape[1]),
+        log_p.reshape(-1), dlogits.reshape(log_p.size, x.shape[1]),
     )  # fmt: skip
     return log_p, dlogits
 
@@ -171,6 +170,7 @@ def adam_step(
 ):  # fmt: skip
     """One Adam step in one pass, in place on theta, m and v; `step` counts from 1."""
     _, grad, _, _ = inputs.floats(theta=theta, grad=grad, m=m, v=v)
+    counted(step)
     (size,) = fitting("theta", theta, ("size",))
     for name, array in (("grad", grad), ("m", m), ("v", v)):
         fitting(name, array, (size,))
@@ -204,7 +204,12 @@ def _launch(loop, size, work, *arrays):
     if pieces < 2:
         return loop(0, size, *arrays)
     edges = [size * piece // pieces for piece in range(pieces + 1)]
-    others = [_pool().submit(loop, *edge, *arrays) for edge in pairwise(edges[1:])]
+    others = []
+    for edge in pairwise(edges[1:]):
+        try:
+            others.append(_pool().submit(loop, *edge, *arrays))
+        except RuntimeError:  # Python is shutting down: only threads that are there go on
+            loop(*edge, *arrays)
     loop(0, edges[1], *arrays)
     for other in others:
         other.result()

@@ -7,6 +7,8 @@ code.  Complex arrays are accepted where the function is analytic, for complex-s
 
 import numpy as np
 
+from ._inputs import counted
+
 LOG_2PI = float(np.log(2 * np.pi))
 
 
@@ -43,7 +45,8 @@ def product_of_experts(mu, log_var, mask=None):
     Shares of precision neither overflow nor divide by zero.  All masked: the prior.
     """
     mu, log_var = _present(mu, log_var, mask)
-    log_precision = np.concatenate([np.zeros_like(log_var[:1]), -log_var])  # the prior first
+    prior = np.zeros_like(log_var, shape=(1, *log_var.shape[1:]))
+    log_precision = np.concatenate([prior, -log_var])
     log_total, share = log_sum_exp_and_weights(log_precision, axis=0)
     return (share[1:] * mu).sum(axis=0), -log_total[0]
 
@@ -107,17 +110,17 @@ def binomial_log_prob(logits, x, n=1):
 
     logits (…, N, P), x (N, P) counts out of n; returns (…, N) in nats.  Bernoulli at n = 1.
     """
-    return (x * logits - n * softplus(logits)).sum(axis=-1)
+    return (x * logits - float(n) * softplus(logits)).sum(axis=-1)
 
 
 def binomial_log_prob_vjp(dlog_p, logits, x, n=1):
     """Cotangent of the logits, (…, N, P):  x − n·sigmoid(l), scaled."""
-    return dlog_p[..., None] * (x - n * sigmoid(logits))
+    return dlog_p[..., None] * (x - float(n) * sigmoid(logits))
 
 
 def binomial_log_prob_value_and_grad(logits, x, n=1):
     """The value and its derivative by the logits: one pass in the compiled backends."""
-    return binomial_log_prob(logits, x, n), x - n * sigmoid(logits)
+    return binomial_log_prob(logits, x, n), x - float(n) * sigmoid(logits)
 
 
 def bias_swish(a, b, overwrite_a=False, slope=True):
@@ -162,6 +165,7 @@ def adam_step(
 
     m ← β1 m + (1−β1) g,  v ← β2 v + (1−β2) g²,  θ ← θ − η m̂ / (√v̂ + ε)   (Kingma and Ba, 2015)
     """
+    counted(step)
     m += (1 - beta1) * (grad - m)
     v += (1 - beta2) * (grad * grad - v)
     denominator = np.sqrt(v / (1 - beta2**step)) + epsilon

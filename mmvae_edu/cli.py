@@ -181,7 +181,8 @@ def _doctor(arguments):
 def _tour(arguments):
     from .tour import tour
 
-    return tour(arguments.out, seeds=arguments.seed, fast=arguments.fast, only=arguments.only)
+    seeds = list(dict.fromkeys(arguments.seed))
+    return tour(arguments.out, seeds=seeds, fast=arguments.fast, only=arguments.only)
 
 
 def _train(arguments):

@@ -1,6 +1,6 @@
 """How noisy the encoders' gradient is: plain against doubly reparameterised, as K grows.
 
-With more samples the bound depends less on the encoder, so its plain gradient drowns in noise:
+With more samples IWAE's bound depends less on the encoder, so its plain gradient drowns in noise:
 the signal-to-noise ratio falls as K^(−1/2) (Rainforth et al. 2018).  The doubly
 reparameterised estimator has the same mean, and a ratio that rises as K^(1/2) (Tucker et al. 2019).
 """

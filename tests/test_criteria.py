@@ -78,6 +78,12 @@ def test_a_class_that_is_none_is_refused(y):
             pair_table(*map(np.array, pair), classes=3)
 
 
+def test_the_corrected_rates_error_has_one_degree_less():
+    y, other = np.array([0, 0, 0]), np.array([0, 0, 1])
+    rate, error = corrected_coherence(y, other, np.eye(2), np.eye(2))
+    assert_allclose((rate, error), (2 / 3, np.sqrt((2 / 9 + 4 / 9) / 2 / 3)))
+
+
 def test_classes_may_be_small_integers():
     y = np.arange(26, dtype=np.uint8)
     assert_allclose(pair_table(y, y, classes=26), np.eye(26) / 26, rtol=1e-14)

@@ -525,3 +525,44 @@ def test_constants_may_be_anything_and_nan():
         f=float,
         rng=default_rng(1),
     )
+
+
+# ---- what the differences cannot tell ----------------------------------------------------------
+
+
+def elementwise(f, slope):
+    def op(x):
+        return f(x), lambda dy: dy * slope(x)
+
+    return op
+
+
+def test_numbers_whose_norm_overflows_are_not_right():
+    square = elementwise(lambda x: x * x, lambda x: 77 * x)
+    for size in 1e60, 1e100:
+        with (
+            np.errstate(over="ignore"),
+            pytest.raises(GradientError, match="gradient of|too large"),
+        ):
+            check_pullback(square, np.array([size, 0.1 * size]), rng=default_rng(0))
+
+
+def test_a_kink_beside_the_point_is_suspected():
+    relu = elementwise(lambda x: np.maximum(x, 0), lambda x: 1.0 * (x > 0))
+    with pytest.raises(GradientError, match="a hundredth of the step .*: take a point away from"):
+        check_pullback(relu, np.array([1e-7, 1.0]), rng=default_rng(0))
+    wrong = elementwise(np.sin, lambda x: -np.cos(x))
+    with pytest.raises(GradientError, match="weighed by a random cotangent") as caught:
+        check_pullback(wrong, np.array([0.3, 1.0]), rng=0)
+    assert "kinks" not in str(caught.value)
+
+
+def test_a_value_that_ends_beside_the_point_is_said_to():
+    log = elementwise(np.log, lambda x: 1 / x)
+    with np.errstate(invalid="ignore"), pytest.raises(GradientError, match="a step beside the poi"):
+        check_pullback(log, np.array([1e-12, 1.0]), rng=default_rng(0))
+
+
+def test_complex_arguments_are_refused():
+    with pytest.raises(GradientError, match="expected arguments of float64, found complex128"):
+        check_pullback(elementwise(np.exp, np.exp), np.ones(3) + 1j, rng=default_rng(0))

@@ -56,6 +56,15 @@ def test_gradcheck_of_ones_own_function(name, slope, code, words, tmp_path, caps
     assert words in capsys.readouterr().out
 
 
+def test_an_example_of_integers_is_not_the_functions_fault(tmp_path, capsys):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        MINE.format(slope=3) + EXAMPLE.replace("rng.normal(size=(3, 2))", "np.arange(3)")
+    )
+    assert cli.main(["gradcheck", f"{path}:cube"]) == 64
+    assert "argument 1 is int64, expected float64" in capsys.readouterr().err
+
+
 def test_an_exercises_name_has_its_inputs_whatever_the_examples(tmp_path, capsys):
     path = tmp_path / "mine.py"
     path.write_text(dedent(L1) + EXAMPLE)

@@ -370,6 +370,8 @@ def test_a_model_has_the_same_bound_and_a_right_gradient(backend, model, masked)
         ("mixture_log_prob", {3: np.ones((31, 3))}, "log_alpha: expected shape"),
         ("binomial_log_prob", {1: np.ones((30, 5))}, "logits: expected shape"),
         ("binomial_log_prob_vjp", {0: np.ones((3, 31))}, "dlog_p: expected shape"),
+        ("binomial_log_prob", {2: None}, "n: expected a positive number, found None"),
+        ("binomial_log_prob_value_and_grad", {2: -1}, "n: expected a positive number, found -1"),
     ],
 )
 def test_bad_input_gets_one_sentence(name, change, message):
@@ -384,6 +386,48 @@ def test_adam_refuses_a_view_it_cannot_update():
     theta = np.ones(8)[::2]
     with pytest.raises(ValueError, match="theta: .*contiguous"):
         kernels.best(np.ones(1)).adam_step(*[theta] * 4, step=1, learning_rate=0.1)
+
+
+@pytest.mark.parametrize("step", [0, -1, np.int64(0)])
+def test_adam_counts_from_1(backend, step):
+    for module in backend, reference:
+        arrays = [np.ones(3) for _ in range(4)]
+        with pytest.raises(ValueError, match="step: expected a count from 1 on, found"):
+            module.adam_step(*arrays, step=step, learning_rate=0.1)
+        assert all((array == 1).all() for array in arrays)
+
+
+def test_no_expert_and_no_feature(backend):
+    mean, log_var = np.ones((0, 4, 3)), np.ones((0, 4, 3))
+    for module in backend, reference:
+        for output in module.product_of_experts(mean, log_var):
+            np.testing.assert_array_equal(output, np.zeros((4, 3)))
+        nothing = np.ones((2, 4, 0)), np.ones((4, 0))
+        value, gradient = module.binomial_log_prob_value_and_grad(*nothing)
+        assert module.binomial_log_prob_vjp(value, *nothing).shape == gradient.shape == (2, 4, 0)
+        np.testing.assert_array_equal(value, np.zeros((2, 4)))
+
+
+def test_a_numpy_count_keeps_the_dtype(backend):
+    logits, x = np.zeros((4, 3), np.float32), np.ones((4, 3), np.float32)
+    for module in backend, reference:
+        assert module.binomial_log_prob(logits, x, np.int64(7)).dtype == np.float32
+
+
+@pytest.mark.skipif("numba_cpu" in ABSENT, reason="needs numba_cpu")
+def test_a_thread_may_outlive_the_script():
+    """Python starts no threads by then, so that the work is done by the one that is there."""
+    code = (
+        "import threading, time, numpy as np\n"
+        "from mmvae_edu.kernels import numba_cpu, reference\n"
+        "log_w = np.random.default_rng(0).normal(size=(50, 40_000))\n"
+        "def late():\n"
+        "    threading.main_thread().join()\n"
+        "    bound, _ = numba_cpu.importance_weights(log_w)\n"
+        "    print(np.allclose(bound, reference.importance_weights(log_w)[0]))\n"
+        "threading.Thread(target=late).start()\n"
+    )
+    assert run(code) == "True\n"
 
 
 def test_two_python_threads_at_once(backend):

@@ -5,6 +5,7 @@ T4: the sum of the errors within 4 standard errors at a fixed seed, where a muta
 Proposals are at least as wide as the target's posterior: a narrower one has no finite variance.
 """
 
+from dataclasses import replace
 from itertools import chain, combinations
 
 import numpy as np
@@ -235,10 +236,20 @@ def test_a_seed_draws_what_its_generator_draws(estimator):
 
 
 def test_an_estimate_without_evidence_claims_nothing():
-    log_p, ess = np.array([-1.0, -np.inf]), np.array([2.0, 0.0])
+    log_p, ess = np.array([-1.0, -np.inf]), np.array([2.0, 0.0])  # of two equal weights, of none
     estimate = estimators._estimate([(log_p, ess)], K=2)
     assert_array_equal(estimate.error, [0, np.inf])
     assert estimate.take([0]).mean_error == np.inf  # the spread of one example
+
+
+def test_two_samples_know_their_spread_by_one_degree_of_freedom():
+    """Weights 1 and 3: their mean 2 has the standard error √(2/2) = 1, half of it."""
+    (log_p, ess), log_w = (np.array([np.log(2.0)]), np.array([1.6])), np.log([[1.0], [3.0]])
+    assert_allclose(ess, estimators.effective_sample_size(log_w))
+    estimate = estimators._estimate([(log_p, ess)], K=2)
+    assert_allclose(estimate.error, 0.5)
+    three, four = (replace(estimate, error=np.array([e])) for e in (3.0, 4.0))
+    assert_allclose((three - four).error, 5)
 
 
 def test_rows_with_something_missing_are_estimated_from_what_is_there():

@@ -1,5 +1,7 @@
 """The reference backend at the edges: infinities, masks, huge and tiny numbers, Adam."""
 
+import math
+
 import mpmath
 import numpy as np
 import pytest
@@ -265,3 +267,11 @@ def test_available_names_the_reference_and_reasons_for_the_absent():
     for name, backend in backends.items():
         assert isinstance(backend, str) or callable(backend.product_of_experts), name
     assert callable(best(np.zeros(1)).adam_step)
+
+
+def test_many_terms_lose_hardly_more_digits_than_two():
+    """5,000 float32 terms against their exact sum: one after the other loses ten times as much."""
+    a = np.random.default_rng(0).random((5000, 8)).astype(np.float32)
+    exact = np.array([math.fsum(column) for column in a.T.tolist()])
+    assert (abs(reference.pairwise_sum(a) - exact) <= np.spacing(exact.astype(np.float32))).all()
+    assert (abs(np.add.accumulate(a)[-1] - exact) > 10 * np.spacing(exact.astype(np.float32))).any()

@@ -19,6 +19,7 @@ from mmvae_edu.batch import Batch, check_batch
 from mmvae_edu.exact import LinearGaussian
 from mmvae_edu.likelihoods import Bernoulli, Categorical, Laplace, Normal
 from mmvae_edu.models import CVAE, JMVAE, MMVAE, MVAE, MVAEQ, VAE, BiVCCA, LaplaceMMVAE, MoPoE
+from mmvae_edu.models.mmvae import stratified_experts
 from mmvae_edu.objectives import sample_subsets
 from mmvae_edu.tree import leaves
 
@@ -263,6 +264,16 @@ def test_bivcca_has_no_joint_posterior(oracle, x):
     mask[1, 4] = True
     with pytest.raises(ValueError, match="no joint posterior.*example 4 has 2"):
         model.encode(x, mask=mask)
+
+
+def test_every_expert_draws_its_share():
+    """Of one sample a row by chance, of M samples exactly one; absent experts draw none."""
+    present = np.array([[1, 1], [1, 0], [1, 1]], bool).repeat(3000, axis=1)
+    expert = stratified_experts(present, 1, np.random.default_rng(0))[0]
+    for rows, share in (slice(3000), [1 / 3, 1 / 3, 1 / 3]), (slice(3000, None), [1 / 2, 0, 1 / 2]):
+        assert_allclose(np.bincount(expert[rows], minlength=3) / 3000, share, atol=0.04)
+    whole = stratified_experts(present[:, :50], 3, np.random.default_rng(1))
+    assert_array_equal(np.sort(whole, axis=0), np.arange(3)[:, None].repeat(50, axis=1))
 
 
 # ---- CVAE ----

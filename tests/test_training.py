@@ -225,6 +225,17 @@ def test_early_stopping_keeps_the_best_parameters():
     assert values[-1] < max(values)
 
 
+def test_the_gradient_is_that_of_the_mean_loss():
+    model, x, _ = prepared("VAE")
+    theta = model.init(np.random.default_rng(0), np.float64)
+    batch = model.open(theta, x)[0]
+    eps = model.draw_noise(np.random.default_rng(1), batch.size, 1, np.float64)["eps"]
+    total, dtheta = training.mean_gradient(model.bound, theta, batch, eps=eps)
+    bound, pullback = model.bound(theta, batch, eps=eps)
+    np.testing.assert_allclose(total, bound.sum(), rtol=1e-12)
+    np.testing.assert_allclose(dtheta, -pullback(np.ones(21)) / 21, rtol=1e-9, atol=1e-14)
+
+
 def test_history_reports_the_mean_bound_of_the_whole_epoch():
     """At learning rate 0 an epoch's bound is the mean over the rows, not over the batches."""
     model, x, options = prepared("VAE", steps=3, learning_rate=0.0, dtype=np.float64)

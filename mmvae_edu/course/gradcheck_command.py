@@ -97,6 +97,12 @@ def _inputs(exercise, f, module, path, seed):
                 f"example(rng) in {path} must return (args, constants): a tuple, a dict"
             )
         _bind(f, made[0])
+        for i, arg in enumerate(made[0][0]):
+            if isinstance(arg, np.ndarray) and arg.dtype != np.float64:
+                raise ValueError(
+                    f"example(rng) in {path}: argument {i + 1} is {arg.dtype}, expected float64; "
+                    "what is not differentiated belongs in the dict"
+                )
         return made
     if exercise is None:
         raise ValueError(
