@@ -275,3 +275,6 @@ def test_many_terms_lose_hardly_more_digits_than_two():
     exact = np.array([math.fsum(column) for column in a.T.tolist()])
     assert (abs(reference.pairwise_sum(a) - exact) <= np.spacing(exact.astype(np.float32))).all()
     assert (abs(np.add.accumulate(a)[-1] - exact) > 10 * np.spacing(exact.astype(np.float32))).any()
+    _, weights = reference.log_sum_exp_and_weights(a, axis=0)
+    exact = np.exp(a.astype(float)) / np.exp(a.astype(float)).sum(axis=0)
+    assert (abs(weights - exact) <= 3 * np.finfo(np.float32).eps * exact).all()
