@@ -150,7 +150,7 @@ def _rows(modalities, arrays):
         if values.shape != (N, likelihood.features):
             expected = f"({'N' if name == first else N}, {likelihood.features})"
             rows = "" if name == first else f" (N as in {first!r})"
-            codes = likelihood.one_hot and values.size == len(values)
+            codes = likelihood.one_hot and values.shape[:1] == (values.size,)
             mend = f"; one-hot rows are np.eye({likelihood.features})[labels], labels (N,) int"
             raise ValueError(
                 f"x[{name!r}]: expected shape {expected}{rows}, found {values.shape}{mend * codes}"

@@ -60,6 +60,9 @@ BAD = {
         good() | {"image": np.ones(4)}, None, r"x\['image'\]: expected shape .*, found \(4,\)",
     ),
     "a number": ({"strokes": np.array(1.0)}, None, r"x\['strokes'\]: expected shape .*found \(\)"),
+    "a number for a label": (
+        {"label": np.array(1)}, None, r"x\['label'\]: expected shape .*found \(\)$",
+    ),
     "a bare number": ({"strokes": 1.0}, None, r"x\['strokes'\]: expected"),
     "None": ({"strokes": None}, None, r"x\['strokes'\]: expected"),
     "text": ({"strokes": np.full((N, 2), "a")}, None, r"x\['strokes'\]: expected .*numbers"),
