@@ -1,5 +1,33 @@
-"""Multimodal variational autoencoders in NumPy, every gradient written by hand."""
+"""Multimodal variational autoencoders in NumPy, every gradient written by hand.
+
+The names below are imported when they are first used, so `import mmvae_edu` stays light.
+"""
+
+from importlib import import_module
+from pathlib import Path
 
 from .version import __version__
 
-__all__ = ["__version__"]
+_HOMES = {
+    "models": "VAE IWAE MVAE MVAEQ BiVCCA JMVAE CVAE MMVAE LaplaceMMVAE MoPoE",
+    "likelihoods": "Bernoulli Binomial Categorical Laplace Normal",
+    "gradcheck": "check_pullback",
+    "data": "load_digits",
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = ["__version__", *_HOME]
+
+_checkout = Path(__file__).resolve().parent.parent
+if (_checkout / "lessons" / "lessons.toml").is_file():  # a clone: its own kernels/ and lessons/
+    __path__.append(str(_checkout))
+
+
+def __getattr__(name):
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})
