@@ -17,7 +17,8 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.11",
-    packages=[*find_packages(include=["mmvae_edu*"]), "mmvae_edu.kernels", "mmvae_edu.lessons"],
+    packages=[*find_packages(include=["mmvae_edu*"]), "mmvae_edu.lessons"]
+    + ["mmvae_edu.kernels", "mmvae_edu.kernels.simulator"],
     package_dir={
         "mmvae_edu": "mmvae_edu",
         "mmvae_edu.kernels": "kernels",
@@ -25,7 +26,7 @@ setup(
     },
     package_data={
         "mmvae_edu.data": ["*.npz", "README.md"],
-        "mmvae_edu.reproduce": ["*.toml"],
+        "mmvae_edu.measure.tables": ["*.toml"],
         "mmvae_edu.kernels": ["*.cu"],
         "mmvae_edu.lessons": ["*.toml", "exercises/*.py", "checks/*.toml", "bug_hunt/*.py"]
         + ["results/*.jsonl"],

@@ -21,7 +21,7 @@ from . import _numba_loops as loops
 from . import _numba_mixtures as mixtures
 from ._inputs import Inputs, counted, fitting
 
-inputs = Inputs("numba_cpu", np, "mmvae_edu.arrays.to_host")
+inputs = Inputs("numba_cpu", np, "mmvae_edu.support.devices.to_host")
 matmul = np.matmul
 GRAIN = 200_000  # elements a thread: fewer are done before a second has woken and found a free core
 

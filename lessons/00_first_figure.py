@@ -12,12 +12,12 @@ import sys
 
 import numpy as np
 
-from mmvae_edu import plots
 from mmvae_edu.claims import CLAIMS, MUTANTS, run
 from mmvae_edu.course import holds, keep
 from mmvae_edu.data import verify
-from mmvae_edu.exact import DiscreteModel, iwae_exact
 from mmvae_edu.finite import elbo
+from mmvae_edu.oracles import DiscreteModel, iwae_exact
+from mmvae_edu.report import plots
 
 print(f"Python {sys.version.split()[0]}, NumPy {np.__version__}")
 print(f"float64 tells 1 from 1 + {np.finfo(np.float64).eps:.1e}")

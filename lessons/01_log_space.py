@@ -14,12 +14,12 @@ import math
 import mpmath
 import numpy as np
 
-from mmvae_edu import plots
 from mmvae_edu.course import holds, keep
 from mmvae_edu.gaussian import gaussian_log_prob
 from mmvae_edu.gradcheck import check_pullback, complex_step
 from mmvae_edu.likelihoods import binomial_log_prob, categorical_log_prob
 from mmvae_edu.ops import log_mean_exp, log_sum_exp, softplus
+from mmvae_edu.report import plots
 
 print(f"exp overflows above {math.log(np.finfo(np.float64).max):.2f}")
 print(f"exp is 0 below {-1075 * math.log(2):.2f}")  # half of 2**-1074, the smallest float64

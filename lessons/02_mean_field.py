@@ -9,9 +9,7 @@ from itertools import permutations
 
 import numpy as np
 
-from mmvae_edu import plots
 from mmvae_edu.course import holds, keep
-from mmvae_edu.exact import DiscreteModel
 from mmvae_edu.finite import (
     cavi_step,
     chain_rule_logp,
@@ -20,6 +18,8 @@ from mmvae_edu.finite import (
     product_of_marginals,
     total_correlation,
 )
+from mmvae_edu.oracles import DiscreteModel
+from mmvae_edu.report import plots
 
 # %% [markdown]
 # ## The chain rule

@@ -9,9 +9,9 @@
 # %%
 import numpy as np
 
-from mmvae_edu import plots
 from mmvae_edu.course import holds, keep
 from mmvae_edu.gaussian import neg_kl_std_normal
+from mmvae_edu.report import plots
 
 # %% [markdown]
 # ## From one form to the other

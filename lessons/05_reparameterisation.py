@@ -13,14 +13,14 @@ import math
 
 import numpy as np
 
-from mmvae_edu import plots
 from mmvae_edu.claims import CLAIMS, MUTANTS, run
 from mmvae_edu.course import holds, keep
-from mmvae_edu.exact import NonlinearModel, complex_step, expect_gaussian
 from mmvae_edu.gaussian import gaussian_log_prob, gaussian_sample
 from mmvae_edu.gradcheck import check_pullback
 from mmvae_edu.objectives import elbo
 from mmvae_edu.ops import log_mean_exp
+from mmvae_edu.oracles import NonlinearModel, complex_step, expect_gaussian
+from mmvae_edu.report import plots
 
 # %% [markdown]
 # ## The sample

@@ -11,15 +11,15 @@ import inspect
 
 import numpy as np
 
-from mmvae_edu import plots
-from mmvae_edu.by_hand.vae import mlp, vae_bound
 from mmvae_edu.course import FAST, holds, keep
 from mmvae_edu.data import load_digits
-from mmvae_edu.exact import LinearGaussian
 from mmvae_edu.gradcheck import check_pullback, complex_step
 from mmvae_edu.likelihoods import Binomial, Normal
 from mmvae_edu.models import VAE
-from mmvae_edu.tree import leaves
+from mmvae_edu.models.one_function.vae import mlp, vae_bound
+from mmvae_edu.oracles import LinearGaussian
+from mmvae_edu.report import plots
+from mmvae_edu.support.parameters import leaves
 
 # %% [markdown]
 # ## The bound, forwards
@@ -47,8 +47,9 @@ from mmvae_edu.tree import leaves
 # | $y = L_1$ | $\bar\mu = -\mu\,\bar y$, $\bar v = \tfrac12(1 - e^v)\, \bar y$ |
 #
 # A value used twice **adds** its cotangents: $\mu$ and $v$ feed $K$ samples (the sums) and $L_1$. A
-# mean over $K$ passes on $1/K$. Here is all of it, `mmvae_edu/by_hand/vae.py`; each pullback is its
-# forward pass read from the bottom up. Set a breakpoint in `vae_bound_pullback` and look around.
+# mean over $K$ passes on $1/K$. Here is all of it, `mmvae_edu/models/one_function/vae.py`; each
+# pullback is its forward pass read from the bottom up. Set a breakpoint in `vae_bound_pullback` and
+# look around.
 
 # %%
 D = 2

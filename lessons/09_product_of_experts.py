@@ -12,11 +12,11 @@ from itertools import product
 
 import numpy as np
 
-from mmvae_edu import plots
 from mmvae_edu.course import holds, keep
-from mmvae_edu.exact import LinearGaussian, integrate, log_normal
 from mmvae_edu.gradcheck import check_pullback
+from mmvae_edu.oracles import LinearGaussian, integrate, log_normal
 from mmvae_edu.posteriors import product_of_experts, quotient_of_experts
+from mmvae_edu.report import plots
 
 # %% [markdown]
 # ## The trouble with the quotient

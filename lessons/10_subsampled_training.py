@@ -9,16 +9,16 @@
 # %%
 import numpy as np
 
-from mmvae_edu import plots
 from mmvae_edu.course import FAST, holds, keep
 from mmvae_edu.criteria import Classifier, cross_coherence
 from mmvae_edu.data import load_digits
-from mmvae_edu.exact import LinearGaussian
 from mmvae_edu.gaussian import kl_gauss
 from mmvae_edu.likelihoods import Binomial, Laplace
 from mmvae_edu.models import MVAE
 from mmvae_edu.objectives import sample_subsets, subsampled_terms
+from mmvae_edu.oracles import LinearGaussian
 from mmvae_edu.posteriors import product_of_experts
+from mmvae_edu.report import plots
 
 # %% [markdown]
 # ## The objective

@@ -10,12 +10,13 @@ import math
 
 import numpy as np
 
-from mmvae_edu import plots, table2
+from mmvae_edu.cli.tables import COMMITTED
 from mmvae_edu.course import FAST, holds, keep
-from mmvae_edu.exact import DiscreteModel, iwae_exact
-from mmvae_edu.reproduce import experiments, jobs, store, tables
-from mmvae_edu.reproduce.commands import COMMITTED
-from mmvae_edu.table2 import CHECKS, bootstrap_ci, consistency_report
+from mmvae_edu.measure.tables import experiments, jobs, store, tables
+from mmvae_edu.oracles import DiscreteModel, iwae_exact
+from mmvae_edu.report import plots
+from mmvae_edu.slides import s08_table_2 as table2
+from mmvae_edu.slides.s08_table_2 import CHECKS, bootstrap_ci, consistency_report
 
 # %% [markdown]
 # ## Three estimands, two sets of samples

@@ -12,10 +12,10 @@ import math
 
 import numpy as np
 
-from mmvae_edu import plots
 from mmvae_edu.course import holds, keep
-from mmvae_edu.exact import iwae_continuous, iwae_enumerated, iwae_exact, log_normal
 from mmvae_edu.objectives import effective_sample_size, elbo, iwae
+from mmvae_edu.oracles import iwae_continuous, iwae_enumerated, iwae_exact, log_normal
+from mmvae_edu.report import plots
 
 # %% [markdown]
 # ## The two bounds

@@ -9,7 +9,6 @@
 # %%
 import numpy as np
 
-from mmvae_edu import plots
 from mmvae_edu.course import FAST, holds, keep
 from mmvae_edu.criteria import Classifier, cross_coherence
 from mmvae_edu.data import load_digits
@@ -19,7 +18,8 @@ from mmvae_edu.likelihoods import Normal
 from mmvae_edu.models import MMVAE, MVAE
 from mmvae_edu.objectives import mixture_iwae
 from mmvae_edu.posteriors import mixture_log_prob
-from mmvae_edu.systems import MODALITIES, NETWORKS, distinct
+from mmvae_edu.report import plots
+from mmvae_edu.tour.digits import MODALITIES, NETWORKS, distinct
 
 # %% [markdown]
 # ## Four paths

@@ -8,16 +8,16 @@
 # %%
 import numpy as np
 
-from mmvae_edu import plots
+from mmvae_edu.cli.tables import COMMITTED
 from mmvae_edu.course import FAST, holds, keep
-from mmvae_edu.exact import DiscreteModel, iwae_exact
-from mmvae_edu.reproduce.commands import COMMITTED
-from mmvae_edu.reproduce.evaluate import EVALUATIONS
-from mmvae_edu.reproduce.experiments import jobs
-from mmvae_edu.reproduce.jobs import build, load, train
-from mmvae_edu.reproduce.store import read
-from mmvae_edu.reproduce.tables import slides
-from mmvae_edu.tables13 import against_chance, audit_table3, laplace_ceiling, over_seeds
+from mmvae_edu.measure.tables.evaluate import EVALUATIONS
+from mmvae_edu.measure.tables.experiments import jobs
+from mmvae_edu.measure.tables.jobs import build, load, train
+from mmvae_edu.measure.tables.store import read
+from mmvae_edu.measure.tables.tables import slides
+from mmvae_edu.oracles import DiscreteModel, iwae_exact
+from mmvae_edu.report import plots
+from mmvae_edu.slides.s13_tables import against_chance, audit_table3, laplace_ceiling, over_seeds
 
 # %% [markdown]
 # ## One seed, live

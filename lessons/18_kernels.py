@@ -19,11 +19,12 @@ from pathlib import Path
 
 import numpy as np
 from mmvae_edu.kernels import numba_cuda, reference
+from mmvae_edu.kernels.simulator import edited, record
 from numba import cuda
 
-from mmvae_edu import kernels, plots
-from mmvae_edu.access import edited, record
+from mmvae_edu import kernels
 from mmvae_edu.course import holds, keep
+from mmvae_edu.report import plots
 
 # %% [markdown]
 # ## The product of experts, one thread an element

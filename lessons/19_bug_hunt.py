@@ -10,13 +10,13 @@
 # %%
 import numpy as np
 
-from mmvae_edu import plots
 from mmvae_edu.claims.differentiate import differentiated
 from mmvae_edu.course import holds, keep
 from mmvae_edu.course.hunt import close, files, gradient_agrees
 from mmvae_edu.course.planted import BUGS, CHECKS, convenient, generic
-from mmvae_edu.exact import log_normal, mixture_iwae_continuous
 from mmvae_edu.objectives import mixture_elbo
+from mmvae_edu.oracles import log_normal, mixture_iwae_continuous
+from mmvae_edu.report import plots
 
 # %% [markdown]
 # ## Why a gradient check is not enough
@@ -183,8 +183,8 @@ for path in files():
 #   see. If the file is clean, hand its own answer back.
 #
 # `python 19_bug_hunt.py` there says what your checks make of the twelve files. In
-# `mmvae_edu.exact`, `LinearGaussian` knows $\log p(x)$ of any modalities, every posterior, experts
-# without the prior and any ELBO; `DiscreteModel` knows every sum.
+# `mmvae_edu.oracles`, `LinearGaussian` knows $\log p(x)$ of any modalities, every posterior,
+# experts without the prior and any ELBO; `DiscreteModel` knows every sum.
 #
 # ## The claims
 #

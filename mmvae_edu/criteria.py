@@ -3,11 +3,11 @@
 import numpy as np
 
 from . import training
-from .batch import check_batch
 from .kernels import best
 from .likelihoods import Categorical, Normal
 from .networks import init_mlp, mlp, mlp_shapes
-from .tree import Tree
+from .support.batches import check_batch
+from .support.parameters import Tree
 
 
 class Classifier:

@@ -8,10 +8,10 @@ from functools import reduce
 
 import numpy as np
 
-from .arrays import to_host
-from .batch import Batch
 from .kernels.memory import kept_pages
 from .objectives import effective_sample_size, iwae
+from .support.batches import Batch
+from .support.devices import to_host
 
 
 @dataclass(frozen=True)

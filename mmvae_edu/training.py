@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from . import storage
-from .arrays import generator, like, namespace, to_host
 from .kernels.graph import Recorded
 from .kernels.memory import kept_pages
+from .support import files as storage
+from .support.devices import generator, like, namespace, to_host
 
 ESTIMATORS = ("bound", "doubly_reparameterised")
 SCALARS = ("step", "position", "best_bound", "stale", "count", "history")

@@ -22,7 +22,7 @@ def pytest_collection_modifyitems(items):
 
 def why_no_gpu():
     """The sentence that a user would get, or None where there is a GPU."""
-    from mmvae_edu.arrays import namespace
+    from mmvae_edu.support.devices import namespace
 
     try:
         namespace("cuda")

@@ -13,11 +13,20 @@ import numpy as np
 import pytest
 from mmvae_edu.kernels import reference
 from mmvae_edu.kernels._gpu import Device
+from mmvae_edu.kernels.simulator import (
+    BarrierMissed,
+    OutOfBounds,
+    Race,
+    Unwritten,
+    cuda,
+    edited,
+    record,
+)
+from mmvae_edu.kernels.simulator import examples as block_kernels
+from mmvae_edu.kernels.simulator.text import plain
 from test_kernels import CASES, Draw, check_parity
 
-from mmvae_edu import block_kernels, kernels
-from mmvae_edu.access import BarrierMissed, OutOfBounds, Race, Unwritten, cuda, edited, record
-from mmvae_edu.access.text import plain
+from mmvae_edu import kernels
 from mmvae_edu.course import checker
 from mmvae_edu.course.examine import NOT_ATTEMPTED, RIGHT, WRONG
 from mmvae_edu.course.exercises import exercises
@@ -356,7 +365,7 @@ def test_one_import_takes_the_same_text_to_numba():
 HEAD = """
 import math
 import numpy as np
-from mmvae_edu.access import cuda
+from mmvae_edu.kernels.simulator import cuda
 from mmvae_edu.course import todo
 THREADS = 32
 """
@@ -536,7 +545,7 @@ def raises_late(x):
     ],
 )
 def test_what_is_no_fault_is_raised(kernel, problem, words, monkeypatch):
-    monkeypatch.setattr("mmvae_edu.access.launch.MOST", 1000)
+    monkeypatch.setattr("mmvae_edu.kernels.simulator.launch.MOST", 1000)
     with pytest.raises(problem, match=words) as raised:
         record(kernel, 1, 2, np.zeros(3))
     lines, first = inspect.getsourcelines(plain(kernel))

@@ -12,7 +12,9 @@ from mmvae_edu.kernels import reference
 from numpy.testing import assert_allclose
 from rich.console import Console
 
-from mmvae_edu import accuracy, fifty_digits, kernels
+from mmvae_edu import kernels
+from mmvae_edu.measure import kernel_accuracy as accuracy
+from mmvae_edu.oracles import fifty_digits
 
 OURS = [name for name, backend in kernels.available().items() if not isinstance(backend, str)]
 DTYPES = [np.float32, np.float64]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from mmvae_edu.batch import Batch, Paired, check_batch
 from mmvae_edu.likelihoods import Binomial, Categorical, Normal
 from mmvae_edu.models import IWAE, MMVAE, MVAE, VAE
+from mmvae_edu.support.batches import Batch, Paired, check_batch
 
 MODALITIES = {"image": Binomial(4, n=16), "label": Categorical(3), "strokes": Normal(2)}
 N = 5

@@ -12,13 +12,13 @@ import pytest
 from mmvae_edu.kernels import numba_cpu
 from rich.console import Console
 
-from mmvae_edu import bench
-from mmvae_edu.bench import growth, on_gpu
-from mmvae_edu.bench.epoch import PEERS as EPOCH_PEERS
-from mmvae_edu.bench.epoch import bench_epoch, epoch_table, make_epoch
-from mmvae_edu.bench.evaluation import bench_evaluation, decoder_products, evaluation_table
-from mmvae_edu.bench.kernels import SIZES, bench_kernel, kernel_table, make_kernel, traffic
-from mmvae_edu.bench.steps import (
+from mmvae_edu.measure import speed as bench
+from mmvae_edu.measure.speed import growth, on_gpu
+from mmvae_edu.measure.speed.epoch import PEERS as EPOCH_PEERS
+from mmvae_edu.measure.speed.epoch import bench_epoch, epoch_table, make_epoch
+from mmvae_edu.measure.speed.evaluation import bench_evaluation, decoder_products, evaluation_table
+from mmvae_edu.measure.speed.kernels import SIZES, bench_kernel, kernel_table, make_kernel, traffic
+from mmvae_edu.measure.speed.steps import (  # fmt: skip
     BATCH,
     StepRow,
     bench_step,
@@ -26,8 +26,8 @@ from mmvae_edu.bench.steps import (
     problem,
     products_of,
     step_table,
-)  # fmt: skip
-from mmvae_edu.bench.turns import (
+)
+from mmvae_edu.measure.speed.turns import (  # fmt: skip
     LEAST,
     MOST,
     Turns,
@@ -39,7 +39,7 @@ from mmvae_edu.bench.turns import (
     show_problems,
     take_turns,
     turn,
-)  # fmt: skip
+)
 
 
 def nothing():

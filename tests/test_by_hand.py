@@ -5,15 +5,15 @@ import pytest
 from numpy.testing import assert_allclose
 
 from mmvae_edu.bounds import dreg_grads, flat_direction, normalised_weights
-from mmvae_edu.by_hand.iwae import iwae_bound, log_weights
-from mmvae_edu.by_hand.mmvae import cross_generate, mmvae_bound
-from mmvae_edu.by_hand.mvae import subsampled_bound
 from mmvae_edu.claims.registry import TERMS
 from mmvae_edu.gradcheck import check_pullback, complex_step
 from mmvae_edu.likelihoods import Normal
 from mmvae_edu.models import IWAE, MMVAE, MVAE
+from mmvae_edu.models.one_function.iwae import iwae_bound, log_weights
+from mmvae_edu.models.one_function.mmvae import cross_generate, mmvae_bound
+from mmvae_edu.models.one_function.mvae import subsampled_bound
 from mmvae_edu.objectives import iwae
-from mmvae_edu.tree import leaves
+from mmvae_edu.support.parameters import leaves
 
 FEATURES = {"a": 3, "b": 1, "c": 4}
 N, K, D = 5, 3, 2

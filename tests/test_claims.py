@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mmvae_edu.claims import CLAIMS, MUTANTS, POWER, T4, registry, run, s00_first_check
-from mmvae_edu.ledger import load_equations
+from mmvae_edu.slides.equations import load_equations
 
 EXPECTED = [equation.id for equation in load_equations()]
 PAIRS = [(f, mutant) for f, mutants in MUTANTS.items() for mutant in mutants]

@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 from conftest import why_no_gpu
 
-from mmvae_edu import bench, cli, kernels, models, tour_claims, tour_record
+from mmvae_edu import cli, kernels, models
 from mmvae_edu.claims import CLAIMS
+from mmvae_edu.measure import speed as bench
 from mmvae_edu.models import MMVAE
-from mmvae_edu.report import Paragraph, Section
+from mmvae_edu.report import saved_sections as tour_record
+from mmvae_edu.report.page import Paragraph, Section
+from mmvae_edu.tour import claims as tour_claims
 
 
 def test_help_and_version(capsys):

@@ -15,8 +15,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from mmvae_edu import cli, data, doctor
-from mmvae_edu.course import commands, lessons, notebook, overview, progress, standing, watch
+from mmvae_edu import cli, data
+from mmvae_edu.cli import doctor
+from mmvae_edu.cli import exercises as commands
+from mmvae_edu.course import lessons, notebook, overview, progress, standing, watch
 from mmvae_edu.course.exercises import exercises
 
 ROOT = Path(__file__).parent.parent

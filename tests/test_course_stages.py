@@ -25,7 +25,7 @@ from mmvae_edu.course.signature import signature
 from mmvae_edu.course.sizes import factor, lengths
 from mmvae_edu.course.values import copied, difference, leaves, named_leaves
 from mmvae_edu.gaussian import gaussian_sample
-from mmvae_edu.ledger import load_equations
+from mmvae_edu.slides.equations import load_equations
 
 
 def checked(folder, id, source, explain=False):
@@ -190,7 +190,7 @@ def test_a_known_mistake_in_the_gradient_alone_is_named(tmp_path):
 
 def test_an_input_changed_in_another_way_has_no_name(tmp_path):
     source = """
-        from mmvae_edu.by_hand import vae
+        from mmvae_edu.models.one_function import vae
         def vae_bound(w, *, x, eps):
             result = vae.vae_bound(w, x=x.copy(), eps=eps)
             x {change}
@@ -602,7 +602,7 @@ def test_every_oracle_speaks_once(tmp_path):
 def test_a_kernels_launch_is_not_taken_for_its_arguments(tmp_path):
     source = """
         import math
-        from mmvae_edu.access import cuda
+        from mmvae_edu.kernels.simulator import cuda
         @cuda.jit
         def precision_kernel(size, log_var, precision):
             i = cuda.grid(1)

@@ -23,7 +23,7 @@ from mmvae_edu.kernels._cublas import Cublas
 from test_kernels import CASES, Draw, check_parity
 
 from mmvae_edu import kernels
-from mmvae_edu.bench import kernels as bench_kernels
+from mmvae_edu.measure.speed import kernels as bench_kernels
 
 KERNEL = r"template <typename Real(?:, int (\w+))?>\s+__global__ void (?:__launch_\S+ )?(\w+)\("
 SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"  # in the process of the simulator

@@ -58,7 +58,7 @@ def sources(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "FILES", expected)
     monkeypatch.setattr(fetch, "FILES", expected)
     monkeypatch.setattr(sets, "FILES", expected)
-    monkeypatch.setattr("mmvae_edu.data.commands.FILES", expected)
+    monkeypatch.setattr("mmvae_edu.cli.data.FILES", expected)
     return tmp_path
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from mmvae_edu.claims.instances import noise_grid, repeated
 from mmvae_edu.claims.s12 import usual_form_for_one_expert
-from mmvae_edu.exact import complex_step, expected_log_mean, gaussian_grid, log_normal
 from mmvae_edu.likelihoods import Bernoulli, Normal
 from mmvae_edu.models import IWAE, MMVAE, VAE
-from mmvae_edu.variance import encoder_gradient_noise
+from mmvae_edu.oracles import complex_step, expected_log_mean, gaussian_grid, log_normal
+from mmvae_edu.tour.gradient_noise import encoder_gradient_noise
 
 SCALE = 1.5
 X = {"real": np.array([[1.1, -0.6]]), "binary": np.array([[1.0, 0.0, 1.0]])}

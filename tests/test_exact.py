@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.special import logsumexp
 
-from mmvae_edu import exact
-from mmvae_edu.exact import (
+from mmvae_edu import oracles as exact
+from mmvae_edu.oracles import (
     DiscreteModel,
     NonlinearModel,
     complex_step,

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from mmvae_edu.exact import (
+from mmvae_edu.oracles import (
     DiscreteModel,
     LinearGaussian,
     bound_gradient,

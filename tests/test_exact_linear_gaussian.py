@@ -10,13 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.stats import multivariate_normal
 
-from mmvae_edu.exact import (
-    LinearGaussian,
-    expect_gaussian,
-    integrate,
-    log_integrate,
-    log_normal,
-)
+from mmvae_edu.oracles import LinearGaussian, expect_gaussian, integrate, log_integrate, log_normal
 
 laws = settings(derandomize=True, deadline=None, max_examples=25)
 seeds = st.integers(0, 10**6)

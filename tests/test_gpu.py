@@ -14,11 +14,11 @@ from test_structure import SYSTEMS, setting
 from test_systems import ON_DEVICE
 
 from mmvae_edu import models, training
-from mmvae_edu.arrays import namespace, to_host
-from mmvae_edu.batch import Batch, check_batch
 from mmvae_edu.cli import TRAINED, main
 from mmvae_edu.likelihoods import Bernoulli, Categorical
 from mmvae_edu.models import MMVAE, MVAE, LaplaceMMVAE
+from mmvae_edu.support.batches import Batch, check_batch
+from mmvae_edu.support.devices import namespace, to_host
 
 pytestmark = pytest.mark.gpu
 RTOL = {np.float32: 2e-5, np.float64: 1e-10}  # T5, and T1

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 from latex2mathml.converter import convert
 
-from mmvae_edu.ledger import load_equations
+from mmvae_edu.slides.equations import load_equations
 
 EQUATIONS = load_equations()
 COUNTS = {4: 2, 5: 13, 6: 3, 7: 6, 9: 5, 11: 4, 12: 3}

@@ -10,7 +10,7 @@ import pytest
 
 from mmvae_edu.claims import CLAIMS
 from mmvae_edu.course import lessons
-from mmvae_edu.ledger import load_equations
+from mmvae_edu.slides.equations import load_equations
 
 LESSONS = pytest.mark.parametrize("path", lessons(), ids=lambda path: path.stem)
 IDS = {equation.id for equation in load_equations()}

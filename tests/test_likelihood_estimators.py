@@ -22,10 +22,10 @@ from mmvae_edu.estimators import (
     marginal,
     marginals,
 )
-from mmvae_edu.exact import LinearGaussian
 from mmvae_edu.likelihoods import Normal
 from mmvae_edu.models import CVAE, IWAE, JMVAE, MMVAE, MVAE, MVAEQ, VAE, BiVCCA, LaplaceMMVAE, MoPoE
-from mmvae_edu.tree import leaves
+from mmvae_edu.oracles import LinearGaussian
+from mmvae_edu.support.parameters import leaves
 
 D, N, K = 2, 5, 4000
 FEATURES = {"a": 3, "b": 2, "c": 4}

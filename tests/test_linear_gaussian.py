@@ -18,9 +18,9 @@ from scipy.optimize import minimize
 from scipy.stats import norm
 
 from mmvae_edu.estimators import marginal
-from mmvae_edu.exact import LinearGaussian
 from mmvae_edu.likelihoods import Normal
 from mmvae_edu.models import IWAE, MMVAE, MVAE, VAE
+from mmvae_edu.oracles import LinearGaussian
 from mmvae_edu.posteriors import product_of_experts
 
 D, N, K = 3, 6, 4

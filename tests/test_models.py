@@ -26,7 +26,7 @@ from mmvae_edu.models import (
     MoPoE,
 )
 from mmvae_edu.networks import init_mlp, mlp, mlp_by_class, mlp_shapes
-from mmvae_edu.tree import leaves
+from mmvae_edu.support.parameters import leaves
 
 ALL = {
     "counts": Binomial(4, n=3),

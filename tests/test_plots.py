@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmvae_edu import plots
+from mmvae_edu.report import plots
 
 K = [1, 2, 4, 8]
 

@@ -8,11 +8,13 @@ from types import SimpleNamespace
 import pytest
 from matplotlib.figure import Figure
 
-from mmvae_edu import report, tour_progress, tour_record
 from mmvae_edu.course import progress
 from mmvae_edu.course.exercises import exercises
-from mmvae_edu.ledger import Equation, load_equations
-from mmvae_edu.plots import Picture
+from mmvae_edu.report import page as report
+from mmvae_edu.report import saved_sections as tour_record
+from mmvae_edu.report.plots import Picture
+from mmvae_edu.slides.equations import Equation, load_equations
+from mmvae_edu.tour import progress as tour_progress
 
 VOID = {"meta", "img", "br"}
 NASTY = '<script>alert(\'&"x")</script>'

@@ -16,16 +16,16 @@ from numpy.testing import assert_array_equal
 from rich.console import Console
 
 from mmvae_edu import cli
+from mmvae_edu.cli.tables import COMMITTED
 from mmvae_edu.data import sets
 from mmvae_edu.data.digits import Digits, Split
 from mmvae_edu.estimators import marginal
-from mmvae_edu.reproduce import agreement, executors, progress, store, tables
-from mmvae_edu.reproduce.commands import COMMITTED
-from mmvae_edu.reproduce.evaluate import EVALUATIONS
-from mmvae_edu.reproduce.executors import JobFails, in_processes, on_a_cluster
-from mmvae_edu.reproduce.experiments import experiments, jobs, members
-from mmvae_edu.reproduce.jobs import build, load, run, train
-from mmvae_edu.reproduce.store import append, job_id, missing, read
+from mmvae_edu.measure.tables import agreement, executors, progress, store, tables
+from mmvae_edu.measure.tables.evaluate import EVALUATIONS
+from mmvae_edu.measure.tables.executors import JobFails, in_processes, on_a_cluster
+from mmvae_edu.measure.tables.experiments import experiments, jobs, members
+from mmvae_edu.measure.tables.jobs import build, load, run, train
+from mmvae_edu.measure.tables.store import append, job_id, missing, read
 
 
 def small(system="MVAE", seed=0, epochs=1):
@@ -138,7 +138,7 @@ def test_unknown_names():
 
 
 def test_the_file_of_experiments_is_named_where_it_is_wrong(tmp_path, monkeypatch):
-    monkeypatch.setattr("mmvae_edu.reproduce.experiments.FILE", tmp_path / "mine.toml")
+    monkeypatch.setattr("mmvae_edu.measure.tables.experiments.FILE", tmp_path / "mine.toml")
     for text, says in ("[a", "mine.toml: Expected"), ('[a]\nextends = "b"', "toml: nothing .* 'b'"):
         (tmp_path / "mine.toml").write_text(text)
         with pytest.raises(ValueError, match=says):
@@ -521,7 +521,7 @@ def test_a_killed_worker_costs_its_job_alone(tmp_path, monkeypatch):
     class Watched(real):
         def __init__(self, *args, **options):
             super().__init__(*args, **options)
-            if "mmvae_edu.reproduce.worker" in args[0]:
+            if "mmvae_edu.measure.tables.worker" in args[0]:
                 started.set()
                 threads.append(threading.Thread(target=self.kill_late))
                 threads[-1].start()
@@ -583,7 +583,9 @@ def test_numbers_that_make_no_sense(capsys):
 @pytest.mark.skipif(shutil.which("ps") is None, reason="needs ps")
 def test_a_job_ends_with_the_process_that_waits_for_it(tmp_path):
     """As when a cluster kills its worker: nothing goes on writing the same checkpoint."""
-    command = "import sys, json; from mmvae_edu.reproduce.executors import in_a_process as run; "
+    command = (
+        "import sys, json; from mmvae_edu.measure.tables.executors import in_a_process as run; "
+    )
     command += "run(json.loads(sys.argv[1]), sys.argv[2])"
     job = json.dumps(small(epochs=100_000))
     waiting = subprocess.Popen([sys.executable, "-c", command, job, str(tmp_path)])
@@ -705,7 +707,7 @@ class cluster:
 
 def test_the_command_runs_what_is_missing_and_no_more(tmp_path, monkeypatch, capsys):
     wanted = [small("VAE"), small("MVAE")]
-    monkeypatch.setattr("mmvae_edu.reproduce.commands.jobs", lambda name, **_: wanted)
+    monkeypatch.setattr("mmvae_edu.cli.tables.jobs", lambda name, **_: wanted)
     append(tmp_path / "digits-label.jsonl", row(wanted[1]))
     command = ["reproduce", "digits-label", "--out", str(tmp_path)]
     assert cli.main(command) == 0

@@ -3,10 +3,10 @@
 import pytest
 
 from mmvae_edu import cli
-from mmvae_edu.reproduce import tables
-from mmvae_edu.reproduce.commands import COMMITTED
-from mmvae_edu.reproduce.experiments import experiments, jobs
-from mmvae_edu.reproduce.store import job_id, read
+from mmvae_edu.cli.tables import COMMITTED
+from mmvae_edu.measure.tables import tables
+from mmvae_edu.measure.tables.experiments import experiments, jobs
+from mmvae_edu.measure.tables.store import job_id, read
 
 MEASURED = [name for name in experiments() if (COMMITTED / f"{name}.jsonl").exists()]
 PAGE = (COMMITTED / "README.md").read_text("utf-8")

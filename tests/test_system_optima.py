@@ -23,8 +23,8 @@ from test_linear_gaussian import (
 )
 from test_systems import D, exact_quotient_theta
 
-from mmvae_edu.exact import LinearGaussian
 from mmvae_edu.models import CVAE, JMVAE, MVAEQ, BiVCCA, LaplaceMMVAE, MoPoE
+from mmvae_edu.oracles import LinearGaussian
 
 HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
 

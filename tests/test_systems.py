@@ -15,13 +15,13 @@ from scipy.stats import laplace, norm
 from test_linear_gaussian import exact_theta, modalities
 from test_structure import MODALITIES, OPTIONS, DeviceArray, check_recorded, steps
 
-from mmvae_edu.batch import Batch, check_batch
-from mmvae_edu.exact import LinearGaussian
 from mmvae_edu.likelihoods import Bernoulli, Categorical, Laplace, Normal
 from mmvae_edu.models import CVAE, JMVAE, MMVAE, MVAE, MVAEQ, VAE, BiVCCA, LaplaceMMVAE, MoPoE
 from mmvae_edu.models.mmvae import stratified_experts
 from mmvae_edu.objectives import sample_subsets
-from mmvae_edu.tree import leaves
+from mmvae_edu.oracles import LinearGaussian
+from mmvae_edu.support.batches import Batch, check_batch
+from mmvae_edu.support.parameters import leaves
 
 D, N, K = 3, 6, 4
 FEATURES = {"a": 4, "b": 5, "c": 3}

@@ -11,7 +11,7 @@ from scipy import stats
 from mmvae_edu.estimators import log_weights
 from mmvae_edu.likelihoods import Binomial, Categorical
 from mmvae_edu.models import MVAE, VAE
-from mmvae_edu.table2 import (
+from mmvae_edu.slides.s08_table_2 import (
     bootstrap_ci,
     consistency_report,
     is_log_conditional,

@@ -11,10 +11,10 @@ import pytest
 from numpy.testing import assert_allclose
 
 from mmvae_edu.estimators import conditional, log_weights, marginal
-from mmvae_edu.exact import DiscreteModel, iwae_exact
 from mmvae_edu.likelihoods import Laplace, Normal
 from mmvae_edu.models import MMVAE, MVAE
-from mmvae_edu.tables13 import (
+from mmvae_edu.oracles import DiscreteModel, iwae_exact
+from mmvae_edu.slides.s13_tables import (
     against_chance,
     audit_table3,
     laplace_ceiling,
@@ -22,7 +22,7 @@ from mmvae_edu.tables13 import (
     over_seeds,
 )
 
-SLIDES = resources.files("mmvae_edu.reproduce").joinpath("slides.toml")
+SLIDES = resources.files("mmvae_edu.measure.tables").joinpath("slides.toml")
 
 
 @pytest.fixture

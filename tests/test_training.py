@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from mmvae_edu import storage, training
-from mmvae_edu.batch import Paired
+from mmvae_edu import training
 from mmvae_edu.likelihoods import Bernoulli, Categorical, Normal
 from mmvae_edu.models import IWAE, MMVAE, MVAE, VAE
+from mmvae_edu.support import files as storage
+from mmvae_edu.support.batches import Paired
 from mmvae_edu.training import drawn, mean_bound
 
 MODALITIES = {"ink": Normal(3, scale=0.5), "label": Categorical(4)}

@@ -31,7 +31,7 @@ def iwae_bound(w, *, x, eps):
     """log (1/K) sum_k w_k of the IWAE of L12's `log_weights`, which you may use.      [S9.2, S9.4]
 
     w {"encoder": weights, "decoder": weights}, x (N, P), eps (K, N, D) -> (N,), and its pullback:
-    (N,) -> dw, a dict like w.  `mmvae_edu.by_hand.iwae.log_weights` is the library's.
+    (N,) -> dw, a dict like w.  `mmvae_edu.models.one_function.iwae.log_weights` is the library's.
     """
     return todo("L13.iwae_bound")
 

@@ -9,8 +9,8 @@ copy of this file with `from numba import cuda` instead is compiled for a GPU.
 import math  # noqa: F401  for your kernels
 
 import numpy as np  # noqa: F401
+from mmvae_edu.kernels.simulator import cuda
 
-from mmvae_edu.access import cuda
 from mmvae_edu.course import todo
 
 THREADS = 32  # no block has more: the size of shared memory

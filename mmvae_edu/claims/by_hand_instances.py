@@ -6,9 +6,9 @@ through them is the exact gradient.
 
 import numpy as np
 
-from ..exact import LinearGaussian
-from ..exact import complex_step as differentiate
 from ..networks import mlp_shapes
+from ..oracles import LinearGaussian
+from ..oracles import complex_step as differentiate
 from .instances import log_normal_sum
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..exact import LinearGaussian
 from ..likelihoods import Normal
+from ..oracles import LinearGaussian
 from .instances import repeated
 
 FEATURES = {"a": 3, "b": 4, "c": 2}

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from ..exact import DiscreteModel
+from ..oracles import DiscreteModel
 
 
 def random_table(rng, shape=(2, 3, 4)):

@@ -6,8 +6,8 @@ The mistakes are edits of the library's kernels, each one line that differs.
 import mpmath
 import numpy as np
 
-from ..access import edited
-from ..block_kernels import block_max_kernel, log_mean_exp_kernel, shares_kernel
+from ..kernels.simulator import edited
+from ..kernels.simulator.examples import block_max_kernel, log_mean_exp_kernel, shares_kernel
 from .kernels_elements import RECORDED, launched
 from .registry import T0, claim, mutant
 

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from ..access import cuda
-from ..block_kernels import precision_kernel, product_kernel
+from ..kernels.simulator import cuda
+from ..kernels.simulator.examples import precision_kernel, product_kernel
 from .registry import T0, claim, mutant
 
 RECORDED = "NumPy, under the access recorder"

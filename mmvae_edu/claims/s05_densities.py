@@ -5,10 +5,10 @@ import math
 
 import numpy as np
 
-from ..exact import log_normal
-from ..fifty_digits import LOG_2PI, exp, log, number
 from ..gaussian import gaussian_log_prob
 from ..likelihoods import binomial_log_prob, categorical_log_prob, log_binomial_coefficient
+from ..oracles import log_normal
+from ..oracles.fifty_digits import LOG_2PI, exp, log, number
 from .differentiate import differentiated, gradients
 from .instances import log_normal_sum
 from .registry import T0, T1, T2C, claim, mutant

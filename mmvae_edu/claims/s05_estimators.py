@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from ..exact import NonlinearModel, expect_gaussian
-from ..exact import complex_step as gradient_of
 from ..expectations import expected_log_lik, pathwise_grad, score_function_grad
 from ..gaussian import gaussian_log_prob, gaussian_sample
 from ..ops import log_mean_exp
+from ..oracles import NonlinearModel, expect_gaussian
+from ..oracles import complex_step as gradient_of
 from .instances import noise_grid
 from .registry import T0, T1, T2C, claim, mutant
 

@@ -3,10 +3,10 @@
 import mpmath
 import numpy as np
 
-from ..exact import NonlinearModel, expect_gaussian, log_normal
 from ..gaussian import neg_kl_std_normal
 from ..gradcheck import complex_step
 from ..objectives import log_prior_ratio
+from ..oracles import NonlinearModel, expect_gaussian, log_normal
 from .differentiate import differentiated, gradients
 from .instances import violation
 from .registry import T0, T1, T2C, T4, claim, mutant

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..exact import LinearGaussian
 from ..gaussian import kl_gauss
+from ..oracles import LinearGaussian
 from .differentiate import differentiated, gradients
 from .registry import T0, T1, T2C, claim, mutant
 from .s05_gaussian import kl_by_quadrature

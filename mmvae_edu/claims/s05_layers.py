@@ -5,8 +5,8 @@ import math
 import mpmath
 import numpy as np
 
-from ..by_hand.vae import mlp
 from ..gradcheck import check_pullback
+from ..models.one_function.vae import mlp
 from ..ops import linear, sigmoid, softplus, tanh
 from .registry import T0, T2, claim, mutant
 

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
-from ..exact import NonlinearModel, expect_gaussian
-from ..exact import complex_step as gradient_of
 from ..gaussian import gaussian_sample
 from ..objectives import elbo as mean_over_samples
+from ..oracles import NonlinearModel, expect_gaussian
+from ..oracles import complex_step as gradient_of
 from .differentiate import differentiated, gradients
 from .registry import T0, T2C, T4, claim, mutant
 

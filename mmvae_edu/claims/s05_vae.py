@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 
-from ..by_hand.vae import mlp, vae_bound
-from ..exact import NonlinearModel
 from ..gaussian import gaussian_sample, neg_kl_std_normal
 from ..gradcheck import check_pullback
 from ..likelihoods import binomial_log_prob
+from ..models.one_function.vae import mlp, vae_bound
+from ..oracles import NonlinearModel
 from .instances import noise_grid
 from .registry import T0, T1, T2, claim, mutant, terms
 

@@ -4,8 +4,8 @@ import itertools
 
 import numpy as np
 
-from ..by_hand.mvae import subsampled_bound
-from ..exact import expect_gaussian, log_integrate, log_normal
+from ..models.one_function.mvae import subsampled_bound
+from ..oracles import expect_gaussian, log_integrate, log_normal
 from .by_hand_instances import (
     affine,
     by_formula,

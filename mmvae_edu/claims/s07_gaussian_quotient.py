@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..exact import integrate, log_normal
+from ..oracles import integrate, log_normal
 from ..posteriors import product_of_experts, quotient_of_experts
 from .differentiate import gradients
 from .gaussian_instances import exact_posterior, linear_gaussian, present_experts

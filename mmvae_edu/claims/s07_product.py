@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from ..exact import integrate, log_normal
 from ..gradcheck import complex_step
+from ..oracles import integrate, log_normal
 from ..posteriors import product_of_experts, product_of_subsets
 from .differentiate import differentiated, gradients
 from .gaussian_instances import exact_posterior, linear_gaussian, present_experts

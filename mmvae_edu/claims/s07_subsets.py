@@ -3,8 +3,8 @@
 import numpy as np
 
 from ..bounds import flat_direction
-from ..exact import LinearGaussian
 from ..objectives import sample_subsets
+from ..oracles import LinearGaussian
 from .gaussian_instances import exact_posterior, linear_gaussian
 from .registry import T0, claim, mutant
 

@@ -7,9 +7,9 @@ from itertools import product
 
 import numpy as np
 
-from ..exact import LinearGaussian
 from ..models import MVAE
 from ..objectives import sample_subsets, subsampled_terms
+from ..oracles import LinearGaussian
 from ..posteriors import product_of_experts
 from .gaussian_instances import FEATURES, affine_model, set_exact_encoders
 from .registry import T0, T4, claim, mutant

@@ -9,11 +9,11 @@ from importlib import resources
 
 import numpy as np
 
-from ..table2 import bootstrap_ci, consistency_report
+from ..slides.s08_table_2 import bootstrap_ci, consistency_report
 from .instances import random_table
 from .registry import T0, T1, claim, mutant
 
-SLIDES = resources.files("mmvae_edu.reproduce").joinpath("slides.toml")
+SLIDES = resources.files("mmvae_edu.measure.tables").joinpath("slides.toml")
 TEN_CLASSES = ("binary-mnist", "mnist", "fashion-mnist")
 
 

@@ -5,9 +5,9 @@ import math
 import mpmath
 import numpy as np
 
-from ..exact import iwae_enumerated, iwae_exact
 from ..gradcheck import complex_step
 from ..objectives import elbo, iwae
+from ..oracles import iwae_enumerated, iwae_exact
 from .differentiate import gradients
 from .instances import (
     discrete_model,

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..by_hand.iwae import iwae_bound, log_weights
-from ..exact import bound_gradient, iwae_continuous
+from ..models.one_function.iwae import iwae_bound, log_weights
+from ..oracles import bound_gradient, iwae_continuous
 from .by_hand_instances import (
     affine,
     by_formula,

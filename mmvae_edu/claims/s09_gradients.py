@@ -3,9 +3,9 @@
 import numpy as np
 
 from ..bounds import iwae_grad, vae_grad
-from ..exact import complex_step as differentiate
-from ..exact import iwae_exact
 from ..kernels.reference import importance_weights
+from ..oracles import complex_step as differentiate
+from ..oracles import iwae_exact
 from .instances import discrete_weights, every_draw, log_normal_sum
 from .registry import T0, T1, T2C, claim, mutant
 

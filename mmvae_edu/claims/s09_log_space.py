@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..fifty_digits import digits, exp, log, number
 from ..ops import log_mean_exp, log_sum_exp
+from ..oracles.fifty_digits import digits, exp, log, number
 from .differentiate import differentiated, gradients
 from .registry import T0, T1, T2C, claim, mutant
 

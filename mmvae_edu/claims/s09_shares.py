@@ -6,15 +6,9 @@ import mpmath
 import numpy as np
 
 from ..bounds import dreg_grads, normalised_weights
-from ..exact import (
-    bound_gradient,
-    gaussian_grid,
-    iwae_continuous,
-    iwae_exact,
-    log_normal,
-)
 from ..kernels.reference import importance_weights
 from ..objectives import effective_sample_size
+from ..oracles import bound_gradient, gaussian_grid, iwae_continuous, iwae_exact, log_normal
 from .instances import noise_grid, violation
 from .registry import T0, T1, claim, mutant
 

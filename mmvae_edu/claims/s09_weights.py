@@ -5,10 +5,10 @@ import copy
 import mpmath
 import numpy as np
 
-from ..exact import bound_gradient, iwae_continuous
 from ..kernels.reference import importance_weights
 from ..models import IWAE
 from ..objectives import elbo
+from ..oracles import bound_gradient, iwae_continuous
 from .gaussian_instances import (
     affine_encoder_gradient,
     affine_model,

@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 
 from ..criteria import coherence, micro_and_macro, wilson_interval
-from ..exact import DiscreteModel
+from ..oracles import DiscreteModel
 from .registry import T0, T1, claim, mutant
 
 

@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 
 from ..criteria import correct_for_classifiers
-from ..exact import DiscreteModel
+from ..oracles import DiscreteModel
 from .registry import T0, claim, mutant
 
 

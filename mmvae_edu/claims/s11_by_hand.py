@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from ..by_hand.mmvae import mmvae_bound
-from ..exact import bound_gradient, mixture_iwae_continuous
+from ..models.one_function.mmvae import mmvae_bound
+from ..oracles import bound_gradient, mixture_iwae_continuous
 from .by_hand_instances import (
     affine,
     by_formula,

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..by_hand.mmvae import mmvae_bound
 from ..gaussian import gaussian_log_prob, gaussian_sample, standard_normal_log_prob
+from ..models.one_function.mmvae import mmvae_bound
 from ..networks import mlp
 from ..objectives import mixture_iwae
 from .registry import terms

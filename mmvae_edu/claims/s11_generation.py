@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..by_hand.mmvae import cross_generate
+from ..models.one_function.mmvae import cross_generate
 from .by_hand_instances import affine, network, random_data, two_layers
 from .gaussian_instances import sigma_points
 from .registry import T0, claim, mutant

@@ -5,9 +5,9 @@ import itertools
 import mpmath
 import numpy as np
 
-from ..exact import iwae_exact
 from ..gaussian import gaussian_log_prob
 from ..objectives import iwae, mixture_elbo, stratified_iwae
+from ..oracles import iwae_exact
 from ..posteriors import log_mixture_weights, mixture_log_prob
 from .differentiate import gradients
 from .instances import discrete_mixture, expected_bound, log_normal_sum

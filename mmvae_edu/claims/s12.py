@@ -4,15 +4,15 @@ import math
 
 import numpy as np
 
-from ..exact import (
+from ..models import MMVAE
+from ..objectives import mixture_elbo, mixture_iwae, stratified_iwae
+from ..oracles import (
     bound_gradient,
     iwae_exact,
     mixture_iwae_continuous,
     mixture_iwae_exact,
     stratified_iwae_exact,
 )
-from ..models import MMVAE
-from ..objectives import mixture_elbo, mixture_iwae, stratified_iwae
 from ..posteriors import mixture_log_prob
 from .differentiate import gradients
 from .gaussian_instances import (

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from ..bounds import looseness_gap
-from ..exact import mixture_iwae_exact, stratified_iwae_exact
+from ..oracles import mixture_iwae_exact, stratified_iwae_exact
 from .instances import discrete_mixture
 from .registry import T1, claim
 

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from ..exact import LinearGaussian
 from ..objectives import iwae
-from ..tables13 import log_conditional_exact_lg, log_conditional_is
+from ..oracles import LinearGaussian
+from ..slides.s13_tables import log_conditional_exact_lg, log_conditional_is
 from .instances import discrete_model, every_draw, log_liks, log_mean, occupied_states
 from .registry import T0, T1, claim, mutant, terms
 

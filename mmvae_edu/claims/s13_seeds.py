@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from ..criteria import wilson_interval
-from ..tables13 import against_chance, over_seeds
+from ..slides.s13_tables import against_chance, over_seeds
 from .registry import T0, claim, mutant
 
 # ---- several seeds ----------------------------------------------------------------------------

@@ -8,11 +8,11 @@ from importlib import resources
 import mpmath
 import numpy as np
 
-from ..exact import DiscreteModel
-from ..tables13 import audit_table3, laplace_ceiling
+from ..oracles import DiscreteModel
+from ..slides.s13_tables import audit_table3, laplace_ceiling
 from .registry import T0, T1, claim, mutant
 
-SLIDES = resources.files("mmvae_edu.reproduce").joinpath("slides.toml")
+SLIDES = resources.files("mmvae_edu.measure.tables").joinpath("slides.toml")
 FEATURES = 784, 3072  # MNIST, SVHN
 
 

@@ -7,8 +7,8 @@ code, asks for a prediction before each figure, and ends with the claims that it
 import sys
 from pathlib import Path
 
-from .. import storage
 from ..claims import CLAIMS, run
+from ..support import files as storage
 from .exercises import todo
 
 __all__ = ["FAST", "OUT", "ClaimFails", "holds", "keep", "lessons", "todo"]
@@ -37,7 +37,7 @@ def keep(figure, name, *, alt, numbers):
 
     alt says in words what the figure shows.  Returns the figure, which a notebook then displays.
     """
-    from .. import plots  # here, since matplotlib would slow every command down
+    from ..report import plots  # here, since matplotlib would slow every command down
 
     storage.folder(OUT)
     picture = plots.save(figure, OUT / f"{name}.png", alt=alt, caption="", numbers=numbers)

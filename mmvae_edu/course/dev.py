@@ -79,6 +79,6 @@ def faults_of(exercise, seeds):
 
 
 def _equations_known(exercise):
-    from ..ledger import load_equations
+    from ..slides.equations import load_equations
 
     return set(exercise.equations) <= {equation.id for equation in load_equations()}

@@ -3,7 +3,7 @@
 import re
 import textwrap
 
-from ..ledger import load_equations
+from ..slides.equations import load_equations
 from .examine import WRONG
 
 WIDTH = 100

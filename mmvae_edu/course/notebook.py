@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from .. import storage
+from ..support import files as storage
 
 FIRST = "%matplotlib inline"  # shows figures; lessons draw without pyplot, which would ask for it
 FAST = 'import sys\n\nsys.argv.append("--fast")  # train for fewer steps'

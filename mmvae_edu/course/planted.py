@@ -10,7 +10,7 @@ import numpy as np
 
 from ..claims.differentiate import differentiated
 from ..claims.hunt.versions import close, gradient_agrees
-from ..exact import LinearGaussian, log_normal
+from ..oracles import LinearGaussian, log_normal
 from ..posteriors import product_of_experts
 
 BUGS = (

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 
-from .. import storage
+from ..support import files as storage
 from . import examine, recorded
 from .exercises import exercises
 

@@ -8,14 +8,15 @@ from dataclasses import asdict
 
 import numpy as np
 
-from .. import estimators, likelihoods, storage, training
-from ..arrays import generator, like, to_host
-from ..batch import check_batch
+from .. import estimators, likelihoods, training
 from ..gaussian import gaussian_log_prob, gaussian_sample, standard_normal_log_prob
 from ..kernels import best
 from ..networks import ACTIVATIONS, INITIAL, init_mlp, mlp, mlp_by_class, mlp_shapes
 from ..ops import without_negligible
-from ..tree import Tree, leaves
+from ..support import files as storage
+from ..support.batches import check_batch
+from ..support.devices import generator, like, to_host
+from ..support.parameters import Tree, leaves
 
 
 class MultimodalVAE:

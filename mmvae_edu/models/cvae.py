@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..batch import Batch
 from ..networks import mlp, mlp_shapes
+from ..support.batches import Batch
 from .vae import VAE
 
 

@@ -6,7 +6,7 @@ from ..gaussian import gaussian_sample, kl_gauss
 from ..networks import bias_and_activation, init_mlp, mlp, mlp_shapes
 from ..objectives import log_prior_ratio
 from ..posteriors import only_expert
-from ..tree import Tree
+from ..support.parameters import Tree
 from .base import MultimodalVAE
 
 JOINT = "joint encoder"  # stands beside the modalities in the tree of weights

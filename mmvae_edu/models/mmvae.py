@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from ..arrays import like
 from ..gaussian import gaussian_sample
 from ..objectives import mixture_elbo, mixture_iwae, stratified_iwae
 from ..posteriors import log_mixture_weights
+from ..support.devices import like
 from .base import MultimodalVAE, evenly
 
 OBJECTIVES = {"elbo": mixture_elbo, "iwae": mixture_iwae, "stratified": stratified_iwae}

@@ -3,8 +3,8 @@
 import numpy as np
 
 from .. import laplace
-from ..arrays import like
-from ..tree import Tree
+from ..support.devices import like
+from ..support.parameters import Tree
 from .mmvae import MMVAE
 
 PRIOR = "latent prior"  # stands beside the modalities in the tree of weights

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...exact import LinearGaussian
+from ...oracles import LinearGaussian
 from ..instances import log_mean, log_normal_sum
 from ..registry import T0, claim, mutant
 from .versions import AS_IT_STANDS, UNFIXED, close, hunted, load

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ...exact import LinearGaussian
 from ...gradcheck import check_pullback
+from ...oracles import LinearGaussian
 from ..registry import T0, T2, claim, mutant
 from .versions import AS_IT_STANDS, UNFIXED, close, gradient_agrees, hunted, load
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...exact import LinearGaussian
+from ...oracles import LinearGaussian
 from ..registry import T0, claim, mutant
 from .versions import AS_IT_STANDS, UNFIXED, close, hunted, load
 

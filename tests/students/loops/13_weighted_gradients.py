@@ -1,6 +1,6 @@
 import numpy as np
 
-from mmvae_edu.by_hand.iwae import log_weights
+from mmvae_edu.models.one_function.iwae import log_weights
 
 
 def vae_grad(g):

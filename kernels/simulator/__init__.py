@@ -1,0 +1,36 @@
+"""An access recorder: runs a CUDA kernel in Python and sees what a GPU keeps to itself.
+
+    from mmvae_edu.kernels.simulator import cuda, record
+
+    @cuda.jit
+    def double(x):
+        i = cuda.grid(1)
+        if i < x.size:
+            x[i] *= 2
+
+    seen = record(double, blocks, threads, x)
+    seen.faults    # an index out of bounds, barriers missed, races, reads of what nobody wrote
+    seen.accesses  # who touched which element, on which line, after how many barriers
+
+With `from numba import cuda` in place of the first line the same text is compiled for a GPU, or
+runs in Numba's simulator; `record` takes such kernels too.  Everything runs in one Python thread,
+always in the same order, and `breakpoint()` in a kernel stops there.
+"""
+
+from .arrays import Access
+from .faults import BarrierMissed, Fault, OutOfBounds, Race, Record, Unwritten
+from .launch import cuda, record
+from .text import edited
+
+__all__ = [
+    "Access",
+    "BarrierMissed",
+    "Fault",
+    "OutOfBounds",
+    "Race",
+    "Record",
+    "Unwritten",
+    "cuda",
+    "edited",
+    "record",
+]

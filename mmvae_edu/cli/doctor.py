@@ -1,0 +1,175 @@
+"""What works here: Python, the packages, arithmetic, the data, the backends; a fix for the rest.
+
+Only the standard library is needed to get this far, so that it can say which package is missing.
+"""
+
+import json
+import os
+import platform
+import re
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from importlib import metadata
+
+PIP = "python -m pip install"
+EXTRAS = {  # what each is for
+    "cuda12": "training on a GPU, CUDA 12",
+    "cuda13": "training on a GPU, CUDA 13",
+    "bench": "the benchmark's columns of PyTorch",
+    "data": "larger sets of data",
+    "notebook": "lessons as notebooks",
+    "sweep": "many runs at once",
+    "test": "the tests",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line: what was looked at, whether it is there, what was found, how to mend it."""
+
+    name: str
+    ok: bool
+    found: str
+    fix: str = ""
+    needed: bool = True
+
+    @property
+    def word(self):
+        return "ok" if self.ok else "MISSING" if self.needed else "absent"
+
+
+def doctor(*, as_json=False):
+    """Look at everything and print it; returns 0, or 1 where something that is needed fails."""
+    found = findings()
+    bad = sum(finding.needed and not finding.ok for finding in found)
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in found], indent=1))
+    else:
+        width = max(len(finding.name) for finding in found)
+        for finding in found:
+            print(f"{finding.word:8} {finding.name:{width}}  {finding.found}")
+            if finding.fix:
+                print(f"{'':8} {'':{width}}  {finding.fix}")
+        print(f"{bad} to mend" if bad else "all that is needed is here")
+    return 1 if bad else 0
+
+
+def findings():
+    """Every Finding, what is needed first."""
+    return [python(), *packages(), arithmetic(), data(), writable(), *backends(), *extras()]
+
+
+def python():
+    """Is Python new enough?"""
+    found = f"{platform.python_version()}, {sys.executable}"
+    fix = "install Python 3.11 or newer and make a new virtual environment with it"
+    ok = sys.version_info >= (3, 11)
+    return Finding("Python", ok, found, "" if ok else fix)
+
+
+def requirements(extra=""):
+    """The packages that an extra brings here, or, without one, that are always needed."""
+    from packaging.requirements import Requirement
+
+    wanted = [Requirement(text) for text in metadata.requires("mmvae_edu") or []]
+    always = [r.name for r in wanted if not r.marker or r.marker.evaluate({"extra": ""})]
+    if not extra:
+        return [r for r in wanted if r.name in always]
+    here = [r for r in wanted if r.marker and r.marker.evaluate({"extra": extra})]
+    return [r for r in here if r.name not in always]
+
+
+def met(requirement):
+    """Is the package installed, in a version that will do?"""
+    version = installed(requirement.name)
+    return bool(version) and requirement.specifier.contains(version, prereleases=True)
+
+
+def installed(name):
+    """A package's version; None where it is not installed."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def packages():
+    """A Finding for each package that is always needed."""
+    try:
+        needed = requirements()
+    except ImportError as problem:  # no record of an installation, or packaging is missing
+        yield Finding("packages", False, str(problem), f"{PIP} -e . in the clone, or the wheel")
+        return
+    for wanted in needed:
+        version, ok = installed(wanted.name), met(wanted)
+        found = version or "not installed"
+        fix = "" if ok else f'{PIP} "{wanted.name}{wanted.specifier}"'
+        yield Finding(wanted.name, ok, found, fix)
+
+
+def arithmetic():
+    """Are doubles IEEE 754, subnormals included?  Some compilers' flags switch these off."""
+    try:
+        import numpy as np
+    except ImportError as problem:
+        return Finding("float64", False, str(problem))
+    kind = np.finfo(np.float64)
+    eps, tiny = np.float64(2) ** -52, np.float64(2) ** -1074
+    ok = kind.eps == eps and 1 + eps > 1 and 1 + eps / 2 == 1 and tiny / 2 == 0 < tiny
+    fix = "" if ok else "a library loaded here has switched subnormals off (-ffast-math)"
+    return Finding("float64", bool(ok), f"eps {kind.eps:.1e}, smallest {tiny:.1e}", fix)
+
+
+def data():
+    """Are the embedded digits what was packed?"""
+    try:
+        from ..data import verify
+
+        return Finding("digits", True, f"{len(verify()):,} bytes, SHA-256 as recorded")
+    except (ValueError, OSError, ImportError) as problem:
+        fix = "install mmvae_edu again"
+        return Finding("digits", False, str(problem), fix)
+
+
+def writable():
+    """Can files be written here?"""
+    try:
+        tempfile.TemporaryFile(dir=".").close()
+        return Finding("folder", True, f"{os.getcwd()} is writable")
+    except OSError as problem:
+        fix = "go to a folder of your own, or use --out"
+        return Finding("folder", False, f"cannot write here: {problem.strerror}", fix)
+
+
+def backends():
+    """A Finding for each backend of the kernels; only `reference` is needed."""
+    try:
+        from .. import kernels
+
+        found = kernels.available()
+    except ImportError as problem:
+        found = {"reference": str(problem)}
+    for name, backend in found.items():
+        works, needed = not isinstance(backend, str), name == "reference"
+        yield Finding(f"kernels.{name}", works, "works here" if works else backend, "", needed)
+
+
+def extras():
+    """A Finding for each extra: what it is for, and the command that brings what it lacks."""
+    try:
+        names = metadata.metadata("mmvae_edu").get_all("Provides-Extra") or []
+        wanted = {extra: requirements(extra) for extra in names}
+    except ImportError:  # `packages` has said so
+        return
+    for extra, packages in wanted.items():
+        lacking = [f"{r.name}{r.specifier}" for r in packages if not met(r)]
+        found = EXTRAS.get(extra, "")
+        if 0 < len(lacking) < len(packages):
+            found += f"; {len(lacking)} of {len(packages)} packages lacking"
+        fix = f"{PIP} {' '.join(map(_quoted, lacking))}" if lacking else ""
+        yield Finding(f"extra {extra}", not lacking, found, fix, needed=False)
+
+
+def _quoted(requirement):
+    return f'"{requirement}"' if re.search("[<>=]", requirement) else requirement

@@ -1,0 +1,248 @@
+"""The commands of the exercises: start, status, check, watch, hint, solution, reset, dev-check."""
+
+import difflib
+import inspect
+import json
+import time
+from pathlib import Path
+
+from ..course import checker, progress
+from ..course.examine import NOT_ATTEMPTED
+from ..course.exercises import exercises, select
+from ..course.standing import following, show, standing, standings
+from . import gradcheck as gradcheck_command
+
+CODES = (
+    "Exit code: 0 right, 1 wrong, 2 not attempted, 3 the checker's own fault, 64 usage; of several "
+    "3 if there is one, else 1, else 2."
+)
+WHICH = "L04.neg_kl_std_normal, its function's name, a lesson as L04 or 4, or a file"
+
+
+def add_commands(add):
+    """Add the commands by `add(name, run, help, example=)`; each `run` returns an exit code."""
+    start = add("start", _start, "copy the exercises into a folder to work in", example="start")
+    start.add_argument(
+        "dir", nargs="?", type=Path, default=progress.DEFAULT, metavar="DIR",
+        help=f"{progress.DEFAULT} where none is given",
+    )  # fmt: skip
+    status = add("status", _status, "what is solved, and what comes next", example="status")
+    status.add_argument("--json", action="store_true", help="the exercises as JSON")
+
+    check = add("check", _check, "check your solutions", CODES, example="check L04")
+    check.add_argument("ids", nargs="*", metavar="ID", help=f"{WHICH}; all where none is given")
+    check.add_argument("-v", "--verbose", action="store_true", help="tracebacks and your prints")
+    check.add_argument(
+        "--explain", action="store_true",
+        help="the equation, the last two hints, what must hold; of what is wrong, a small example",
+    )  # fmt: skip
+    check.add_argument("--seed", type=int, default=0, metavar="N", help="other random inputs")
+    check.add_argument("--json", action="store_true", help="the results as JSON")
+
+    watch = add("watch", _watch, "check again whenever a file is saved", example="watch L04")
+    watch.add_argument("ids", nargs="*", metavar="ID", help=f"{WHICH}; all where none is given")
+    watch.add_argument("-v", "--verbose", action="store_true", help="tracebacks and your prints")
+
+    gradcheck_command.add_command(add)
+
+    words = "1 the concept, 2 the line of the derivation, 3 the shape of the formula. Without a "
+    words += "number: the one that fits the last check, or all three where it was right."
+    hint = add("hint", _hint, "a hint, or all once it is right", words, example="hint kl_gauss 2")
+    hint.add_argument("id", metavar="ID", help=WHICH)
+    hint.add_argument("number", nargs="?", type=int, choices=[1, 2, 3])
+
+    solution = add(
+        "solution", _solution, "the library's function beside yours, once it is right",
+        example="solution kl_gauss --give-up",
+    )  # fmt: skip
+    solution.add_argument("id", metavar="ID", help=WHICH)
+    solution.add_argument("--give-up", action="store_true", help="now, right or not")
+
+    reset = add(
+        "reset", _reset, "put a stub back; your file is backed up first", example="reset kl_gauss"
+    )
+    which = reset.add_mutually_exclusive_group(required=True)
+    which.add_argument("id", nargs="?", metavar="ID", help=WHICH)
+    which.add_argument("--all", action="store_true", help="all files, each with a backup")
+
+    dev = add(
+        "dev-check", _dev_check, "check the checker: stubs, solutions and every mistake",
+        example="dev-check --seeds 1",
+    )  # fmt: skip
+    dev.add_argument("--seeds", type=int, default=3, metavar="N")
+
+
+def choose(names):
+    """`select`, which also takes a file's name and, for a name that is none, says what is near."""
+    names = [_lesson(name) if name.endswith(".py") else name for name in names]
+    known = [known for id in exercises() for known in (id, *id.split("."))]
+    for name in names:
+        if (f"L{name.zfill(2)}" if name.isdigit() else name) not in known:
+            near = difflib.get_close_matches(name, known, 1, 0.5)
+            meant = f"; did you mean {near[0]}?" if near else ""
+            raise ValueError(f"no exercise {name}{meant} (`mmvae-edu status` lists them)")
+    return select(names)
+
+
+def _lesson(path):
+    """The number of the lesson of an exercises' file; one that exists elsewhere is refused."""
+    path = Path(path)
+    if path.is_file() and path.resolve().parent != (folder := progress.find_folder()).resolve():
+        raise ValueError(f"{path} is not in {folder}, where the exercises are checked")
+    return path.stem.partition("_")[0]
+
+
+def _one(name):
+    chosen = choose([name])
+    if len(chosen) > 1:
+        raise ValueError(f"{name} is several exercises: {', '.join(e.id for e in chosen)}")
+    return chosen[0]
+
+
+def _start(arguments):
+    try:
+        new = progress.start(arguments.dir)
+    except OSError as problem:
+        raise ValueError(f"{arguments.dir}: cannot write here: {problem.strerror}") from None
+    print(f"{arguments.dir}: {len(new)} new files; nothing that was there has changed")
+    if after := following(standings(arguments.dir)):
+        print(f"next: edit {arguments.dir / after.stub.name}, then `mmvae-edu check {after.id}`")
+    return 0
+
+
+def _status(arguments):
+    from rich.console import Console
+
+    folder = progress.find_folder()
+    rows = standings(folder)
+    if arguments.json:
+        print(json.dumps([row.as_dict() for row in rows], indent=1))
+    else:
+        show(Console(highlight=False, soft_wrap=True), folder, rows)
+    return 0
+
+
+def _check(arguments):
+    chosen, folder = choose(arguments.ids), progress.find_folder()
+    if arguments.seed < 0:
+        raise ValueError(f"--seed {arguments.seed} is negative")
+    rows, start = [], time.perf_counter()
+
+    def say(exercise, verdict):
+        rows.append({"id": exercise.id, **verdict.as_dict()})
+        untouched = verdict.code == NOT_ATTEMPTED and not arguments.ids
+        if not arguments.json and not untouched:
+            options = {"verbose": arguments.verbose, "explain": arguments.explain}
+            print(checker.message(exercise, verdict, **options), flush=True)
+
+    options = {"seed": arguments.seed, "explain": arguments.explain}
+    verdicts = check_and_keep(chosen, folder, say, **options)
+    if arguments.json:
+        print(json.dumps(rows, indent=1))
+        return checker.worst(verdicts)
+    if not arguments.ids and (n := sum(v.code == NOT_ATTEMPTED for v in verdicts)):
+        print(f"TODO   {n} not attempted (`mmvae-edu status` lists them)")
+    print(checker.counts(verdicts, time.perf_counter() - start))
+    return checker.worst(verdicts)
+
+
+def check_and_keep(chosen, folder, say, **options):
+    """Check exercises; each outcome is kept, then told by say(exercise, verdict).  The verdicts."""
+    hashes = {exercise.id: progress.file_hash(folder, exercise) for exercise in chosen}
+    verdicts = []
+    for exercise, verdict in checker.check_all(chosen, folder, **options):
+        progress.record(folder, exercise, verdict, hashes[exercise.id])
+        verdicts.append(verdict)
+        say(exercise, verdict)
+    return verdicts
+
+
+def _watch(arguments):
+    from ..course.watch import watch
+
+    chosen, folder = choose(arguments.ids), progress.find_folder()
+
+    def say(exercise, verdict):
+        print(checker.message(exercise, verdict, verbose=arguments.verbose), flush=True)
+
+    def check(some):
+        check_and_keep(some, folder, say)
+
+    try:
+        watch(chosen, folder, check)
+    except KeyboardInterrupt:  # the one way to end it
+        print("\nwatch ended")
+    return 0
+
+
+def _standing(exercise):
+    """The Standing of an exercise, or None where there is no folder."""
+    try:
+        folder = progress.find_folder()
+    except ValueError:
+        return None
+    row = progress.load(folder).get(exercise.id, progress.Row())
+    return standing(row, folder, exercise)
+
+
+def _solved(now):
+    return now is not None and now.state == "right" and now.changed != "file"
+
+
+def _hint(arguments):
+    exercise = _one(arguments.id)
+    now = _standing(exercise)
+    if arguments.number:
+        numbers = [arguments.number]
+    else:
+        numbers = [1, 2, 3] if _solved(now) else [fitting(exercise, now)]
+    for mutant in exercise.mutants:
+        if now and mutant.name in now.mistakes[:1]:
+            print(f"last check: {mutant.says}")
+    for number in numbers:
+        print(f"{number}/3  {exercise.hints[number - 1]}")
+    if now:
+        progress.record_hints(progress.find_folder(), exercise, numbers)
+    return 0
+
+
+def fitting(exercise, now):
+    """The number of the hint for the mistake that the last check found; 1 before any."""
+    if now is None or now.state != "wrong":
+        return 1
+    return next((exercise.fits[name] for name in now.mistakes if name in exercise.fits), 2)
+
+
+def _solution(arguments):
+    exercise = _one(arguments.id)
+    if not arguments.give_up and not _solved(_standing(exercise)):
+        print(f"{exercise.id} is not solved yet: `mmvae-edu check {exercise.id}`, or --give-up")
+        return 1
+    try:
+        path = progress.find_folder() / exercise.stub.name
+    except ValueError:
+        path = exercise.stub
+    if own := progress.function_source(path, exercise.name):
+        print(f"# yours: {path}\n{own}\n")
+    _, line = inspect.getsourcelines(exercise.of)
+    print(f"# the library's: {inspect.getsourcefile(inspect.unwrap(exercise.of))}:{line}")
+    print(inspect.getsource(exercise.of))
+    return 0
+
+
+def _reset(arguments):
+    folder = progress.find_folder()
+    if arguments.all:
+        backups = progress.reset_all(folder)
+        print(f"{folder}: all files are stubs again; kept: {', '.join(p.name for p in backups)}")
+        return 0
+    exercise = _one(arguments.id)
+    kept = progress.reset(folder, exercise)
+    print(f"{exercise.id} is a stub again" + (f"; your file is kept as {kept}" if kept else ""))
+    return 0
+
+
+def _dev_check(arguments):
+    from ..course.dev import dev_check
+
+    return dev_check(arguments.seeds)

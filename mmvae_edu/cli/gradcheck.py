@@ -1,0 +1,204 @@
+"""`mmvae-edu gradcheck FILE:FUNCTION`: the gradient checker on a function of one's own.
+
+Inputs: those of the claims where the function has an exercise's name, else what `example(rng)` in
+the file returns: (args, constants), a tuple of arrays and a dict of keyword arguments.
+"""
+
+import inspect
+import sys
+import traceback
+from pathlib import Path
+
+import numpy as np
+
+from .. import gradcheck
+from ..course import regression
+from ..course.examine import FAULT, NOT_ATTEMPTED, RIGHT, WRONG
+from ..course.exercises import NotAttempted, exercises
+from ..course.mistakes import GRADIENT
+from ..course.recorded import Recorded, call_mismatch, described
+from ..course.runner import NO_TEXT, Unreadable, load
+from ..course.samples import samples
+from ..course.values import copied, leaves
+
+POINTS = 5  # inputs of different shapes or values
+HELP = (
+    "Compares the pullback of FUNCTION in FILE with central differences, in every argument. A "
+    "function that has an exercise's name gets that exercise's inputs; for any other the file "
+    "defines example(rng), which returns (args, constants). Exit code: 0 right, 1 wrong, 2 not "
+    "attempted, 64 usage."
+)
+
+
+def add_command(add):
+    """Add gradcheck by `add(name, run, help, description, example=)`."""
+    command = add(
+        "gradcheck", run, "check the gradient of a function of your own", HELP,
+        example="gradcheck mine.py:my_bound",
+    )  # fmt: skip
+    command.add_argument("target", metavar="FILE:FUNCTION")
+    command.add_argument(
+        "--terms", action="store_true", help="the coefficient of every term in your gradient"
+    )
+    command.add_argument("--seed", type=int, default=0, metavar="N", help="other random inputs")
+
+
+def run(arguments):
+    """Print one sentence and perhaps the terms; the exit code."""
+    path, _, name = arguments.target.rpartition(":")
+    if not path or not name:
+        raise ValueError(f"{arguments.target}: expected FILE:FUNCTION, such as mine.py:my_bound")
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"{path}: there is no such file")
+    module = _loaded(path)
+    if isinstance(module, int):
+        return module
+    f = getattr(module, name, None)
+    if not callable(f):
+        own = [n for n, g in vars(module).items() if inspect.isfunction(g)]
+        raise ValueError(f"{path} defines no function {name}; there are {', '.join(own) or 'none'}")
+    exercise = next((e for e in exercises().values() if e.name == name), None)
+    if arguments.terms and (exercise is None or exercise.of not in regression.TERMS):
+        known = [e.name for e in exercises().values() if e.of in regression.TERMS]
+        raise ValueError(f"the terms of {name} are not known; those of {', '.join(known)} are")
+    if exercise and exercise.changes:
+        raise ValueError(f"{name} works in place and has no pullback: `mmvae-edu check {name}`")
+    inputs = _inputs(exercise, f, module, path, arguments.seed)
+    code = _check(name, f, path, inputs, arguments.seed)
+    if code != NOT_ATTEMPTED and arguments.terms:
+        _print_terms(exercise, f, inputs, arguments.seed)
+    return code
+
+
+def _loaded(path):
+    """The file as a module, or an exit code after one sentence about why it cannot be one."""
+    try:
+        return load(path)
+    except Unreadable as problem:
+        print(f"WRONG  {path}: {NO_TEXT} ({problem})")
+    except SyntaxError as problem:
+        print(f"WRONG  {path}:{problem.lineno}: syntax error: {problem.msg}")
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        problem = described("raised", path)
+        print(f"WRONG  {path}:{problem.line or 1}: {problem.says}, as the file is loaded")
+    return WRONG
+
+
+def _inputs(exercise, f, module, path, seed):
+    """[(args, constants)], from the exercise's claims or from the file's example(rng)."""
+    example = getattr(module, "example", None)
+    if exercise is None and callable(example):
+        made = [example(np.random.default_rng(seed + i)) for i in range(POINTS)]
+        if not all(_is_example(pair) for pair in made):
+            raise ValueError(
+                f"example(rng) in {path} must return (args, constants): a tuple, a dict"
+            )
+        _bind(f, made[0])
+        for i, arg in enumerate(made[0][0]):
+            if isinstance(arg, np.ndarray) and arg.dtype != np.float64:
+                raise ValueError(
+                    f"example(rng) in {path}: argument {i + 1} is {arg.dtype}, expected float64; "
+                    "what is not differentiated belongs in the dict"
+                )
+        return made
+    if exercise is None:
+        raise ValueError(
+            f"no inputs for {f.__name__}: it has no exercise's name, so {path} must define "
+            "example(rng), which returns (args, constants): a tuple of float64 arrays and a dict"
+        )
+    if wanted := call_mismatch(f, exercise.of):
+        raise ValueError(f"{exercise.name} cannot be called as {wanted}; its parameters differ")
+    return _claimed_inputs(exercise, seed)
+
+
+def _is_example(pair):
+    right = isinstance(pair, tuple | list) and len(pair) == 2
+    return right and isinstance(pair[0], tuple | list) and isinstance(pair[1], dict)
+
+
+def _bind(f, example):
+    args, constants = example
+    try:
+        inspect.signature(f).bind(*args, **constants)
+    except TypeError as problem:
+        raise ValueError(
+            f"{f.__name__} cannot be called with what example(rng) returns: {problem}"
+        ) from None
+
+
+def _claimed_inputs(exercise, seed):
+    """The claims' inputs, of all shapes, at which the library's own gradient passes."""
+    watched = Recorded(exercise.of, exercise.of)
+    for claim in exercise.claims:
+        with np.errstate(all="ignore"):
+            claim.check(watched, np.random.default_rng(seed))
+    found, shapes = [], set()
+    for call in watched.calls:
+        shape = str([np.shape(leaf) for leaf in leaves([call.args, call.constants])])
+        numbers = sum(np.size(leaf) for leaf in leaves(list(call.args)))
+        if len(found) == POINTS or shape in shapes or numbers > 10_000:
+            continue
+        try:
+            with np.errstate(all="ignore"):
+                rng = np.random.default_rng(0)
+                gradcheck.check_pullback(exercise.of, *call.args, rng=rng, **call.constants)
+        except (gradcheck.GradientError, TypeError, ValueError):
+            continue
+        shapes.add(shape)
+        found.append((call.args, call.constants))
+    if not found:
+        raise ValueError(f"{exercise.name} has no pullback: `mmvae-edu check {exercise.name}`")
+    return found
+
+
+def _check(name, f, path, inputs, seed):
+    worst = 0.0
+    for args, constants in inputs:
+        try:
+            rng = np.random.default_rng(seed)
+            error = gradcheck.check_pullback(f, *copied(args), rng=rng, **copied(constants))
+        except NotAttempted:
+            print(f"TODO   {name}: not attempted yet")
+            return NOT_ATTEMPTED
+        except gradcheck.GradientError as problem:
+            print(f"WRONG  {problem}")
+            return WRONG
+        except Exception:
+            problem = described("raised", path)
+            if problem.line is None:
+                print(f"FAULT  {name}: the checker itself failed")
+                traceback.print_exc(file=sys.stdout)
+                return FAULT
+            print(f"WRONG  {name} {problem.says}\n  look at:  {path}:{problem.line}")
+            return WRONG
+        worst = max(worst, error)
+    points = f"{len(inputs)} input{'s' * (len(inputs) > 1)}"
+    numbers = f"error {worst:.0e} of {gradcheck.RTOL:.0e}, {points}"
+    print(f"RIGHT  the pullback of {name} is its derivative: {numbers}")
+    print("       (that its value is right is another question: an oracle's)")
+    return RIGHT
+
+
+def _print_terms(exercise, f, inputs, seed):
+    """Every term's coefficient in f's gradient, by least squares."""
+    watched = Recorded(f, exercise.of)
+    rng = np.random.default_rng(seed)
+    for args, constants in inputs:
+        for _ in range(3):
+            value, pullback = watched(*copied(args), **copied(constants))
+            pullback(*(rng.standard_normal(np.shape(leaf)) for leaf in leaves([value])))
+    fit = regression.regress(exercise, samples(exercise, watched.calls)[GRADIENT], GRADIENT)
+    if fit is None:
+        print("  your gradient is no sum of the terms with constant coefficients")
+        return
+    width = max(map(len, fit.coefficients))
+    print(f"  {'term':{width}}  coefficient")
+    for name, values in fit.coefficients.items():
+        values = values[~np.isnan(values)]
+        mark = "" if np.abs(values - 1).max() < regression.CLOSE else "   expected 1"
+        shown = ", ".join(f"{value:.6f}" for value in np.unique(values.round(6)))
+        print(f"  {name:{width}}  {shown}{mark}")
+    print(f"  left over: {fit.residual:.0e} of the whole")

@@ -1,0 +1,74 @@
+"""The commands of the lessons: run and notebook."""
+
+import runpy
+import sys
+from pathlib import Path
+
+from ..course import ClaimFails, overview
+
+
+def add_commands(add):
+    """Add the commands by `add(name, run, help, example=)`; each `run` returns an exit code."""
+    run = add(
+        "run", _run, "run a lesson, or list the lessons",
+        "Runs a lesson as its script does. Without a number it lists the lessons.",
+        example="run 04",
+    )  # fmt: skip
+    run.add_argument("lesson", nargs="?", metavar="LESSON", help="04, L04 or a lesson's file")
+    run.add_argument("--fast", action="store_true", help="train for fewer steps")
+    run.add_argument(
+        "--table", action="store_true", help="run every lesson and print the table of the README"
+    )
+    notebook = add(
+        "notebook", _notebook, "export a lesson as a Jupyter notebook",
+        "Exports a lesson as a notebook, by jupytext. An existing file is overwritten only with "
+        "--force.",
+        example="notebook 04 -o 04.ipynb",
+    )  # fmt: skip
+    notebook.add_argument("lesson", metavar="LESSON", help="04, L04 or a lesson's file")
+    notebook.add_argument("-o", "--out", type=Path, metavar="FILE", help="else as the lesson, here")
+    notebook.add_argument("--fast", action="store_true", help="it trains for fewer steps")
+    notebook.add_argument("--force", action="store_true", help="overwrite FILE")
+
+
+def _run(arguments):
+    if arguments.table:
+        return _table(arguments)
+    if arguments.lesson is None:
+        for lesson in overview.overview():
+            count = f"{lesson.exercises} exercises" if lesson.exercises else ""
+            print(f"{lesson.number}  {lesson.title:52} {count}".rstrip())
+        print("run one with `mmvae-edu run 04`, or its file under a debugger:")
+        print(f"{lesson.path.parent}")
+        return 0
+    from .. import course
+
+    lesson = overview.find(arguments.lesson)
+    course.FAST = arguments.fast  # what the lesson imports
+    sys.argv = [str(lesson.path), *(["--fast"] if arguments.fast else [])]
+    try:
+        runpy.run_path(str(lesson.path), run_name="__main__")
+    except ClaimFails as problem:
+        print(f"mmvae-edu: this claim fails: {problem}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _table(arguments):
+    chosen = [overview.find(arguments.lesson)] if arguments.lesson else overview.overview()
+    print(f"| {' | '.join(overview.COLUMNS)} |")
+    print("|" + "---|" * len(overview.COLUMNS))
+    for lesson in chosen:
+        seconds = overview.measure(lesson, fast=arguments.fast)
+        print(overview.markdown(lesson, seconds), flush=True)
+    return 0
+
+
+def _notebook(arguments):
+    from ..course.notebook import write_notebook
+
+    path = overview.find(arguments.lesson).path
+    out = arguments.out or Path(f"{path.stem}.ipynb")
+    write_notebook(path, out, fast=arguments.fast, force=arguments.force)
+    print(f"{out}: open it with Jupyter, VS Code or PyCharm")
+    return 0

@@ -1,0 +1,120 @@
+"""`mmvae-edu reproduce`: train and measure every system of the slides' tables, or show them."""
+
+import sys
+from importlib import resources
+from pathlib import Path
+
+from ..measure.tables import executors, store
+from ..measure.tables.experiments import GROUPS, experiments, jobs, members
+from ..measure.tables.progress import bars
+from ..support.devices import namespace
+from ..support.files import folder
+from . import whole
+
+COMMITTED = Path(str(resources.files("mmvae_edu.lessons"))) / "results"
+
+
+def add_commands(subparsers):
+    """Add `reproduce` to `parser.add_subparsers()`."""
+    command = subparsers.add_parser(
+        "reproduce",
+        help="train and measure the systems of the slides' tables",
+        description="Runs the jobs of an experiment, one system and one seed each, in processes of "
+        "their own. A job that has a result is not run again, and one that was stopped goes on "
+        "from its checkpoint. Results are appended to DIR/EXPERIMENT.jsonl. All settings are in "
+        "mmvae_edu/measure/tables/experiments.toml.",
+        epilog="example: mmvae-edu reproduce mnist --systems MVAE VAE --seeds 0",
+    )
+    names = [*experiments(), *GROUPS]
+    command.add_argument("name", choices=names, metavar="NAME", help=", ".join(names))
+    command.add_argument(
+        "--seeds", type=whole(0), nargs="+", metavar="N", help="instead of the file's"
+    )
+    command.add_argument("--systems", nargs="+", metavar="S", help="only these")
+    command.add_argument("--epochs", type=whole(1), metavar="N", help="instead of the file's")
+    command.add_argument(
+        "--workers", type=whole(1), default=1, metavar="N", help="processes at a time, default 1"
+    )
+    command.add_argument(
+        "--threads", type=whole(1), default=1, metavar="N", help="of each process, default 1"
+    )
+    command.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    command.add_argument("--scheduler", metavar="ADDRESS", help="a Dask cluster to run on instead")
+    command.add_argument(
+        "--out", type=Path, default=Path("mmvae_edu_out/results"), metavar="DIR",
+        help="results, default %(default)s",
+    )  # fmt: skip
+    command.add_argument("--show", action="store_true", help="what was measured; runs nothing")
+    command.add_argument(
+        "--format", choices=["text", "markdown", "latex"], default="text", help="of --show"
+    )
+    command.set_defaults(run=_reproduce)
+
+
+def _reproduce(arguments):
+    if arguments.show:
+        return _show(arguments)
+    options = {name: getattr(arguments, name) for name in ("seeds", "systems", "epochs")}
+    wanted = {}
+    for job in jobs(arguments.name, **options):
+        wanted.setdefault(job["experiment"], []).append(job)
+    if arguments.scheduler is not None:
+        executor = executors.on_a_cluster(arguments.scheduler, arguments.threads, arguments.device)
+    else:
+        namespace(arguments.device)  # says what is missing before anything starts
+        executor = executors.in_processes(arguments.workers, arguments.threads, arguments.device)
+    out, work, todo, failed = arguments.out, folder(arguments.out / "work").resolve(), [], 0
+    for name, all_jobs in wanted.items():
+        todo += (missing := store.missing(out / f"{name}.jsonl", all_jobs))
+        print(f"{name}: {len(all_jobs) - len(missing)} of {len(all_jobs)} done already", flush=True)
+    with bars(todo, work) as remove:
+        for job, outcome in executor(todo, work):
+            remove(job)
+            what = f"{job['experiment']}, {job['system']}, seed {job['seed']}"
+            if isinstance(outcome, executors.JobFails):
+                failed += 1
+                print(f"{what}: {outcome}", file=sys.stderr, flush=True)
+                continue
+            store.append(out / f"{job['experiment']}.jsonl", outcome)
+            print(f"{what}: {_words(outcome['numbers'])}", flush=True)
+    return 1 if failed else 0
+
+
+def _show(arguments):
+    """Print the tables, and draw each beside its results."""
+    from rich.console import Console
+
+    from ..measure.tables import tables
+
+    shown, out, form = 0, arguments.out, arguments.format
+    for name in members(arguments.name):
+        path = out / f"{name}.jsonl"
+        if shipped := not path.exists():
+            path = COMMITTED / path.name
+        if not (rows := [row for row in store.read(path) if _wanted(row["job"], arguments)]):
+            print(f"{name}: nothing measured yet", file=sys.stderr)
+            continue
+        shown += 1
+        if shipped:
+            print(f"{name}: none in {out}; these are the package's own", file=sys.stderr)
+        for part in tables.parts(rows):
+            table = tables.table(name, rows, part)
+            if form == "text":
+                table.show(Console(width=max(Console().width, 240)))  # or cells are cut off
+            else:
+                print(tables.markdown(table) if form == "markdown" else tables.latex(table))
+        picture = folder(out) / f"{name}.png"
+        tables.figure(name, rows).savefig(picture)
+        print(f"figure {picture}", file=sys.stderr)
+    return 0 if shown else 1
+
+
+def _wanted(job, arguments):
+    """Whether a result to show is one of those asked for."""
+    asked = arguments.systems, arguments.seeds, arguments.epochs and [arguments.epochs]
+    found = job["system"], job["seed"], job["training"]["epochs"]
+    return all(among is None or one in among for one, among in zip(found, asked, strict=True))
+
+
+def _words(numbers):
+    return ", ".join(f"{name} {value['mean']:.2f}" for name, value in numbers.items())

@@ -1,0 +1,162 @@
+"""How far the kernels are from arithmetic of 50 digits, beside SciPy's and PyTorch's functions.
+
+An error is given in ulp of the sum of the terms' magnitudes:
+
+    |computed − exact| / ulp(s),   ulp(s) = 2^(e − p + 1) for 2^e ≤ s < 2^(e + 1),
+
+with p = 24 digits in float32 and 53 in float64.  `exact` is the function of the very inputs that
+the backend saw, to 50 digits; s is the size that `fifty_digits` defines, the sum of |terms| and
+not the sum, which may cancel.  0.5 is what one rounding costs.  A backend may put 0 for what is
+subnormal; so where s is within a factor 1 / ε of that, a result which is too counts as exact.
+"""
+
+from dataclasses import dataclass
+from importlib import import_module
+
+import numpy as np
+
+from .. import kernels
+from ..oracles import fifty_digits as exact
+from ..report.page import Table
+
+OUTPUTS = {
+    "product_of_experts": ("mean", "log_var"),
+    "product_of_experts_vjp": ("dmu", "dlog_var"),
+    "importance_weights": ("bound", "weights"),
+    "mixture_log_prob": ("log_q", "r"),
+    "mixture_log_prob_vjp": ("dz", "dmu", "dlog_var"),
+    "binomial_log_prob": ("value",),
+    "binomial_log_prob_value_and_grad": ("value", "grad"),
+    "bias_swish": ("y", "slope"),
+}
+EXTREME = {np.float32: 80, np.float64: 700}  # of log variances and logits
+PEERS = {
+    "scipy": "pip install scipy",
+    "torch": "pip install 'mmvae_edu[bench]'",
+}
+
+
+@dataclass(frozen=True)
+class AccuracyRow:
+    """The error of one output of one backend, in ulp; inputs: "ordinary" or "extreme"."""
+
+    op: str
+    output: str
+    backend: str
+    dtype: str
+    inputs: str
+    max_ulp: float
+    mean_ulp: float
+
+
+def accuracy_rows(seed=0, *, backends=None, N=16):
+    """An AccuracyRow for each op, output, backend that has the op, dtype and kind of input."""
+    backends, rows = backends or contenders()[0], []
+    for dtype in EXTREME:
+        for kind in "ordinary", "extreme":
+            for op, outputs in OUTPUTS.items():
+                arguments = inputs(op, dtype, kind == "extreme", N, np.random.default_rng(seed))
+                truths = getattr(exact, op)(*arguments)
+                for name, backend in backends.items():
+                    if not hasattr(backend, op):
+                        continue
+                    for output, truth, found in zip(
+                        outputs, truths, compute(backend, op, arguments), strict=True
+                    ):
+                        ulp = errors(found, *truth, dtype)
+                        key = (op, output, name, np.dtype(dtype).name, kind)
+                        rows.append(AccuracyRow(*key, float(ulp.max()), float(ulp.mean())))
+    return rows
+
+
+def contenders():
+    """name → module of the CPU's backends and of the peers; name → reason of the absent ones."""
+    found = {name: backend for name, backend in kernels.available().items() if "cuda" not in name}
+    for name, fix in PEERS.items():
+        try:
+            found[name] = import_module(f".speed.{name}_kernels", __package__)
+        except ImportError:
+            found[name] = f"absent; {fix}"
+    absent = {name: reason for name, reason in found.items() if isinstance(reason, str)}
+    return {name: found[name] for name in found if name not in absent}, absent
+
+
+def inputs(op, dtype, extreme, N, rng):
+    """The arguments of an op, as the exact functions take them: without a mask."""
+    K, M, D, P = 10, 3, 8, 200
+
+    def normal(*shape, scale=1):
+        return (scale * rng.standard_normal(shape)).astype(dtype)
+
+    def wide(*shape, scale):
+        if extreme:
+            return rng.uniform(-EXTREME[dtype], EXTREME[dtype], shape).astype(dtype)
+        return normal(*shape, scale=scale)
+
+    if op.startswith("product"):
+        mu, log_var = normal(M, N, D), wide(M, N, D, scale=1)
+        joint = kernels.reference.product_of_experts(mu, log_var)
+        return (normal(N, D), normal(N, D), mu, log_var, *joint) if "vjp" in op else (mu, log_var)
+    if op.startswith("mixture"):
+        z, mu, log_var = normal(K, N, D), normal(M, N, D), wide(M, N, D, scale=1)
+        log_alpha = np.full((M, N), -np.log(M), dtype)
+        r = rng.dirichlet(np.ones(M), (K, N)).transpose(2, 0, 1).astype(dtype)
+        return (normal(K, N), r, z, mu, log_var) if "vjp" in op else (z, mu, log_var, log_alpha)
+    if op == "importance_weights":  # from nearly equal weights to one that has it all
+        scale = rng.choice([0.1, 1, 10] if not extreme else [100, 1000], N)
+        return (normal(100 * K, N, scale=scale) - dtype(90),)
+    if op == "bias_swish":
+        return wide(N, P, scale=3), normal(P)
+    return wide(N, P, scale=3), rng.integers(0, 2, (N, P)).astype(dtype)
+
+
+def compute(backend, op, arguments):
+    """The outputs of the backend's function, a tuple of NumPy arrays."""
+    if torch := getattr(backend, "torch", None):
+        arguments = [torch.from_numpy(a) for a in arguments]
+    elif op == "product_of_experts_vjp":  # ours take a mask
+        arguments = (*arguments[:4], None, *arguments[4:])
+    found = getattr(backend, op)(*arguments)
+    return [np.asarray(a) for a in (found if isinstance(found, tuple) else (found,))]
+
+
+def errors(found, value, size, dtype):
+    """|found − value| in ulp of size; NaN where found is; TypeError for another dtype."""
+    limits = np.finfo(dtype)
+    if found.dtype != dtype:
+        raise TypeError(f"expected {np.dtype(dtype)}, found {found.dtype}")
+    least = float(limits.tiny / limits.eps)
+
+    def error(found, value, size):
+        if size < least and abs(found) < least:
+            return 0.0
+        _, exponent = exact.digits.frexp(size)  # size = mantissa · 2^exponent, mantissa in [½, 1)
+        return float(abs(found - value) / exact.digits.ldexp(1, exponent - limits.nmant - 1))
+
+    with np.errstate(invalid="ignore"):  # NaN on its way into mpmath
+        return np.frompyfunc(error, 3, 1)(exact.number(found), value, size).astype(float)
+
+
+def print_accuracy(console, seed=0):
+    """A table an op, a column a backend; absent backends are said to be absent."""
+    present, absent = contenders()
+    tables = list(accuracy_tables(accuracy_rows(seed, backends=present)))
+    console.print(
+        "Maximum (mean) error in ulp of the sum of the terms' magnitudes", highlight=False
+    )
+    for table in tables:
+        table.show(console)
+    for name, reason in absent.items():
+        console.print(f"{name}: {reason}", highlight=False, markup=False)
+
+
+def accuracy_tables(rows):
+    """A report.Table for each op, narrow enough for a terminal of 80 columns."""
+    names = list(dict.fromkeys(row.backend for row in rows))
+    for op in dict.fromkeys(row.op for row in rows):
+        cells = {}
+        for row in (row for row in rows if row.op == op):
+            line = cells.setdefault((row.output, row.dtype, row.inputs), dict.fromkeys(names, "-"))
+            line[row.backend] = f"{row.max_ulp:.2f} ({row.mean_ulp:.2f})"
+        body = [[*key, *line.values()] for key, line in sorted(cells.items())]
+        yield Table(op, ["output", "dtype", "inputs", *names], body)

@@ -1,0 +1,159 @@
+"""Whole training steps, ours beside PyTorch's."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ... import training
+from ...kernels.graph import Recorded
+from ...kernels.memory import keep_pages
+from ...likelihoods import Bernoulli, Categorical
+from ...models import MMVAE, MVAE
+from ...report.page import Table
+from ...support.devices import namespace
+from .on_gpu import step_milliseconds
+from .turns import milliseconds, ratio, take_turns, written
+
+BATCH = 100
+HIDDEN = ((512, 512), (512, 512, 512))
+MODALITIES = {"image": Bernoulli(784), "label": Categorical(10)}
+CASES = (("MVAE", 1), ("MMVAE", 1), ("MMVAE", 10), ("MMVAE", 30))
+PEERS = tuple(
+    f"torch {how}, {form}" for form in ("as released", "same graph") for how in ("eager", "compile")
+)
+
+
+@dataclass(frozen=True)
+class StepRow:
+    """One system and K: Turns of each contender.
+
+    "products" are the matrix products of our step alone: what no code in NumPy can do without.
+    """
+
+    system: str
+    K: int
+    turns: dict
+
+
+def problem(system):
+    """The MNIST networks of the MVAE release on a random batch: (model, theta, x)."""
+    rng = np.random.default_rng(0)
+    options = {"latent": 64, "hidden": dict.fromkeys(MODALITIES, HIDDEN)}
+    if system == "MVAE":
+        model = MVAE(MODALITIES, weights={"label": 50}, **options)
+    else:
+        model = MMVAE(MODALITIES, **options)
+    label = np.eye(10, dtype=np.float32)[rng.integers(0, 10, BATCH)]
+    return model, model.init(rng), {"image": rng.random((BATCH, 784), np.float32), "label": label}
+
+
+def bench_step(system, K, *, rounds=8, peers=True, threads=2, device="cpu"):
+    """The StepRow of a case; contenders take turns of a few steps."""
+    names = ["ours", "products", *(PEERS if peers else ())]
+    if device == "cuda" and system != "MVAE":  # to compile them would take longer than all else
+        names = [name for name in names if "compile" not in name]
+    contenders = [(name, system, K, threads, device) for name in names]
+    rounds = rounds if K < 10 and device == "cpu" else 3
+    turns = take_turns(make_step, contenders, rounds, threads=threads, device=device)
+    return StepRow(system, K, dict(zip(names, turns, strict=True)))
+
+
+def make_step(name, system, K, threads, device):
+    """The contender's training step, and its timer."""
+    timer = step_milliseconds if device == "cuda" else milliseconds
+    model, theta, x = problem(system)
+    eps = model.draw_noise(np.random.default_rng(1), BATCH, K)["eps"]
+    if name.startswith("torch"):
+        from . import torch_steps
+
+        how, form = name.removeprefix("torch ").split(", ")
+        bound, step = torch_steps.make_step(
+            form, model, theta, x, eps, compiled=how == "compile", threads=threads, device=device
+        )
+        np.testing.assert_allclose(bound(), model.bound(theta, x, eps=eps)[0], rtol=2e-4)
+        return step, timer
+    xp = namespace(device)
+    theta, eps = xp.asarray(theta), xp.asarray(eps)
+    if name == "products":
+        products = products_of(model, theta, eps.shape[1])
+        return Recorded(products) if device == "cuda" else products, timer
+    return our_step(model, theta, x, eps), timer
+
+
+def our_step(model, theta, x, eps):
+    """The trainer's own step: bound, gradient, Adam; freed memory is kept, as in `fit`."""
+    keep_pages()
+    state = training.State(theta, np.zeros_like(theta), np.zeros_like(theta), np.arange(BATCH))
+    batch, _ = model.open(theta, x)
+    gradient = training.gradient_of(model.bound, theta, BATCH)
+
+    def step():
+        training.ascend(model, gradient, state, batch, 1e-3, beta=1.0, eps=eps)
+
+    return step
+
+
+def products_of(model, theta, K):
+    """The matrix products of our step and nothing else, on arrays of the same shapes and layouts.
+
+    What `networks.product` makes lies column after column, and so is multiplied transposed.
+    """
+    decoded = 2  # MVAE: two of the three terms score a modality; MMVAE: both experts' samples
+    forward, backward = [], []
+    for name, networks in model.tree.views(theta).items():
+        V, by_class = model.modalities[name].features, model.modalities[name].one_hot
+        encoded = V if by_class else BATCH  # `networks.mlp_by_class`
+        if by_class:
+            x, y = (np.full_like(theta, 0.5, shape=(BATCH, n)) for n in (V, 2 * model.latent))
+            outputs, doutputs = (np.full_like(theta, 0.5, shape=(V, y.shape[1])) for _ in range(2))
+            forward.append((x, outputs, y))
+            backward.append((x.T, y, doutputs))
+        for part, rows in ("encoder", encoded), ("decoder", BATCH * K * decoded):
+            for W, inner, outer in layers(networks[part]):
+                a, y = inputs_and_outputs(W, inner, outer, rows)
+                dy, dW, da = np.full_like(y, 0.5), np.empty_like(W), np.empty_like(a)
+                forward.append(forward_product(W, a, y, outer))
+                backward.append((a.T, dy, dW))
+                if part == "decoder" or inner:
+                    backward.append((W, dy.T, da.T) if inner else (dy, W.T, da))
+
+    matmul = model.backend(theta).matmul
+
+    def products():
+        for left, right, out in forward + backward[::-1]:
+            matmul(left, right, out=out)
+
+    return products
+
+
+def layers(weights):
+    """Each layer's matrix, whether a layer is before it, and whether one is behind it."""
+    matrices = [W for key, W in weights.items() if key.startswith("W")]
+    return [(W, layer > 0, W is not matrices[-1]) for layer, W in enumerate(matrices)]
+
+
+def inputs_and_outputs(W, inner, outer, rows):
+    """Arrays for y = a W, in the layout that `networks.product` gives them."""
+    a = np.full_like(W, 0.5, shape=(rows, W.shape[0]), order="CF"[inner])
+    return a, np.empty_like(W, shape=(rows, W.shape[1]), order="CF"[outer])
+
+
+def forward_product(W, a, y, outer):
+    """Left, right and result of y = a W."""
+    return (W.T, a.T, y.T) if outer else (a, W, y)
+
+
+def step_table(row):
+    """A report.Table of a case."""
+    cells = []
+    for name, turns in row.turns.items():
+        to_ours = ratio(row.turns, name)
+        to_ours = (
+            written(100 * to_ours, ".0f", "%")
+            if name == "products"
+            else written(to_ours, ".2f", "×")
+        )
+        peak = written(turns.peak, ".0f", none="-")
+        cells.append([name, written(turns.milliseconds, ".1f"), to_ours, peak])
+    header = ["", "ms a step", "to ours", "peak MB"]
+    return Table(f"Training step of {row.system}, K = {row.K}, batch {BATCH}", header, cells)

@@ -1,0 +1,169 @@
+"""Slide 13's three tables: what z knows, whether generations agree, and four log likelihoods.
+
+Numbers are as in `evaluate`, with two keys more: `part`, the table to which one belongs, and
+`unit`, of its mean and error.
+"""
+
+import numpy as np
+
+from ...criteria import (
+    Classifier,
+    coherence,
+    confusion,
+    corrected_coherence,
+    micro_and_macro,
+    probe,
+    wilson_interval,
+)
+from ...estimators import marginal
+from ...support.devices import to_host
+
+PROBED, GENERATED = 6_000, 10_000  # training rows that a probe sees; draws of z ~ p(z)  [MMVAE]
+CLASSIFIER = {"steps": 800, "batch_size": 128, "progress": False}
+TABLE_1 = "Table 1: digit in z, of all rows alike (micro)"
+TABLE_2 = "Table 2: digits that match, of all rows alike (micro)"
+MACRO = "Tables 1 and 2 with every digit counted alike (macro)"
+CORRECTED = "Table 2 corrected for the classifiers' confusion of real test digits"
+
+
+def agreement(model, job, data):
+    """Tables 1 to 3: name → mean, standard error, part, unit; for nats the median ESS and n too.
+
+    All on the test split; Table 3 on `examples` of its rows at most, drawn by the seed alone.
+    """
+    rng, theta = np.random.default_rng((job["seed"], 1)), model.theta
+    model.theta = to_host(theta)  # the classifiers' side; likelihoods stay where the training was
+    found = latents(model, data, job["seed"], rng)
+    if len(model.modalities) > 1:
+        found |= generations(model, data, job, rng)
+    order = [TABLE_1, TABLE_2, CORRECTED, MACRO]
+    found = dict(sorted(found.items(), key=lambda item: order.index(item[1]["part"])))
+    n, most = len(data.test.label), job["evaluation"]["examples"]
+    rows = np.random.default_rng((job["seed"], 2)).permutation(n)[:most]
+    model.theta = theta
+    return found | log_likelihoods(model, examples(data.test, model.modalities, rows), job, rng)
+
+
+def examples(split, names, rows=slice(None)):
+    """These examples of these modalities, pairs put together: dict name → (n, P)."""
+    pairs = split.rows
+    return {m: split.x[m][rows if pairs is None else pairs[m][rows]] for m in names}
+
+
+def distinct(split, name):
+    """What one modality shows, each once, with its label: pairing repeats it."""
+    values = split.x[name] if split.rows is None else split.rows[name]
+    _, first = np.unique(values, axis=0, return_index=True)
+    return examples(split, [name], first)[name], split.label[first]
+
+
+def latents(model, data, seed, rng):
+    """The digit that a linear probe reads from one draw z ~ q(z|given).               [S13.T1]"""
+    train, test, found = data.train, data.test, {}
+    rows = rng.permutation(len(train.label))[:PROBED]
+    for source, given in _proposals(model.modalities).items():
+        z = model.posterior_sample(examples(train, given, rows), rng=rng)[0]
+        z_test = model.posterior_sample(examples(test, given), rng=rng)[0]
+        read = probe(z, train.label[rows], seed=seed).predict(z_test)
+        found |= _hits(f"z from {source}", read, test.label, TABLE_1)
+    return found
+
+
+def generations(model, data, job, rng):
+    """How often means decoded from one z show the same digit, or the given one.       [S13.T2]
+
+    Classified by networks that learnt from real training data.  Their accuracy on real test data
+    is among the numbers: rates are raw and count their errors, but for those called corrected.
+    """
+    test, found, classifiers, errors = data.test, {}, {}, {}
+    steps = job["evaluation"].get("classifier_steps", CLASSIFIER["steps"])
+    settings = CLASSIFIER | {"steps": steps, "seed": job["seed"]}
+    for name, likelihood in model.modalities.items():
+        x, label = distinct(data.train, name)
+        classifiers[name] = Classifier(likelihood).fit(x, label, **settings)
+        x, label = distinct(test, name)
+        seen = classifiers[name].predict(x)
+        found |= _hits(f"real {name}", seen, label, TABLE_2)
+        errors[name] = confusion(label, seen, classes=10)
+    drawn = model.sample(GENERATED, rng=rng)
+    seen = {name: classifier.predict(drawn[name]) for name, classifier in classifiers.items()}
+    rate = coherence(np.array([*seen.values()]))
+    found["joint"] = _rate(rate, GENERATED, TABLE_2)
+    if len(seen) == 2:
+        found |= _corrected("joint", *seen.values(), *errors.values())
+    x = examples(test, model.modalities)
+    for target, classifier in classifiers.items():
+        for source in (name for name in classifiers if name != target):
+            drawn = model.generate({source: x[source]}, target, rng=rng)[target]
+            seen, name = classifier.predict(drawn), f"{source} → {target}"
+            found |= _hits(name, seen, test.label, TABLE_2)
+            found |= _corrected(name, test.label, seen, np.eye(10), errors[target])
+    return found
+
+
+def log_likelihoods(model, x, job, rng):
+    """log p(x_m) by its proposals, and of a pair the joint and both conditionals.     [S13.T3]
+
+        log p(x_m|x_n) = log p(x_m, x_n) − log p(x_n),  proposals q(z|x_m, x_n) and q(z|x_n)
+
+    Unscaled, nats an example: λ has no part in an evaluation, whatever the training's was.
+    """
+    names, found, own = tuple(model.modalities), {}, {}
+    settings = {"K": job["evaluation"]["K"], "rng": rng}
+    for name in names:
+        part = f"Table 3: log p({name}) by its proposal, z ~ q(z|·)"
+        for proposal, given in _proposals(names).items():
+            seen = {n: x[n] for n in given}
+            estimate = marginal(model, model.theta, {name: x[name]}, given=seen, **settings)
+            found[f"{name} by {proposal}"] = _nats(estimate, part)
+            if proposal == name:
+                own[name] = estimate
+    if len(names) != 2:
+        return found
+    part = "Table 3: joint and conditional"
+    joint = marginal(model, model.theta, x, **settings)
+    first, second = names
+    return found | {
+        f"log p({first}, {second})": _nats(joint, part),
+        f"log p({first}|{second})": _nats(joint - own[second], part),
+        f"log p({second}|{first})": _nats(joint - own[first], part),
+    }
+
+
+def _proposals(names):
+    """What z may be inferred from: each modality, and all where there are several."""
+    return {name: (name,) for name in names} | ({"all": tuple(names)} if len(names) > 1 else {})
+
+
+def _hits(name, predicted, label, part):
+    """How often the label was predicted, each row alike and each label alike."""
+    hit = predicted == label
+    classes = [hit[label == c] for c in np.unique(label)]
+    errors = [_rate(c.mean(), len(c), MACRO)["error"] for c in classes]
+    micro, macro = micro_and_macro(predicted, label)
+    numbers = {"mean": 100 * macro, "error": float(np.linalg.norm(errors)) / len(errors)}
+    return {
+        name: _rate(micro, len(label), part),
+        f"{name}, macro": numbers | {"part": MACRO, "unit": "%"},
+    }
+
+
+def _corrected(name, first, second, *confusions):
+    """The coherence behind the predicted digits; nothing where a classifier knows too few."""
+    try:
+        rate, error = corrected_coherence(first, second, *confusions)
+    except np.linalg.LinAlgError:
+        return {}
+    numbers = {"mean": 100 * rate, "error": 100 * error, "part": CORRECTED, "unit": "%"}
+    return {f"{name}, corrected": numbers}
+
+
+def _rate(rate, n, part):
+    low, high = wilson_interval(rate * n, n, z=1)
+    return {"mean": 100 * rate, "error": 50 * (high - low), "part": part, "unit": "%"}
+
+
+def _nats(estimate, part):
+    numbers = {"mean": estimate.mean, "error": estimate.mean_error}
+    numbers |= {"ess": float(np.median(estimate.ess)), "n": len(estimate.log_p)}
+    return numbers | {"part": part, "unit": "nats"}

@@ -1,0 +1,181 @@
+"""The figures: titles state the finding, series differ by marker and dash as well as by colour.
+
+Every function returns a Figure; `save` writes the picture, and the plotted numbers as CSV.
+Colours are Okabe and Ito's, which readers with any colour vision can tell apart.
+"""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, ScalarFormatter
+
+from ..data import stroke_path
+
+INK = "#222222"
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+MARKERS = ("o", "s", "^", "D", "v", "P")
+DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
+STYLE = {
+    "font.size": 11,
+    "axes.titlesize": 12,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.dpi": 110,
+    "savefig.facecolor": "white",
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A saved figure: its file, its alt text (what it shows, in words) and its caption."""
+
+    path: Path
+    alt: str
+    caption: str
+
+
+def save(figure, path, *, alt, caption, numbers):
+    """Write `path` (PNG) and the plotted numbers beside it as CSV, the first row naming columns."""
+    figure.savefig(path)
+    with path.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(numbers)
+    return Picture(path, alt, caption)
+
+
+def canvas(width, height, *grid, **options):
+    """A figure and its axes, in the house style."""
+    import matplotlib
+
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        return figure, figure.subplots(*grid, **options)
+
+
+def digit_grid(rows, title):
+    """A row of digits for each (label, array): images (n, 64) or pen paths (n, 16)."""
+    n = len(rows[0][1])
+    figure, axes = canvas(1.6 + 0.72 * n, 0.55 + 0.78 * len(rows), len(rows), n, squeeze=False)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    for axes_row, (label, digits) in zip(axes, rows, strict=True):
+        for axis, digit in zip(axes_row, digits, strict=True):
+            draw_digit(axis, digit)
+        axes_row[0].set_ylabel(label, rotation=0, ha="right", va="center", labelpad=8)
+    return figure
+
+
+def draw_digit(axis, digit):
+    """An 8×8 image of ink counts, or a pen path with a dot where the pen starts."""
+    axis.set(xticks=[], yticks=[], aspect="equal")
+    axis.spines[:].set_visible(False)
+    if digit.size == 64:
+        axis.imshow(digit.reshape(8, 8), cmap="gray_r", vmin=0, vmax=16)
+        return
+    path = stroke_path(digit)
+    curve = smooth(path)
+    axis.plot(*curve.T, color=INK, linewidth=1.8, solid_capstyle="round")
+    axis.plot(*path[0], marker="o", color=COLOURS[1], markersize=3.5)
+    axis.set(xlim=(-12, 112), ylim=(-12, 112))
+
+
+def smooth(path, steps=8):
+    """A Catmull-Rom curve through the points of a pen path: (8, 2) → (7·steps + 1, 2)."""
+    before = np.concatenate([path[:1], path[:-2]])
+    after = np.concatenate([path[2:], path[-1:]])
+    start, end = path[:-1], path[1:]
+    t = np.linspace(0, 1, steps, endpoint=False)[:, None, None]
+    curve = (
+        start
+        + 0.5 * t * (end - before)
+        + t**2 * (before - 2.5 * start + 2 * end - 0.5 * after)
+        + 0.5 * t**3 * (3 * (start - end) + after - before)
+    )
+    return np.concatenate([curve.swapaxes(0, 1).reshape(-1, 2), path[-1:]])
+
+
+def latent_space(systems, labels, title):
+    """Latent draws, each written as its digit; a row a system, a column a given modality.
+
+    systems: name → dict modality → z (n, D).  A row's panels share one plane, the two main
+    directions of all its draws, so that places can be compared; the outermost 1% in either
+    direction are left out.
+    """
+    columns = len(next(iter(systems.values())))
+    figure, axes = canvas(4.4 * columns, 4.2 * len(systems), len(systems), columns, squeeze=False)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    palette = (*COLOURS, "#000000", "#8A6D00", "#5B2C83", "#7A7A7A")
+    for row, (name, draws) in zip(axes, systems.items(), strict=True):
+        z = np.concatenate(list(draws.values()))
+        centre = z.mean(axis=0)
+        _, _, directions = np.linalg.svd(z - centre, full_matrices=False)
+        low, high = np.percentile((z - centre) @ directions[:2].T, [0.5, 99.5], axis=0)
+        margin = 0.03 * (high - low)
+        for axis, (modality, points) in zip(row, draws.items(), strict=True):
+            for point, label in zip((points - centre) @ directions[:2].T, labels, strict=True):
+                if (point > low).all() and (point < high).all():
+                    text = axis.text(*point, str(label), color=palette[label], fontsize=10)
+                    text.set(ha="center", va="center")
+            (x0, y0), (x1, y1) = low - margin, high + margin
+            axis.set(xlim=(x0, x1), ylim=(y0, y1), xticks=[], yticks=[])
+            axis.set(title=f"{name}, z ~ q(z|{modality})")
+            axis.set(xlabel="first direction", ylabel="second direction")
+    return figure
+
+
+def training_curves(histories, title):
+    """The bound over the steps, one panel a system since their bounds are of different things."""
+    columns = min(3, len(histories))
+    rows = -(-len(histories) // columns)
+    figure, axes = canvas(3.6 * columns, 2.7 * rows + 0.3, rows, columns, squeeze=False)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    for axis in axes.flat[len(histories) :]:
+        axis.set_visible(False)
+    for i, (name, history) in enumerate(histories.items()):
+        axis, last = axes.flat[i], history[-1]["bound"]
+        steps, bounds = [h["step"] for h in history], [h["bound"] for h in history]
+        axis.plot(steps, bounds, color=COLOURS[0], marker="o", markersize=3)
+        axis.set(title=f"{name}: {last:.1f}".replace("-", "−"), xlabel="step", ylabel="bound, nats")
+    return figure
+
+
+def lines(series, title, xlabel, ylabel, *, log_x=False, log_y=False):
+    """Curves told apart by colour, marker and dash; series: label → (x, y)."""
+    figure, axis = canvas(7.2, 4.2)
+    for i, (label, (x, y)) in enumerate(series.items()):
+        style = {"color": COLOURS[i], "marker": MARKERS[i], "linestyle": DASHES[i]}
+        axis.plot(x, y, label=label, markersize=5, **style)
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    if log_x:
+        axis.set_xscale("log")
+        axis.xaxis.set_major_formatter(ScalarFormatter())
+        axis.xaxis.set_minor_formatter(NullFormatter())
+        axis.set_xticks(next(iter(series.values()))[0])
+    if log_y:
+        axis.set_yscale("log")
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    return figure
+
+
+def claims_overview(results, ids, title):
+    """The achieved error of every claim as a fraction of its tolerance, a row an equation id."""
+    figure, axis = canvas(7.6, 1.2 + 0.23 * len(ids))
+    floor, failed = 1e-6, any(not result.passed for result in results)
+    for result in results:
+        ratio = max(result.error / result.claim.tol.limit, floor)
+        colour, marker = (COLOURS[0], "o") if result.passed else (COLOURS[1], "X")
+        for equation in result.claim.equations:
+            y = ids.index(equation)
+            axis.plot(min(ratio, 1e3), y, color=colour, marker=marker, alpha=0.7, markersize=6)
+    axis.axvline(1, color=INK, linestyle="--", linewidth=1)
+    axis.set(xscale="log", yticks=range(len(ids)), yticklabels=ids)
+    axis.set(xlabel="achieved error / tolerance (dashed: the limit; leftmost: 10⁻⁶ or less)")
+    axis.set_xlim(floor / 2, 2e3 if failed else 5)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    axis.tick_params(axis="y", labelsize=9)
+    axis.grid(axis="y", color="#E4E4E4", linewidth=0.6)
+    axis.set_axisbelow(True)
+    axis.invert_yaxis()
+    return figure

@@ -1,0 +1,51 @@
+"""Sections kept beside the tour's figures, so that a later report need not train again."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from ..support import files as storage
+from ..version import __version__
+from .page import Illustration, Paragraph, Section, Table
+from .plots import Picture
+
+KINDS = {kind.__name__: kind for kind in (Paragraph, Table)}
+
+
+def save(path, sections):
+    """Write sections of paragraphs, tables and illustrations as JSON, beside their pictures."""
+    rows = [{"title": s.title, "blocks": [_row(block) for block in s.blocks]} for s in sections]
+    text = json.dumps({"mmvae_edu": __version__, "sections": rows}, indent=1) + "\n"
+    storage.write_text(path, text)
+
+
+def load(path):
+    """The sections of a record; ValueError where it is damaged, or of another version."""
+    try:
+        content = json.loads(Path(path).read_text("utf-8"))
+        if content["mmvae_edu"] == __version__:
+            folder = Path(path).parent
+            return [
+                Section(s["title"], [_block(row, folder) for row in s["blocks"]])
+                for s in content["sections"]
+            ]
+        problem = f"is by mmvae_edu {content['mmvae_edu']}, this is {__version__}"
+    except (OSError, ValueError, KeyError, TypeError) as damage:
+        problem = f"is not a whole record of a tour ({type(damage).__name__}: {damage})"
+    raise ValueError(f"{path} {problem}; run `mmvae-edu tour` again")
+
+
+def _row(block):
+    if isinstance(block, Illustration):
+        picture = block.picture
+        return {"file": picture.path.name, "alt": picture.alt, "caption": picture.caption}
+    return {"kind": type(block).__name__, **asdict(block)}
+
+
+def _block(row, folder):
+    if "file" not in row:
+        return KINDS[row.pop("kind")](**row)
+    picture = Picture(folder / row["file"], row["alt"], row["caption"])
+    if not picture.path.is_file():
+        raise ValueError(f"{row['file']} is gone")
+    return Illustration(picture)

@@ -1,0 +1,1 @@
+"""Parts that every room uses: parameters, batches, devices and files."""

@@ -1,0 +1,80 @@
+"""The main job: verify the equations, train the systems, print the tables, write the report."""
+
+import platform
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from ..report import page as report
+from ..report import saved_sections as tour_record
+from ..support import files as storage
+from ..version import __version__
+from .claims import check_equations, claims_section, distinct, show, show_count
+from .progress import progress_sections
+
+RECORDS = ("systems.json", "gradients.json")  # what the tour measured, beside its figures
+
+
+def tour(out, *, seeds=(0,), fast=False, only=None):
+    """Run the tour; returns the exit code, 1 where a claim fails."""
+    console, start = Console(), time.perf_counter()
+    out = storage.folder(out)
+    console.print(
+        f"mmvae_edu {__version__}: multimodal VAEs, every gradient by hand", highlight=False
+    )
+    sections, checked = [], {}
+    if only in (None, "claims"):
+        from .gradients import gradients_section
+
+        checked = check_equations(seeds[0])
+        show(console, checked)
+        gradients = [gradients_section(console, out, seeds[0])]
+        tour_record.save(out / "gradients.json", gradients)
+        sections = [claims_section(checked, out), *gradients]
+    sections = progress_sections() + sections
+    if only in (None, "systems"):
+        from .pictures import systems_sections
+
+        systems = systems_sections(console, out, seeds, fast)
+        tour_record.save(out / "systems.json", systems)
+        sections = systems + sections
+    write(out / "report.html", seeds, sections)
+    seconds = time.perf_counter() - start
+    console.print(f"\nreport: {out / 'report.html'}   ({seconds:.0f} s)", highlight=False)
+    return exit_code(checked)
+
+
+def report_only(path, folder):
+    """Check the claims and write the page with what a tour left in `folder`; the exit code."""
+    storage.folder(path.parent)
+    if path.is_dir():  # said before the work, not after it
+        raise ValueError(f"{path}: cannot write here (it is a folder)")
+    systems, gradients = (
+        tour_record.load(folder / name) if (folder / name).exists() else [] for name in RECORDS
+    )
+    checked, progress = check_equations(0), progress_sections()
+    with tempfile.TemporaryDirectory() as figures:
+        equations = claims_section(checked, Path(figures))
+        write(path, [0], [*systems, *progress, equations, *gradients])
+    show_count(Console(), checked)
+    print(f"tables, figures: {folder if systems else 'no; `mmvae-edu tour` makes them'}")
+    print(f"your progress: {'yes' if progress else 'no; `mmvae-edu start` begins it'}")
+    print(f"report: {path}")
+    return exit_code(checked)
+
+
+def write(path, seeds, sections):
+    """The page, headed by the date and the versions."""
+    subtitle = (
+        f"{date.today().isoformat()} · mmvae_edu {__version__} · seed {', '.join(map(str, seeds))}"
+        f" · Python {platform.python_version()}, NumPy {np.__version__}"
+    )
+    report.write_report(path, "Incomplete multimodal learning, executed", subtitle, sections)
+
+
+def exit_code(checked):
+    return 0 if all(result.passed for result in distinct(checked)) else 1

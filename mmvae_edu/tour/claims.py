@@ -1,0 +1,77 @@
+"""The report's first half: every equation of the slides, checked by its claims."""
+
+from ..claims import CLAIMS, run
+from ..claims.registry import T0, T1, T2, T2C, T3, T4
+from ..report import plots
+from ..report.page import CheckedEquation, Illustration, Paragraph, Section, Table
+from ..slides.equations import load_equations
+
+ABOUT = (
+    "A claim compares the library's function with an oracle that shares no code with it: finite "
+    "sums, quadrature, linear-Gaussian models, 50-digit arithmetic, complex steps. Each claim is "
+    "also known to fail for at least one planted mistake. In brackets the kind of its tolerance: "
+)
+ABOUT += "; ".join(f"{t.name} {t.meaning}, {t.limit:g}" for t in (T0, T1, T2, T2C, T3, T4)) + "."
+
+
+def check_equations(seed):
+    """Check every claim: {Equation: [Result, ...]} in the order of the slides."""
+    results = [run(claim, seed=seed) for claim in CLAIMS.values() if claim.equations]
+    return {
+        equation: [result for result in results if equation.id in result.claim.equations]
+        for equation in load_equations()
+    }
+
+
+def distinct(checked):
+    """The results, each once: a claim may be about several equations."""
+    return list({r.claim.name: r for results in checked.values() for r in results}.values())
+
+
+def count(checked):
+    """How many claims hold, in words."""
+    results = distinct(checked)
+    held, about = sum(r.passed for r in results), sum(map(bool, checked.values()))
+    return f"{held} of {len(results)} claims about {about} equations hold"
+
+
+def show(console, checked):
+    """Print the equations, the claims that fail, and the count."""
+    rows = []
+    for equation, results in checked.items():
+        if results:
+            worst = max(results, key=lambda r: r.error / r.claim.tol.limit)
+            state = "holds" if all(r.passed for r in results) else "FAILS"
+            name = f"{equation.id} {equation.title}"
+            rows.append([name, str(len(results)), worst.numbers, state])
+    Table("The equations", ["equation", "claims", "largest error", ""], rows).show(console)
+    console.print()
+    show_count(console, checked)
+
+
+def show_count(console, checked):
+    """Print the claims that fail, and how many hold."""
+    for result in distinct(checked):
+        if not result.passed:
+            words = f"FAILS {result.claim.name}: {result.claim.statement} {result.note}"
+            console.print(words, markup=False, highlight=False)
+    console.print(count(checked), highlight=False)
+
+
+def claims_section(checked, out):
+    """The section of the report; its figure and numbers are saved into `out`."""
+    results, words = distinct(checked), count(checked)
+    numbers = [["claim", "equations", "error", "limit"]]
+    numbers += [
+        [r.claim.name, " ".join(r.claim.equations), r.error, r.claim.tol.limit] for r in results
+    ]
+    picture = plots.save(
+        plots.claims_overview(results, [e.id for e, found in checked.items() if found], words),
+        out / "claims.png",
+        alt=f"{words}: the error of each against its tolerance",
+        caption="Each dot is a claim: its achieved error as a fraction of the error allowed.",
+        numbers=numbers,
+    )
+    equations = [CheckedEquation(equation, found) for equation, found in checked.items()]
+    blocks = [Paragraph(f"{words}. {ABOUT}"), Illustration(picture), *equations]
+    return Section("The equations, checked", blocks)

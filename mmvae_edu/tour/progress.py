@@ -1,0 +1,51 @@
+"""The learner's progress as a section of the report."""
+
+from ..course import progress
+from ..course.standing import by_lesson, standings
+from ..report.page import Paragraph, Section, Table
+
+HEADER = ["lesson", "exercises", "right", "wrong", "changed since", "not checked", "not attempted"]
+
+
+def progress_sections():
+    """One section where a folder of exercises is found; none without, or with several."""
+    try:
+        folder = progress.find_folder()
+    except ValueError:
+        return []
+    rows = standings(folder)
+    right = sum(map(is_right, rows))
+    words = (
+        f"{right} of {len(rows)} exercises are right. “Changed since”: the file, or the checker, "
+        "has changed since the last check."
+    )
+    blocks = [Paragraph(words), lesson_table(rows)]
+    wrong = [row for row in rows if row.state == "wrong"]
+    return [Section("Your progress", [*blocks, *([wrong_table(wrong)] if wrong else [])])]
+
+
+def is_right(row):
+    return row.state == "right" and not row.changed
+
+
+def lesson_table(rows):
+    """How many exercises of each lesson are in each state, and how many hints were shown."""
+    table = []
+    for lesson, group in by_lesson(rows).items():
+        counts = dict.fromkeys(HEADER[2:], 0)
+        for row in group:
+            column = "changed since" if row.changed else row.state
+            counts[column if column in counts else "not checked"] += 1  # the checker's own fault
+        numbers = [len(group), *counts.values(), sum(len(row.hints) for row in group)]
+        table.append([lesson, *(str(n) if n else "–" for n in numbers)])
+    return Table("Exercises by lesson", [*HEADER, "hints"], table)
+
+
+def wrong_table(rows):
+    """What the last check said of the exercises that are wrong."""
+    says = {mutant.name: mutant.says for row in rows for mutant in row.exercise.mutants}
+    table = [
+        [row.exercise.id, "; ".join(says.get(name, name) for name in row.mistakes) or "–"]
+        for row in rows
+    ]
+    return Table("What the last check found", ["exercise", "mistake"], table)
