@@ -15,9 +15,9 @@ import numpy as np
 from mmvae_edu.claims import CLAIMS, MUTANTS, run
 from mmvae_edu.course import holds, keep
 from mmvae_edu.data import verify
-from mmvae_edu.finite import elbo
 from mmvae_edu.oracles import DiscreteModel, iwae_exact
 from mmvae_edu.report import plots
+from mmvae_edu.slides.s05_evidence import elbo
 
 print(f"Python {sys.version.split()[0]}, NumPy {np.__version__}")
 print(f"float64 tells 1 from 1 + {np.finfo(np.float64).eps:.1e}")
@@ -120,7 +120,7 @@ for mutant in MUTANTS[claim.of]:
 #   into a call, `p q` prints `q`, `w` shows where you are.
 #
 # Try it: stop in `elbo` and look at `q` and `log_joint`. Then change a sign in that function, in
-# `mmvae_edu/finite.py`, run this lesson again, and see which claim below fails first. Undo it.
+# `mmvae_edu/slides/s05_evidence.py`, run this lesson again, and see which claim below fails first. Undo it.
 #
 # ## The claims
 

@@ -10,16 +10,16 @@ from itertools import permutations
 import numpy as np
 
 from mmvae_edu.course import holds, keep
-from mmvae_edu.finite import (
+from mmvae_edu.oracles import DiscreteModel
+from mmvae_edu.report import plots
+from mmvae_edu.slides.s04_mean_field import (
     cavi_step,
     chain_rule_logp,
     gaussian_mean_field,
-    kl,
     product_of_marginals,
     total_correlation,
 )
-from mmvae_edu.oracles import DiscreteModel
-from mmvae_edu.report import plots
+from mmvae_edu.slides.s05_evidence import kl
 
 # %% [markdown]
 # ## The chain rule

@@ -11,8 +11,8 @@
 import numpy as np
 
 from mmvae_edu.course import holds, keep
-from mmvae_edu.finite import decompose, elbo, kl, log_evidence, log_joint, posterior
 from mmvae_edu.report import plots
+from mmvae_edu.slides.s05_evidence import decompose, elbo, kl, log_evidence, log_joint, posterior
 
 log_prior = np.log([0.3, 0.25, 0.2, 0.15, 0.1])  # log p(z)
 log_lik = np.log([[0.7, 0.3], [0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.95, 0.05]])  # log p(x|z)

@@ -11,13 +11,13 @@ from itertools import product
 
 import numpy as np
 
-from mmvae_edu.bounds import log_joint_subset, subset_elbo
 from mmvae_edu.course import holds, keep
 from mmvae_edu.likelihoods import Binomial, Normal
 from mmvae_edu.models import MVAE
 from mmvae_edu.ops import log_sum_exp
 from mmvae_edu.oracles import DiscreteModel, LinearGaussian, log_integrate, log_normal
 from mmvae_edu.report import plots
+from mmvae_edu.slides.s06_weighted_elbo import log_joint_subset, subset_elbo
 
 # %% [markdown]
 # ## A missing modality is a factor left out

@@ -10,10 +10,14 @@
 import numpy as np
 
 from mmvae_edu.course import holds, keep
-from mmvae_edu.finite import log_constant_eq3, posterior_from_unimodal, posterior_joint
 from mmvae_edu.oracles import DiscreteModel, LinearGaussian, log_normal
 from mmvae_edu.posteriors import quotient_of_experts
 from mmvae_edu.report import plots
+from mmvae_edu.slides.s07_joint_posterior import (
+    log_constant_eq3,
+    posterior_from_unimodal,
+    posterior_joint,
+)
 
 np.set_printoptions(precision=4, suppress=True, floatmode="fixed")
 

@@ -11,12 +11,12 @@ import math
 
 import numpy as np
 
-from mmvae_edu.bounds import dreg_grads, iwae_grad, normalised_weights, vae_grad
 from mmvae_edu.course import holds, keep
 from mmvae_edu.gradcheck import check_pullback
 from mmvae_edu.objectives import elbo, iwae
 from mmvae_edu.oracles import bound_gradient, complex_step, iwae_continuous, log_normal
 from mmvae_edu.report import plots
+from mmvae_edu.slides.s09_importance import dreg_grads, iwae_grad, normalised_weights, vae_grad
 
 # %% [markdown]
 # ## Where the weights come from

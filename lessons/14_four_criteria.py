@@ -8,11 +8,10 @@
 # %%
 import numpy as np
 
-from mmvae_edu import criteria
+from mmvae_edu import MMVAE, MVAE, criteria
 from mmvae_edu.course import FAST, holds, keep
 from mmvae_edu.data import load_digits
 from mmvae_edu.likelihoods import Normal
-from mmvae_edu.models import MMVAE, MVAE
 from mmvae_edu.report import plots
 from mmvae_edu.tour.digits import MODALITIES, NETWORKS, distinct
 

@@ -11,13 +11,13 @@ import math
 
 import numpy as np
 
-from mmvae_edu.bounds import looseness_gap, responsibility
 from mmvae_edu.course import FAST, holds, keep
 from mmvae_edu.data import load_digits
 from mmvae_edu.models import MMVAE
 from mmvae_edu.objectives import effective_sample_size, mixture_iwae, stratified_iwae
 from mmvae_edu.oracles import iwae_exact, mixture_iwae_exact, stratified_iwae_exact
 from mmvae_edu.report import plots
+from mmvae_edu.slides.s11_mixture import looseness_gap, responsibility
 from mmvae_edu.tour.digits import MODALITIES
 
 # %% [markdown]

@@ -22,7 +22,7 @@ from mmvae_edu.kernels.simulator import (
     edited,
     record,
 )
-from mmvae_edu.kernels.simulator import examples as block_kernels
+from mmvae_edu.kernels.simulator import examples
 from mmvae_edu.kernels.simulator.text import plain
 from test_kernels import CASES, Draw, check_parity
 
@@ -331,7 +331,7 @@ import sys, types
 import numpy as np
 text = open(sys.argv[1], encoding="utf-8").read()
 scope = {}
-exec(text.replace("from .access import cuda", "from numba import cuda"), scope)
+exec(text.replace("from . import cuda", "from numba import cuda"), scope)
 rng = np.random.default_rng(0)
 log_w = np.array([-6237.1, 700.0]) + rng.normal(0, 3, size=(11, 2))
 top, bound, weights = np.zeros(2), np.zeros(2), np.zeros((5, 2))
@@ -356,7 +356,7 @@ print("equal")
 
 def test_one_import_takes_the_same_text_to_numba():
     done = subprocess.run(
-        [sys.executable, "-c", IN_THE_SIMULATOR, block_kernels.__file__],
+        [sys.executable, "-c", IN_THE_SIMULATOR, examples.__file__],
         env=os.environ | {"NUMBA_ENABLE_CUDASIM": "1"}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.stdout == "equal\n", done.stderr
@@ -464,10 +464,10 @@ def test_answers_of_learners(name, tmp_path):
 
 def test_the_librarys_kernel_is_locked(tmp_path):
     source = """
-        from mmvae_edu import block_kernels
+        from mmvae_edu.kernels.simulator import examples
         @cuda.jit
         def product_kernel(mu, log_var, mean, joint_log_var):
-            block_kernels.product_kernel((1, 1), mu, log_var, mean, joint_log_var)
+            examples.product_kernel((1, 1), mu, log_var, mean, joint_log_var)
         """
     path = tmp_path / "18_kernels.py"
     path.write_text(HEAD + inspect.cleandoc(source), encoding="utf-8")

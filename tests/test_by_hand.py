@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from mmvae_edu.bounds import dreg_grads, flat_direction, normalised_weights
 from mmvae_edu.claims.registry import TERMS
 from mmvae_edu.gradcheck import check_pullback, complex_step
 from mmvae_edu.likelihoods import Normal
@@ -13,6 +12,8 @@ from mmvae_edu.models.one_function.iwae import iwae_bound, log_weights
 from mmvae_edu.models.one_function.mmvae import cross_generate, mmvae_bound
 from mmvae_edu.models.one_function.mvae import subsampled_bound
 from mmvae_edu.objectives import iwae
+from mmvae_edu.slides.s07_joint_posterior import flat_direction
+from mmvae_edu.slides.s09_importance import dreg_grads, normalised_weights
 from mmvae_edu.support.parameters import leaves
 
 FEATURES = {"a": 3, "b": 1, "c": 4}

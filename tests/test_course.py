@@ -308,7 +308,7 @@ WRONG_ANSWERS = {  # (the sentence, the evidence, the source)
         """,
     ),
     "raises": ("raises IndexError", "called with array (", "def vae_grad(g): return g[99]"),
-    "imported name": ("is not defined in the file", "mmvae_edu.bounds", None),
+    "imported name": ("is not defined in the file", "mmvae_edu.slides.s09_importance", None),
     "at import": ("raises ModuleNotFoundError", "as the file is loaded", None),
     "random": (
         "another output when called twice",
@@ -326,7 +326,7 @@ WRONG_ANSWERS = {  # (the sentence, the evidence, the source)
 SOURCES = {
     "renamed": "def vae_gradient(g): return g.mean(0)",
     "a number": "vae_grad = 3",
-    "imported name": "from mmvae_edu.bounds import vae_grad",
+    "imported name": "from mmvae_edu.slides.s09_importance import vae_grad",
     "at import": "import no_such_module\ndef vae_grad(g): return g.mean(0)",
 }
 
@@ -422,7 +422,7 @@ PROCESSES = {  # (exit code, the sentence, the source); None: the stub with one 
     "library wrapped": (
         WRONG,
         "hands back the library's own vae_grad",
-        "from mmvae_edu import bounds\ndef vae_grad(g): return bounds.vae_grad(g)",
+        "from mmvae_edu.slides import s09_importance as s09\ndef vae_grad(g): return s09.vae_grad(g)",
     ),
     "library by way of its claims": (
         WRONG,

@@ -6,23 +6,20 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from mmvae_edu.finite import (
+from mmvae_edu.posteriors import product_of_experts, quotient_of_experts
+from mmvae_edu.slides.s04_mean_field import (
     cavi_step,
     chain_rule_logp,
-    decompose,
-    elbo,
     gaussian_mean_field,
-    kl,
-    log_constant_eq3,
-    log_evidence,
-    log_joint,
-    posterior,
-    posterior_from_unimodal,
-    posterior_joint,
     product_of_marginals,
     total_correlation,
 )
-from mmvae_edu.posteriors import product_of_experts, quotient_of_experts
+from mmvae_edu.slides.s05_evidence import decompose, elbo, kl, log_evidence, log_joint, posterior
+from mmvae_edu.slides.s07_joint_posterior import (
+    log_constant_eq3,
+    posterior_from_unimodal,
+    posterior_joint,
+)
 
 TWO_MODES = np.array([[0.48, 0.02], [0.02, 0.48]])
 

@@ -30,7 +30,7 @@ ORDER = [  # each may import only from rows above its own, or within its row
     {"objectives", "networks"},
     {"training", "estimators", "criteria"},
     {"models"},
-    {"slides", "claims", "mistakes", "measure", "finite", "bounds", "expectations"},
+    {"slides", "claims", "mistakes", "measure"},
     {"course"},
     {"tour"},
     {"cli"},

@@ -5,7 +5,8 @@ from itertools import permutations
 
 import numpy as np
 
-from ..finite import chain_rule_logp, kl, product_of_marginals, total_correlation
+from ..slides.s04_mean_field import chain_rule_logp, product_of_marginals, total_correlation
+from ..slides.s05_evidence import kl
 from .instances import discrete_model, outer, random_product, random_table
 from .registry import T0, claim, mutant
 

@@ -5,7 +5,8 @@ from itertools import product
 
 import numpy as np
 
-from ..finite import cavi_step, elbo, gaussian_mean_field, kl, product_of_marginals
+from ..slides.s04_mean_field import cavi_step, gaussian_mean_field, product_of_marginals
+from ..slides.s05_evidence import elbo, kl
 from .instances import outer, random_product, random_table
 from .registry import T0, claim, mutant
 

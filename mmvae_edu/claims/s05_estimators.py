@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from ..expectations import expected_log_lik, pathwise_grad, score_function_grad
 from ..gaussian import gaussian_log_prob, gaussian_sample
 from ..ops import log_mean_exp
 from ..oracles import NonlinearModel, expect_gaussian
 from ..oracles import complex_step as gradient_of
+from ..slides.s05_evidence import expected_log_lik, pathwise_grad, score_function_grad
 from .instances import noise_grid
 from .registry import T0, T1, T2C, claim, mutant
 

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from ..finite import decompose, elbo, kl, log_evidence, posterior
 from ..oracles import NonlinearModel, log_normal
+from ..slides.s05_evidence import decompose, elbo, kl, log_evidence, posterior
 from .instances import discrete_model, random_symbols, violation
 from .registry import T0, T1, claim, mutant
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..finite import elbo, kl, log_evidence, log_joint, posterior
+from ..slides.s05_evidence import elbo, kl, log_evidence, log_joint, posterior
 from .instances import discrete_model, violation
 from .registry import T0, claim, mutant
 from .s05_evidence import decompose_under_posterior, fsum_kl, observed, some_q

@@ -5,7 +5,8 @@ from itertools import product
 
 import numpy as np
 
-from ..finite import log_constant_eq3, posterior, posterior_from_unimodal, posterior_joint
+from ..slides.s05_evidence import posterior
+from ..slides.s07_joint_posterior import log_constant_eq3, posterior_from_unimodal, posterior_joint
 from .instances import discrete_model, log_liks
 from .registry import T0, claim, mutant
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ..bounds import flat_direction
 from ..objectives import sample_subsets
 from ..oracles import LinearGaussian
+from ..slides.s07_joint_posterior import flat_direction
 from .gaussian_instances import exact_posterior, linear_gaussian
 from .registry import T0, claim, mutant
 

@@ -5,10 +5,10 @@ import math
 import mpmath
 import numpy as np
 
-from ..bounds import dreg_grads, normalised_weights
 from ..kernels.reference import importance_weights
 from ..objectives import effective_sample_size
 from ..oracles import bound_gradient, gaussian_grid, iwae_continuous, iwae_exact, log_normal
+from ..slides.s09_importance import dreg_grads, normalised_weights
 from .instances import noise_grid, violation
 from .registry import T0, T1, claim, mutant
 

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from ..bounds import looseness_gap, responsibility
 from ..objectives import mixture_elbo, mixture_iwae, stratified_iwae
 from ..oracles import iwae_exact, mixture_iwae_exact, stratified_iwae_exact
+from ..slides.s11_mixture import looseness_gap, responsibility
 from .differentiate import gradients
 from .instances import discrete_mixture, expected_bound, log_mean
 from .registry import T0, T1, T2C, claim, mutant

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from ..bounds import looseness_gap
 from ..oracles import mixture_iwae_exact, stratified_iwae_exact
+from ..slides.s11_mixture import looseness_gap
 from .instances import discrete_mixture
 from .registry import T1, claim
 
