@@ -120,7 +120,8 @@ for mutant in MUTANTS[claim.of]:
 #   into a call, `p q` prints `q`, `w` shows where you are.
 #
 # Try it: stop in `elbo` and look at `q` and `log_joint`. Then change a sign in that function, in
-# `mmvae_edu/slides/s05_evidence.py`, run this lesson again, and see which claim below fails first. Undo it.
+# `mmvae_edu/slides/s05_evidence.py`, run this lesson again, and see which claim below fails
+# first. Undo it.
 #
 # ## The claims
 

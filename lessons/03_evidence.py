@@ -106,7 +106,7 @@ keep(figure, "03-decomposition", alt=finding, numbers=numbers)
 #
 # **The KL reversed.** $D_{KL}(p\,\|\,q)$ is another number, and the sum is not $\log p(x)$.
 #
-# **The prior for the posterior.** $D_{KL}(q\,\|\,p(z))$ belongs to another form of $L^v$ (L04), not
+# **The prior for the posterior.** $D_{KL}(q\,\|\,p(z))$ belongs to another form of $L^v$ (L05), not
 # to this sum.
 #
 # **A state with $q = 0$.** It adds nothing, since $t \log t \to 0$ as $t \to 0$; in floating
@@ -142,5 +142,5 @@ holds(
 )
 
 # %% [markdown]
-# Next: L04 writes $L^v$ in the form that is computed in practice and gives one part a closed form.
+# Next: L05 writes $L^v$ in the form that is computed in practice and gives one part a closed form.
 # Your turn: `mmvae-edu check L03`, from `log_joint` to `decompose`.

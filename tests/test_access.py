@@ -20,9 +20,9 @@ from mmvae_edu.kernels.simulator import (
     Unwritten,
     cuda,
     edited,
+    examples,
     record,
 )
-from mmvae_edu.kernels.simulator import examples
 from mmvae_edu.kernels.simulator.text import plain
 from test_kernels import CASES, Draw, check_parity
 
@@ -442,7 +442,7 @@ ANSWERS = {
     "a stub": (NOT_ATTEMPTED, """
         @cuda.jit
         def block_max_kernel(log_w, top):
-            return todo("L18.block_max_kernel")
+            return todo("L24.block_max_kernel")
         """),
 }  # fmt: skip
 
@@ -451,8 +451,8 @@ ANSWERS = {
 def test_answers_of_learners(name, tmp_path):
     expected, source = ANSWERS[name]
     source = HEAD + inspect.cleandoc(source)
-    (id,) = (id for id, e in exercises().items() if f"def {e.name}(" in source and "L18" in id)
-    path = tmp_path / "18_kernels.py"
+    (id,) = (id for id, e in exercises().items() if f"def {e.name}(" in source and "L24" in id)
+    path = tmp_path / "24_kernels.py"
     path.write_text(source, encoding="utf-8")
     verdict = check(exercises()[id], path, range(3), Extent())
     if isinstance(expected, int):
@@ -469,9 +469,9 @@ def test_the_librarys_kernel_is_locked(tmp_path):
         def product_kernel(mu, log_var, mean, joint_log_var):
             examples.product_kernel((1, 1), mu, log_var, mean, joint_log_var)
         """
-    path = tmp_path / "18_kernels.py"
+    path = tmp_path / "24_kernels.py"
     path.write_text(HEAD + inspect.cleandoc(source), encoding="utf-8")
-    verdict = checker.check_file(exercises()["L18.product_kernel"], tmp_path)
+    verdict = checker.check_file(exercises()["L24.product_kernel"], tmp_path)
     assert (verdict.code, verdict.line) == (WRONG, 10)
     assert "hands back the library's own product_kernel" in verdict.says
 

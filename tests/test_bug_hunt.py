@@ -20,7 +20,7 @@ from mmvae_edu.gaussian import gaussian_log_prob, gaussian_sample, neg_kl_std_no
 from mmvae_edu.objectives import effective_sample_size
 from mmvae_edu.posteriors import product_of_experts
 
-HUNT = {id: exercise for id, exercise in exercises().items() if id.startswith("L19.")}
+HUNT = {id: exercise for id, exercise in exercises().items() if id.startswith("L23.")}
 NUMBERS = range(1, 13)
 CLEAN = {2, 10}
 rng = np.random.default_rng(5)
@@ -51,8 +51,8 @@ def test_there_are_twelve_short_files_that_give_nothing_away():
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_ten_files_are_wrong_and_two_are_clean(number):
-    assert HUNT[f"L19.check_{number:02}"].of(load(number)) is (number in CLEAN)
-    left = [m for m in HUNT[f"L19.fix_{number:02}"].mutants if m.name == "left_as_it_is"]
+    assert HUNT[f"L23.check_{number:02}"].of(load(number)) is (number in CLEAN)
+    left = [m for m in HUNT[f"L23.fix_{number:02}"].mutants if m.name == "left_as_it_is"]
     assert len(left) == (number not in CLEAN)
 
 
@@ -146,7 +146,7 @@ BODIES = {  # of a check of file 01, right and differently written
 
 @pytest.mark.parametrize("name", BODIES)
 def test_right_checks_pass_however_written(name, tmp_path):
-    result = checked(tmp_path, "L19.check_01", BODIES[name])
+    result = checked(tmp_path, "L23.check_01", BODIES[name])
     assert result.code == RIGHT, result
 
 
@@ -170,10 +170,10 @@ def test_a_check_of_a_clean_file_must_pass_it_and_fail_what_is_planted(tmp_path)
         def LOG_PRIOR(z):
             return -0.5 * (z**2 + np.log(2 * np.pi))[..., 0]
         """
-    assert checked(tmp_path, "L19.check_10", source).code == RIGHT
+    assert checked(tmp_path, "L23.check_10", source).code == RIGHT
     strict = source.replace("np.allclose(found, total)", "bool(found[0] == total + 1e-9)")
     assert (
-        checked(tmp_path, "L19.check_10", strict).says == "it fails everything, right versions too"
+        checked(tmp_path, "L23.check_10", strict).says == "it fails everything, right versions too"
     )
 
 
@@ -188,7 +188,7 @@ PARTIAL = """
 
 
 def test_an_incomplete_check_is_told_what_slipped_through(tmp_path):
-    result = checked(tmp_path, "L19.check_01", PARTIAL)
+    result = checked(tmp_path, "L23.check_01", PARTIAL)
     assert (result.code, result.mistakes) == (WRONG, [])
     assert (
         "passes 1 of 3 wrong versions; one: the gradient by log_var is doubled" in result.evidence
@@ -203,7 +203,7 @@ def test_too_strict_a_check_is_told_so(tmp_path):
         return claim.of(file) and "sqrt" not in "".join(file.sample.__code__.co_names)
 
     assert "fails 1 of 2 right versions" in run(claim, fails_one_right_version).note
-    assert checked(tmp_path, "L19.check_01", source).code == WRONG
+    assert checked(tmp_path, "L23.check_01", source).code == WRONG
 
 
 def test_a_missed_file_is_told_last():
@@ -217,7 +217,7 @@ def test_a_missed_file_is_told_last():
 
 def test_a_bad_file_handed_back_is_no_repair_and_a_clean_one_is(tmp_path):
     for number, code in (1, WRONG), (2, RIGHT):
-        exercise = HUNT[f"L19.fix_{number:02}"]
+        exercise = HUNT[f"L23.fix_{number:02}"]
         parameters, call, function = {
             1: ("mu, log_var, *, eps, file", "mu, log_var, eps=eps", "sample"),
             2: ("logits, *, x, n, file", "logits, x=x, n=n", "log_likelihood"),
@@ -243,13 +243,13 @@ def test_a_verdict_speaks_by_assert_or_by_value():
 def test_the_hunt_in_a_folder_of_its_own(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert cli.main(["start", "mine"]) == 0
-    path = tmp_path / "mine" / "19_bug_hunt.py"
+    path = tmp_path / "mine" / "23_bug_hunt.py"
     text = path.read_text(encoding="utf-8")
     stub = text[text.index("@verdict\ndef check_01") : text.index("def fix_01")]
     own = dedent(BODIES["asserts and returns nothing"]).strip() + "\n\n\n"
     start = "import numpy as np\nfrom mmvae_edu.course.hunt import gradient_agrees\n"
     path.write_text(start + text.replace(stub, own), encoding="utf-8")
-    assert cli.main(["check", "L19.check_01"]) == RIGHT
+    assert cli.main(["check", "L23.check_01"]) == RIGHT
     capsys.readouterr()
     namespace = {"__name__": "mine"}
     exec(path.read_text(encoding="utf-8"), namespace)

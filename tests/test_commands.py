@@ -22,7 +22,7 @@ from mmvae_edu.course import lessons, notebook, overview, progress, standing, wa
 from mmvae_edu.course.exercises import exercises
 
 ROOT = Path(__file__).parent.parent
-VAE_GRAD = exercises()["L13.vae_grad"]
+VAE_GRAD = exercises()["L17.vae_grad"]
 RIGHT = "def vae_grad(g):\n    return g.mean(0)\n"
 WRONG = "def vae_grad(g):\n    return g.sum(0)\n"  # the mistake summed_gradient
 
@@ -107,7 +107,7 @@ def test_an_unwritable_place_is_one_sentence(folder, capsys):
     for arguments in (
         ["report", "-o", str(folder / "file" / "r.html")],
         ["report", "-o", str(folder)],
-        ["notebook", "04", "-o", str(folder / "file" / "x.ipynb")],
+        ["notebook", "05", "-o", str(folder / "file" / "x.ipynb")],
         ["start", str(blocked)],
     ):
         assert cli.main(arguments) == 64
@@ -215,7 +215,7 @@ def test_watch_waits_for_a_half_saved_file(folder, monkeypatch):
     def whole():
         write(folder, RIGHT)
 
-    assert looks(monkeypatch, half, whole) == ["13_weighted_gradients.py"]
+    assert looks(monkeypatch, half, whole) == ["17_weighted_gradients.py"]
 
 
 def test_watch_survives_an_editor_that_replaces_the_file(folder, monkeypatch):
@@ -253,14 +253,14 @@ def test_watch_in_a_pipe_until_it_is_interrupted(folder):
         assert next(lines).startswith("watching 1 files in ")
         for text, word in (WRONG, "WRONG"), (RIGHT, "RIGHT"):
             write(folder, text)
-            assert any(line.endswith("13_weighted_gradients.py was saved\n") for line in lines)
-            assert next(lines).startswith(f"{word}  L13.vae_grad")
+            assert any(line.endswith("17_weighted_gradients.py was saved\n") for line in lines)
+            assert next(lines).startswith(f"{word}  L17.vae_grad")
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()
     assert process.returncode == 0
     assert "\x1b" not in rest
     assert rest.endswith("watch ended\n")
-    row = progress.load(folder)["L13.vae_grad"]
+    row = progress.load(folder)["L17.vae_grad"]
     assert (row.code, row.hash) == (0, progress.file_hash(folder, VAE_GRAD))
 
 
@@ -285,11 +285,11 @@ def executed(path, folder, end=""):
 
 def test_a_notebook_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["notebook", "04", "-o", "new/x.ipynb"]) == 0
+    assert cli.main(["notebook", "05", "-o", "new/x.ipynb"]) == 0
     done = executed(tmp_path / "new" / "x.ipynb", tmp_path)
     assert done.returncode == 0, done.stderr
     assert "holds  L1 is" in done.stdout
-    assert (tmp_path / "mmvae_edu_out" / "lessons" / "04-l1.png").exists()
+    assert (tmp_path / "mmvae_edu_out" / "lessons" / "05-l1.png").exists()
 
 
 def test_a_fast_notebook_is_fast(tmp_path):
@@ -312,21 +312,21 @@ def test_the_same_lesson_gives_the_same_notebook(tmp_path):
 
 def test_a_notebook_is_not_overwritten_by_accident(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    own = tmp_path / "04_neg_kl.ipynb"
+    own = tmp_path / "05_neg_kl.ipynb"
     own.write_text("mine")
-    assert cli.main(["notebook", "04"]) == 64
+    assert cli.main(["notebook", "05"]) == 64
     assert "--force" in capsys.readouterr().err
     assert own.read_text() == "mine"
-    assert cli.main(["notebook", "04", "--force"]) == 0
+    assert cli.main(["notebook", "05", "--force"]) == 0
     assert len(cells(own)) > 3
-    assert cli.main(["notebook", "04", "-o", "x.py"]) == 64
+    assert cli.main(["notebook", "05", "-o", "x.py"]) == 64
     assert cli.main(["notebook", "77"]) == 64
 
 
 def test_without_jupytext_the_pip_command_is_named(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "jupytext", None)
-    assert cli.main(["notebook", "04"]) == 64
+    assert cli.main(["notebook", "05"]) == 64
     assert "python -m pip install jupytext" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
@@ -341,9 +341,9 @@ def test_run_lists_the_lessons(capsys):
         assert f"\n{path.name[:2]}  " in f"\n{out}"
 
 
-@pytest.mark.parametrize("name", ["4", "04", "L04", "L4", "04_neg_kl", "lessons/04_neg_kl.py"])
+@pytest.mark.parametrize("name", ["5", "05", "L05", "L5", "05_neg_kl", "lessons/05_neg_kl.py"])
 def test_names_of_lessons(name):
-    assert overview.find(name).path.name == "04_neg_kl.py"
+    assert overview.find(name).path.name == "05_neg_kl.py"
 
 
 @pytest.mark.parametrize("name", ["", "77", "kl", "1000"])
@@ -355,7 +355,7 @@ def test_names_of_no_lesson(name, capsys):
 def test_run_runs_as_the_script_does(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", sys.argv)
-    assert cli.main(["run", "04", "--fast"]) == 0
+    assert cli.main(["run", "05", "--fast"]) == 0
     assert "figure mmvae_edu_out" in capsys.readouterr().out
     assert sys.argv[1:] == ["--fast"]
 
@@ -371,7 +371,7 @@ def test_a_lesson_whose_claim_fails(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", sys.argv)
     name = "l1_is_zero_only_at_the_prior"
     monkeypatch.setitem(CLAIMS, name, replace(CLAIMS[name], check=planted))
-    assert cli.main(["run", "04"]) == 1
+    assert cli.main(["run", "05"]) == 1
     said = capsys.readouterr()
     assert "FAILS  One equals two." in said.out
     assert said.err.startswith(f"mmvae-edu: this claim fails: {name}")
@@ -400,7 +400,7 @@ def test_the_table_of_the_lessons_is_what_run_prints():
 
 
 def test_run_measures(capsys):
-    assert cli.main(["run", "04", "--table", "--fast"]) == 0
+    assert cli.main(["run", "05", "--table", "--fast"]) == 0
     header, _, row = capsys.readouterr().out.splitlines()
     assert header.split(" | ")[5] == "s to run"
     assert int(row.split(" | ")[5]) < 60
@@ -411,16 +411,16 @@ def test_run_measures(capsys):
 
 def test_progress_of_the_first_version_is_kept(folder, capsys):
     write(folder, RIGHT)
-    old = {"L13.vae_grad": {"hash": progress.file_hash(folder, VAE_GRAD), "code": 0}}
+    old = {"L17.vae_grad": {"hash": progress.file_hash(folder, VAE_GRAD), "code": 0}}
     (folder / progress.FILE).write_text(json.dumps(old))
-    row = progress.load(folder)["L13.vae_grad"]
+    row = progress.load(folder)["L17.vae_grad"]
     assert (row.code, row.mistakes, row.hints) == (0, [], [])
     assert cli.main(["status"]) == 0
     assert "right           vae_grad (checker changed since)" in capsys.readouterr().out
     assert cli.main(["hint", "vae_grad"]) == 0
     text = json.loads((folder / progress.FILE).read_text("utf-8"))
     assert text["version"] == 2
-    assert text["exercises"]["L13.vae_grad"]["code"] == 0
+    assert text["exercises"]["L17.vae_grad"]["code"] == 0
 
 
 @pytest.mark.parametrize(
@@ -428,9 +428,9 @@ def test_progress_of_the_first_version_is_kept(folder, capsys):
     [
         {"version": 3, "exercises": {}},
         {"version": 2},
-        {"version": 2, "exercises": {"L13.vae_grad": {"code": 7}}},
-        {"version": 2, "exercises": {"L13.vae_grad": {"stars": 5}}},
-        {"version": 2, "exercises": {"L13.vae_grad": {"hints": [4]}}},
+        {"version": 2, "exercises": {"L17.vae_grad": {"code": 7}}},
+        {"version": 2, "exercises": {"L17.vae_grad": {"stars": 5}}},
+        {"version": 2, "exercises": {"L17.vae_grad": {"hints": [4]}}},
     ],
 )
 def test_progress_of_another_version_is_set_aside(content, folder, capsys):
@@ -444,7 +444,7 @@ def test_progress_of_another_version_is_set_aside(content, folder, capsys):
 def test_another_checker_makes_a_result_old(folder, monkeypatch):
     write(folder, RIGHT)
     cli.main(["check", "vae_grad"])
-    assert progress.load(folder)["L13.vae_grad"].checker == progress.checker_version(VAE_GRAD)
+    assert progress.load(folder)["L17.vae_grad"].checker == progress.checker_version(VAE_GRAD)
     row = next(r for r in standing.standings(folder) if r.exercise is VAE_GRAD)
     assert (row.state, row.changed) == ("right", "")
     monkeypatch.setattr(progress, "checker_version", lambda exercise: "another")
@@ -469,20 +469,20 @@ def test_status_as_json(folder, capsys):
     assert cli.main(["status", "--json"]) == 0
     rows = {row["id"]: row for row in json.loads(capsys.readouterr().out)}
     assert list(rows) == list(exercises())
-    assert rows["L13.vae_grad"] == {
-        "id": "L13.vae_grad",
-        "file": "13_weighted_gradients.py",
+    assert rows["L17.vae_grad"] == {
+        "id": "L17.vae_grad",
+        "file": "17_weighted_gradients.py",
         "state": "wrong",
         "changed": "file",
         "mistakes": ["summed_gradient"],
         "hints": [],
     }
-    assert rows["L13.iwae_grad"]["state"] == "not attempted"  # it is gone from the file
-    assert rows["L04.kl_gauss"]["state"] == "not attempted"
+    assert rows["L17.iwae_grad"]["state"] == "not attempted"  # it is gone from the file
+    assert rows["L05.kl_gauss"]["state"] == "not attempted"
     write(folder, "def vae_grad(")
     cli.main(["status", "--json"])
     rows = {row["id"]: row for row in json.loads(capsys.readouterr().out)}
-    assert rows["L13.iwae_grad"]["state"] == "not checked"  # nobody can tell
+    assert rows["L17.iwae_grad"]["state"] == "not checked"  # nobody can tell
 
 
 def test_status_says_how_to_get_a_file_that_is_not_there(folder, capsys):
@@ -499,7 +499,7 @@ def test_status_is_coloured_in_a_terminal_only(folder, capsys, monkeypatch):
     assert cli.main(["status"]) == 0
     plain = capsys.readouterr().out
     assert "\x1b" not in plain
-    assert re.search(r"^L13  0 of \d right  13_weighted_gradients.py$", plain, re.MULTILINE)
+    assert re.search(r"^L17  0 of \d right  17_weighted_gradients.py$", plain, re.MULTILINE)
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert cli.main(["status"]) == 0
     coloured = capsys.readouterr().out
@@ -521,7 +521,7 @@ def test_check_of_everything_counts_what_is_not_attempted(folder, capsys):
 
 @pytest.mark.parametrize(
     ("name", "near"),
-    [("vae_gard", "vae_grad"), ("L13.vae-grad", "L13.vae_grad"), ("nothing", None), ("99", None)],
+    [("vae_gard", "vae_grad"), ("L17.vae-grad", "L17.vae_grad"), ("nothing", None), ("99", None)],
 )
 def test_a_mistyped_exercise(name, near, folder, capsys):
     assert cli.main(["check", name]) == 64
@@ -531,7 +531,7 @@ def test_a_mistyped_exercise(name, near, folder, capsys):
 
 
 def test_a_file_names_its_exercises():
-    chosen = commands.choose(["mine/13_weighted_gradients.py"])
+    chosen = commands.choose(["mine/17_weighted_gradients.py"])
     assert chosen == [e for e in exercises().values() if e.stub == VAE_GRAD.stub]
 
 
@@ -561,7 +561,7 @@ def test_a_hint_fits_the_mistake_and_is_remembered(folder, capsys, monkeypatch):
         chosen = replace(VAE_GRAD, fits=fits)
         monkeypatch.setattr(commands, "_one", lambda name, chosen=chosen: chosen)
         assert hint() == f"last check: {says}\n{number}/3  {hints[number]}\n"
-    assert progress.load(folder)["L13.vae_grad"].hints == [1, 2, 3]
+    assert progress.load(folder)["L17.vae_grad"].hints == [1, 2, 3]
     write(folder, RIGHT)
     cli.main(["check", "vae_grad"])
     assert hint().splitlines() == [f"{n}/3  {text}" for n, text in hints.items()]
@@ -576,7 +576,7 @@ def test_hints_fit_known_mistakes(exercise):
 
 def test_reset_all_keeps_everything(folder, capsys):
     write(folder, RIGHT)
-    (folder / "04_neg_kl.py").unlink()
+    (folder / "05_neg_kl.py").unlink()
     cli.main(["check", "vae_grad"])
     kept = (folder / progress.FILE).read_bytes()
     assert cli.main(["reset", "--all"]) == 0

@@ -24,7 +24,7 @@ from mmvae_edu.course.runner import check, load
 
 EXERCISES = list(exercises().values())
 MUTANTS = [(exercise, mutant) for exercise in EXERCISES for mutant in exercise.mutants]
-BEYOND_THE_SLIDES = {"L00.two_plus_two", "L15.responsibility", "L15.looseness_gap"}
+BEYOND_THE_SLIDES = {"L00.two_plus_two", "L20.responsibility", "L20.looseness_gap"}
 
 
 # ---- the exercises themselves -----------------------------------------------------------------
@@ -335,7 +335,7 @@ SOURCES = {
 def test_wrong_answers_are_told_why(name, tmp_path):
     says, evidence, source = WRONG_ANSWERS[name]
     if source is None:
-        exercise = exercises()["L13.vae_grad"]
+        exercise = exercises()["L17.vae_grad"]
         path = written(tmp_path, exercise, SOURCES[name])
         verdict = check(exercise, path, range(3), Extent())
     else:
@@ -422,7 +422,8 @@ PROCESSES = {  # (exit code, the sentence, the source); None: the stub with one 
     "library wrapped": (
         WRONG,
         "hands back the library's own vae_grad",
-        "from mmvae_edu.slides import s09_importance as s09\ndef vae_grad(g): return s09.vae_grad(g)",
+        "from mmvae_edu.slides import s09_importance as own\n"
+        "def vae_grad(g): return own.vae_grad(g)",
     ),
     "library by way of its claims": (
         WRONG,
@@ -487,11 +488,11 @@ def outcomes(tmp_path_factory):
     def outcome(name):
         folder = tmp_path_factory.mktemp("learner")
         source = PROCESSES[name][2]
-        exercise = exercises()["L13.vae_grad"]
+        exercise = exercises()["L17.vae_grad"]
         if source is None:
             shutil.copyfile(exercise.stub, folder / exercise.stub.name)
             with (folder / exercise.stub.name).open("a") as file:
-                file.write("\n\ndef vae_grad(g):\n    return todo('L13.vae_grad')\n")
+                file.write("\n\ndef vae_grad(g):\n    return todo('L17.vae_grad')\n")
         else:
             exercise = exercise if "vae_grad" in source else exercise_of(source)
             path = written(folder, exercise, source)
@@ -517,7 +518,7 @@ def test_in_a_process_of_its_own(name, outcomes):
 def test_syntax_error_names_file_and_line_only(outcomes):
     exercise, verdict = outcomes["syntax error"]
     text = checker.message(exercise, verdict, verbose=True)
-    assert "13_weighted_gradients.py:2" in text
+    assert "17_weighted_gradients.py:2" in text
     assert "Error" not in text
 
 
@@ -540,7 +541,7 @@ def test_memory_is_limited():
 
 def test_verbose_shows_the_learners_own_frames_and_prints(outcomes):
     text = checker.message(*outcomes["sys.exit"], verbose=True)
-    assert "13_weighted_gradients.py" in text
+    assert "17_weighted_gradients.py" in text
     assert "recorded.py" not in text
     assert "printed:\nPASS" not in checker.message(*outcomes["PASS and zeros"])
     assert "PASS" in checker.message(*outcomes["PASS and zeros"], verbose=True)
@@ -548,11 +549,11 @@ def test_verbose_shows_the_learners_own_frames_and_prints(outcomes):
 
 def test_a_check_that_cannot_start_is_the_checkers_fault(tmp_path, monkeypatch):
     monkeypatch.setattr(checker, "START", "raise RuntimeError('broken')")
-    written(tmp_path, exercises()["L13.vae_grad"], MEAN)
-    verdict = checker.check_file(exercises()["L13.vae_grad"], tmp_path)
+    written(tmp_path, exercises()["L17.vae_grad"], MEAN)
+    verdict = checker.check_file(exercises()["L17.vae_grad"], tmp_path)
     assert verdict.code == FAULT
-    text = checker.message(exercises()["L13.vae_grad"], verdict)
-    assert text.startswith("FAULT  L13.vae_grad")
+    text = checker.message(exercises()["L17.vae_grad"], verdict)
+    assert text.startswith("FAULT  L17.vae_grad")
     assert "broken" in text
 
 
@@ -580,7 +581,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_start_never_overwrites(folder, capsys):
-    own = folder / "04_neg_kl.py"
+    own = folder / "05_neg_kl.py"
     own.write_text("mine")
     (folder / "03_evidence.py").unlink()
     assert cli.main(["start", "mine"]) == 0
@@ -590,7 +591,7 @@ def test_start_never_overwrites(folder, capsys):
 
 
 def test_check_status_solution_and_hints(folder, capsys):
-    exercise = exercises()["L13.vae_grad"]
+    exercise = exercises()["L17.vae_grad"]
     assert cli.main(["solution", "vae_grad"]) == 1
     assert cli.main(["hint", "vae_grad", "3"]) == 0
     assert exercise.hints[2] in capsys.readouterr().out
@@ -611,10 +612,10 @@ def test_check_status_solution_and_hints(folder, capsys):
 
 
 def test_of_several_checks_wrong_is_worse_than_not_attempted(folder, capsys):
-    written(folder, exercises()["L13.vae_grad"], "def vae_grad(g): return g.sum(0)")
-    assert cli.main(["check", "vae_grad", "L12"]) == WRONG
+    written(folder, exercises()["L17.vae_grad"], "def vae_grad(g): return g.sum(0)")
+    assert cli.main(["check", "vae_grad", "L16"]) == WRONG
     out = capsys.readouterr().out
-    assert "WRONG  L13.vae_grad (S9.3): " in out
+    assert "WRONG  L17.vae_grad (S9.3): " in out
     assert "matches the mistake summed_gradient on" in out
     assert out.splitlines()[-1].endswith("exit 1")
     right, fault = checker.Verdict(RIGHT), checker.Verdict(FAULT)
@@ -624,14 +625,14 @@ def test_of_several_checks_wrong_is_worse_than_not_attempted(folder, capsys):
 
 
 def test_a_file_in_the_wrong_folder_is_found(folder, capsys):
-    (folder / "04_neg_kl.py").rename(folder.parent / "04_neg_kl.py")
+    (folder / "05_neg_kl.py").rename(folder.parent / "05_neg_kl.py")
     assert cli.main(["check", "kl_gauss"]) == WRONG
     out = capsys.readouterr().out
     assert "is missing" in out
-    assert str(folder.parent / "04_neg_kl.py") in out
+    assert str(folder.parent / "05_neg_kl.py") in out
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"L13.vae_grad": 3}', "", "\x00\xff"])
+@pytest.mark.parametrize("text", ["{", "[]", '{"L17.vae_grad": 3}', "", "\x00\xff"])
 def test_unreadable_progress_is_set_aside(folder, text, capsys):
     (folder / progress.FILE).write_text(text, encoding="latin-1")
     work = {path.name: path.read_bytes() for path in folder.glob("*.py")}
@@ -660,7 +661,7 @@ def test_reset_backs_up_and_touches_one_function(folder):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["check", "L99"], ["hint", "04"], ["solution", "nothing"], ["reset", "L04"]]
+    "arguments", [["check", "L99"], ["hint", "05"], ["solution", "nothing"], ["reset", "L05"]]
 )
 def test_usage_errors_exit_64(folder, arguments, capsys):
     assert cli.main(arguments) == 64
@@ -674,8 +675,8 @@ def test_without_a_folder_the_command_says_how_to_make_one(tmp_path, monkeypatch
 
 
 def test_names_select_exercises():
-    assert [e.id for e in select(["kl_gauss"])] == ["L04.kl_gauss"]
-    assert len(select(["4"])) == len(select(["L04"])) == 2
+    assert [e.id for e in select(["kl_gauss"])] == ["L05.kl_gauss"]
+    assert len(select(["5"])) == len(select(["L05"])) == 2
     assert select([]) == EXERCISES
     assert [e.id for e in select(["elbo", "L03.elbo"])] == ["L03.elbo"]
 
@@ -697,7 +698,7 @@ def test_where_a_mistake_falls(code, mistakes, says, outcome):
 
 def test_dev_check_reports_the_confusion(capsys, monkeypatch):
     """Of two exercises; every mistake of all of them is in the tests at the top."""
-    few = {id: exercises()[id] for id in ("L04.kl_gauss", "L13.vae_grad")}
+    few = {id: exercises()[id] for id in ("L05.kl_gauss", "L17.vae_grad")}
     monkeypatch.setattr(dev, "exercises", lambda: few)
     assert dev.dev_check(1) == 0
     mistakes = sum(len(exercise.mutants) for exercise in few.values())

@@ -116,7 +116,7 @@ ADDED_TO_L1 = {  # (added to the value, to ∂μ, to ∂log σ²): words of the 
 def test_a_wrong_coefficient_is_named_though_no_mutant_has_it(name, tmp_path):
     (value, mu, log_var), says = ADDED_TO_L1[name]
     verdict = checked(
-        tmp_path, "L04.neg_kl_std_normal", L1.format(value=value, mu=mu, log_var=log_var)
+        tmp_path, "L05.neg_kl_std_normal", L1.format(value=value, mu=mu, log_var=log_var)
     )
     assert verdict.code == WRONG
     assert says in verdict.says
@@ -128,13 +128,13 @@ def test_a_wrong_coefficient_is_named_though_no_mutant_has_it(name, tmp_path):
 
 def test_the_coefficient_stands_in_the_evidence(tmp_path):
     source = L1.format(value="", mu=" - 0.4 * d * mu", log_var="")
-    verdict = checked(tmp_path, "L04.neg_kl_std_normal", source)
+    verdict = checked(tmp_path, "L05.neg_kl_std_normal", source)
     assert "term KL: μ² has coefficient 1.400000, expected 1" in verdict.evidence
 
 
 def test_the_batch_size_is_recognised(tmp_path):
     source = L1.format(value="", mu=" / len(mu)", log_var=" / len(mu)")
-    verdict = checked(tmp_path, "L04.neg_kl_std_normal", source)
+    verdict = checked(tmp_path, "L05.neg_kl_std_normal", source)
     assert verdict.says.startswith("in the gradient, every term is multiplied by 1/4 (1/N here)")
 
 
@@ -149,7 +149,7 @@ def test_the_batch_size_is_recognised(tmp_path):
 )
 def test_what_is_left_over_prevents_a_false_name(mu, log_var, tmp_path):
     verdict = checked(
-        tmp_path, "L04.neg_kl_std_normal", L1.format(value="", mu=mu, log_var=log_var)
+        tmp_path, "L05.neg_kl_std_normal", L1.format(value="", mu=mu, log_var=log_var)
     )
     assert verdict.code == WRONG
     assert "term" not in verdict.says
@@ -159,7 +159,7 @@ def test_what_is_left_over_prevents_a_false_name(mu, log_var, tmp_path):
 
 def test_few_numbers_determine_no_coefficients():
     """Four values and four terms: a fit without a remainder, and without a meaning."""
-    exercise = exercises()["L04.neg_kl_std_normal"]
+    exercise = exercises()["L05.neg_kl_std_normal"]
 
     def wrong(mu, log_var):
         return (mu**3).sum(-1), exercise.of(mu, log_var)[1]
@@ -176,14 +176,14 @@ def test_a_known_mistake_in_the_value_alone_is_named(tmp_path):
     source = L1.format(value="", mu="", log_var="").replace(
         "np.exp(log_var)))", "np.exp(log_var / 2)))", 1
     )
-    verdict = checked(tmp_path, "L04.neg_kl_std_normal", source)
+    verdict = checked(tmp_path, "L05.neg_kl_std_normal", source)
     assert verdict.mistakes == ["sigma_not_squared"]
     assert verdict.says.startswith("in the value: σ where S5.11 has σ²")
 
 
 def test_a_known_mistake_in_the_gradient_alone_is_named(tmp_path):
     source = L1.format(value="", mu=" * 2", log_var=" * 2")
-    verdict = checked(tmp_path, "L04.neg_kl_std_normal", source)
+    verdict = checked(tmp_path, "L05.neg_kl_std_normal", source)
     assert verdict.mistakes == ["missing_half"]
     assert verdict.says.startswith("in the gradient: L1 is doubled")
 
@@ -196,8 +196,8 @@ def test_an_input_changed_in_another_way_has_no_name(tmp_path):
             x {change}
             return result
     """
-    named = checked(tmp_path, "L06.vae_bound", source.format(change="/= 16"))
-    other = checked(tmp_path, "L06.vae_bound", source.format(change="+= 1"))
+    named = checked(tmp_path, "L07.vae_bound", source.format(change="/= 16"))
+    other = checked(tmp_path, "L07.vae_bound", source.format(change="+= 1"))
     assert named.mistakes == ["vae_data_changed_in_place"]
     assert other.mistakes == []
     assert other.says == "changes its input in place; work on a copy"
@@ -213,15 +213,15 @@ ADAM = """
 
 def test_a_function_that_works_in_place_is_judged_by_what_it_changes(tmp_path):
     right = ADAM.format(m="m +=", v="v +=", theta="theta -=")
-    assert checked(tmp_path, "L06.adam_step", right).code == RIGHT
+    assert checked(tmp_path, "L07.adam_step", right).code == RIGHT
     rebinds = ADAM.format(m="m +=", v="v +=", theta="theta = theta -")
-    assert checked(tmp_path, "L06.adam_step", rebinds).mistakes == ["adam_rebinds_theta"]
+    assert checked(tmp_path, "L07.adam_step", rebinds).mistakes == ["adam_rebinds_theta"]
     pure = ADAM.format(m="m = m +", v="v = v +", theta="return theta -")
-    assert checked(tmp_path, "L06.adam_step", pure).says == (
+    assert checked(tmp_path, "L07.adam_step", pure).says == (
         "leaves theta, m, v as they were: it works in place"
     )
     spoilt = right + "        grad *= 0\n"
-    assert "changes its input in place" in checked(tmp_path, "L06.adam_step", spoilt).says
+    assert "changes its input in place" in checked(tmp_path, "L07.adam_step", spoilt).says
 
 
 # ---- A4: simple factors -----------------------------------------------------------------------
@@ -248,7 +248,7 @@ FACTORS = {  # (mu, log_var, z)
 @pytest.mark.parametrize("says", FACTORS)
 def test_simple_factors_are_named(says, tmp_path):
     mu, log_var, z = FACTORS[says]
-    verdict = checked(tmp_path, "L05.gaussian_sample", SAMPLE.format(mu=mu, log_var=log_var, z=z))
+    verdict = checked(tmp_path, "L06.gaussian_sample", SAMPLE.format(mu=mu, log_var=log_var, z=z))
     assert says in verdict.says
     assert verdict.mistakes == []
 
@@ -263,7 +263,7 @@ def test_swapped_gradients_and_exchanged_axes_are_named(tmp_path):
                 return dmu1, dlog_var2, dmu2, dlog_var1
             return kl, back
     """
-    says = checked(tmp_path, "L04.kl_gauss", swapped).says
+    says = checked(tmp_path, "L05.kl_gauss", swapped).says
     assert "the gradient of log_var1 is that of log_var2" in says
     backwards = """
         def linear(x, W, b):
@@ -271,12 +271,12 @@ def test_swapped_gradients_and_exchanged_axes_are_named(tmp_path):
                 return (dy @ W.T)[:, ::-1], x.T @ dy, dy.sum(0)
             return x @ W + b, back
     """
-    says = checked(tmp_path, "L06.linear", backwards).says
+    says = checked(tmp_path, "L07.linear", backwards).says
     assert says == "the gradient of x has the right entries, but axis 1 in another order: backwards"
 
 
 def test_of_one_number_nothing_is_a_simple_function():
-    exercise = exercises()["L05.gaussian_sample"]
+    exercise = exercises()["L06.gaussian_sample"]
     one = Sample(["mu"], (np.ones(1),), {}, (), {"": np.array([2.002])}, {"": np.array([2.0])})
     assert signature(exercise, [one] * 5, VALUE) == {}
 
@@ -367,21 +367,21 @@ STEPS = {  # the sentence, the line that it points at, and what is written inste
 
 
 def test_a_vae_of_ones_own_layers_is_right(tmp_path):
-    assert checked(tmp_path, "L06.vae_bound", VAE.format(**RIGHT_VAE)).code == RIGHT
+    assert checked(tmp_path, "L07.vae_bound", VAE.format(**RIGHT_VAE)).code == RIGHT
 
 
 @pytest.mark.parametrize("says", STEPS)
 def test_the_first_wrong_step_is_named_with_its_line(says, tmp_path):
     text, instead = STEPS[says]
-    verdict = checked(tmp_path, "L06.vae_bound", VAE.format(**{**RIGHT_VAE, **instead}))
+    verdict = checked(tmp_path, "L07.vae_bound", VAE.format(**{**RIGHT_VAE, **instead}))
     assert says in verdict.says
-    lines = (tmp_path / "06_vae_backprop.py").read_text().splitlines()
+    lines = (tmp_path / "07_vae_backprop.py").read_text().splitlines()
     assert text in lines[verdict.line - 1]
 
 
 def test_watching_leaves_the_module_as_it_was(tmp_path):
     source = VAE.format(**{**RIGHT_VAE, "db": " * b"}) + "\n    ORIGINAL = linear, mlp, tanh\n"
-    verdict = checked(tmp_path, "L06.vae_bound", source)
+    verdict = checked(tmp_path, "L07.vae_bound", source)
     assert verdict.code == WRONG
     module = sys.modules["exercise"]
     assert module.ORIGINAL == (module.linear, module.mlp, module.tanh)
@@ -405,7 +405,7 @@ def test_without_watched_ops_the_gradient_nearest_the_end_is_named(tmp_path):
                 return dw, d
             return hs[-1], back
     """
-    verdict = checked(tmp_path, "L06.mlp", source)
+    verdict = checked(tmp_path, "L07.mlp", source)
     assert verdict.code == WRONG
     assert verdict.says.startswith("on the way back the first wrong gradient is that of weights")
     assert verdict.example
@@ -414,7 +414,7 @@ def test_without_watched_ops_the_gradient_nearest_the_end_is_named(tmp_path):
 def test_while_the_value_is_a_riddle_the_gradient_is_not_blamed(tmp_path):
     """The pullback is the derivative of a wrong value."""
     source = L1.format(value=" + 0.01 * (mu**3).sum(-1)", mu=" + 0.03 * d * mu**2", log_var="")
-    verdict = checked(tmp_path, "L04.neg_kl_std_normal", source)
+    verdict = checked(tmp_path, "L05.neg_kl_std_normal", source)
     assert verdict.says.startswith("this does not hold: L1 is")
     assert "mu = [[" in verdict.example[0]
     assert "cotangent" not in verdict.example[0]
@@ -425,7 +425,7 @@ def test_while_the_value_is_a_riddle_the_gradient_is_not_blamed(tmp_path):
 
 def test_the_smallest_example_is_small_and_round(tmp_path):
     source = L1.format(value=" + 0.01 * (mu**3).sum(-1)", mu="", log_var="")
-    verdict = checked(tmp_path, "L04.neg_kl_std_normal", source)
+    verdict = checked(tmp_path, "L05.neg_kl_std_normal", source)
     first, second = verdict.example
     assert first.startswith("smallest example: mu = [[")
     inputs = dict(item.split(" = ") for item in first.partition(": ")[2].split(", "))
@@ -437,7 +437,7 @@ def test_the_smallest_example_is_small_and_round(tmp_path):
 
 
 def test_explain_shows_the_equation_and_the_numbers(tmp_path):
-    exercise = exercises()["L04.neg_kl_std_normal"]
+    exercise = exercises()["L05.neg_kl_std_normal"]
     source = L1.format(value=" * 2", mu=" * 2", log_var=" * 2")
     verdict = checked(tmp_path, exercise.id, source, explain=True)
     text = checker.message(exercise, verdict, explain=True)
@@ -452,7 +452,7 @@ def test_explain_shows_the_equation_and_the_numbers(tmp_path):
 EXAMPLES = {  # wrong answers, and what their examples' inputs must be
     "total_correlation": """
         def total_correlation(P):
-            from mmvae_edu.finite import product_of_marginals
+            from mmvae_edu.slides.s04_mean_field import product_of_marginals
             return float((P * (P - product_of_marginals(P))).sum())
     """,
     "categorical_log_prob": """
@@ -515,22 +515,22 @@ def test_what_does_not_obey_is_mended_or_refused():
 
 def test_of_random_numbers_there_is_no_example(tmp_path):
     source = "def sample_subsets(M, k, rng): return rng.random((k, M)) < 0.5"
-    assert checked(tmp_path, "L10.sample_subsets", source).example == []
+    assert checked(tmp_path, "L12.sample_subsets", source).example == []
 
 
 def test_found_and_expected_are_written_with_digits_that_differ(tmp_path):
     source = "def vae_grad(g): return g.mean(0) * (1 + 1e-8 * g[0])"
-    numbers = checked(tmp_path, "L13.vae_grad", source).example[1].partition("value: found ")[2]
+    numbers = checked(tmp_path, "L17.vae_grad", source).example[1].partition("value: found ")[2]
     found, expected = numbers.split(", expected ")
     assert found != expected
 
 
 def test_a_long_example_is_left_to_explain():
-    exercise = exercises()["L13.vae_grad"]
+    exercise = exercises()["L17.vae_grad"]
     verdict = checker.Verdict(
         WRONG, "wrong", claims=["c"], example=["smallest example: " + "1" * 999]
     )
-    assert checker.message(exercise, verdict).endswith("check L13.vae_grad --explain")
+    assert checker.message(exercise, verdict).endswith("check L17.vae_grad --explain")
 
 
 # ---- words ------------------------------------------------------------------------------------
@@ -543,7 +543,7 @@ def test_a_gradient_without_its_cotangent_is_named(tmp_path):
                 return dy @ W.T, x.T @ dy, np.ones_like(b)
             return x @ W + b, back
     """
-    says = checked(tmp_path, "L06.linear", source).says
+    says = checked(tmp_path, "L07.linear", source).says
     assert says == "the gradient of b leaves out the pullback's argument, the cotangent"
 
 
@@ -563,7 +563,7 @@ def test_of_a_wrong_gradient_its_own_claim_is_told(tmp_path):
 
 SUBSET = """
     def subset_elbo(log_px_z, log_ratio, *, mask, weights, beta=1.0):
-        from mmvae_edu.bounds import subset_elbo as right
+        from mmvae_edu.slides.s06_weighted_elbo import subset_elbo as right
         value, pullback = right(log_px_z, log_ratio, mask=mask, weights=weights, beta=beta)
         def back(d):
             dlog_px_z, dlog_ratio = pullback(d)
@@ -573,7 +573,7 @@ SUBSET = """
 
 
 def test_a_factor_may_be_a_number_among_the_inputs(tmp_path):
-    verdict = checked(tmp_path, "L07.subset_elbo", SUBSET.format(likelihood="", kl=" / beta"))
+    verdict = checked(tmp_path, "L09.subset_elbo", SUBSET.format(likelihood="", kl=" / beta"))
     assert verdict.says == "in the gradient, the term β KL is multiplied by 1/beta"
 
 
@@ -586,7 +586,7 @@ def test_a_factor_of_two_may_be_a_length():
 
 def test_equal_coefficients_are_told_together(tmp_path):
     source = SUBSET.format(likelihood=" * 1.5", kl=" * -1")
-    verdict = checked(tmp_path, "L07.subset_elbo", source)
+    verdict = checked(tmp_path, "L09.subset_elbo", source)
     assert verdict.evidence.count("has coefficient -1.000000") == 1
     assert verdict.evidence.count("have coefficient 1.500000") == 1
     assert "modality 0, λ log p(x|z) of modality 1 and λ" in verdict.says
@@ -609,7 +609,7 @@ def test_a_kernels_launch_is_not_taken_for_its_arguments(tmp_path):
             if i < size:
                 precision[i] = math.exp(-log_var[i] / 3)
     """
-    verdict = checked(tmp_path, "L18.precision_kernel", source)
+    verdict = checked(tmp_path, "L24.precision_kernel", source)
     assert verdict.says.startswith("this does not hold")
     assert verdict.example == []
 
@@ -640,6 +640,6 @@ def test_nested_results_are_compared_by_name():
 
 def test_messages_name_the_parameter_and_not_the_observer(tmp_path):
     source = L1.format(value="", mu=" + 1e-4 * d * mu**3", log_var="")
-    verdict = checked(tmp_path, "L04.neg_kl_std_normal", source)
+    verdict = checked(tmp_path, "L05.neg_kl_std_normal", source)
     assert "Recorded" not in verdict.evidence
     assert "GradientError" not in verdict.evidence

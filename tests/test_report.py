@@ -201,7 +201,7 @@ def test_progress_in_the_report(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert tour_progress.progress_sections() == []
     progress.start(tmp_path / "mine")
-    ids = "L04.neg_kl_std_normal", "L04.kl_gauss", "L03.elbo"
+    ids = "L05.neg_kl_std_normal", "L05.kl_gauss", "L03.elbo"
     right, wrong, old = (exercises()[id] for id in ids)
     rows = {}
     for exercise in right, wrong, old:
@@ -218,7 +218,7 @@ def test_progress_in_the_report(tmp_path, monkeypatch):
     words, lessons, mistakes = section.blocks
     assert words.text.startswith(f"1 of {len(exercises())} exercises are right.")
     by_lesson = {row[0]: row[1:] for row in lessons.rows}
-    assert by_lesson["L04"] == ["2", "1", "1", "–", "–", "–", "2"]
+    assert by_lesson["L05"] == ["2", "1", "1", "–", "–", "–", "2"]
     others = str(sum(id.startswith("L03.") for id in exercises()) - 1)
     assert by_lesson["L03"] == [str(int(others) + 1), "–", "–", "1", "–", others, "–"]
     assert mistakes.rows == [[wrong.id, wrong.mutants[0].says]]

@@ -16,7 +16,7 @@ CODES = (
     "Exit code: 0 right, 1 wrong, 2 not attempted, 3 the checker's own fault, 64 usage; of several "
     "3 if there is one, else 1, else 2."
 )
-WHICH = "L04.neg_kl_std_normal, its function's name, a lesson as L04 or 4, or a file"
+WHICH = "L05.neg_kl_std_normal, its function's name, a lesson as L05 or 5, or a file"
 
 
 def add_commands(add):
@@ -29,7 +29,7 @@ def add_commands(add):
     status = add("status", _status, "what is solved, and what comes next", example="status")
     status.add_argument("--json", action="store_true", help="the exercises as JSON")
 
-    check = add("check", _check, "check your solutions", CODES, example="check L04")
+    check = add("check", _check, "check your solutions", CODES, example="check L05")
     check.add_argument("ids", nargs="*", metavar="ID", help=f"{WHICH}; all where none is given")
     check.add_argument("-v", "--verbose", action="store_true", help="tracebacks and your prints")
     check.add_argument(
@@ -39,7 +39,7 @@ def add_commands(add):
     check.add_argument("--seed", type=int, default=0, metavar="N", help="other random inputs")
     check.add_argument("--json", action="store_true", help="the results as JSON")
 
-    watch = add("watch", _watch, "check again whenever a file is saved", example="watch L04")
+    watch = add("watch", _watch, "check again whenever a file is saved", example="watch L05")
     watch.add_argument("ids", nargs="*", metavar="ID", help=f"{WHICH}; all where none is given")
     watch.add_argument("-v", "--verbose", action="store_true", help="tracebacks and your prints")
 

@@ -12,9 +12,9 @@ def add_commands(add):
     run = add(
         "run", _run, "run a lesson, or list the lessons",
         "Runs a lesson as its script does. Without a number it lists the lessons.",
-        example="run 04",
+        example="run 05",
     )  # fmt: skip
-    run.add_argument("lesson", nargs="?", metavar="LESSON", help="04, L04 or a lesson's file")
+    run.add_argument("lesson", nargs="?", metavar="LESSON", help="05, L05 or a lesson's file")
     run.add_argument("--fast", action="store_true", help="train for fewer steps")
     run.add_argument(
         "--table", action="store_true", help="run every lesson and print the table of the README"
@@ -23,9 +23,9 @@ def add_commands(add):
         "notebook", _notebook, "export a lesson as a Jupyter notebook",
         "Exports a lesson as a notebook, by jupytext. An existing file is overwritten only with "
         "--force.",
-        example="notebook 04 -o 04.ipynb",
+        example="notebook 05 -o 05.ipynb",
     )  # fmt: skip
-    notebook.add_argument("lesson", metavar="LESSON", help="04, L04 or a lesson's file")
+    notebook.add_argument("lesson", metavar="LESSON", help="05, L05 or a lesson's file")
     notebook.add_argument("-o", "--out", type=Path, metavar="FILE", help="else as the lesson, here")
     notebook.add_argument("--fast", action="store_true", help="it trains for fewer steps")
     notebook.add_argument("--force", action="store_true", help="overwrite FILE")
@@ -38,7 +38,7 @@ def _run(arguments):
         for lesson in overview.overview():
             count = f"{lesson.exercises} exercises" if lesson.exercises else ""
             print(f"{lesson.number}  {lesson.title:52} {count}".rstrip())
-        print("run one with `mmvae-edu run 04`, or its file under a debugger:")
+        print("run one with `mmvae-edu run 05`, or its file under a debugger:")
         print(f"{lesson.path.parent}")
         return 0
     from .. import course

@@ -27,7 +27,7 @@ def todo(id):
 
 @dataclass(frozen=True)
 class Exercise:
-    id: str  # "L04.neg_kl_std_normal"
+    id: str  # "L05.neg_kl_std_normal"
     stub: Path  # the pristine file
     equations: tuple[str, ...]
     hints: tuple[str, ...]
@@ -73,7 +73,7 @@ def exercises():
 
 
 def select(names):
-    """The exercises that names ask for: an id, a function, "L04" or "04"; all where none is given.
+    """The exercises that names ask for: an id, a function, "L05" or "05"; all where none is given.
 
     Raises ValueError for a name that is none of these.
     """

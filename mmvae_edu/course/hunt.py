@@ -1,4 +1,4 @@
-"""What the bug hunt (L19) gives a learner: the twelve files, and checks written with assert."""
+"""What the bug hunt (L23) gives a learner: the twelve files, and checks written with assert."""
 
 from functools import wraps
 

@@ -47,7 +47,7 @@ def overview():
 
 
 def find(name):
-    """The Lesson that "4", "04", "L04", "04_neg_kl" or a path means; ValueError for another."""
+    """The Lesson that "5", "05", "L05", "05_neg_kl" or a path means; ValueError for another."""
     number = re.match(r"L?(\d+)", Path(name).name)
     found = {lesson.number: lesson for lesson in overview()}
     if not number or number[1].zfill(2) not in found:

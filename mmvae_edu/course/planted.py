@@ -1,4 +1,4 @@
-"""A small system, ten bugs to plant in it, and the standard checks of a bug hunt (L19).
+"""A small system, ten bugs to plant in it, and the standard checks of a bug hunt (L23).
 
 The system is a product of experts with an importance-weighted bound.  Its pullback is derived from
 its forward by complex steps, so that a wrong forward has the backward that belongs to it.

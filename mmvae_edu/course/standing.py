@@ -51,7 +51,7 @@ def standing(row, folder, exercise):
 
 
 def by_lesson(rows):
-    """{"L04": [Standing, ...]} in order."""
+    """{"L05": [Standing, ...]} in order."""
     lessons = {}
     for row in rows:
         lessons.setdefault(row.exercise.id.partition(".")[0], []).append(row)

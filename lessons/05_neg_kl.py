@@ -1,0 +1,92 @@
+# %% [markdown]
+# # L05  Two forms of the lower bound, and L1
+#
+# Slide 5 writes the lower bound $L^v$ in two ways and gives its first part a closed form, $L_1$.
+# How much does a code that differs from the prior cost, and when does it cost nothing?
+#
+# The slides write $J$ for the number of latent dimensions; here it is `D`.
+
+# %%
+import numpy as np
+
+from mmvae_edu.course import holds, keep
+from mmvae_edu.gaussian import neg_kl_std_normal
+from mmvae_edu.report import plots
+
+# %% [markdown]
+# ## From one form to the other
+#
+# $$L^v = \sum_z q(z|x) \log \frac{p(x|z)\,p(z)}{q(z|x)}$$  (S5.8)
+#
+# The logarithm of a product is a sum. Keep $p(z)/q(z|x)$ together and take $\log p(x|z)$ apart:
+#
+# $$L^v = \sum_z q(z|x) \log \frac{p(z)}{q(z|x)} + \sum_z q(z|x) \log p(x|z)$$  (S5.9)
+#
+# The first sum is a Kullback-Leibler divergence with its sign turned, the second an expectation:
+#
+# $$L^v = -D_{KL}(q(z|x)\,\|\,p(z)) + \mathbb{E}_{q(z|x)} \log p(x|z)$$  (S5.10)
+#
+# ## L1 for a Gaussian
+#
+# For one dimension of $q = N(\mu, \sigma^2)$ and $p = N(0, 1)$, under $q$:
+# $\mathbb{E} \log p(z) = -\tfrac12 \log 2\pi - \tfrac12 (\mu^2 + \sigma^2)$ and
+# $\mathbb{E} \log q(z) = -\tfrac12 \log 2\pi - \tfrac12 \log \sigma^2 - \tfrac12$.
+# Their difference, summed over the dimensions, is
+#
+# $$L_1 = \tfrac12 \sum_j \left[ 1 + \log \sigma_j^2 - \mu_j^2 - \sigma_j^2 \right]$$  (S5.11)
+#
+# So **the slide's $L_1$ is $-D_{KL}$**: it is never positive. In the code $\log \sigma^2$ is
+# `log_var`, and the pullback is two short lines: $\partial L_1/\partial\mu = -\mu$ and
+# $\partial L_1/\partial \log\sigma^2 = \tfrac12 (1 - \sigma^2)$.
+
+# %%
+mu = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 0.0]])
+log_var = np.array([[0.0, 0.0], [0.0, 0.0], [1.0, -1.0]])
+l1, pullback = neg_kl_std_normal(mu, log_var)
+for row, value in zip(np.hstack([mu, log_var]), l1, strict=True):
+    print(f"mu {row[:2]}  log_var {row[2:]}  L1 {value:+.4f} nats")
+dmu, dlog_var = pullback(np.ones(3))
+print("dL1/dmu", (dmu + 0).tolist())
+print("dL1/dlog_var", (np.round(dlog_var, 4) + 0).tolist())
+
+# %% [markdown]
+# ## Predict, then run
+#
+# Along $\mu$ the cost is a parabola. Is it as steep towards a large variance ($\log\sigma^2 = 2$)
+# as towards a small one ($\log\sigma^2 = -2$)? Write down your guess.
+
+# %%
+t = np.linspace(-3, 3, 25)
+along_mu, _ = neg_kl_std_normal(t[:, None], np.zeros((25, 1)))
+along_log_var, _ = neg_kl_std_normal(np.zeros((25, 1)), t[:, None])
+wide, narrow = along_log_var[-5], along_log_var[4]
+finding = f"Too wide costs more than too narrow: {-wide:.2f} against {-narrow:.2f} nats at ±2"
+figure = plots.lines(
+    {"along mu": (t, along_mu), "along log_var": (t, along_log_var)}, finding, "value", "L1, nats"
+)
+numbers = [
+    ["value", "L1 along mu", "L1 along log_var"],
+    *zip(t, along_mu, along_log_var, strict=True),
+]
+keep(figure, "05-l1", alt=finding, numbers=numbers)
+
+# %% [markdown]
+# $\sigma^2$ grows like an exponential in `log_var`, $\log\sigma^2$ only falls along a line. A
+# network whose `log_var` head overshoots upwards is punished at once; one that collapses is not.
+#
+# ## The claims
+# %%
+holds(
+    "joint_is_likelihood_times_prior",
+    "elbo_splits_into_kl_and_likelihood",
+    "kl_to_the_prior_completes_the_elbo",
+    "l1_is_minus_the_integral",
+    "l1_is_zero_only_at_the_prior",
+    "l1_gradient_by_hand",
+    "l1_gradient_by_complex_step",
+    "gaussian_kl_is_the_integral",
+)
+
+# %% [markdown]
+# Next: L06 estimates the other part, $\mathbb{E}_q \log p(x|z)$, and makes the sample
+# differentiable. Your turn: `mmvae-edu check L05`, `neg_kl_std_normal` and `kl_gauss`.

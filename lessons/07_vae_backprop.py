@@ -1,0 +1,228 @@
+# %% [markdown]
+# # L07  A VAE, every gradient by hand
+#
+# All of slide 5 in one function, and the way back. How much is there to write? And how does one
+# know that it is right before training on it?
+#
+# The slides write $J$ for the number of latent dimensions; here it is `D`.
+
+# %%
+import inspect
+
+import numpy as np
+
+from mmvae_edu.course import FAST, holds, keep
+from mmvae_edu.data import load_digits
+from mmvae_edu.gradcheck import check_pullback, complex_step
+from mmvae_edu.likelihoods import Binomial, Normal
+from mmvae_edu.models import VAE
+from mmvae_edu.models.one_function.vae import mlp, vae_bound
+from mmvae_edu.oracles import LinearGaussian
+from mmvae_edu.report import plots
+from mmvae_edu.support.parameters import leaves
+
+# %% [markdown]
+# ## The bound, forwards
+#
+# The data: 8×8 images whose pixels count ink from 0 to 16, with a Binomial(16, $p$) likelihood. The
+# decoder gives logits $l$; the encoder gives two heads, $\mu$ and $\log\sigma^2$.
+#
+# $$h = \tanh(x W_0 + b_0), \quad (\mu, \log\sigma^2) = h W_1 + b_1, \quad
+# z = \mu + \sigma\varepsilon$$  (S5.12)
+#
+# $$h' = \tanh(z W_0' + b_0'), \quad l = h' W_1' + b_1', \quad
+# L^v \approx L_1(\mu, \log\sigma^2) + \frac1K \sum_k \log p(x|z_k)$$  (S5.10)
+#
+# ## Backwards
+#
+# Write $\bar y$ for the derivative of the final scalar with respect to $y$ (`dy` in the code), and
+# $v = \log\sigma^2$. The whole calculus of this lesson is this table:
+#
+# | forward | backward |
+# |---|---|
+# | $y = xW + b$ | $\bar x = \bar y W^\top$, $\bar W = x^\top \bar y$, $\bar b = \sum_n \bar y_n$ |
+# | $y = \tanh a$ | $\bar a = (1 - y^2)\, \bar y$ |
+# | $y = \log p(x \mid l)$ | $\bar l = (x - 16\,\mathrm{sigmoid}(l))\, \bar y$ |
+# | $z = \mu + e^{v/2}\varepsilon$ | $\bar\mu = \sum \bar z$, $\bar v = \sum \frac{z-\mu}2 \bar z$ |
+# | $y = L_1$ | $\bar\mu = -\mu\,\bar y$, $\bar v = \tfrac12(1 - e^v)\, \bar y$ |
+#
+# A value used twice **adds** its cotangents: $\mu$ and $v$ feed $K$ samples (the sums) and $L_1$. A
+# mean over $K$ passes on $1/K$. Here is all of it, `mmvae_edu/models/one_function/vae.py`; each
+# pullback is its forward pass read from the bottom up. Set a breakpoint in `vae_bound_pullback` and
+# look around.
+
+# %%
+D = 2
+model = VAE({"image": Binomial(64, n=16)}, latent=D, hidden=(128,), activation="tanh")
+print(inspect.getsource(mlp), inspect.getsource(vae_bound), sep="\n\n")
+
+# %% [markdown]
+# ## Is it right?
+#
+# **Central differences** and a **complex step**, in every group of weights: is the pullback the
+# derivative of *this* function? The library's **`VAE.bound`**: is this function the bound? Both use
+# the same ops, so that compares the wiring; the claims below hold the ops against integrals. And a
+# batch's mean must have the mean of its examples' gradients.
+
+# %%
+digits = load_digits("image+label", dtype=np.float64)
+train, validation = digits.train.x["image"], digits.validation.x["image"]
+rng = np.random.default_rng(0)
+x, eps = train[:7], rng.standard_normal((3, 7, D))
+
+
+def flat(dw):
+    """The gradient as one vector, in theta's order."""
+    return np.concatenate([leaf.ravel() for _, leaf in leaves(dw)])
+
+
+def check(theta):
+    w = model.tree.views(theta)["image"]  # named views into the vector
+    differences = check_pullback(vae_bound, w, x=x, eps=eps, rng=rng)
+    step = complex_step(vae_bound, w, x=x, eps=eps, rng=rng)
+    bound, pullback = vae_bound(w, x=x, eps=eps)
+    expected, expected_pullback = model.bound(theta, {"image": x}, eps=eps[None])
+    dbound = rng.standard_normal(7)
+    off, expected_gradient = np.abs(bound / expected - 1).max(), expected_pullback(dbound)
+    gradient_off = np.abs(flat(pullback(dbound)) - expected_gradient).max()
+    print(f"differences {differences:.0e}, complex step {step:.0e}; from VAE.bound: ", end="")
+    print(f"value {off:.0e}, gradient {gradient_off / np.abs(expected_gradient).max():.0e}")
+
+
+for _ in range(3):
+    theta = model.init(rng, dtype=np.float64)
+    check(theta + 0.1 * rng.standard_normal(theta.size))
+w, gradients = model.tree.views(theta)["image"], []
+for row in [slice(None), *(slice(n, n + 1) for n in range(7))]:
+    bound, pullback = vae_bound(w, x=x[row], eps=eps[:, row])
+    gradients.append(flat(pullback(np.full_like(bound, 1 / len(bound)))))
+error = np.abs(gradients[0] - np.mean(gradients[1:], axis=0)).max()
+print(f"the batch's gradient and the mean of single ones differ by {error:.0e}")
+
+# %% [markdown]
+# ## Train it
+#
+# The trainer negates once: Adam goes *down* the gradient of minus the mean bound. One sample an
+# example is enough (L06). After training the checks run once more.
+
+# %%
+steps, batch, every = (500, 128, 50) if FAST else (3000, 128, 200)
+theta = model.init(rng, dtype=np.float64)
+w = model.tree.views(theta)["image"]  # Adam changes theta in place, and w with it
+m, v, order = np.zeros_like(theta), np.zeros_like(theta), rng.permutation(len(train))
+fixed, curve = rng.standard_normal((1, len(validation), D)), []
+for step in range(1, steps + 1):
+    rows = order[(step * batch + np.arange(batch)) % len(order)]
+    bound, pullback = vae_bound(w, x=train[rows], eps=rng.standard_normal((1, batch, D)))
+    dtheta = flat(pullback(np.full(batch, -1 / batch)))
+    model.backend(theta).adam_step(theta, dtheta, m, v, step=step, learning_rate=4e-3)
+    if step % every == 0:
+        held_out, _ = vae_bound(w, x=validation, eps=fixed)
+        curve.append([step, bound.mean(), held_out.mean()])
+        print(f"step {step:4d}  bound {bound.mean():8.2f}  validation {held_out.mean():8.2f} nats")
+check(theta)
+
+# %% [markdown]
+# ## A problem whose best bound is known
+#
+# On images nobody knows the best value. With a linear decoder, $p(x|z) = N(Wz + b, s^2 I)$, it is
+# known: this is probabilistic PCA. Let $\lambda_1 \ge \dots \ge \lambda_P$ be the eigenvalues of
+# the data's covariance and $U_D$ the first $D$ eigenvectors. Then
+# $W = U_D (\Lambda_D - s^2 I)^{1/2}$ has the highest $\log p(x)$. Its columns are orthogonal, so
+# the exact posterior is a diagonal Gaussian, its mean affine in $x$ and its variance constant: a
+# *linear encoder* reaches it, and there the bound **is** $\log p(x)$.
+
+# %%
+twin = LinearGaussian.random(np.random.default_rng(0), 2, {"x": 6})
+_, data = twin.sample(np.random.default_rng(1), 500)
+s = twin.sigma["x"]
+eigenvalues, U = np.linalg.eigh(np.cov(data["x"].T, bias=True))
+W = U[:, -2:] * np.sqrt(np.maximum(eigenvalues[-2:] - s**2, 0))
+pca = LinearGaussian({"x": W}, {"x": data["x"].mean(axis=0)}, twin.sigma)
+optimum = pca.log_prob(data).mean()
+
+affine = VAE({"x": Normal(6, scale=s)}, latent=2, hidden=())
+options = {"samples": 4, "batch_size": 500, "learning_rate": 1e-2, "interval": 50}
+history = affine.fit(data, steps=3000, dtype=np.float64, progress=False, **options)
+decoder = affine.tree.views(affine.theta)["x"]["decoder"]
+learnt = LinearGaussian({"x": decoder["W0"].T}, {"x": decoder["b0"]}, twin.sigma)
+reached = learnt.elbo(*affine.encode(data), data).mean()
+print(f"best log p(x) {optimum:.4f}; the trained VAE's exact bound {reached:.4f} nats")
+
+# %% [markdown]
+# ## Predict, then run
+#
+# Does the linear VAE's curve stop below the line, touch it, or cross it? On the digits, which of
+# the two curves ends higher, training or validation?
+
+# %%
+straight = np.array([[h["step"], h["bound"]] for h in history])
+count, noisy, held_out = np.array(curve).T
+finding = f"The linear VAE ends {optimum - reached:.4f} nats below the exact optimum; "
+finding += f"the digits' bound rises to {held_out[-1]:.1f}".replace("-", "−")
+figure, (left, right) = plots.canvas(9.5, 3.8, 1, 2)
+left.plot(*straight.T, "o-", color=plots.COLOURS[0], markersize=3, label="bound")
+left.axhline(optimum, color=plots.INK, linestyle="--", label="best log p(x), exact")
+right.plot(count, noisy, "s:", color=plots.COLOURS[1], markersize=4, label="one batch")
+right.plot(count, held_out, "o-", color=plots.COLOURS[0], markersize=4, label="validation")
+for axis, title in ((left, "linear decoder"), (right, "digits, D = 2")):
+    axis.set(title=title, xlabel="step", ylabel="nats an example")
+    axis.legend(frameon=False, loc="lower right")
+figure.suptitle(finding, x=0.01, ha="left", fontsize=12)
+points = [["linear", *row] for row in straight] + [["digits", *row] for row in curve]
+keep(figure, "07-elbo", alt=finding, numbers=[["problem", "step", "bound", "validation"], *points])
+
+# %% [markdown]
+# ## Predict, then run: what do two numbers keep?
+#
+# Two latent dimensions must describe 64 pixels. Which test digits will the decoder draw wrongly?
+
+# %%
+model.theta = theta  # the library's VAE now holds the weights trained above
+test, label = digits.test.x["image"], digits.test.label
+mu, _ = model.encode({"image": test})
+decoded = model.decode(mu)["image"]
+off, off_mean = np.abs(decoded - test).mean(), np.abs(train.mean(axis=0) - test).mean()
+finding = f"Two numbers an image: pixels are off by {off:.1f} of 16; the mean image, {off_mean:.1f}"
+rows = [np.flatnonzero(label == c)[0] for c in range(10)]
+strips = [("test image", test[rows]), ("decoded mu", decoded[rows])]
+strips += [("decoded prior", model.sample(10, rng=rng)["image"])]
+figure = plots.digit_grid(strips, finding)
+numbers = [["row", *range(64)], *([name, *image] for name, images in strips for image in images)]
+keep(figure, "07-digits", alt=finding, numbers=numbers)
+
+# %% [markdown]
+# Predict: training never saw a label. Which digits lie apart in the plane, and which overlap?
+
+# %%
+z = model.posterior_sample({"image": test}, rng=rng)[0]
+distance = ((z[:, None] - z) ** 2).sum(axis=-1) + np.diag(np.full(len(z), np.inf))
+agree = (label[distance.argmin(axis=1)] == label).mean()
+finding = f"The nearest code has the same label: {agree:.0%}"
+z, label = z[::3], label[::3]
+figure = plots.latent_space({"VAE": {"image": z}}, label, finding)
+keep(figure, "07-latent", alt=finding, numbers=[["digit", "z1", "z2"], *np.c_[label, z]])
+
+# %% [markdown]
+# Classes form regions without a label in sight, and they touch: the prior in $L_1$ keeps the codes
+# together, so that the decoder is defined between them. The blurred digits there are averages.
+#
+# ## The claims
+
+# %%
+holds(
+    "l1_gradient_by_hand",
+    "closed_form_ratio_is_minus_kl",
+    "pathwise_gradient_is_unbiased",
+    "l1_completes_the_elbo_of_a_nonlinear_decoder",
+    "the_weighted_elbo_has_this_gradient",
+    "the_exact_posterior_makes_every_weight_the_evidence",
+    "vae_bound_averages_to_the_elbo",
+    "vae_bound_gradient",
+)
+
+# %% [markdown]
+# Your turn: `mmvae-edu check L07`: a layer, softplus, a network, this bound with its pullback, and
+# Adam's step.
+#
+# Next: L09 puts weights on the two parts of the bound and splits $x$ into several modalities.

@@ -1,0 +1,249 @@
+# %% [markdown]
+# # L09  The weighted ELBO and conditional independence
+#
+# Slide 6 changes the lower bound twice. It puts weights on its two parts, and it lets $x$ be a set
+# of modalities, some of which may be missing. What is such a number still a bound of?
+#
+# Slide 6 writes $n$ for the number of modalities; here it is `M`.
+
+# %%
+from itertools import product
+
+import numpy as np
+
+from mmvae_edu.course import holds, keep
+from mmvae_edu.likelihoods import Binomial, Normal
+from mmvae_edu.models import MVAE
+from mmvae_edu.ops import log_sum_exp
+from mmvae_edu.oracles import DiscreteModel, LinearGaussian, log_integrate, log_normal
+from mmvae_edu.report import plots
+from mmvae_edu.slides.s06_weighted_elbo import log_joint_subset, subset_elbo
+
+# %% [markdown]
+# ## A missing modality is a factor left out
+#
+# $$p(x_1, x_2, \dots, x_n, z) = p(z)\, p(x_1|z)\, p(x_2|z) \cdots p(x_n|z)$$  (S6.2)
+#
+# Given $z$ the modalities are independent. Without $z$ they are not: $z$ is what they share.
+# If $x_2$ is missing, it has to be summed out:
+#
+# $$\sum_{x_2} p(x_1, x_2, x_3, z) = p(z)\, p(x_1|z)\, p(x_3|z) \sum_{x_2} p(x_2|z)
+# = p(z)\, p(x_1|z)\, p(x_3|z) .$$
+#
+# The sum over a probability is 1, so **marginalising is dropping the factor**: exact, and free. For
+# densities the sum is an integral. Filling in a value instead, such as a zero, is another thing: it
+# scores an observation that nobody made.
+#
+# The oracle: five states, three modalities of four symbols. Everything can be summed.
+
+# %%
+rng = np.random.default_rng(0)
+model = DiscreteModel.random(rng, S=5, M=3, V=4)
+x = [3, 1, 2]
+log_pz = model.log_prior[:, None]  # the 5 states stand where the K samples stand: (K, N), N = 1
+log_px_z = np.stack([table[:, [symbol]] for table, symbol in zip(model.log_lik, x, strict=True)])
+masks = np.array(sorted(product([True, False], repeat=3), key=sum)[1:])  # all but the empty set
+names = [" ".join(f"x{m + 1}" for m in np.flatnonzero(mask)) for mask in masks]
+
+
+def summed_out(mask):
+    """log p(x_present) by summing the joint over z and over every value of what is missing."""
+    agree = [y for y in model.all_x() if all(y[m] == x[m] for m in np.flatnonzero(mask))]
+    return np.log(sum(np.exp(model.log_joint(y)).sum() for y in agree))
+
+
+print("present    dropped    summed out   0 filled in")
+for name, mask in zip(names, masks, strict=True):
+    log_joint, _ = log_joint_subset(log_pz, log_px_z, mask=mask[:, None])
+    dropped, _ = log_sum_exp(log_joint[:, 0], axis=0)
+    filled = model.log_evidence(np.where(mask, x, 0))
+    print(f"{name:9} {dropped:9.5f}   {summed_out(mask):9.5f}   {filled:9.5f}")
+
+# %% [markdown]
+# ## The ELBO of a set
+#
+# $$\mathrm{ELBO}(X) = \mathbb{E}_{q(z|X)}\Big[\sum_{x_i \in X} \lambda_i \log p(x_i|z)\Big]
+# - \beta\, KL[q(z|X), p(z)]$$  (S6.3)
+#
+# With one modality this is the slide's first line, $\mathrm{ELBO}(x)$ (S6.1). At
+# $\lambda = \beta = 1$ the sum and the KL are $\mathbb{E}_q \log p(X, z)/q$, and L03 applies to
+# $X$ in the place of $x$:
+#
+# $$\mathrm{ELBO}(X) = \log p(X) - KL(q\,\|\,p(z|X)) \le \log p(X) .$$
+#
+# So each subset has a bound of its own, of its own $\log p(X)$. The KL to the prior stands there
+# *once*, however many modalities there are.
+#
+# ## Predict, then run
+#
+# One $q$ for all subsets: the exact posterior of all three symbols. For which subset is the
+# bound tight? Does a smaller set have a higher or a lower $\log p(X)$?
+
+
+# %%
+def exact_elbo(q, mask, weights=(1, 1, 1), beta=1.0):
+    """ELBO(X) with its expectation summed: each state is one sample (K = 1) in a column of its own,
+    and the columns are averaged with the weights q."""
+    columns = log_px_z.transpose(0, 2, 1), (model.log_prior - np.log(q))[None]
+    elbo, _ = subset_elbo(*columns, mask=mask[:, None], weights=weights, beta=beta)
+    return q @ elbo
+
+
+q = model.posterior(x)
+evidence = np.array([model.log_evidence(x, mask) for mask in masks])
+bounds = np.array([exact_elbo(q, mask) for mask in masks])
+gaps = [q @ np.log(q / model.posterior(x, mask)) for mask in masks]
+print("present     log p(X)    ELBO(X)        gap   KL(q || p(z|X))")
+for name, *values in zip(names, evidence, bounds, gaps, strict=True):
+    log_p, bound, gap = values
+    print(f"{name:9} {log_p:10.5f} {bound:10.5f} {log_p - bound:10.5f}   {gap:10.5f}")
+
+finding = f"The posterior of all is tight for all only: gaps 0 to {max(evidence - bounds):.2f} nats"
+figure, axis = plots.canvas(7.2, 4)
+place = np.arange(7)
+axis.vlines(place, bounds, evidence, color="#999999", linewidth=2)
+axis.plot(place, evidence, "o", color=plots.COLOURS[0], markersize=8, label="log p(X)")
+axis.plot(place, bounds, "s", color=plots.COLOURS[1], markersize=6, label="ELBO(X)")
+axis.set(xticks=place, xticklabels=names, xlabel="present modalities X", ylabel="nats")
+axis.legend(frameon=False)
+figure.suptitle(finding, x=0.01, ha="left", fontsize=12)
+numbers = [["present", "log p(X)", "ELBO(X)"], *zip(names, evidence, bounds, strict=True)]
+keep(figure, "09-subsets", alt=finding, numbers=numbers)
+
+# %% [markdown]
+# Symbols have probabilities of at most 1, so each further modality lowers $\log p(X)$. (Densities
+# may exceed 1; there it can rise.) A good $q$ must know *which* modalities are present: this is
+# what the product of experts does in L11.
+#
+# ## A missing modality in a network
+#
+# In MVAE's bound, the data of a missing modality may be anything, even NaN, and the networks of
+# that modality get a gradient of exactly 0. Multiplying by a mask would not do: $0 \cdot$ NaN is
+# NaN.
+
+# %%
+network = MVAE({"a": Binomial(3, n=2), "b": Normal(4)}, latent=2, hidden=(5,))
+theta = network.init(rng, dtype=np.float64)
+data = {"a": rng.integers(0, 3, size=(6, 3)).astype(float), "b": np.full((6, 4), np.nan)}
+present = np.array([[True] * 6, [False] * 6])
+eps = rng.standard_normal(network.noise_shape(6, 1))
+bound, pullback = network.bound(theta, data, mask=present, eps=eps)
+dw = network.tree.views(pullback(np.ones(6)))
+print("bound", bound.round(3).tolist())
+for name in "a", "b":
+    for part in "encoder", "decoder":
+        print(f"modality {name}, {part}: |dW0| = {np.abs(dw[name][part]['W0']).sum():.3f}")
+
+# %% [markdown]
+# ## What the weights do
+#
+# $\lambda_i$ lets a small modality (a label) count beside a large one (an image); $\beta$ sets the
+# price of the code. Is the result still a bound? Let all $\lambda_i = \lambda$, write $p(x|z)$ for
+# the product, and look for the *largest* value that any $q$ can reach. With
+# $q^* \propto p(z)\,p(x|z)^{\lambda/\beta}$, whose normaliser is
+# $C = \mathbb{E}_{p(z)}\, p(x|z)^{\lambda/\beta}$,
+#
+# $$\lambda\, \mathbb{E}_q \log p(x|z) - \beta\, KL(q\,\|\,p) = \beta \log C
+# - \beta\, KL(q\,\|\,q^*) .$$
+#
+# So the best $q$ is $q^*$, not the posterior, and the best value is $\beta \log C$. It is a bound
+# for every $q$ if and only if
+#
+# $$\beta \log \mathbb{E}_{p(z)}\, p(x|z)^{\lambda/\beta} \;\le\; \log \mathbb{E}_{p(z)}\, p(x|z)
+# = \log p(x) .$$
+#
+# At $\lambda = 1$ these are power means: it holds for $\beta \ge 1$ and fails for $\beta < 1$. At
+# $\beta = 1$ everything hangs on whether $p(x|z)$ is below 1 (always, for symbols) or above it
+# (densities with a small noise). The second oracle is such a density: three features, one latent
+# dimension, and a noise of 0.1.
+
+# %%
+twin = LinearGaussian({"x": np.array([[1.0], [-0.6], [0.3]])}, {"x": np.zeros(3)}, {"x": 0.1})
+_, density = twin.sample(np.random.default_rng(0), 1)
+
+
+def excess_symbols(lam, beta):
+    """The best weighted ELBO minus log p(x), in nats: positive where it is no bound."""
+    tempered, _ = log_sum_exp(model.log_prior + lam / beta * log_px_z.sum(axis=0)[:, 0], axis=0)
+    return beta * tempered - model.log_evidence(x)
+
+
+def excess_density(lam, beta):
+    def tempered(z):
+        return log_normal(z, 0, 0) + lam / beta * twin.log_lik(z[:, None], density["x"], "x")
+
+    return beta * log_integrate(tempered, -8.0, 8.0) - twin.log_prob(density)[0]
+
+
+everything, lam, beta = masks[-1], 0.7, 0.4
+log_best = model.log_prior + lam / beta * log_px_z.sum(axis=0)[:, 0]
+best = np.exp(log_best - log_sum_exp(log_best, axis=0)[0])
+value = exact_elbo(best, everything, weights=[lam] * 3, beta=beta) - model.log_evidence(x)
+print(f"by q*: {value:.12f}; by the formula: {excess_symbols(lam, beta):.12f} nats above log p(x)")
+print("lambda  beta   symbols  density   (nats above log p(x); at most 0 is a bound)")
+for lam, beta in (1, 1), (1, 0.5), (1, 2), (0.5, 1), (2, 1), (2, 2), (0.5, 0.5):
+    values = [round(excess(lam, beta), 9) + 0 for excess in (excess_symbols, excess_density)]
+    print(f"{lam:6}  {beta:4}  {values[0]:+8.3f} {values[1]:+8.3f}")
+
+# %% [markdown]
+# ## Predict, then run
+#
+# Draw a plane with $\lambda$ to the right and $\beta$ upwards. Where is the weighted ELBO no bound,
+# for symbols and for densities? Does the diagonal $\lambda = \beta$ help?
+
+# %%
+lams, betas = np.geomspace(0.4, 2.5, 25), np.geomspace(0.4, 2.5, 25)
+figure, axes = plots.canvas(9.5, 4.2, 1, 2, sharey=True)
+numbers, bounded = [["oracle", "lambda", "beta", "excess"]], {}
+for axis, (name, excess) in zip(
+    axes, {"symbols": excess_symbols, "density": excess_density}.items(), strict=True
+):
+    surface = np.array([[excess(lam, beta) for lam in lams] for beta in betas])
+    bounded[name] = lams[surface[12] < 1e-9]  # row 12 is beta = 1
+    mesh = axis.pcolormesh(lams, betas, surface, cmap="PuOr_r", vmin=-3, vmax=3, shading="nearest")
+    axis.contourf(lams, betas, surface, [1e-9, 1e9], hatches=["//"], colors="none")
+    axis.plot(1, 1, "o", color=plots.INK, markersize=7)
+    axis.set(xscale="log", yscale="log", title=name, xlabel="λ")
+    for ruler in (axis.xaxis, axis.yaxis):
+        ruler.set_ticks([0.5, 1, 2], labels=["0.5", "1", "2"])
+        ruler.set_ticks([], minor=True)
+    numbers += [
+        [name, a, b, surface[j, i]] for i, a in enumerate(lams) for j, b in enumerate(betas)
+    ]
+axes[0].set(ylabel="β")
+figure.colorbar(mesh, ax=axes, extend="both", label="best value minus log p(x), nats")
+finding = f"At β = 1 it is a bound from λ = {bounded['symbols'].min():.2f} on for symbols, "
+finding += f"up to λ = {bounded['density'].max():.2f} for this density (hatched: no bound)"
+figure.suptitle(finding, x=0.01, ha="left", fontsize=12)
+keep(figure, "09-weights", alt=finding, numbers=numbers)
+
+# %% [markdown]
+# The dot is $\lambda = \beta = 1$: it lies on the edge. On the diagonal $q^*$ is the posterior and
+# the best value is $\beta \log p(x)$, a bound on one side of 1 only. Weights choose what to train;
+# they do not estimate $\log p(x)$. A trained model is compared at $\lambda = \beta = 1$.
+#
+# ## The claims
+
+# %%
+holds(
+    "lambda_scales_the_likelihood_and_beta_the_kl",
+    "the_elbo_is_a_bound_at_lambda_beta_one",
+    "the_best_q_tempers_the_likelihood",
+    "beta_below_one_is_no_bound",
+    "lambda_above_one_is_no_bound_on_densities",
+    "lambda_below_one_is_no_bound_on_symbols",
+    "dropping_a_factor_is_marginalising",
+    "what_stands_under_a_mask_does_not_matter",
+    "a_dropped_factor_has_no_gradient",
+    "subset_elbo_is_this_expectation",
+    "every_subset_elbo_is_a_bound",
+    "subset_elbo_misses_the_evidence_by_its_kl",
+    "subset_elbo_has_this_gradient",
+    "mvae_scores_each_subset_by_its_elbo",
+    "a_missing_modality_is_no_modality",
+)
+
+# %% [markdown]
+# Next: L10 asks what the exact posterior of several modalities looks like.
+#
+# Your turn: `mmvae-edu check L09`, that is `log_joint_subset` and `subset_elbo`.

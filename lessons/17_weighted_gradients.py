@@ -1,0 +1,230 @@
+# %% [markdown]
+# # L17  Why weighted? The gradients of VAE and IWAE
+#
+# Slide 9 asks "Why weighted?". The answer is one line of calculus. The questions after it are
+# longer: what must a gradient pass through, and does weighting make it more or less noisy?
+#
+# The slide writes $k$ for the number of samples; here it is `K`.
+
+# %%
+import math
+
+import numpy as np
+
+from mmvae_edu.course import holds, keep
+from mmvae_edu.gradcheck import check_pullback
+from mmvae_edu.objectives import elbo, iwae
+from mmvae_edu.oracles import bound_gradient, complex_step, iwae_continuous, log_normal
+from mmvae_edu.report import plots
+from mmvae_edu.slides.s09_importance import dreg_grads, iwae_grad, normalised_weights, vae_grad
+
+# %% [markdown]
+# ## Where the weights come from
+#
+# Both bounds average over $K$ samples. Outside the logarithm, every sample counts the same:
+#
+# $$\nabla_\theta \frac1K \sum_k \log w_k = \frac1K \sum_k \nabla_\theta \log w_k$$  (S9.3)
+#
+# Inside it, use $\nabla w = w \nabla \log w$. The $1/K$ cancels:
+#
+# $$\nabla_\theta \log \frac1K \sum_k w_k = \frac{\sum_k \nabla_\theta w_k}{\sum_j w_j}
+# = \sum_k \tilde w_k \nabla_\theta \log w_k$$  (S9.4)
+#
+# $$w_k = \frac{p(x,z_k|\theta)}{q(z_k|x,\theta)}, \qquad
+# \tilde w_k = \frac{w_k}{\sum_j w_j}$$  (S9.5)
+#
+# Nobody chose the weights: they are the derivative of a log-sum-exp, and they sum to 1. If all
+# $w_k$ are equal, or $K = 1$, (S9.4) is (S9.3). An implementation needs only the bound's
+# derivative in $\log w$; the chain rule does the rest.
+
+# %%
+log_w = np.log(np.array([[1.0], [2.0], [5.0]]))
+(bound, pullback), (_, even_pullback) = iwae(log_w), elbo(log_w)
+print("shares by the pullback of iwae:", pullback(np.ones(1)).ravel())
+print("shares by the pullback of elbo:", even_pullback(np.ones(1)).ravel())
+error = check_pullback(iwae, log_w, rng=np.random.default_rng(0))
+print(f"iwae's pullback against central differences: error {error:.0e}")
+
+# %% [markdown]
+# ## What $\theta$ moves
+#
+# The slide's $\theta$ also stands in $q$, from which the samples are drawn. Then (S9.3) and (S9.4)
+# hold only **with $z = g(\varepsilon, x, \theta)$**: the noise is held, and the samples move with
+# $\theta$. If the samples themselves were held, a score term would be missing,
+#
+# $$\nabla_\theta \mathbb{E}_{q_\theta}[f_\theta] = \mathbb{E}_{q_\theta}[\nabla_\theta f_\theta +
+# f_\theta \nabla_\theta \log q_\theta] .$$
+#
+# Take $z \sim N(0,1)$, $x|z \sim N(z + b, 1)$ at $b = 0$, $q = N(\mu, \sigma^2)$,
+# $z = \mu + \sigma\varepsilon$.
+# In $\log q(z) = -\tfrac12[\log 2\pi + \log\sigma^2 + \varepsilon^2]$ the $\mu$ cancels, and
+#
+# $$\log w = -\tfrac12 (x - b - z)^2 - \tfrac12 z^2 + \tfrac12 \varepsilon^2 + \tfrac12
+# \log\sigma^2 - \tfrac12 \log 2\pi .$$
+#
+# With $\partial z/\partial\mu = 1$ and
+# $\partial z/\partial\log\sigma^2 = \tfrac12\sigma\varepsilon$, at $b = 0$:
+#
+# $$\frac{\partial\log w}{\partial\mu} = x - 2z, \qquad
+# \frac{\partial\log w}{\partial\log\sigma^2} = \tfrac12 + \tfrac12 (x - 2z)\,\sigma\varepsilon,
+# \qquad \frac{\partial \log w}{\partial b} = x - z .$$
+
+# %%
+x, mu, log_var = 1.7, 0.3, -0.4
+std = math.exp(log_var / 2)
+
+
+def weights_and_gradients(eps):
+    """log w, and its gradients by hand with respect to (mu, log_var); eps (K, N)."""
+    z = mu + std * eps
+    log_w = 0.5 * (eps**2 + log_var - math.log(2 * math.pi) - (x - z) ** 2 - z**2)
+    return log_w, np.stack([x - 2 * z, 0.5 + 0.5 * (x - 2 * z) * std * eps], axis=-1)
+
+
+eps = np.random.default_rng(0).standard_normal((5, 1))
+log_w, g = weights_and_gradients(eps)
+shares = normalised_weights(log_w)
+even, weighted = vae_grad(g)[0], iwae_grad(log_w, g)[0]
+dshares = shares[..., None] * (g - weighted)
+wrong = weighted + (dshares * log_w[..., None]).sum(axis=0)[0]
+for name, gradient in ("VAE", even), ("IWAE", weighted), ("weights differentiated too", wrong):
+    print(f"{name:28s} d/dmu {gradient[0]:.8f}  d/dlog_var {gradient[1]:.8f}")
+
+# %% [markdown]
+# The last row is a mistake that published code has made: it codes $\sum_k \tilde w_k \log w_k$ as
+# the objective and differentiates $\tilde w_k$ as well, which adds
+# $\sum_k (\nabla \tilde w_k) \log w_k$. The weights of (S9.4) are constants.
+#
+# Is the rest right on average? `bound_gradient` differentiates the exact bound, an integral with no
+# samples in it. `held` leaves out the path through $z$: it is $-\partial\log q/\partial\mu$. At
+# $K = 1$ that averages to 0, and the encoder would learn nothing; at a larger $K$ it points away
+# from the posterior.
+
+# %%
+rng = np.random.default_rng(0)
+
+
+def log_joint(z, b=0.0):
+    return log_normal(z, 0.0, 0.0) + log_normal(x - b, z, 0.0)
+
+
+print(" K   exact d/dmu   (S9.4) averaged    held")
+for K in 1, 2, 8:
+    exact, _ = bound_gradient(iwae_continuous, log_joint, mu, log_var, K)
+    draws = rng.standard_normal((K, 100_000))
+    log_w, g = weights_and_gradients(draws)
+    moving = iwae_grad(log_w, g)[:, 0]
+    held = iwae_grad(log_w, -draws[..., None] / std)[:, 0]
+    error = moving.std() / math.sqrt(moving.size)
+    print(f"{K:2d}   {exact:.5f}       {moving.mean():.5f} ± {error:.5f}  {held.mean():+.5f}")
+
+# %% [markdown]
+# ## Predict, then run
+#
+# $q = N(0.3, 0.67)$ lies to the left of the posterior $N(0.85, 0.5)$. Which of the five samples
+# gets the largest share: the leftmost or the rightmost? Does weighting make the step in $\mu$
+# longer or shorter?
+
+# %%
+z, order = mu + std * eps[:, 0], np.argsort(eps[:, 0])
+log_w, g = weights_and_gradients(eps)
+finding = f"The largest share is {shares.max():.2f} of 1, at z = {z[shares.argmax()]:.2f}; "
+finding += f"weighting changes d/dmu from {even[0]:.2f} to {weighted[0]:.2f}"
+figure, (left, right) = plots.canvas(9.5, 4, 1, 2)
+left.bar(range(5), shares[order, 0], color=plots.COLOURS[0], label="IWAE: $\\tilde w_k$")
+left.axhline(0.2, color=plots.COLOURS[1], linestyle="--", label="VAE: 1/K")
+left.set(xticks=range(5), xticklabels=[f"{a:.2f}".replace("-", "−") for a in z[order]])
+left.set(xlabel="sample z", ylabel="share in the gradient", ylim=(0, 0.45))
+left.legend(frameon=False, loc="upper left")
+for k in range(5):
+    arrow = {"arrowstyle": "->", "color": "#999999", "linewidth": 9 * shares[k, 0]}
+    right.annotate("", g[k, 0], (0, 0), arrowprops=arrow)
+    side = "right" if k in order[-2:] else "left"
+    right.annotate(f"z {z[k]:.2f}".replace("-", "−"), g[k, 0], fontsize=9, ha=side, va="bottom")
+for (name, step), i in zip({"VAE": even, "IWAE": weighted}.items(), (1, 0), strict=True):
+    arrow = {"arrowstyle": "-|>", "color": plots.COLOURS[i], "linewidth": 2.5, "shrinkB": 0}
+    right.annotate("", step, (0, 0), arrowprops=arrow)
+    right.plot(*step, plots.MARKERS[i], color=plots.COLOURS[i], label=name)
+right.set(xlabel="∂ log w / ∂ mu", ylabel="∂ log w / ∂ log_var")
+right.set(xlim=(-0.3, g[..., 0].max() + 0.4), ylim=(g[..., 1].min() - 0.1, g[..., 1].max() + 0.15))
+right.legend(frameon=False, loc="upper right")
+figure.suptitle(finding, x=0.01, ha="left", fontsize=12)
+numbers = [["z", "share", "d/dmu", "d/dlog_var"]]
+numbers += np.column_stack([z, shares, g[:, 0]]).tolist()
+keep(figure, "17-weights", alt=finding, numbers=numbers)
+
+# %% [markdown]
+# ## Predict, then run: does more sampling help the encoder?
+#
+# The signal of a gradient estimate is its exact mean, the noise its standard deviation. As $K$
+# grows, does signal / noise rise or fall, for a decoder's parameter ($b$) and for an encoder's
+# ($\mu$)?
+#
+# The third curve is the doubly reparameterised estimator. In (S9.4) the direct term
+# $-\sum_k \tilde w_k\,\partial\log q/\partial\mu$ is replaced by a path term of the same mean:
+#
+# $$\sum_k \tilde w_k^2 \frac{\partial \log w_k}{\partial z_k} \frac{\partial z_k}{\partial \mu},
+# \qquad \frac{\partial\log w}{\partial z} = x - 2z + \frac{z - \mu}{\sigma^2} .$$
+
+# %%
+sizes, repeats = np.array([1, 2, 4, 8, 16, 32, 64, 128]), 10_000
+ratios = {"decoder b": [], "encoder mu": [], "encoder mu, doubly reparameterised": []}
+for K in sizes.tolist():
+    eps = rng.standard_normal((K, repeats))
+    log_w, g = weights_and_gradients(eps)
+    shares = normalised_weights(log_w)
+    slope = g[..., 0] + eps / std  # of log w along z
+    dmu, _ = dreg_grads(log_w, slope[..., None], np.full((repeats, 1), log_var), eps[..., None])
+    signal_mu, _ = bound_gradient(iwae_continuous, log_joint, mu, log_var, K)
+    signal_b = complex_step(
+        lambda b, K=K: iwae_continuous(lambda z: log_joint(z, b[0]), mu, log_var, K), [0.0]
+    )[0]
+    estimates = (
+        (signal_b, (shares * (x - mu - std * eps)).sum(axis=0)),
+        (signal_mu, (shares * g[..., 0]).sum(axis=0)),
+        (signal_mu, dmu[:, 0]),
+    )
+    for (name, row), (signal, draws) in zip(ratios.items(), estimates, strict=True):
+        row.append(abs(signal) / draws.std())
+        z_score = (draws.mean() - signal) / draws.std() * math.sqrt(repeats)
+        print(f"K {K:3d}  {name:36s} exact {signal:.5f}  z {z_score:+.1f}  ratio {row[-1]:.3f}")
+
+# %%
+change = {name: row[-1] / row[0] for name, row in ratios.items()}
+short = zip(("b", "mu", "mu doubly reparameterised"), change.values(), strict=True)
+finding = "Signal / noise, K = 1 to 128: " + ", ".join(f"{name} ×{c:.2f}" for name, c in short)
+series = {name: (sizes, row) for name, row in ratios.items()}
+figure = plots.lines(series, finding, "K", "|mean| / standard deviation", log_x=True, log_y=True)
+rows = zip(sizes, *ratios.values(), strict=True)
+keep(figure, "17-signal-to-noise", alt=finding, numbers=[["K", *ratios], *rows])
+
+# %% [markdown]
+# As the bound tightens it depends less and less on $q$: its gradient in $\mu$ shrinks as $1/K$, its
+# noise only as $K^{-1/2}$. The doubly reparameterised estimator has the same mean and a noise that
+# shrinks faster. In the library it is `dreg_grads`, and `doubly_reparameterised` of a model.
+#
+# ## The claims
+
+# %%
+holds(
+    "vae_gradient_weighs_samples_evenly",
+    "vae_gradient_of_the_fixture",
+    "iwae_gradient_weighs_samples_by_their_share",
+    "iwae_gradient_of_the_fixture",
+    "equal_weights_give_the_vae_gradient",
+    "iwae_gradient_is_unbiased",
+    "normalised_weights_are_shares",
+    "an_impossible_sample_weighs_nothing",
+    "vae_bound_has_this_gradient",
+    "iwae_bound_has_this_gradient",
+    "iwae_model_reaches_its_exact_bound",
+    "double_reparameterisation_keeps_the_mean",
+    "dreg_keeps_the_mean",
+    "by_hand_the_bound_is_exact_on_average",
+)
+
+# %% [markdown]
+# Next: L18 leaves the bounds for a while and asks what a multimodal model should be able to do.
+#
+# Your turn: `mmvae-edu check L17`, from `vae_grad` and `iwae_grad` to `dreg_grads` and the whole
+# `iwae_bound`, every gradient by hand.

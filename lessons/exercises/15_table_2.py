@@ -1,0 +1,54 @@
+"""Slide 8's Table 2: three estimates from log densities, and whether a table can be true.
+
+x1 is the image and x2 the label; z_k ~ q(z|x1) are K samples of each of N examples.  In nats:
+
+    log_px1, log_px2 (K, N)   log p(x1|z_k), log p(x2|z_k)
+    log_pz, log_q (K, N)      log p(z_k), log q(z_k|x1)
+"""
+
+from mmvae_edu.course import todo
+
+
+def is_log_marginal(log_px1, log_pz, log_q):
+    """log p(x1), estimated by importance sampling.                                        [S8.T2]
+
+    (K, N) each -> (N,), also where the log densities are near -6000
+    """
+    return todo("L15.is_log_marginal")
+
+
+def is_log_joint(log_px1, log_px2, log_pz, log_q):
+    """log p(x1, x2), estimated by the same samples from q(z|x1).                          [S8.T2]
+
+    (K, N) each -> (N,)
+    """
+    return todo("L15.is_log_joint")
+
+
+def is_log_conditional(log_px1, log_px2, log_pz, log_q, log_px2_prior):
+    """log p(x1|x2) = log p(x1, x2) - log p(x2), the second by samples z_l ~ p(z).         [S8.T2]
+
+    log_px2_prior (L, N): log p(x2|z_l) -> (N,)
+    """
+    return todo("L15.is_log_conditional")
+
+
+def consistency_report(table, *, entropy=0.0, slack=0.001):
+    """What a table of the three implies for a discrete x2, and where it cannot be.        [S8.T2]
+
+    table (S, 3): a row a system, its means of log p(x1), log p(x1, x2), log p(x1|x2), NaN where
+    there is none; entropy: that of x2 over the same examples, nats, a number or (S,).
+    -> implied (S, 3): log p(x2|x1), log p(x2), log p(x1|x2) - log p(x1), each a difference of two
+       columns; flags (S, 3) bool: True where log p(x2|x1) is above 0, log p(x2) above -entropy,
+       or the third below 0, by more than slack.
+    """
+    return todo("L15.consistency_report")
+
+
+def bootstrap_ci(values, rng, *, level=0.95, resamples=2000):
+    """Where the mean of the values lies: low, high, by the bootstrap's percentiles.       [S8.T2]
+
+    values (N,), one an example; resamples draws of N of them with replacement.
+    -> two numbers, between which lies the fraction `level` of the resampled means
+    """
+    return todo("L15.bootstrap_ci")

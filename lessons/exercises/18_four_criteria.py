@@ -1,0 +1,47 @@
+"""The four criteria as numbers: what z knows, whether generations agree, and how sure that is."""
+
+from mmvae_edu.course import todo
+
+
+def linear_probe(z, y, *, folds, tested=None):
+    """The class that least squares reads from each row of z, fitted on the other folds.  [S10.a]
+
+    z (N, D), y (N,) classes 0..V-1, folds (N,) ints; tested (N, D) are the latents to classify,
+    z where it is None.  One-hot classes are regressed on [1, z]; z may be constant.
+    -> two (N,) arrays of classes: the probe's, and the most common class of the other folds.
+    Of equal classes the first counts.
+    """
+    return todo("L18.linear_probe")
+
+
+def coherence(y, *, given=None):
+    """How often all that one z generates shows one class, and the given one.      [S10.b, S10.c]
+
+    y (M, N) classes in M modalities of N generations, given (N,) or None -> a number from 0 to 1
+    """
+    return todo("L18.coherence")
+
+
+def correct_for_classifiers(table, first, second):
+    """The frequencies of pairs of true classes behind those of predicted ones.    [S10.b, S10.c]
+
+    table (V, V) frequencies of predicted pairs; first, second (V, V) P(predicted|true) of the two
+    classifiers, a row a true class -> (V, V), whose trace is the coherence
+    """
+    return todo("L18.correct_for_classifiers")
+
+
+def wilson_interval(hits, n, *, z=1.96):
+    """The two p that lie z of their own standard errors from hits/n.              [S10.b, S10.c]
+
+    hits a number or an array, n a number -> low, high, each like hits
+    """
+    return todo("L18.wilson_interval")
+
+
+def synergy(both, single):
+    """The mean of both - single over the N examples, and its standard error.              [S10.d]
+
+    (N,), (N,) scores of the same examples -> two numbers
+    """
+    return todo("L18.synergy")
