@@ -30,10 +30,12 @@ def plain(kernel):
     return getattr(kernel, "py_func", None) or inspect.unwrap(kernel)
 
 
-def edited(kernel, name, changes):
-    """The kernel `name` with pieces of another's text replaced: {old: new}, each old found once."""
-    function = plain(kernel)
-    text, _ = _source(function)
+def edited(kernel, name, changes, helpers=()):
+    """The kernel `name` with pieces of another's text replaced: {old: new}, each old found once.
+
+    helpers: functions that it calls, whose text may be edited as well.
+    """
+    function, text = plain(kernel), source(kernel, *helpers)
     for old, new in {f"def {function.__name__}(": f"def {name}(", **changes}.items():
         if text.count(old) != 1:
             raise ValueError(f"{function.__name__}: {text.count(old)} places have {old!r}")
@@ -42,6 +44,11 @@ def edited(kernel, name, changes):
     linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file  # for `inspect`
     exec(compile(text, file, "exec", dont_inherit=True), scope)
     return scope[name]
+
+
+def source(*functions):
+    """The text of functions, one after the other."""
+    return "\n\n".join(_source(plain(function))[0] for function in functions)
 
 
 @cache
