@@ -27,6 +27,7 @@ setup(
     package_data={
         "mmvae_edu.data": ["*.npz", "README.md"],
         "mmvae_edu.measure.tables": ["*.toml"],
+        "mmvae_edu.mistakes": ["*.toml"],
         "mmvae_edu.kernels": ["*.cu"],
         "mmvae_edu.lessons": ["*.toml", "exercises/*.py", "checks/*.toml", "bug_hunt/*.py"]
         + ["results/*.jsonl"],

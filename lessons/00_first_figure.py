@@ -12,7 +12,7 @@ import sys
 
 import numpy as np
 
-from mmvae_edu.claims import CLAIMS, MUTANTS, run
+from mmvae_edu.claims import CLAIMS, mutants_of, run
 from mmvae_edu.course import holds, keep
 from mmvae_edu.data import verify
 from mmvae_edu.oracles import DiscreteModel, iwae_exact
@@ -103,7 +103,7 @@ keep(figure, "00-bounds", alt=finding, numbers=numbers)
 claim = CLAIMS["elbo_averages_the_log_ratio"]
 print(claim.statement)
 print(f"  {'holds' if run(claim).passed else 'FAILS'}  the library: {run(claim).numbers}")
-for mutant in MUTANTS[claim.of]:
+for mutant in mutants_of(claim.of):
     result = run(claim, mutant.f)
     print(f"  {'holds' if result.passed else 'FAILS'}  {mutant.says}: {result.numbers}")
 

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from mmvae_edu.claims import CLAIMS, MUTANTS, run
+from mmvae_edu.claims import CLAIMS, mutants_of, run
 from mmvae_edu.course import holds, keep
 from mmvae_edu.gaussian import gaussian_log_prob, gaussian_sample
 from mmvae_edu.gradcheck import check_pullback
@@ -57,7 +57,7 @@ print(f"d mean(z)/dmu {dmu.item():.3f}, d mean(z)/dlog_var {dlog_var.item():+.3f
 # course's mutants.
 
 # %%
-wrong = next(m for m in MUTANTS[gaussian_sample] if m.name == "std_is_exp_log_var")
+wrong = next(m for m in mutants_of(gaussian_sample) if m.name == "std_is_exp_log_var")
 error = check_pullback(wrong.f, mu, log_var, eps=eps[:5], rng=rng)
 moments = run(CLAIMS["sample_has_the_right_moments"], wrong.f)
 print(wrong.says)

@@ -52,11 +52,10 @@ from . import (
     s13_seeds,
     s13_tables,
 )
-from .registry import CLAIMS, MUTANTS, POWER, T4, Claim, Mutant, Result, Tolerance, run
+from .registry import CLAIMS, POWER, T4, Claim, Mutant, Result, Tolerance, mutants_of, run
 
 __all__ = [
     "CLAIMS",
-    "MUTANTS",
     "POWER",
     "T4",
     "Claim",
@@ -64,6 +63,7 @@ __all__ = [
     "Result",
     "Tolerance",
     "known_terms",
+    "mutants_of",
     "hunt",
     "kernels_blocks",
     "kernels_elements",

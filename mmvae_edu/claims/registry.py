@@ -10,8 +10,8 @@ which the claim must reject):
         ...
         return lhs, rhs
 
-    @mutant(neg_kl_std_normal, says="the 1/2 of S5.11 is missing")
-    def missing_half(mu, log_var): ...
+    @mutant(elbo, says="the log of the average of p(z, x)/q(z)", because="another formula")
+    def log_of_average(q, log_joint): ...
 
     @terms(neg_kl_std_normal)
     def l1_terms(mu, log_var): ...
@@ -21,6 +21,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+
+from ..mistakes import edits_of
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Mutant:
     name: str
     says: str
     f: Callable
+    hint: int | None = None  # the number of the hint that fits
+    because: str = ""  # of a Python function: why it is no edit
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ class Result:
 
 
 CLAIMS: dict[str, Claim] = {}
-MUTANTS: dict[Callable, list[Mutant]] = {}
+FUNCTIONS: dict[Callable, list[Mutant]] = {}  # the mutants that are no edits
 TERMS: dict[Callable, Callable] = {}
 
 
@@ -94,14 +98,20 @@ def claim(*equations, of, tol, oracle):
     return register
 
 
-def mutant(of, *, says):
+def mutant(of, *, says, hint=None, because=""):
     """Register a wrong implementation of `of`, with the words that name its mistake."""
 
     def register(f):
-        MUTANTS.setdefault(of, []).append(Mutant(f.__name__, says, f))
+        FUNCTIONS.setdefault(of, []).append(Mutant(f.__name__, says, f, hint, because))
         return f
 
     return register
+
+
+def mutants_of(of):
+    """The mutants of a library function: the edits in `mistakes`, then the Python functions."""
+    edits = [Mutant(name, row["says"], f, row.get("hint")) for name, row, f in edits_of(of)]
+    return edits + FUNCTIONS.get(of, [])
 
 
 def terms(of):

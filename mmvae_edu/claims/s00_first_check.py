@@ -16,16 +16,16 @@ def two_and_two_are_four(f, rng):
     return np.float64(f()), np.float64(len("||" + "||"))
 
 
-@mutant(two_plus_two, says="22 is 2 beside 2: add the numbers, not their digits")
+@mutant(two_plus_two, says="22 is 2 beside 2: add the numbers, not their digits", hint=3)
 def digits_side_by_side():
     return 22
 
 
-@mutant(two_plus_two, says="0 is 2 - 2: the sign is wrong")
+@mutant(two_plus_two, says="0 is 2 - 2: the sign is wrong", hint=3)
 def difference_of_twos():
     return 0
 
 
-@mutant(two_plus_two, says="5 is one too many")
+@mutant(two_plus_two, says="5 is one too many", hint=1)
 def one_too_many():
     return 5

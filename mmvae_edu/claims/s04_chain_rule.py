@@ -62,19 +62,23 @@ def certain_after_an_impossible_past(logP, order):
     return np.concatenate([factors[:1], np.where(past == -np.inf, 0.0, factors[1:])])
 
 
-@mutant(chain_rule_logp, says="marginals where S4.1 has conditionals: right only if independent")
+@mutant(
+    chain_rule_logp, says="marginals where S4.1 has conditionals: right only if independent", hint=1
+)
 def marginal_for_conditional(logP, order):
     P, n = np.exp(logP), logP.ndim
     axes = [tuple(j for j in range(n) if j != i) for i in order]
     return np.stack([np.log(P.sum(axis=a, keepdims=True)) + 0 * P for a in axes])
 
 
-@mutant(chain_rule_logp, says="follows the order of the axes, not the order asked for")
+@mutant(chain_rule_logp, says="follows the order of the axes, not the order asked for", hint=3)
 def order_ignored(logP, order):
     return chain_rule_logp(logP, range(logP.ndim))
 
 
-@mutant(chain_rule_logp, says="conditions on the last variable only: a Markov chain, not S4.1")
+@mutant(
+    chain_rule_logp, says="conditions on the last variable only: a Markov chain, not S4.1", hint=3
+)
 def markov_chain(logP, order):
     pairs = [chain_rule_logp(logP, order[:1])]
     pairs += [chain_rule_logp(logP, order[i : i + 2])[1:] for i in range(len(order) - 1)]
@@ -101,13 +105,15 @@ def marginals_minimise_forward_kl(f, rng):
     return kl(P, best) + kl(best, Q), kl(P, Q)
 
 
-@mutant(product_of_marginals, says="averages over the other variables where it should sum")
+@mutant(product_of_marginals, says="averages over the other variables where it should sum", hint=1)
 def mean_for_sum_in_marginal(P):
     axes = [tuple(j for j in range(P.ndim) if j != i) for i in range(P.ndim)]
     return math.prod(P.mean(axis=a, keepdims=True) for a in axes)
 
 
-@mutant(product_of_marginals, says="averages log P over the other variables: marginals sum P")
+@mutant(
+    product_of_marginals, says="averages log P over the other variables: marginals sum P", hint=1
+)
 def geometric_marginals(P):
     log_q = [np.log(P).mean(axis=tuple(j for j in range(P.ndim) if j != i)) for i in range(P.ndim)]
     return outer([np.exp(l) / np.exp(l).sum() for l in log_q])
@@ -164,12 +170,14 @@ def total_correlation_swapped(P):
     return kl(product_of_marginals(P), P)
 
 
-@mutant(total_correlation, says="in bits: the slides' logarithm is natural")
+@mutant(total_correlation, says="in bits: the slides' logarithm is natural", hint=1)
 def total_correlation_in_bits(P):
     return kl(P, product_of_marginals(P)) / math.log(2)
 
 
-@mutant(total_correlation, says="the sum over pairs: it counts twice what three variables share")
+@mutant(
+    total_correlation, says="the sum over pairs: it counts twice what three variables share", hint=3
+)
 def pairwise_information(P):
     pairs = [P.sum(axis=k) for k in range(P.ndim)] if P.ndim == 3 else [P]
     return sum(kl(pair, product_of_marginals(pair)) for pair in pairs)

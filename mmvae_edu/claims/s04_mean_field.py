@@ -60,13 +60,15 @@ def mean_field_picks_one_of_two_modes(f, rng):
     return np.array(lhs, dtype=float), np.array([0.0, 1, 0, 1, 0, 1])
 
 
-@mutant(cavi_step, says="q_i is not normalised")
+@mutant(cavi_step, says="q_i is not normalised", hint=3)
 def cavi_not_normalised(logP, q_list, i):
     q = cavi_step(logP, q_list, i)
     return q * np.exp(logP).max()
 
 
-@mutant(cavi_step, says="the marginal of P minimises KL(P ‖ Q): mean field minimises KL(Q ‖ P)")
+@mutant(
+    cavi_step, says="the marginal of P minimises KL(P ‖ Q): mean field minimises KL(Q ‖ P)", hint=1
+)
 def cavi_marginal(logP, q_list, i):
     return np.exp(logP).sum(axis=tuple(j for j in range(logP.ndim) if j != i))
 
@@ -83,7 +85,7 @@ def cavi_log_of_average(logP, q_list, i):
     return q / q.sum()
 
 
-@mutant(cavi_step, says="q_i's old value multiplies the new one")
+@mutant(cavi_step, says="q_i's old value multiplies the new one", hint=3)
 def cavi_keeps_old_factor(logP, q_list, i):
     q = cavi_step(logP, q_list, i) * q_list[i]
     return q / q.sum()
@@ -118,7 +120,11 @@ def correlation_shrinks_mean_field(f, rng):
     return lhs, np.array([0.3, -1.2, 1 - rho**2, 1 - rho**2, -0.5 * math.log(1 - rho**2)])
 
 
-@mutant(gaussian_mean_field, says="Var = Sigma_ii is the marginal variance, not 1 / Precision_ii")
+@mutant(
+    gaussian_mean_field,
+    says="Var = Sigma_ii is the marginal variance, not 1 / Precision_ii",
+    hint=1,
+)
 def marginal_variance(mu, Sigma):
     return mu, np.diag(Sigma)
 
@@ -128,6 +134,6 @@ def precision_for_variance(mu, Sigma):
     return mu, np.diag(np.linalg.inv(Sigma))
 
 
-@mutant(gaussian_mean_field, says="inverts the diagonal of Sigma, not Sigma")
+@mutant(gaussian_mean_field, says="inverts the diagonal of Sigma, not Sigma", hint=3)
 def inverse_of_diagonal(mu, Sigma):
     return mu, 1 / np.diag(Sigma)

@@ -55,12 +55,14 @@ def _adam(
     theta -= learning_rate * m / first / root
 
 
-@mutant(adam_step, says="no bias correction: by default the first step is 3.16 times too long")
+@mutant(
+    adam_step, says="no bias correction: by default the first step is 3.16 times too long", hint=2
+)
 def adam_uncorrected(theta, grad, m, v, **options):
     _adam(theta, grad, m, v, **options, corrected=False)
 
 
-@mutant(adam_step, says="epsilon stands inside the root: 1e-8 there acts like 1e-4")
+@mutant(adam_step, says="epsilon stands inside the root: 1e-8 there acts like 1e-4", hint=3)
 def adam_epsilon_inside(theta, grad, m, v, **options):
     _adam(theta, grad, m, v, **options, inside=True)
 
@@ -75,6 +77,10 @@ def adam_climbs(theta, grad, m, v, *, learning_rate, **options):
     _adam(theta, grad, m, v, learning_rate=-learning_rate, **options)
 
 
-@mutant(adam_step, says="`theta = theta − …` makes a new array: the caller's theta stays as it was")
+@mutant(
+    adam_step,
+    says="`theta = theta − …` makes a new array: the caller's theta stays as it was",
+    hint=3,
+)
 def adam_rebinds_theta(theta, grad, m, v, **options):
     _adam(theta.copy(), grad, m, v, **options)

@@ -58,7 +58,9 @@ def gaussian_without_2_pi(z, mu, log_var):
     return _log_normal(z, mu, log_var, constant=0.0)
 
 
-@mutant(gaussian_log_prob, says="−½ log σ² is missing: the density of a wide Gaussian is lower")
+@mutant(
+    gaussian_log_prob, says="−½ log σ² is missing: the density of a wide Gaussian is lower", hint=1
+)
 @differentiated
 def gaussian_without_log_var(z, mu, log_var):
     return _log_normal(z, mu, log_var, normaliser=0.0)
@@ -88,14 +90,14 @@ def gaussian_mean_over_dimensions(z, mu, log_var):
     return _log_normal(z, mu, log_var, half=0.5 / z.shape[-1])
 
 
-@mutant(gaussian_log_prob, says="log of a density that underflows: beyond 38 σ it is log 0")
+@mutant(gaussian_log_prob, says="log of a density that underflows: beyond 38 σ it is log 0", hint=1)
 def gaussian_by_its_density(z, mu, log_var):
     with np.errstate(divide="ignore"):
         density = np.exp(log_normal(z, mu, log_var)).prod(axis=-1)
         return np.log(density), gaussian_log_prob(z, mu, log_var)[1]
 
 
-@mutant(gaussian_log_prob, says="dμ has the sign of dz: N depends on their difference")
+@mutant(gaussian_log_prob, says="dμ has the sign of dz: N depends on their difference", hint=3)
 def gaussian_gradient_sign(z, mu, log_var):
     log_prob, pullback = gaussian_log_prob(z, mu, log_var)
 
@@ -143,13 +145,21 @@ def bernoulli_is_one_count(f, rng):
     return f(logits, x=x)[0], np.log(np.where(x == 1, p, 1 - p).prod(axis=-1))
 
 
-@mutant(binomial_log_prob, says="log C(n, x) is missing: a constant offset, gradients unaffected")
+@mutant(
+    binomial_log_prob,
+    says="log C(n, x) is missing: a constant offset, gradients unaffected",
+    hint=3,
+)
 def without_the_coefficient(logits, *, x, n=1):
     log_prob, pullback = binomial_log_prob(logits, x=x, n=n)
     return log_prob - log_binomial_coefficient(x, n), pullback
 
 
-@mutant(binomial_log_prob, says="log p and log(1 − p) of a computed p: −∞ once p rounds to 0 or 1")
+@mutant(
+    binomial_log_prob,
+    says="log p and log(1 − p) of a computed p: −∞ once p rounds to 0 or 1",
+    hint=1,
+)
 def log_of_sigmoid(logits, *, x, n=1):
     _, pullback = binomial_log_prob(logits, x=x, n=n)
     with np.errstate(all="ignore"):
@@ -166,18 +176,18 @@ def overflowing_softplus(logits, *, x, n=1):
     return scores.sum(axis=-1) + log_binomial_coefficient(x, n), pullback
 
 
-@mutant(binomial_log_prob, says="one softplus where there are n: right at n = 1 only")
+@mutant(binomial_log_prob, says="one softplus where there are n: right at n = 1 only", hint=3)
 def one_softplus(logits, *, x, n=1):
     log_prob, pullback = binomial_log_prob(logits, x=x)
     return log_prob + log_binomial_coefficient(x, n), pullback
 
 
-@mutant(binomial_log_prob, says="the gradient is x − σ(l): the mean of n counts is n σ(l)")
+@mutant(binomial_log_prob, says="the gradient is x − σ(l): the mean of n counts is n σ(l)", hint=3)
 def gradient_without_n(logits, *, x, n=1):
     return binomial_log_prob(logits, x=x, n=n)[0], binomial_log_prob(logits, x=x)[1]
 
 
-@mutant(binomial_log_prob, says="the mean over the P features: log p(x|z) sums over them")
+@mutant(binomial_log_prob, says="the mean over the P features: log p(x|z) sums over them", hint=3)
 def mean_over_features(logits, *, x, n=1):
     log_prob, pullback = binomial_log_prob(logits, x=x, n=n)
     P = logits.shape[-1]
@@ -228,7 +238,9 @@ def softmax_overflows(logits, *, x):
     return value, categorical_log_prob(logits, x=x)[1]
 
 
-@mutant(categorical_log_prob, says="log Σ e^l is missing: logits are not yet log-probabilities")
+@mutant(
+    categorical_log_prob, says="log Σ e^l is missing: logits are not yet log-probabilities", hint=1
+)
 @differentiated
 def logit_of_the_class(logits, *, x):
     return (x * logits).sum(axis=-1)
@@ -240,7 +252,9 @@ def softmax_over_examples(logits, *, x):
     return _log_softmax(logits, x=x, axis=-2)
 
 
-@mutant(categorical_log_prob, says="the gradient is x (1 − p): unseen classes get −p as well")
+@mutant(
+    categorical_log_prob, says="the gradient is x (1 − p): unseen classes get −p as well", hint=3
+)
 def diagonal_of_the_softmax(logits, *, x):
     log_prob, pullback = categorical_log_prob(logits, x=x)
 
@@ -250,7 +264,7 @@ def diagonal_of_the_softmax(logits, *, x):
     return log_prob, diagonal_pullback
 
 
-@mutant(categorical_log_prob, says="p − x is the gradient of a loss: log p(x|z) has x − p")
+@mutant(categorical_log_prob, says="p − x is the gradient of a loss: log p(x|z) has x − p", hint=3)
 def gradient_of_the_loss(logits, *, x):
     log_prob, pullback = categorical_log_prob(logits, x=x)
 

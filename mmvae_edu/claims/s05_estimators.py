@@ -81,12 +81,12 @@ def l2_is_the_expected_estimate(f, rng):
     return _averaged(f, q, log_px_z), np.full((2, 1), exact_l2(q))
 
 
-@mutant(expected_log_lik, says="log (1/L) Σ p(x|z): S5.13 averages the logarithms")
+@mutant(expected_log_lik, says="log (1/L) Σ p(x|z): S5.13 averages the logarithms", hint=3)
 def likelihood_averaged_inside(mu, log_var, *, eps, log_px_z):
     return log_mean_exp(log_px_z(gaussian_sample(mu, log_var, eps=eps)[0])[0], axis=0)[0]
 
 
-@mutant(expected_log_lik, says="the sum over samples: the 1/L of S5.13 is missing")
+@mutant(expected_log_lik, says="the sum over samples: the 1/L of S5.13 is missing", hint=1)
 def l2_summed(mu, log_var, *, eps, log_px_z):
     return len(eps) * expected_log_lik(mu, log_var, eps=eps, log_px_z=log_px_z)
 
@@ -107,7 +107,9 @@ def l2_with_shared_noise(mu, log_var, *, eps, log_px_z):
     return expected_log_lik(mu, log_var, eps=eps, log_px_z=log_px_z)
 
 
-@mutant(expected_log_lik, says="the mean over the batch too: S5.13 is one number per example")
+@mutant(
+    expected_log_lik, says="the mean over the batch too: S5.13 is one number per example", hint=3
+)
 def l2_mean_over_batch(mu, log_var, *, eps, log_px_z):
     return expected_log_lik(mu, log_var, eps=eps, log_px_z=log_px_z).mean()
 
@@ -136,13 +138,13 @@ def pathwise_gradient_averages_to_that_of_l2(f, rng):
     return _averaged(f, q, log_px_z), np.tile(gradient_of(exact_l2, q), (2, 1))
 
 
-@mutant(pathwise_grad, says="no gradient through σ: log_var gets none")
+@mutant(pathwise_grad, says="no gradient through σ: log_var gets none", hint=1)
 def path_through_sigma_missing(mu, log_var, *, eps, log_px_z):
     dmu, _ = pathwise_grad(mu, log_var, eps=eps, log_px_z=log_px_z)
     return dmu, np.zeros_like(log_var)
 
 
-@mutant(pathwise_grad, says="the ½ of ∂σ/∂log σ² = σ/2 is missing")
+@mutant(pathwise_grad, says="the ½ of ∂σ/∂log σ² = σ/2 is missing", hint=3)
 def path_without_half(mu, log_var, *, eps, log_px_z):
     dmu, dlog_var = pathwise_grad(mu, log_var, eps=eps, log_px_z=log_px_z)
     return dmu, 2 * dlog_var
@@ -154,13 +156,17 @@ def path_summed(mu, log_var, *, eps, log_px_z):
     return len(eps) * dmu, len(eps) * dlog_var
 
 
-@mutant(pathwise_grad, says="∂z/∂log σ² is ½ σ ε: its ε is missing")
+@mutant(pathwise_grad, says="∂z/∂log σ² is ½ σ ε: its ε is missing", hint=3)
 def path_without_noise(mu, log_var, *, eps, log_px_z):
     dmu, _ = pathwise_grad(mu, log_var, eps=eps, log_px_z=log_px_z)
     return dmu, 0.5 * np.exp(log_var / 2) * dmu
 
 
-@mutant(pathwise_grad, says="the score function's estimate: the same mean, but not this derivative")
+@mutant(
+    pathwise_grad,
+    says="the score function's estimate: the same mean, but not this derivative",
+    hint=1,
+)
 def score_for_path(mu, log_var, *, eps, log_px_z):
     return score_function_grad(mu, log_var, eps=eps, log_px_z=log_px_z)
 
@@ -204,7 +210,9 @@ def _weighted_score(mu, log_var, eps, weight):
     return gaussian_log_prob(z, mu, log_var)[1](weight / len(eps))[1:]
 
 
-@mutant(score_function_grad, says="∇log q without log p(x|z): it averages to 0, whatever x says")
+@mutant(
+    score_function_grad, says="∇log q without log p(x|z): it averages to 0, whatever x says", hint=1
+)
 def score_without_log_lik(mu, log_var, *, eps, log_px_z, baseline=0.0):
     return _weighted_score(mu, log_var, eps, np.ones(eps.shape[:2]))
 
@@ -215,17 +223,23 @@ def score_of_the_likelihood(mu, log_var, *, eps, log_px_z, baseline=0.0):
     return _weighted_score(mu, log_var, eps, np.exp(log_lik) - baseline)
 
 
-@mutant(score_function_grad, says="the baseline is added: it is to be subtracted from log p(x|z)")
+@mutant(
+    score_function_grad,
+    says="the baseline is added: it is to be subtracted from log p(x|z)",
+    hint=3,
+)
 def baseline_added(mu, log_var, *, eps, log_px_z, baseline=0.0):
     return score_function_grad(mu, log_var, eps=eps, log_px_z=log_px_z, baseline=-baseline)
 
 
-@mutant(score_function_grad, says="the baseline is not used: it is subtracted from log p(x|z)")
+@mutant(
+    score_function_grad, says="the baseline is not used: it is subtracted from log p(x|z)", hint=3
+)
 def baseline_forgotten(mu, log_var, *, eps, log_px_z, baseline=0.0):
     return score_function_grad(mu, log_var, eps=eps, log_px_z=log_px_z)
 
 
-@mutant(score_function_grad, says="the sum over samples: the 1/L of S5.13 is missing")
+@mutant(score_function_grad, says="the sum over samples: the 1/L of S5.13 is missing", hint=3)
 def score_summed(mu, log_var, *, eps, log_px_z, baseline=0.0):
     dmu, dlog_var = score_function_grad(mu, log_var, eps=eps, log_px_z=log_px_z, baseline=baseline)
     return len(eps) * dmu, len(eps) * dlog_var
@@ -238,12 +252,16 @@ def score_of_a_moving_sample(mu, log_var, *, eps, log_px_z, baseline=0.0):
     return 0 * mu * weight, -0.5 * weight + 0 * log_var  # log q(μ + σ ε) = −½ log σ² + constant
 
 
-@mutant(score_function_grad, says="the pathwise gradient: it needs ∂log p(x|z)/∂z, the score not")
+@mutant(
+    score_function_grad,
+    says="the pathwise gradient: it needs ∂log p(x|z)/∂z, the score not",
+    hint=1,
+)
 def path_for_score(mu, log_var, *, eps, log_px_z, baseline=0.0):
     return pathwise_grad(mu, log_var, eps=eps, log_px_z=log_px_z)
 
 
-@mutant(score_function_grad, says="the score of log σ: that of log σ² is ½ (ε² − 1)")
+@mutant(score_function_grad, says="the score of log σ: that of log σ² is ½ (ε² − 1)", hint=3)
 def score_of_log_std(mu, log_var, *, eps, log_px_z, baseline=0.0):
     dmu, dlog_var = score_function_grad(mu, log_var, eps=eps, log_px_z=log_px_z, baseline=baseline)
     return dmu, 2 * dlog_var

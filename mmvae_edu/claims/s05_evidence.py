@@ -53,7 +53,9 @@ def evidence_is_its_own_average(f, rng):
     return np.array(averages), np.full(3, model.log_evidence(x))
 
 
-@mutant(log_evidence, says="the mean over z, where S5.1 sums: the prior is in the joint already")
+@mutant(
+    log_evidence, says="the mean over z, where S5.1 sums: the prior is in the joint already", hint=1
+)
 def evidence_by_mean(log_joint):
     return log_evidence(log_joint) - math.log(len(log_joint))
 
@@ -63,7 +65,9 @@ def evidence_by_maximum(log_joint):
     return float(log_joint.max())
 
 
-@mutant(log_evidence, says="no shift by the maximum: below −745 the sum underflows to log 0")
+@mutant(
+    log_evidence, says="no shift by the maximum: below −745 the sum underflows to log 0", hint=3
+)
 def evidence_without_shift(log_joint):
     return math.log(np.exp(log_joint).sum())
 
@@ -98,17 +102,17 @@ def inserting_q_changes_nothing(f, rng):
     return np.array(averages), np.full(3, model.log_evidence(x))
 
 
-@mutant(posterior, says="the joint p(x, z), not divided by p(x)")
+@mutant(posterior, says="the joint p(x, z), not divided by p(x)", hint=1)
 def posterior_unnormalised(log_joint):
     return np.exp(log_joint)
 
 
-@mutant(posterior, says="log p(z|x), where p(z|x) is asked for")
+@mutant(posterior, says="log p(z|x), where p(z|x) is asked for", hint=3)
 def posterior_in_logs(log_joint):
     return log_joint - log_evidence(log_joint)
 
 
-@mutant(posterior, says="divided by the largest p(x, z) and not by their sum")
+@mutant(posterior, says="divided by the largest p(x, z) and not by their sum", hint=1)
 def posterior_over_maximum(log_joint):
     return np.exp(log_joint - log_joint.max())
 
@@ -149,19 +153,21 @@ def reverse_gap(q, log_joint):
     return elbo(q, log_joint), kl(posterior(log_joint), q)
 
 
-@mutant(decompose, says="the expectation is under p(z|x), where S5.5 has q")
+@mutant(decompose, says="the expectation is under p(z|x), where S5.5 has q", hint=3)
 def decompose_under_posterior(q, log_joint):
     p, support = posterior(log_joint), q > 0
     log_ratio = log_joint[support] - np.log(q[support])
     return float((p[support] * log_ratio).sum()), kl(q, p)
 
 
-@mutant(decompose, says="the log of the average is log p(x) itself: the gap is identically 0")
+@mutant(
+    decompose, says="the log of the average is log p(x) itself: the gap is identically 0", hint=1
+)
 def no_gap(q, log_joint):
     return log_evidence(log_joint), 0.0
 
 
-@mutant(decompose, says="the gap is subtracted: S5.6 adds it")
+@mutant(decompose, says="the gap is subtracted: S5.6 adds it", hint=3)
 def gap_subtracted(q, log_joint):
     return elbo(q, log_joint), -kl(q, posterior(log_joint))
 
@@ -198,7 +204,7 @@ def kl_on_the_common_support(q, p):
     return kl(q[p > 0], p[p > 0])
 
 
-@mutant(kl, says="the arguments are swapped: KL(p ‖ q)")
+@mutant(kl, says="the arguments are swapped: KL(p ‖ q)", hint=1)
 def kl_swapped(q, p):
     return kl(p, q)
 
@@ -209,11 +215,11 @@ def kl_nan_at_zero(q, p):
         return float((q * np.log(q / p)).sum())
 
 
-@mutant(kl, says="log p/q where S5.6 has log q/p: the sign is wrong")
+@mutant(kl, says="log p/q where S5.6 has log q/p: the sign is wrong", hint=3)
 def kl_negated(q, p):
     return -kl(q, p)
 
 
-@mutant(kl, says="the sum over z is not weighted by q(z) of S5.6")
+@mutant(kl, says="the sum over z is not weighted by q(z) of S5.6", hint=1)
 def kl_unweighted(q, p):
     return float((np.log(q[q > 0]) - np.log(p[q > 0])).sum())

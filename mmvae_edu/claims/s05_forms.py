@@ -41,7 +41,7 @@ def elbo_splits_into_kl_and_likelihood(f, rng):
     return np.array([f(q, model.log_joint(x)) for q in qs]), np.array(rhs)
 
 
-@mutant(elbo, says="the expectation is under the posterior, where S5.7 has q")
+@mutant(elbo, says="the expectation is under the posterior, where S5.7 has q", hint=1)
 def elbo_under_posterior(q, log_joint):
     return decompose_under_posterior(q, log_joint)[0]
 
@@ -51,12 +51,12 @@ def log_of_average(q, log_joint):
     return log_evidence(log_joint[q > 0])
 
 
-@mutant(elbo, says="the entropy −Σ q log q is missing from S5.7")
+@mutant(elbo, says="the entropy −Σ q log q is missing from S5.7", hint=3)
 def elbo_without_entropy(q, log_joint):
     return float((q * log_joint).sum())
 
 
-@mutant(elbo, says="q multiplies p(z, x), where S5.7 divides by it")
+@mutant(elbo, says="q multiplies p(z, x), where S5.7 divides by it", hint=3)
 def elbo_times_q(q, log_joint):
     return 2 * elbo_without_entropy(q, log_joint) - elbo(q, log_joint)
 
@@ -78,7 +78,7 @@ def joint_sums_to_one(f, rng):
     return math.fsum(cells), 1.0
 
 
-@mutant(log_joint, says="the prior p(z) of S5.8 is forgotten")
+@mutant(log_joint, says="the prior p(z) of S5.8 is forgotten", hint=1)
 def joint_without_prior(log_prior, log_lik, x):
     return log_lik[:, x]
 

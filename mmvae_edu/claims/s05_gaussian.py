@@ -142,7 +142,7 @@ def _l1(mu, log_var, *, half=0.5, one=1.0, variance=None):
     return half * (one + log_var - mu**2 - variance).sum(axis=-1)
 
 
-@mutant(neg_kl_std_normal, says="L1 is doubled: the 1/2 of S5.11 is missing")
+@mutant(neg_kl_std_normal, says="L1 is doubled: the 1/2 of S5.11 is missing", hint=3)
 @differentiated
 def missing_half(mu, log_var):
     return _l1(mu, log_var, half=1.0)
@@ -166,25 +166,27 @@ def log_var_as_log_std(mu, log_var):
     return _l1(mu, 2 * log_var)
 
 
-@mutant(neg_kl_std_normal, says="off by exactly D/2: the 1 of S5.11 is missing")
+@mutant(neg_kl_std_normal, says="off by exactly D/2: the 1 of S5.11 is missing", hint=3)
 @differentiated
 def missing_one(mu, log_var):
     return _l1(mu, log_var, one=0.0)
 
 
-@mutant(neg_kl_std_normal, says="the mean over the D dimensions, where S5.11 sums: L1 × 1/D")
+@mutant(
+    neg_kl_std_normal, says="the mean over the D dimensions, where S5.11 sums: L1 × 1/D", hint=3
+)
 @differentiated
 def mean_over_dimensions(mu, log_var):
     return _l1(mu, log_var, half=0.5 / mu.shape[-1])
 
 
-@mutant(neg_kl_std_normal, says="summed over the batch: S5.11 is one number per example")
+@mutant(neg_kl_std_normal, says="summed over the batch: S5.11 is one number per example", hint=3)
 @differentiated
 def summed_over_batch(mu, log_var):
     return _l1(mu, log_var).sum()
 
 
-@mutant(neg_kl_std_normal, says="the backward pass differentiates L1 by σ, not by log σ²")
+@mutant(neg_kl_std_normal, says="the backward pass differentiates L1 by σ, not by log σ²", hint=3)
 def gradient_by_sigma(mu, log_var):
     neg_kl, pullback = neg_kl_std_normal(mu, log_var)
 

@@ -42,7 +42,7 @@ def _kl(mu1, log_var1, mu2, log_var2, *, half=0.5, one=1.0, denominator=2, facto
     return half * (np.exp(log_ratio) - one - log_ratio + distance).sum(axis=-1)
 
 
-@mutant(kl_gauss, says="the KL is doubled: its 1/2 is missing")
+@mutant(kl_gauss, says="the KL is doubled: its 1/2 is missing", hint=3)
 @differentiated
 def gaussian_kl_missing_half(mu1, log_var1, mu2, log_var2):
     return _kl(mu1, log_var1, mu2, log_var2, half=1.0)
@@ -59,13 +59,13 @@ def gaussian_kl_swapped(mu1, log_var1, mu2, log_var2):
     return kl, swapped_pullback
 
 
-@mutant(kl_gauss, says="the distance of the means is divided by var1, not by var2")
+@mutant(kl_gauss, says="the distance of the means is divided by var1, not by var2", hint=3)
 @differentiated
 def gaussian_kl_wrong_scale(mu1, log_var1, mu2, log_var2):
     return _kl(mu1, log_var1, mu2, log_var2, denominator=1)
 
 
-@mutant(kl_gauss, says="off by exactly D/2: the −1 is missing")
+@mutant(kl_gauss, says="off by exactly D/2: the −1 is missing", hint=3)
 @differentiated
 def gaussian_kl_missing_one(mu1, log_var1, mu2, log_var2):
     return _kl(mu1, log_var1, mu2, log_var2, one=0.0)
@@ -77,7 +77,7 @@ def gaussian_kl_std_for_var(mu1, log_var1, mu2, log_var2):
     return _kl(mu1, log_var1, mu2, log_var2, factor=0.5)
 
 
-@mutant(kl_gauss, says="p is taken as constant: no gradient reaches mu2 and log_var2")
+@mutant(kl_gauss, says="p is taken as constant: no gradient reaches mu2 and log_var2", hint=1)
 def gaussian_kl_detached(mu1, log_var1, mu2, log_var2):
     kl, pullback = kl_gauss(mu1, log_var1, mu2, log_var2)
 

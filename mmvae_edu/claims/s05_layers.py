@@ -31,7 +31,7 @@ def _layer(rng):
     return rng.normal(size=(4, 3)), rng.normal(size=(3, 5)), rng.normal(size=5)
 
 
-@mutant(linear, says="the gradient of W is transposed: x^T dy, not dy^T x")
+@mutant(linear, says="the gradient of W is transposed: x^T dy, not dy^T x", hint=3)
 def weight_gradient_transposed(x, W, b):
     def transposed_pullback(dy):
         return dy @ W.T, dy.T @ x, dy.sum(axis=0)
@@ -39,7 +39,7 @@ def weight_gradient_transposed(x, W, b):
     return x @ W + b, transposed_pullback
 
 
-@mutant(linear, says="the gradient of b is not summed: all N rows share the bias")
+@mutant(linear, says="the gradient of b is not summed: all N rows share the bias", hint=3)
 def bias_gradient_not_summed(x, W, b):
     def not_summed_pullback(dy):
         return dy @ W.T, x.T @ dy, dy
@@ -47,7 +47,9 @@ def bias_gradient_not_summed(x, W, b):
     return x @ W + b, not_summed_pullback
 
 
-@mutant(linear, says="the gradients of W and b are means over the rows: a row adds its part")
+@mutant(
+    linear, says="the gradients of W and b are means over the rows: a row adds its part", hint=2
+)
 def layer_gradient_averaged(x, W, b):
     def averaged_pullback(dy):
         return dy @ W.T, x.T @ dy / len(x), dy.mean(axis=0)
@@ -82,7 +84,9 @@ def softplus_has_the_slope_sigmoid(f, rng):
     return f(a)[1](dy), dy * np.reshape(slope, a.shape)
 
 
-@mutant(softplus, says="exp(a) overflows above 709.78: take the larger of 0 and a out first")
+@mutant(
+    softplus, says="exp(a) overflows above 709.78: take the larger of 0 and a out first", hint=2
+)
 def softplus_overflows(a):
     def overflows_pullback(dy):
         return dy * np.exp(a) / (1 + np.exp(a))
@@ -98,7 +102,7 @@ def softplus_slope_mirrored(a):
     return softplus(a)[0], mirrored_pullback
 
 
-@mutant(softplus, says="the pullback returns the slope: times the cotangent dy")
+@mutant(softplus, says="the pullback returns the slope: times the cotangent dy", hint=3)
 def softplus_cotangent_ignored(a):
     def cotangent_ignored_pullback(dy):
         return sigmoid(a)[0]
@@ -112,7 +116,7 @@ def softplus_cut(a):
     return np.where(a > 20, a, value), pullback
 
 
-@mutant(softplus, says="this is max(a, 0), which softplus is only far from 0")
+@mutant(softplus, says="this is max(a, 0), which softplus is only far from 0", hint=1)
 def softplus_is_relu(a):
     def relu_pullback(dy):
         return dy * (a > 0)
@@ -182,17 +186,17 @@ def _of_preactivation(a, y):
     return 1 - a * a
 
 
-@mutant(mlp, says="tanh after the last layer too: mu and the logits can be any number")
+@mutant(mlp, says="tanh after the last layer too: mu and the logits can be any number", hint=2)
 def last_layer_activated(weights, x):
     return _tanh_network(weights, x, slope=_right, activate_last=True)
 
 
-@mutant(mlp, says="the slope of tanh, 1 − y², is missing on the way back")
+@mutant(mlp, says="the slope of tanh, 1 − y², is missing on the way back", hint=3)
 def tanh_slope_missing(weights, x):
     return _tanh_network(weights, x, slope=_without)
 
 
-@mutant(mlp, says="the slope of tanh is 1 − a² with a before tanh: it is 1 − tanh(a)²")
+@mutant(mlp, says="the slope of tanh is 1 − a² with a before tanh: it is 1 − tanh(a)²", hint=3)
 def tanh_slope_of_preactivation(weights, x):
     return _tanh_network(weights, x, slope=_of_preactivation)
 

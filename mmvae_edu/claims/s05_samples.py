@@ -103,7 +103,7 @@ def fresh_noise(mu, log_var, *, eps):
     return gaussian_sample(mu, log_var, eps=np.random.default_rng().permuted(eps))
 
 
-@mutant(gaussian_sample, says="no gradient through σ: log_var gets none")
+@mutant(gaussian_sample, says="no gradient through σ: log_var gets none", hint=3)
 def sigma_path_missing(mu, log_var, *, eps):
     z, pullback = gaussian_sample(mu, log_var, eps=eps)
 
@@ -113,7 +113,7 @@ def sigma_path_missing(mu, log_var, *, eps):
     return z, sigma_path_missing_pullback
 
 
-@mutant(gaussian_sample, says="the backward pass loses the ½ of dσ/dlog_var = σ/2")
+@mutant(gaussian_sample, says="the backward pass loses the ½ of dσ/dlog_var = σ/2", hint=3)
 def half_of_sigma_path_lost(mu, log_var, *, eps):
     z, pullback = gaussian_sample(mu, log_var, eps=eps)
 

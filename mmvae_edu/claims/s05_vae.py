@@ -185,13 +185,15 @@ def vae_kl_overwritten(w, *, x, eps):
     return _wrong_backward(w, x, eps, kl=0.0)
 
 
-@mutant(vae_bound, says="divided by the batch size twice: all terms × 1/N, which Adam hides")
+@mutant(
+    vae_bound, says="divided by the batch size twice: all terms × 1/N, which Adam hides", hint=3
+)
 def vae_divided_by_n_twice(w, *, x, eps):
     share = 1 / len(x)
     return _wrong_backward(w, x, eps, kl=share, path=share, decoder=share)
 
 
-@mutant(vae_bound, says="the KL misses the batch's 1/N: its gradient is N times too large")
+@mutant(vae_bound, says="the KL misses the batch's 1/N: its gradient is N times too large", hint=3)
 def vae_kl_times_n(w, *, x, eps):
     return _wrong_backward(w, x, eps, kl=len(x))
 
@@ -201,7 +203,7 @@ def vae_sigma_path_lost(w, *, x, eps):
     return _wrong_backward(w, x, eps, sigma_path=0.0)
 
 
-@mutant(vae_bound, says="the way back sums over the K samples where S5.13 has their mean")
+@mutant(vae_bound, says="the way back sums over the K samples where S5.13 has their mean", hint=3)
 def vae_summed_over_samples(w, *, x, eps):
     K = len(eps)
     return _wrong_backward(w, x, eps, path=K, decoder=K)

@@ -49,18 +49,22 @@ def a_dropped_factor_has_no_gradient(f, rng):
     return gradients(f, log_joint_subset, log_pz, log_px_z, rng=rng, mask=mask)
 
 
-@mutant(log_joint_subset, says="an absent modality's factor still stands in the product of S6.2")
+@mutant(
+    log_joint_subset, says="an absent modality's factor still stands in the product of S6.2", hint=1
+)
 def absent_factor_kept(log_pz, log_px_z, *, mask):
     return log_joint_subset(log_pz, log_px_z, mask=np.ones_like(mask))
 
 
-@mutant(log_joint_subset, says="the log likelihoods are averaged: S6.2 multiplies the factors")
+@mutant(
+    log_joint_subset, says="the log likelihoods are averaged: S6.2 multiplies the factors", hint=3
+)
 def factors_averaged(log_pz, log_px_z, *, mask):
     count = np.maximum(mask.sum(axis=0), 1)
     return log_joint_subset(log_pz, log_px_z / count, mask=mask)
 
 
-@mutant(log_joint_subset, says="the prior enters once per modality: S6.2 has one p(z)")
+@mutant(log_joint_subset, says="the prior enters once per modality: S6.2 has one p(z)", hint=3)
 def prior_in_every_factor(log_pz, log_px_z, *, mask):
     log_joint, pullback = log_joint_subset(log_pz, log_px_z, mask=mask)
     return log_joint + (mask.sum(axis=0) - 1) * log_pz, pullback

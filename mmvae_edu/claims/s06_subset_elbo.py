@@ -93,7 +93,9 @@ def kl_once_per_modality(log_px_z, log_ratio, *, mask, weights, beta=1.0):
     return subset_elbo(log_px_z, ratio, mask=mask, weights=weights, beta=beta)
 
 
-@mutant(subset_elbo, says="λ multiplies the KL too: in S6.3 it stands at the likelihoods only")
+@mutant(
+    subset_elbo, says="λ multiplies the KL too: in S6.3 it stands at the likelihoods only", hint=1
+)
 def mean_lambda_on_the_kl(log_px_z, log_ratio, *, mask, weights, beta=1.0):
     beta = beta * np.mean(weights)
     return subset_elbo(log_px_z, log_ratio, mask=mask, weights=weights, beta=beta)
@@ -111,12 +113,12 @@ def mean_over_present(log_px_z, log_ratio, *, mask, weights, beta=1.0):
     return subset_elbo(log_px_z, log_ratio, mask=mask, weights=weights, beta=beta)
 
 
-@mutant(subset_elbo, says="the KL is added: S6.3 subtracts it")
+@mutant(subset_elbo, says="the KL is added: S6.3 subtracts it", hint=3)
 def kl_of_the_subset_added(log_px_z, log_ratio, *, mask, weights, beta=1.0):
     return subset_elbo(log_px_z, log_ratio, mask=mask, weights=weights, beta=-beta)
 
 
-@mutant(subset_elbo, says="λ of S6.3 is missing")
+@mutant(subset_elbo, says="λ of S6.3 is missing", hint=3)
 def subset_lambda_ignored(log_px_z, log_ratio, *, mask, weights, beta=1.0):
     weights = np.ones_like(weights)
     return subset_elbo(log_px_z, log_ratio, mask=mask, weights=weights, beta=beta)

@@ -64,7 +64,7 @@ def likelihood_from_unimodal_posterior(f, rng):
     return np.array(lhs), np.array(rhs)
 
 
-@mutant(posterior_joint, says="the prior p(z) stands once per modality: S7.1 has it once")
+@mutant(posterior_joint, says="the prior p(z) stands once per modality: S7.1 has it once", hint=3)
 def prior_in_every_factor(log_prior, log_liks):
     return posterior(len(log_liks) * log_prior + log_liks.sum(axis=0))
 
@@ -74,12 +74,12 @@ def prior_forgotten(log_prior, log_liks):
     return posterior(log_liks.sum(axis=0))
 
 
-@mutant(posterior_joint, says="the mean of the log-likelihoods: S7.1 has their product")
+@mutant(posterior_joint, says="the mean of the log-likelihoods: S7.1 has their product", hint=3)
 def likelihoods_averaged(log_prior, log_liks):
     return posterior(log_prior + log_liks.mean(axis=0))
 
 
-@mutant(posterior_joint, says="p(x_1..N, z), not divided by p(x_1..N)")
+@mutant(posterior_joint, says="p(x_1..N, z), not divided by p(x_1..N)", hint=3)
 def joint_not_normalised(log_prior, log_liks):
     return np.exp(log_prior + log_liks.sum(axis=0))
 
@@ -112,12 +112,18 @@ def prior_power_one(log_posts, log_prior):
     return _prior_to_the(1, log_posts, log_prior)
 
 
-@mutant(posterior_from_unimodal, says="the plain product: it counts the prior N times, S7.3 once")
+@mutant(
+    posterior_from_unimodal,
+    says="the plain product: it counts the prior N times, S7.3 once",
+    hint=1,
+)
 def prior_power_zero(log_posts, log_prior):
     return _prior_to_the(0, log_posts, log_prior)
 
 
-@mutant(posterior_from_unimodal, says="∝ of S7.3 is taken for =: the quotient is not normalised")
+@mutant(
+    posterior_from_unimodal, says="∝ of S7.3 is taken for =: the quotient is not normalised", hint=3
+)
 def quotient_not_normalised(log_posts, log_prior):
     return np.exp(log_posts.sum(axis=0) - (len(log_posts) - 1) * log_prior)
 
@@ -133,12 +139,12 @@ def constant_makes_equation_3_exact(f, rng):
     return over_all_x(rng, quotient, lambda model, x: model.posterior(x))
 
 
-@mutant(log_constant_eq3, says="the constant of S7.3 is inverted")
+@mutant(log_constant_eq3, says="the constant of S7.3 is inverted", hint=3)
 def constant_inverted(log_prior, log_liks):
     return -log_constant_eq3(log_prior, log_liks)
 
 
-@mutant(log_constant_eq3, says="no constant: ∝ of S7.3 is taken for =")
+@mutant(log_constant_eq3, says="no constant: ∝ of S7.3 is taken for =", hint=1)
 def constant_omitted(log_prior, log_liks):
     return 0.0
 

@@ -134,23 +134,23 @@ def _nothing(kept):
     return 0
 
 
-@mutant(subsampled_bound, says="the unimodal terms ELBO(x_m) of S7.6 are omitted")
+@mutant(subsampled_bound, says="the unimodal terms ELBO(x_m) of S7.6 are omitted", hint=3)
 def no_unimodal_terms(w, *, x, subsets, eps):
     terms = _terms(x, subsets, eps)
     return by_formula(_objective, w, x=x, terms=terms[:1] + terms[1 + len(x) :])
 
 
-@mutant(subsampled_bound, says="the joint term ELBO(x_1, …, x_M) of S7.6 is omitted")
+@mutant(subsampled_bound, says="the joint term ELBO(x_1, …, x_M) of S7.6 is omitted", hint=3)
 def no_joint_term(w, *, x, subsets, eps):
     return by_formula(_objective, w, x=x, terms=_terms(x, subsets, eps)[1:])
 
 
-@mutant(subsampled_bound, says="the sampled terms ELBO(X_j) of S7.6 are omitted")
+@mutant(subsampled_bound, says="the sampled terms ELBO(X_j) of S7.6 are omitted", hint=3)
 def no_sampled_terms(w, *, x, subsets, eps):
     return by_formula(_objective, w, x=x, terms=_terms(x, subsets, eps)[: 1 + len(x)])
 
 
-@mutant(subsampled_bound, says="the k sampled terms are averaged: S7.6 adds them")
+@mutant(subsampled_bound, says="the k sampled terms are averaged: S7.6 adds them", hint=3)
 def sampled_terms_rescaled(w, *, x, subsets, eps):
     terms = _terms(x, subsets, eps)
     for term in terms[1 + len(x) :]:
@@ -158,7 +158,7 @@ def sampled_terms_rescaled(w, *, x, subsets, eps):
     return by_formula(_objective, w, x=x, terms=terms)
 
 
-@mutant(subsampled_bound, says="all terms are averaged: S7.6 is their sum")
+@mutant(subsampled_bound, says="all terms are averaged: S7.6 is their sum", hint=3)
 def mean_of_the_terms(w, *, x, subsets, eps):
     terms = [[1 / len(eps), *term] for _, *term in _terms(x, subsets, eps)]
     return by_formula(_objective, w, x=x, terms=terms)
@@ -169,7 +169,11 @@ def outsiders_scored(w, *, x, subsets, eps):
     return by_formula(_objective, w, x=x, terms=_terms(x, subsets, eps), score_all=True)
 
 
-@mutant(subsampled_bound, says="the prior is missing from the product: precision low by exactly 1")
+@mutant(
+    subsampled_bound,
+    says="the prior is missing from the product: precision low by exactly 1",
+    hint=1,
+)
 def product_without_prior(w, *, x, subsets, eps):
     return by_formula(_objective, w, x=x, terms=_terms(x, subsets, eps), prior=0)
 
@@ -184,7 +188,9 @@ def reconstruction_only(w, *, x, subsets, eps):
     return by_formula(_objective, w, x=x, terms=_terms(x, subsets, eps), kl=_nothing)
 
 
-@mutant(subsampled_bound, says="only the joint term has a gradient: every term of S7.6 has one")
+@mutant(
+    subsampled_bound, says="only the joint term has a gradient: every term of S7.6 has one", hint=3
+)
 def joint_gradient_only(w, *, x, subsets, eps):
     def joint_alone(w):
         joint, *others = _terms(x, subsets, eps)

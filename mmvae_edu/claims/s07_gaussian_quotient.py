@@ -97,7 +97,9 @@ def _one_less(count):
     return count - 1
 
 
-@mutant(quotient_of_experts, says="no prior divided away: S7.3 has M' − 1, M' experts present")
+@mutant(
+    quotient_of_experts, says="no prior divided away: S7.3 has M' − 1, M' experts present", hint=1
+)
 def naive_product(mu, log_var, *, mask=None):
     return _quotient(mu, log_var, mask, np.zeros_like)
 
@@ -107,17 +109,21 @@ def one_prior_too_many(mu, log_var, *, mask=None):
     return _quotient(mu, log_var, mask, np.asarray)
 
 
-@mutant(quotient_of_experts, says="absent experts count: M − 1 priors are divided away, not M' − 1")
+@mutant(
+    quotient_of_experts,
+    says="absent experts count: M − 1 priors are divided away, not M' − 1",
+    hint=3,
+)
 def absent_experts_counted(mu, log_var, *, mask=None):
     return _quotient(mu, log_var, mask, lambda count: len(mu) - 1)
 
 
-@mutant(quotient_of_experts, says="abs hides a negative precision: valid must be False")
+@mutant(quotient_of_experts, says="abs hides a negative precision: valid must be False", hint=3)
 def invalid_hidden_by_abs(mu, log_var, *, mask=None):
     return _quotient(mu, log_var, mask, _one_less, positive=np.abs)
 
 
-@mutant(quotient_of_experts, says="clip hides a negative precision: valid must be False")
+@mutant(quotient_of_experts, says="clip hides a negative precision: valid must be False", hint=3)
 def invalid_hidden_by_clip(mu, log_var, *, mask=None):
     return _quotient(mu, log_var, mask, _one_less, positive=lambda t: np.maximum(t, 1e-8))
 

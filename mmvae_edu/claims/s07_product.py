@@ -96,7 +96,7 @@ def prior_expert_missing(mu, log_var, *, mask=None):
     return _product(*present_experts(mu, log_var, mask), prior=0.0)
 
 
-@mutant(product_of_experts, says="the variances are averaged: S7.5 adds precisions")
+@mutant(product_of_experts, says="the variances are averaged: S7.5 adds precisions", hint=1)
 @differentiated
 def variances_averaged(mu, log_var, *, mask=None):
     mean, _ = product_of_experts(mu, log_var, mask=mask)[0]
@@ -105,7 +105,7 @@ def variances_averaged(mu, log_var, *, mask=None):
     return mean, np.log((1 + var.sum(axis=0)) / (1 + present.sum(axis=0))[:, None])
 
 
-@mutant(product_of_experts, says="the variances are multiplied: S7.5 adds precisions")
+@mutant(product_of_experts, says="the variances are multiplied: S7.5 adds precisions", hint=1)
 @differentiated
 def variances_multiplied(mu, log_var, *, mask=None):
     mean, _ = product_of_experts(mu, log_var, mask=mask)[0]
@@ -113,20 +113,22 @@ def variances_multiplied(mu, log_var, *, mask=None):
     return mean, np.where(present, log_var, 0).sum(axis=0)
 
 
-@mutant(product_of_experts, says="the plain mean of the means: S7.5 weighs them by precision")
+@mutant(
+    product_of_experts, says="the plain mean of the means: S7.5 weighs them by precision", hint=3
+)
 @differentiated
 def means_divided_by_m(mu, log_var, *, mask=None):
     _, joint_log_var = product_of_experts(mu, log_var, mask=mask)[0]
     return present_experts(mu, log_var, mask)[0].sum(axis=0) / len(mu), joint_log_var
 
 
-@mutant(product_of_experts, says="1/σ where S7.5 has 1/σ²")
+@mutant(product_of_experts, says="1/σ where S7.5 has 1/σ²", hint=3)
 @differentiated
 def std_for_variance(mu, log_var, *, mask=None):
     return _product(*present_experts(mu, log_var / 2, mask))
 
 
-@mutant(product_of_experts, says="σ² where S7.5 has the precision 1/σ²")
+@mutant(product_of_experts, says="σ² where S7.5 has the precision 1/σ²", hint=1)
 @differentiated
 def variance_for_precision(mu, log_var, *, mask=None):
     return _product(*present_experts(mu, -log_var, mask))
@@ -153,7 +155,9 @@ def two_eps(mu, log_var, *, mask=None):
     return _product(mu, biased, prior=1 / (1 + 1e-8 + 1e-8))
 
 
-@mutant(product_of_experts, says="the mean's dependence on log_var is lost in the backward pass")
+@mutant(
+    product_of_experts, says="the mean's dependence on log_var is lost in the backward pass", hint=3
+)
 def product_gradient_without_shares(mu, log_var, *, mask=None):
     value, pullback = product_of_experts(mu, log_var, mask=mask)
 

@@ -83,22 +83,28 @@ def _step(rng, log_var):
     return rng.uniform(-0.4, 0.4, log_var.shape) * smallest, rng.normal(0, 0.5, log_var.shape)
 
 
-@mutant(flat_direction, says="the mean over m itself: that is what the joint term does feel")
+@mutant(
+    flat_direction, says="the mean over m itself: that is what the joint term does feel", hint=3
+)
 def the_steep_part(dtau, deta):
     return tuple(d - flat for d, flat in zip((dtau, deta), flat_direction(dtau, deta), strict=True))
 
 
-@mutant(flat_direction, says="the sum over m subtracted: the rest does not add up to 0")
+@mutant(flat_direction, says="the sum over m subtracted: the rest does not add up to 0", hint=3)
 def sum_subtracted(dtau, deta):
     return dtau - dtau.sum(axis=0), deta - deta.sum(axis=0)
 
 
-@mutant(flat_direction, says="the mean over the latent dimensions: S7.5 adds over the experts")
+@mutant(
+    flat_direction, says="the mean over the latent dimensions: S7.5 adds over the experts", hint=3
+)
 def mean_over_dimensions(dtau, deta):
     return dtau - dtau.mean(axis=-1, keepdims=True), deta - deta.mean(axis=-1, keepdims=True)
 
 
-@mutant(flat_direction, says="only the precisions are balanced: the mean of S7.5 still moves")
+@mutant(
+    flat_direction, says="only the precisions are balanced: the mean of S7.5 still moves", hint=1
+)
 def eta_not_balanced(dtau, deta):
     return flat_direction(dtau, deta)[0], deta
 

@@ -128,7 +128,11 @@ def sampled_subsets_follow_their_law(f, rng):
     return np.concatenate(draws, axis=1), np.array(law)
 
 
-@mutant(sample_subsets, says="a fair coin per modality: it draws the empty and the full subset too")
+@mutant(
+    sample_subsets,
+    says="a fair coin per modality: it draws the empty and the full subset too",
+    hint=1,
+)
 def fair_coins(M, k, rng):
     return rng.random((k, M)) < 0.5
 
@@ -140,7 +144,9 @@ def uniform_over_subsets(M, k, rng):
     return np.array(every)[rng.integers(len(every), size=k)]
 
 
-@mutant(sample_subsets, says="always the first modalities: the subset of a size is not random")
+@mutant(
+    sample_subsets, says="always the first modalities: the subset of a size is not random", hint=3
+)
 def first_of_a_size(M, k, rng):
     return np.sort(sample_subsets(M, k, rng), axis=1)[:, ::-1]
 

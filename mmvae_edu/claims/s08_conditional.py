@@ -91,17 +91,27 @@ def conditional_without_the_joint(log_px1, log_px2, log_pz, log_q, log_px2_prior
     return is_log_marginal(log_px1, log_pz, log_q) - iwae(log_px2_prior)[0]
 
 
-@mutant(is_log_conditional, says="E_p log p(x2|z): log p(x2) is the log of the mean p(x2|z)")
+@mutant(
+    is_log_conditional, says="E_p log p(x2|z): log p(x2) is the log of the mean p(x2|z)", hint=3
+)
 def label_by_mean_of_logs(log_px1, log_px2, log_pz, log_q, log_px2_prior):
     return is_log_joint(log_px1, log_px2, log_pz, log_q) - log_px2_prior.mean(axis=0)
 
 
-@mutant(is_log_conditional, says="log p(x2) by z ~ q(z|x1): those z have seen x1, sample the prior")
+@mutant(
+    is_log_conditional,
+    says="log p(x2) by z ~ q(z|x1): those z have seen x1, sample the prior",
+    hint=2,
+)
 def label_by_the_posterior(log_px1, log_px2, log_pz, log_q, log_px2_prior):
     return is_log_joint(log_px1, log_px2, log_pz, log_q) - iwae(log_px2)[0]
 
 
-@mutant(is_log_conditional, says="−log L is missing from log p(x2): the mean of L, not their sum")
+@mutant(
+    is_log_conditional,
+    says="−log L is missing from log p(x2): the mean of L, not their sum",
+    hint=3,
+)
 def label_without_log_L(log_px1, log_px2, log_pz, log_q, log_px2_prior):
     conditional = is_log_conditional(log_px1, log_px2, log_pz, log_q, log_px2_prior)
     return conditional - math.log(len(log_px2_prior))

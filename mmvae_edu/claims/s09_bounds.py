@@ -114,36 +114,38 @@ def iwae_bound_has_this_gradient(f, rng):
     return gradients(f, iwae, 2 * rng.standard_normal((4, 3)), rng=rng)
 
 
-@mutant(iwae, says="the mean of log w: that is the ELBO of S9.1 for every K")
+@mutant(iwae, says="the mean of log w: that is the ELBO of S9.1 for every K", hint=1)
 def mean_of_logs(log_w):
     return elbo(log_w)
 
 
-@mutant(iwae, says="−log K is missing: without the 1/K of S9.2 the bound is log K too high")
+@mutant(iwae, says="−log K is missing: without the 1/K of S9.2 the bound is log K too high", hint=3)
 def missing_log_K(log_w):
     bound, pullback = iwae(log_w)
     return bound + np.log(len(log_w)), pullback
 
 
-@mutant(iwae, says="the mean over examples inside the logarithm: S9.2 is one number per example")
+@mutant(
+    iwae, says="the mean over examples inside the logarithm: S9.2 is one number per example", hint=3
+)
 def batch_inside_the_logarithm(log_w):
     bound, pullback = iwae(log_w)
     return np.full_like(bound, iwae(bound[:, None])[0][0]), pullback
 
 
-@mutant(iwae, says="the weights are exp(−log w): S9.2 has w itself, not a loss")
+@mutant(iwae, says="the weights are exp(−log w): S9.2 has w itself, not a loss", hint=3)
 def weights_of_losses(log_w):
     bound, pullback = iwae(-log_w)
     return -bound, pullback
 
 
-@mutant(iwae, says="exp before the maximum is subtracted: S9.2 overflows above 709.78")
+@mutant(iwae, says="exp before the maximum is subtracted: S9.2 overflows above 709.78", hint=3)
 def no_shift(log_w):
     with np.errstate(all="ignore"):
         return np.log(np.exp(log_w).mean(axis=0)), iwae(log_w)[1]
 
 
-@mutant(iwae, says="the same sample K times: L_K of S9.2 needs K independent draws")
+@mutant(iwae, says="the same sample K times: L_K of S9.2 needs K independent draws", hint=1)
 def one_draw_repeated(log_w):
     bound, _ = elbo(log_w[:1])
 
@@ -158,7 +160,7 @@ def uniform_in_the_gradient(log_w):
     return iwae(log_w)[0], elbo(log_w)[1]
 
 
-@mutant(iwae, says="the weights in the gradient do not sum to 1: S9.5 divides by Σ w")
+@mutant(iwae, says="the weights in the gradient do not sum to 1: S9.5 divides by Σ w", hint=3)
 def unnormalised_in_the_gradient(log_w):
     bound, _ = iwae(log_w)
 
@@ -187,16 +189,16 @@ def the_gap_closes_as_half_the_variance_over_K(f, rng):
     return log_evidence - f(q, np.exp(log_w), K), np.float64(gap)
 
 
-@mutant(iwae_exact, says="log E w, which is log p(x) for every K: S9.2 is E log")
+@mutant(iwae_exact, says="log E w, which is log p(x) for every K: S9.2 is E log", hint=1)
 def log_of_the_expectation(q, w, K):
     return math.log(q @ w)
 
 
-@mutant(iwae_exact, says="−log K is missing from S9.2")
+@mutant(iwae_exact, says="−log K is missing from S9.2", hint=3)
 def exact_without_log_K(q, w, K):
     return iwae_exact(q, w, K) + math.log(K)
 
 
-@mutant(iwae_exact, says="one draw counted K times: L_K stays at L_1")
+@mutant(iwae_exact, says="one draw counted K times: L_K stays at L_1", hint=1)
 def exact_with_one_draw(q, w, K):
     return iwae_exact(q, w, 1)

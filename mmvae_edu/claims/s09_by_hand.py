@@ -77,22 +77,24 @@ def by_hand_both_networks_have_two_layers(f, rng):
     return f(w, **constants)[0], _log_weights(w, **constants)
 
 
-@mutant(log_weights, says="only p(x|z): S9.5 has p(x, z) / q(z|x)")
+@mutant(log_weights, says="only p(x|z): S9.5 has p(x, z) / q(z|x)", hint=1)
 def weight_is_the_likelihood(w, *, x, eps):
     return by_formula(_log_weights, w, x=x, eps=eps, prior=0, posterior=0)
 
 
-@mutant(log_weights, says="the prior p(z) is missing from p(x, z) = p(x|z) p(z)")
+@mutant(log_weights, says="the prior p(z) is missing from p(x, z) = p(x|z) p(z)", hint=1)
 def weight_without_prior(w, *, x, eps):
     return by_formula(_log_weights, w, x=x, eps=eps, prior=0)
 
 
-@mutant(log_weights, says="log q is added: in S9.5 q is the denominator")
+@mutant(log_weights, says="log q is added: in S9.5 q is the denominator", hint=1)
 def weight_times_q(w, *, x, eps):
     return by_formula(_log_weights, w, x=x, eps=eps, posterior=-1)
 
 
-@mutant(log_weights, says="the closed-form KL in a weight: S9.5 has each sample's own ratio")
+@mutant(
+    log_weights, says="the closed-form KL in a weight: S9.5 has each sample's own ratio", hint=1
+)
 def weight_with_closed_kl(w, *, x, eps):
     def formula(w):
         mu, log_var = np.split(network(w["encoder"], x), 2, axis=-1)
@@ -102,12 +104,12 @@ def weight_with_closed_kl(w, *, x, eps):
     return by_formula(formula, w)
 
 
-@mutant(log_weights, says="one ε for all samples: the z_k of S9.2 are independent")
+@mutant(log_weights, says="one ε for all samples: the z_k of S9.2 are independent", hint=3)
 def weight_of_one_noise(w, *, x, eps):
     return by_formula(_log_weights, w, x=x, eps=np.broadcast_to(eps[:1], eps.shape))
 
 
-@mutant(log_weights, says="−log w: that is a loss, S9.5 has w itself")
+@mutant(log_weights, says="−log w: that is a loss, S9.5 has w itself", hint=1)
 def weight_as_loss(w, *, x, eps):
     def formula(w):
         return -_log_weights(w, x=x, eps=eps)
@@ -115,7 +117,7 @@ def weight_as_loss(w, *, x, eps):
     return by_formula(formula, w)
 
 
-@mutant(log_weights, says="the path through z in log q(z|x) is dropped")
+@mutant(log_weights, says="the path through z in log q(z|x) is dropped", hint=3)
 def no_path_in_log_q(w, *, x, eps):
     return by_formula(_log_weights, w, x=x, eps=eps, sample_in_q=np.real)
 
@@ -182,7 +184,7 @@ def _softmax(log_w, axis=0):
     return weights / weights.sum(axis=axis, keepdims=True)
 
 
-@mutant(iwae_bound, says="the mean over K outside the logarithm: that is S9.1, not S9.2")
+@mutant(iwae_bound, says="the mean over K outside the logarithm: that is S9.1, not S9.2", hint=1)
 def by_hand_elbo(w, *, x, eps):
     def formula(w):
         return _log_weights(w, x=x, eps=eps).mean(axis=0)
@@ -190,7 +192,11 @@ def by_hand_elbo(w, *, x, eps):
     return by_formula(formula, w)
 
 
-@mutant(iwae_bound, says="−log K is missing: without the 1/K of S9.2 the bound is log K too high")
+@mutant(
+    iwae_bound,
+    says="−log K is missing: without the 1/K of S9.2 the bound is log K too high",
+    hint=3,
+)
 def by_hand_without_log_K(w, *, x, eps):
     def formula(w):
         return _bound(w, x=x, eps=eps) + np.log(len(eps))
@@ -198,7 +204,7 @@ def by_hand_without_log_K(w, *, x, eps):
     return by_formula(formula, w)
 
 
-@mutant(iwae_bound, says="one ε for all samples: then L_K of S9.2 is L_1")
+@mutant(iwae_bound, says="one ε for all samples: then L_K of S9.2 is L_1", hint=1)
 def by_hand_one_noise(w, *, x, eps):
     return by_formula(_bound, w, x=x, eps=eps[:1])
 
@@ -218,11 +224,11 @@ def by_hand_weights_over_the_batch(w, *, x, eps):
     return by_formula(_surrogate, w, x=x, eps=eps, weigh=lambda a: _softmax(a.real, axis=1))
 
 
-@mutant(iwae_bound, says="the path through z in log q(z|x) is dropped from S9.4")
+@mutant(iwae_bound, says="the path through z in log q(z|x) is dropped from S9.4", hint=3)
 def by_hand_no_path_in_log_q(w, *, x, eps):
     return by_formula(_bound, w, x=x, eps=eps, sample_in_q=np.real)
 
 
-@mutant(iwae_bound, says="log q's own gradient is dropped from S9.4: biased at K > 1")
+@mutant(iwae_bound, says="log q's own gradient is dropped from S9.4: biased at K > 1", hint=3)
 def by_hand_no_direct_term_of_q(w, *, x, eps):
     return by_formula(_bound, w, x=x, eps=eps, q_in_q=np.real)

@@ -54,17 +54,17 @@ def vae_gradient_of_the_fixture(f, rng):
     return np.round(gradient, 8), np.array([[1.03342777, 0.41891946]])
 
 
-@mutant(vae_grad, says="the sum over samples: S9.3 divides by k")
+@mutant(vae_grad, says="the sum over samples: S9.3 divides by k", hint=1)
 def summed_gradient(g):
     return g.sum(axis=0)
 
 
-@mutant(vae_grad, says="the mean over examples too: S9.3 averages over samples only")
+@mutant(vae_grad, says="the mean over examples too: S9.3 averages over samples only", hint=3)
 def averaged_over_examples(g):
     return np.broadcast_to(g.mean(axis=(0, 1)), g.shape[1:])
 
 
-@mutant(vae_grad, says="only the first of the k samples of S9.3 counts")
+@mutant(vae_grad, says="only the first of the k samples of S9.3 counts", hint=1)
 def gradient_of_the_first_sample(g):
     return g[0]
 
@@ -115,17 +115,21 @@ def iwae_gradient_of_the_fixture(f, rng):
     return np.round(gradient, 8), np.array([[0.82840808, 0.46252055]])
 
 
-@mutant(iwae_grad, says="uniform weights: this is S9.3, S9.4 weighs by w̃")
+@mutant(iwae_grad, says="uniform weights: this is S9.3, S9.4 weighs by w̃", hint=1)
 def uniform_weights(log_w, g):
     return g.mean(axis=0)
 
 
-@mutant(iwae_grad, says="the weights are not normalised: S9.5 divides by Σ w")
+@mutant(iwae_grad, says="the weights are not normalised: S9.5 divides by Σ w", hint=3)
 def unnormalised_weights(log_w, g):
     return (np.exp(log_w)[..., None] * g).sum(axis=0)
 
 
-@mutant(iwae_grad, says="the weights are normalised over the batch: S9.5 sums over the K samples")
+@mutant(
+    iwae_grad,
+    says="the weights are normalised over the batch: S9.5 sums over the K samples",
+    hint=3,
+)
 def normalised_over_the_batch(log_w, g):
     return (importance_weights(log_w.T)[1].T[..., None] * g).sum(axis=0)
 

@@ -143,17 +143,17 @@ ONE_MAXIMUM = "one maximum for all columns: each sum has its own, or it underflo
 UNGUARDED = "(−∞) − (−∞) = NaN: the maximum of a column of only −∞ is not finite"
 
 
-@mutant(log_sum_exp, says=UNSHIFTED)
+@mutant(log_sum_exp, says=UNSHIFTED, hint=1)
 def log_sum_exp_unshifted(a, *, axis):
     return _without_shift(a, axis, mean=False)
 
 
-@mutant(log_sum_exp, says=UNSHIFTED)
+@mutant(log_sum_exp, says=UNSHIFTED, hint=1)
 def log_sum_exp_unshifted_by_difference(a, *, axis):
     return _share_by_difference(a, axis, mean=False)
 
 
-@mutant(log_sum_exp, says=UNGUARDED)
+@mutant(log_sum_exp, says=UNGUARDED, hint=3)
 def log_sum_exp_unguarded(a, *, axis):
     return _unguarded(log_sum_exp, a, axis)
 
@@ -183,7 +183,7 @@ def log_sum_exp_is_the_maximum(a, *, axis):
     return top.squeeze(axis), maximum_pullback
 
 
-@mutant(log_sum_exp, says="w itself in the gradient: S9.5 divides it by Σ w")
+@mutant(log_sum_exp, says="w itself in the gradient: S9.5 divides it by Σ w", hint=3)
 def log_sum_exp_unnormalised_gradient(a, *, axis):
     def unnormalised_pullback(dy):
         return np.expand_dims(dy, axis) * np.exp(a)
@@ -233,7 +233,7 @@ def _log_mean(a, *, axis):
     return np.log(np.exp(a).mean(axis=axis))
 
 
-@mutant(log_mean_exp, says="−log K is missing: that is log Σ w, S9.2 has 1/K")
+@mutant(log_mean_exp, says="−log K is missing: that is log Σ w, S9.2 has 1/K", hint=1)
 def log_mean_exp_is_the_sum(a, *, axis):
     return log_sum_exp(a, axis=axis)
 
@@ -264,13 +264,13 @@ def log_mean_exp_wrong_K(a, *, axis):
     return value - np.log(len(a)), pullback
 
 
-@mutant(log_mean_exp, says="the mean of log w: S9.2 averages w inside the logarithm")
+@mutant(log_mean_exp, says="the mean of log w: S9.2 averages w inside the logarithm", hint=1)
 @differentiated
 def log_mean_exp_mean_of_logs(a, *, axis):
     return a.mean(axis=axis)
 
 
-@mutant(log_mean_exp, says="the gradient is divided by K: in w̃ of S9.5 the 1/K cancels")
+@mutant(log_mean_exp, says="the gradient is divided by K: in w̃ of S9.5 the 1/K cancels", hint=3)
 def log_mean_exp_gradient_over_K(a, *, axis):
     value, pullback = log_mean_exp(a, axis=axis)
 

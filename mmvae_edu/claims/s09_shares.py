@@ -45,23 +45,27 @@ def impossible_samples_share_nothing(f, rng):
     return f(log_w), np.array([[0.5, 0, 0.25], [0, 0, 0.25], [0.5, 0, 0.5]])
 
 
-@mutant(normalised_weights, says="normalised over the batch: S9.5 sums over the K samples")
+@mutant(normalised_weights, says="normalised over the batch: S9.5 sums over the K samples", hint=3)
 def shares_over_the_batch(log_w):
     return importance_weights(log_w.T)[1].T
 
 
-@mutant(normalised_weights, says="normalised over samples and examples: S9.5 sums over k only")
+@mutant(
+    normalised_weights, says="normalised over samples and examples: S9.5 sums over k only", hint=3
+)
 def shares_over_everything(log_w):
     return importance_weights(log_w.reshape(-1, 1))[1].reshape(log_w.shape)
 
 
-@mutant(normalised_weights, says="w itself: S9.5 divides by Σ w")
+@mutant(normalised_weights, says="w itself: S9.5 divides by Σ w", hint=3)
 def shares_not_normalised(log_w):
     with np.errstate(all="ignore"):
         return np.exp(log_w)
 
 
-@mutant(normalised_weights, says="the weights are exp(−log w): S9.5 has w itself, not a loss")
+@mutant(
+    normalised_weights, says="the weights are exp(−log w): S9.5 has w itself, not a loss", hint=3
+)
 def shares_of_losses(log_w):
     return importance_weights(-log_w)[1]
 
@@ -90,12 +94,12 @@ def equal_weights_count_each(f, rng):
     return f(log_w), np.arange(1.0, K + 1)
 
 
-@mutant(effective_sample_size, says="Σ w̃²: the effective size is its inverse")
+@mutant(effective_sample_size, says="Σ w̃²: the effective size is its inverse", hint=3)
 def sum_of_squares(log_w):
     return (importance_weights(log_w)[1] ** 2).sum(axis=0)
 
 
-@mutant(effective_sample_size, says="the weights are not normalised: S9.5 divides by Σ w")
+@mutant(effective_sample_size, says="the weights are not normalised: S9.5 divides by Σ w", hint=3)
 def size_of_raw_weights(log_w):
     with np.errstate(all="ignore"):
         return 1 / (np.exp(log_w) ** 2).sum(axis=0)
@@ -106,12 +110,16 @@ def inverse_of_the_largest(log_w):
     return 1 / importance_weights(log_w)[1].max(axis=0)
 
 
-@mutant(effective_sample_size, says="divided by K: that is a fraction, not a number of samples")
+@mutant(
+    effective_sample_size, says="divided by K: that is a fraction, not a number of samples", hint=1
+)
 def fraction_of_K(log_w):
     return effective_sample_size(log_w) / len(log_w)
 
 
-@mutant(effective_sample_size, says="w̃ normalised over the batch: S9.5 sums over the K samples")
+@mutant(
+    effective_sample_size, says="w̃ normalised over the batch: S9.5 sums over the K samples", hint=3
+)
 def size_over_the_batch(log_w):
     return 1 / (importance_weights(log_w.T)[1].T ** 2).sum(axis=0)
 
@@ -182,21 +190,25 @@ def dreg_uniform(log_w, dlog_w_dz, log_var, eps):
     return _with_shares(np.full(log_w.shape, 1 / len(log_w)), dlog_w_dz, log_var, eps)
 
 
-@mutant(dreg_grads, says="w² / Σ w²: the shares are squared, not the weights")
+@mutant(dreg_grads, says="w² / Σ w²: the shares are squared, not the weights", hint=3)
 def squared_then_normalised(log_w, dlog_w_dz, log_var, eps):
     return _with_shares(importance_weights(2 * log_w)[1], dlog_w_dz, log_var, eps)
 
 
-@mutant(dreg_grads, says="the shares are normalised over the batch: S9.5 sums over the K samples")
+@mutant(
+    dreg_grads,
+    says="the shares are normalised over the batch: S9.5 sums over the K samples",
+    hint=3,
+)
 def dreg_over_the_batch(log_w, dlog_w_dz, log_var, eps):
     return _with_shares(importance_weights(log_w.T)[1].T ** 2, dlog_w_dz, log_var, eps)
 
 
-@mutant(dreg_grads, says="∂z/∂log_var is ½ σ ε: the ½ is missing")
+@mutant(dreg_grads, says="∂z/∂log_var is ½ σ ε: the ½ is missing", hint=3)
 def dreg_missing_half(log_w, dlog_w_dz, log_var, eps):
     return _with_shares(importance_weights(log_w)[1] ** 2, dlog_w_dz, log_var, eps, half=1.0)
 
 
-@mutant(dreg_grads, says="∂z/∂log_var is ½ σ ε: σ² stands in the place of σ")
+@mutant(dreg_grads, says="∂z/∂log_var is ½ σ ε: σ² stands in the place of σ", hint=3)
 def dreg_var_for_std(log_w, dlog_w_dz, log_var, eps):
     return _with_shares(importance_weights(log_w)[1] ** 2, dlog_w_dz, log_var, eps, factor=1.0)

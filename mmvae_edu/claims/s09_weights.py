@@ -45,12 +45,12 @@ def an_impossible_sample_weighs_nothing(f, rng):
     return lhs, np.array([0.5, 0, 0, 0, 0.5, 0, a + np.log(2 / 3), 1])
 
 
-@mutant(importance_weights, says="normalised over the batch: S9.5 sums over the K samples")
+@mutant(importance_weights, says="normalised over the batch: S9.5 sums over the K samples", hint=1)
 def softmax_over_the_batch(log_w):
     return importance_weights(log_w)[0], importance_weights(log_w.T)[1].T
 
 
-@mutant(importance_weights, says="w itself: S9.5 divides by Σ w")
+@mutant(importance_weights, says="w itself: S9.5 divides by Σ w", hint=3)
 def not_normalised(log_w):
     with np.errstate(all="ignore"):
         return importance_weights(log_w)[0], np.exp(log_w)

@@ -59,7 +59,11 @@ def crossing_agrees_as_often_as_the_prior(f, rng):
     return [f(x.T[1:], given=x[:, 0]), f(x.T[:1], given=x[:, 1])], exact
 
 
-@mutant(coherence, says="the given class is ignored: generations may agree on a wrong one (S10.c)")
+@mutant(
+    coherence,
+    says="the given class is ignored: generations may agree on a wrong one (S10.c)",
+    hint=2,
+)
 def given_class_ignored(y, *, given=None):
     return coherence(y)
 
@@ -75,13 +79,15 @@ def modalities_averaged(y, *, given=None):
     return float((others == reference).mean())
 
 
-@mutant(coherence, says="agreement of independent draws: this is what S10.b has to exceed")
+@mutant(coherence, says="agreement of independent draws: this is what S10.b has to exceed", hint=3)
 def chance_agreement(y, *, given=None):
     rows = y if given is None else np.vstack([given, y])
     return float(sum(np.prod([(row == c).mean() for row in rows]) for c in np.unique(rows)))
 
 
-@mutant(coherence, says="the mean over classes, macro: S10.b and S10.c count generations, micro")
+@mutant(
+    coherence, says="the mean over classes, macro: S10.b and S10.c count generations, micro", hint=3
+)
 def coherence_by_class(y, *, given=None):
     reference = y[0] if given is None else given
     hit = (y == reference).all(axis=0)
@@ -163,19 +169,21 @@ def wald_interval(hits, n, *, z=1.96):
     return _around(hits / n, z * np.sqrt(hits * (n - hits) / n**3))
 
 
-@mutant(wilson_interval, says="z wherever z² stands: the quadratic in p has z²")
+@mutant(wilson_interval, says="z wherever z² stands: the quadratic in p has z²", hint=3)
 def z_not_squared(hits, n, *, z=1.96):
     half = z * np.sqrt(hits * (n - hits) / n + z / 4)
     return _around((hits + z / 2) / (n + z), half / (n + z))
 
 
-@mutant(wilson_interval, says="under the root stands z²/4, not z/4")
+@mutant(wilson_interval, says="under the root stands z²/4, not z/4", hint=3)
 def z_not_squared_in_the_width(hits, n, *, z=1.96):
     half = z * np.sqrt(hits * (n - hits) / n + z / 4)
     return _around((hits + z**2 / 2) / (n + z**2), half / (n + z**2))
 
 
-@mutant(wilson_interval, says="the width is right, but the centre lies between hits/n and 1/2")
+@mutant(
+    wilson_interval, says="the width is right, but the centre lies between hits/n and 1/2", hint=2
+)
 def wilson_around_the_rate(hits, n, *, z=1.96):
     low, high = wilson_interval(hits, n, z=z)
     return _around(hits / n, (high - low) / 2)
@@ -187,6 +195,6 @@ def agresti_coull_interval(hits, n, *, z=1.96):
     return _around(p, z * np.sqrt(p * (1 - p) / (n + z**2)))
 
 
-@mutant(wilson_interval, says="one standard error: z multiplies it")
+@mutant(wilson_interval, says="one standard error: z multiplies it", hint=3)
 def one_standard_error(hits, n, *, z=1.96):
     return wilson_interval(hits, n, z=1.0)

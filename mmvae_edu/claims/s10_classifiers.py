@@ -58,7 +58,7 @@ def the_correction_is_unbiased(f, rng):
     return np.tensordot(_seen(J, first, second).ravel(), corrected, axes=1), J
 
 
-@mutant(correct_for_classifiers, says="not corrected: these are the predicted pairs")
+@mutant(correct_for_classifiers, says="not corrected: these are the predicted pairs", hint=1)
 def left_uncorrected(table, first, second):
     return table.copy()
 
@@ -83,14 +83,18 @@ def second_left_uncorrected(table, first, second):
     return correct_for_classifiers(table, first, np.eye(len(second)))
 
 
-@mutant(correct_for_classifiers, says="negative entries cut off: their noise no longer cancels")
+@mutant(
+    correct_for_classifiers, says="negative entries cut off: their noise no longer cancels", hint=3
+)
 def negative_entries_cut(table, first, second):
     J = np.maximum(correct_for_classifiers(table, first, second), 0)
     return J / J.sum()
 
 
 @mutant(
-    correct_for_classifiers, says="P(true|predicted) of the test set: that changes with its classes"
+    correct_for_classifiers,
+    says="P(true|predicted) of the test set: that changes with its classes",
+    hint=1,
 )
 def bayes_for_the_inverse(table, first, second):
     return first / first.sum(axis=0) @ table @ (second / second.sum(axis=0)).T

@@ -97,22 +97,26 @@ def _own(own):
     return own
 
 
-@mutant(linear_probe, says="fitted on the tested rows too: a probe must not have seen them")
+@mutant(linear_probe, says="fitted on the tested rows too: a probe must not have seen them", hint=1)
 def probe_fitted_on_all_rows(z, y, *, folds, tested=None):
     return _probe(z, y, folds, tested, fit_on=_all)
 
 
-@mutant(linear_probe, says="fitted on the fold that is tested: fit on the others")
+@mutant(linear_probe, says="fitted on the fold that is tested: fit on the others", hint=1)
 def probe_fitted_on_its_own_fold(z, y, *, folds, tested=None):
     return _probe(z, y, folds, tested, fit_on=_own)
 
 
-@mutant(linear_probe, says="the probe has no constant: a shift of z must not matter")
+@mutant(linear_probe, says="the probe has no constant: a shift of z must not matter", hint=2)
 def probe_without_constant(z, y, *, folds, tested=None):
     return _probe(z, y, folds, tested, one=0.0)
 
 
-@mutant(linear_probe, says="least squares on the class's number: 7 is not more than 3, use one-hot")
+@mutant(
+    linear_probe,
+    says="least squares on the class's number: 7 is not more than 3, use one-hot",
+    hint=2,
+)
 def probe_of_the_number(z, y, *, folds, tested=None):
     known, asked = (np.insert(a, 0, 1, axis=1) for a in (z, z if tested is None else tested))
     predicted, (_, majority) = np.empty_like(y), linear_probe(z, y, folds=folds)
@@ -123,17 +127,21 @@ def probe_of_the_number(z, y, *, folds, tested=None):
     return predicted, majority
 
 
-@mutant(linear_probe, says="`tested` is not used: those latents are to be classified")
+@mutant(linear_probe, says="`tested` is not used: those latents are to be classified", hint=3)
 def other_latents_ignored(z, y, *, folds, tested=None):
     return linear_probe(z, y, folds=folds)
 
 
-@mutant(linear_probe, says="fitted on `tested`: a classifier that learns from what it judges")
+@mutant(
+    linear_probe, says="fitted on `tested`: a classifier that learns from what it judges", hint=3
+)
 def probe_fitted_on_tested(z, y, *, folds, tested=None):
     return linear_probe(z if tested is None else tested, y, folds=folds)
 
 
-@mutant(linear_probe, says="each class in turn is chance, 1/V: the baseline is the majority")
+@mutant(
+    linear_probe, says="each class in turn is chance, 1/V: the baseline is the majority", hint=3
+)
 def chance_for_majority(z, y, *, folds, tested=None):
     return linear_probe(z, y, folds=folds, tested=tested)[0], np.arange(len(y)) % (y.max() + 1)
 
@@ -147,7 +155,11 @@ def last_of_equal_classes(z, y, *, folds, tested=None):
     return linear_probe(z, y, folds=folds, tested=tested)[0], majority
 
 
-@mutant(linear_probe, says="the majority of the tested fold: the baseline may see the others only")
+@mutant(
+    linear_probe,
+    says="the majority of the tested fold: the baseline may see the others only",
+    hint=1,
+)
 def majority_of_its_own_fold(z, y, *, folds, tested=None):
     return _probe(z, y, folds, tested, most_common=_own)
 
@@ -210,7 +222,11 @@ def synergy_is_paired(f, rng):
     return f(both - 5 * hard, single - 5 * hard), f(both, single)
 
 
-@mutant(synergy, says="the sign: what is given less is subtracted from what is given more (S10.d)")
+@mutant(
+    synergy,
+    says="the sign: what is given less is subtracted from what is given more (S10.d)",
+    hint=1,
+)
 def synergy_reversed(both, single):
     return synergy(single, both)
 
@@ -227,12 +243,12 @@ def synergy_spread(both, single):
     return mean, error * np.sqrt(len(both))
 
 
-@mutant(synergy, says="N for N − 1 in the variance: the error comes out too small")
+@mutant(synergy, says="N for N − 1 in the variance: the error comes out too small", hint=3)
 def synergy_with_N(both, single):
     return synergy(both, single)[0], (both - single).std() / np.sqrt(len(both))
 
 
-@mutant(synergy, says="the log of mean probabilities: S10.d averages the logarithms")
+@mutant(synergy, says="the log of mean probabilities: S10.d averages the logarithms", hint=2)
 def synergy_of_mean_probabilities(both, single):
     gain = np.log(np.mean(np.exp(both))) - np.log(np.mean(np.exp(single)))
     return gain, synergy(both, single)[1]

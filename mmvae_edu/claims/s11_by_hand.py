@@ -159,12 +159,12 @@ def by_hand_own_decoder_only(w, *, x, eps):
     return by_formula(_bound, w, x=x, eps=eps, own_decoder=True)
 
 
-@mutant(mmvae_bound, says="the experts share one ε: S11.4 draws samples for each")
+@mutant(mmvae_bound, says="the experts share one ε: S11.4 draws samples for each", hint=3)
 def by_hand_shared_noise(w, *, x, eps):
     return by_formula(_bound, w, x=x, eps=np.broadcast_to(eps[:1], eps.shape))
 
 
-@mutant(mmvae_bound, says="the mean over m inside the log: the stratified bound, not S11.4")
+@mutant(mmvae_bound, says="the mean over m inside the log: the stratified bound, not S11.4", hint=3)
 def by_hand_stratified(w, *, x, eps):
     def stratified(log_w):
         return log_mean_exp(log_w.reshape(-1, log_w.shape[-1]))
@@ -172,7 +172,7 @@ def by_hand_stratified(w, *, x, eps):
     return by_formula(_bound, w, x=x, eps=eps, reduce=stratified)
 
 
-@mutant(mmvae_bound, says="the mean of log w: that is the ELBO of S11.1 for every K")
+@mutant(mmvae_bound, says="the mean of log w: that is the ELBO of S11.1 for every K", hint=3)
 def by_hand_mixture_elbo(w, *, x, eps):
     def elbo(log_w):
         return log_w.mean(axis=(0, 1))
@@ -180,7 +180,7 @@ def by_hand_mixture_elbo(w, *, x, eps):
     return by_formula(_bound, w, x=x, eps=eps, reduce=elbo)
 
 
-@mutant(mmvae_bound, says="Σ_m without the 1/M of S11.4")
+@mutant(mmvae_bound, says="Σ_m without the 1/M of S11.4", hint=3)
 def by_hand_sum_over_experts(w, *, x, eps):
     def summed(log_w):
         return len(log_w) * _mean_of_logs(log_w)
@@ -188,7 +188,7 @@ def by_hand_sum_over_experts(w, *, x, eps):
     return by_formula(_bound, w, x=x, eps=eps, reduce=summed)
 
 
-@mutant(mmvae_bound, says="1/M² in the gradient: S11.4 has 1/M")
+@mutant(mmvae_bound, says="1/M² in the gradient: S11.4 has 1/M", hint=3)
 def by_hand_one_over_M_squared(w, *, x, eps):
     def twice_averaged(log_w):
         bound = _mean_of_logs(log_w)
@@ -197,7 +197,9 @@ def by_hand_one_over_M_squared(w, *, x, eps):
     return by_formula(_bound, w, x=x, eps=eps, reduce=twice_averaged)
 
 
-@mutant(mmvae_bound, says="the density term of expert m ×0: q_m stands in every log q_Φ(z_j)")
+@mutant(
+    mmvae_bound, says="the density term of expert m ×0: q_m stands in every log q_Φ(z_j)", hint=1
+)
 def by_hand_own_path_only(w, *, x, eps):
     def log_q(z, mu, log_var):
         return _log_mixture(z, mu.real, log_var.real)
@@ -205,7 +207,7 @@ def by_hand_own_path_only(w, *, x, eps):
     return by_formula(_bound, w, x=x, eps=eps, log_q=log_q)
 
 
-@mutant(mmvae_bound, says="the density term of expert m at the others' samples z_j ×0")
+@mutant(mmvae_bound, says="the density term of expert m at the others' samples z_j ×0", hint=1)
 def by_hand_own_density_only(w, *, x, eps):
     def log_q(z, mu, log_var):
         own = np.eye(len(mu), dtype=bool)[:, :, None, None]
@@ -215,7 +217,9 @@ def by_hand_own_density_only(w, *, x, eps):
     return by_formula(_bound, w, x=x, eps=eps, log_q=log_q)
 
 
-@mutant(mmvae_bound, says="the path through z_m in log q_Φ(z_m) ×0: the samples move there too")
+@mutant(
+    mmvae_bound, says="the path through z_m in log q_Φ(z_m) ×0: the samples move there too", hint=3
+)
 def by_hand_no_path_in_the_mixture(w, *, x, eps):
     def log_q(z, mu, log_var):
         return _log_mixture(z.real, mu, log_var)
@@ -223,7 +227,7 @@ def by_hand_no_path_in_the_mixture(w, *, x, eps):
     return by_formula(_bound, w, x=x, eps=eps, log_q=log_q)
 
 
-@mutant(mmvae_bound, says="no gradient through log q_Φ at all: it depends on every expert")
+@mutant(mmvae_bound, says="no gradient through log q_Φ at all: it depends on every expert", hint=1)
 def by_hand_mixture_detached(w, *, x, eps):
     def log_q(*arguments):
         return _log_mixture(*arguments).real

@@ -50,17 +50,19 @@ def reconstruction_for_crossing(w, x, *, source, target, eps):
     return _made(w, x, source=source, target=target, eps=eps, by=source)
 
 
-@mutant(cross_generate, says="z from the prior: x_m is not used, S10.c has z ~ q(z|x_m)")
+@mutant(cross_generate, says="z from the prior: x_m is not used, S10.c has z ~ q(z|x_m)", hint=1)
 def prior_sample_for_crossing(w, x, *, source, target, eps):
     return _made(w, x, source=source, target=target, eps=eps, use_x=0)
 
 
-@mutant(cross_generate, says="the mean of q(z|x_m) for every sample: S10.c draws z")
+@mutant(cross_generate, says="the mean of q(z|x_m) for every sample: S10.c draws z", hint=3)
 def mean_for_crossing(w, x, *, source, target, eps):
     return _made(w, x, source=source, target=target, eps=0 * eps)
 
 
-@mutant(cross_generate, says="σ² times ε: the samples of S10.c have the standard deviation σ")
+@mutant(
+    cross_generate, says="σ² times ε: the samples of S10.c have the standard deviation σ", hint=3
+)
 def variance_for_crossing(w, x, *, source, target, eps):
     return _made(w, x, source=source, target=target, eps=eps, factor=1.0)
 

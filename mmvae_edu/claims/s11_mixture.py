@@ -46,7 +46,7 @@ def elbo_without_1_over_M(log_w, *, present=None):
     return mixture_elbo(log_w * len(log_w), present=present)
 
 
-@mutant(mixture_elbo, says="the first expert's samples only: S12.1 averages over all M")
+@mutant(mixture_elbo, says="the first expert's samples only: S12.1 averages over all M", hint=1)
 def first_expert_only(log_w, *, present=None):
     return mixture_elbo(log_w[:1], present=None if present is None else present[:1])
 
@@ -56,14 +56,14 @@ def logarithm_outside(log_w, *, present=None):
     return stratified_iwae(log_w, present=present)
 
 
-@mutant(mixture_elbo, says="1/M of S12.1 counts the absent experts too")
+@mutant(mixture_elbo, says="1/M of S12.1 counts the absent experts too", hint=3)
 def absent_experts_counted(log_w, *, present=None):
     if present is None:
         return mixture_elbo(log_w)
     return mixture_elbo(log_w * present.sum(axis=0) / len(log_w), present=present)
 
 
-@mutant(mixture_elbo, says="the gradient misses the 1/M of S12.1")
+@mutant(mixture_elbo, says="the gradient misses the 1/M of S12.1", hint=3)
 def gradient_without_1_over_M(log_w, *, present=None):
     return mixture_elbo(log_w, present=present)[0], elbo_without_1_over_M(log_w)[1]
 
@@ -131,7 +131,11 @@ def the_mixture_has_this_gradient(f, rng):
     return gradients(f, mixture_log_prob, z, mu, log_var, rng=rng, log_alpha=log_alpha)
 
 
-@mutant(mixture_log_prob, says="log densities averaged: a geometric mean is a product of experts")
+@mutant(
+    mixture_log_prob,
+    says="log densities averaged: a geometric mean is a product of experts",
+    hint=1,
+)
 def log_densities_averaged(z, mu, log_var, *, log_alpha):
     kept = log_alpha > -np.inf
     log_q = np.where(kept[:, None], log_normal_sum(z, mu[:, None], log_var[:, None]), 0)
@@ -140,7 +144,9 @@ def log_densities_averaged(z, mu, log_var, *, log_alpha):
     )[1]
 
 
-@mutant(mixture_log_prob, says="the parameters averaged: one Gaussian is no mixture (S11.3)")
+@mutant(
+    mixture_log_prob, says="the parameters averaged: one Gaussian is no mixture (S11.3)", hint=1
+)
 def parameters_averaged(z, mu, log_var, *, log_alpha):
     alpha = np.exp(log_alpha)[..., None]
     mean, variance = (alpha * mu).sum(axis=0), (alpha * np.exp(log_var)).sum(axis=0)
@@ -158,7 +164,9 @@ def absent_expert_mixed_in(z, mu, log_var, *, log_alpha):
     return mixture_log_prob(z, mu, log_var, log_alpha=np.maximum(log_alpha, -np.log(len(mu))))
 
 
-@mutant(mixture_log_prob, says="α_m weighs expert m's gradient: its responsibility r_m should")
+@mutant(
+    mixture_log_prob, says="α_m weighs expert m's gradient: its responsibility r_m should", hint=3
+)
 def alpha_for_responsibility(z, mu, log_var, *, log_alpha):
     log_q, _ = mixture_log_prob(z, mu, log_var, log_alpha=log_alpha)
     densities, density_pullback = gaussian_log_prob(z, mu[:, None], log_var[:, None])

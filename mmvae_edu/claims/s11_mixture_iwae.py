@@ -51,12 +51,14 @@ def without_1_over_M(log_w, *, present=None):
     return bound * count, summed_pullback
 
 
-@mutant(mixture_iwae, says="the mean over m inside the log: the stratified bound, not S11.4")
+@mutant(
+    mixture_iwae, says="the mean over m inside the log: the stratified bound, not S11.4", hint=1
+)
 def log_outside_the_experts(log_w, *, present=None):
     return stratified_iwae(log_w, present=present)
 
 
-@mutant(mixture_iwae, says="the mean of log w: that is the ELBO of S11.1 for every K")
+@mutant(mixture_iwae, says="the mean of log w: that is the ELBO of S11.1 for every K", hint=1)
 def mean_of_mixture_logs(log_w, *, present=None):
     return mixture_elbo(log_w, present=present)
 
@@ -73,12 +75,12 @@ def mixture_of_losses(log_w, *, present=None):
     return -bound, pullback
 
 
-@mutant(mixture_iwae, says="uniform weights in the gradient: S9.4 weighs by w̃")
+@mutant(mixture_iwae, says="uniform weights in the gradient: S9.4 weighs by w̃", hint=3)
 def uniform_mixture_gradient(log_w, *, present=None):
     return mixture_iwae(log_w, present=present)[0], mixture_elbo(log_w, present=present)[1]
 
 
-@mutant(mixture_iwae, says="1/M² in the gradient: S11.4 has 1/M")
+@mutant(mixture_iwae, says="1/M² in the gradient: S11.4 has 1/M", hint=3)
 def one_over_M_squared(log_w, *, present=None):
     bound, pullback = mixture_iwae(log_w, present=present)
 
@@ -154,13 +156,15 @@ def share_nan_at_zero(posterior, experts):
     return (posterior * experts / experts.sum(axis=0)).sum(axis=1)
 
 
-@mutant(responsibility, says="the average is under the mixture q_Φ: a_m averages under p(z|x)")
+@mutant(
+    responsibility, says="the average is under the mixture q_Φ: a_m averages under p(z|x)", hint=1
+)
 def share_under_the_mixture(posterior, experts):
     responsibility(posterior, experts)  # raises where it must
     return responsibility(experts.mean(axis=0), experts)
 
 
-@mutant(responsibility, says="E q_m over Σ E q_j: a_m is the expectation of the ratio")
+@mutant(responsibility, says="E q_m over Σ E q_j: a_m is the expectation of the ratio", hint=3)
 def ratio_of_expectations(posterior, experts):
     responsibility(posterior, experts)
     return (posterior * experts).sum(axis=1) / (posterior * experts).sum()
@@ -212,16 +216,18 @@ def gap_the_other_way(a):
     return np.log(len(a)) + (a * np.log(a)).sum(axis=0)
 
 
-@mutant(looseness_gap, says="−log M is missing from KL(uniform ‖ a)")
+@mutant(looseness_gap, says="−log M is missing from KL(uniform ‖ a)", hint=3)
 def gap_without_log_M(a):
     return -np.log(a).mean(axis=0)
 
 
-@mutant(looseness_gap, says="the sum over experts: in KL(uniform ‖ a) each weighs 1/M")
+@mutant(looseness_gap, says="the sum over experts: in KL(uniform ‖ a) each weighs 1/M", hint=3)
 def gap_summed_over_experts(a):
     return len(a) * looseness_gap(a)
 
 
-@mutant(looseness_gap, says="the log of the mean of a is −log M for any a: KL averages log a")
+@mutant(
+    looseness_gap, says="the log of the mean of a is −log M for any a: KL averages log a", hint=3
+)
 def gap_of_the_mean_share(a):
     return -np.log(len(a)) - np.log(a.mean(axis=0))

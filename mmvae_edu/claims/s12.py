@@ -122,12 +122,12 @@ def strata_share_one_gradient(f, rng):
     return gradients(f, stratified_iwae, log_w, rng=rng, present=present)
 
 
-@mutant(stratified_iwae, says="the mean over m outside the log: that is S11.4, and looser")
+@mutant(stratified_iwae, says="the mean over m outside the log: that is S11.4, and looser", hint=1)
 def mixture_for_stratified(log_w, *, present=None):
     return mixture_iwae(log_w, present=present)
 
 
-@mutant(stratified_iwae, says="−log M is missing: the bound is log M too high")
+@mutant(stratified_iwae, says="−log M is missing: the bound is log M too high", hint=3)
 def stratified_without_log_M(log_w, *, present=None):
     bound, pullback = stratified_iwae(log_w, present=present)
     return bound + np.log(len(log_w)), pullback
@@ -140,7 +140,9 @@ def stratified_counting_the_absent(log_w, *, present=None):
     return bound + np.log(count / len(log_w)), pullback
 
 
-@mutant(stratified_iwae, says="shares within each expert, over M: that is the gradient of S11.4")
+@mutant(
+    stratified_iwae, says="shares within each expert, over M: that is the gradient of S11.4", hint=3
+)
 def gradient_of_the_mixture(log_w, *, present=None):
     return stratified_iwae(log_w, present=present)[0], mixture_iwae(log_w, present=present)[1]
 

@@ -54,41 +54,49 @@ def _gaussian(xm, xn, W, b, sigma, *, prior=1.0, mean=1.0, spread=1.0, power=2):
     return -0.5 * ((white**2).sum(axis=0) + log_2pi) - np.log(np.diag(L)).sum()
 
 
-@mutant(log_conditional_exact_lg, says="log p(x_m): the marginal under the conditional's name")
+@mutant(
+    log_conditional_exact_lg, says="log p(x_m): the marginal under the conditional's name", hint=1
+)
 def marginal_labelled_conditional(xm, xn, W, b, sigma):
     return _gaussian(xm, xn, (W[0], 0 * W[1]), b, sigma)
 
 
-@mutant(log_conditional_exact_lg, says="log p(x_m, x_n): log p(x_n) is not subtracted")
+@mutant(log_conditional_exact_lg, says="log p(x_m, x_n): log p(x_n) is not subtracted", hint=2)
 def joint_labelled_conditional(xm, xn, W, b, sigma):
     log_pxn = _gaussian(xn, xm, (W[1], 0 * W[0]), b[::-1], sigma[::-1])
     return log_conditional_exact_lg(xm, xn, W, b, sigma) + log_pxn
 
 
-@mutant(log_conditional_exact_lg, says="log p(x_n|x_m): given and asked for are swapped")
+@mutant(log_conditional_exact_lg, says="log p(x_n|x_m): given and asked for are swapped", hint=1)
 def conditional_swapped(xm, xn, W, b, sigma):
     return log_conditional_exact_lg(xn, xm, W[::-1], b[::-1], sigma[::-1])
 
 
-@mutant(log_conditional_exact_lg, says="one z, the mean of p(z|x_n): its spread W Σ Wᵀ is missing")
+@mutant(
+    log_conditional_exact_lg,
+    says="one z, the mean of p(z|x_n): its spread W Σ Wᵀ is missing",
+    hint=3,
+)
 def conditional_without_spread(xm, xn, W, b, sigma):
     return _gaussian(xm, xn, W, b, sigma, spread=0.0)
 
 
-@mutant(log_conditional_exact_lg, says="σ_m where the covariance has σ_m²")
+@mutant(log_conditional_exact_lg, says="σ_m where the covariance has σ_m²", hint=3)
 def noise_not_squared(xm, xn, W, b, sigma):
     return _gaussian(xm, xn, W, b, sigma, power=1)
 
 
 @mutant(
-    log_conditional_exact_lg, says="the prior's precision I is missing from that of z given x_n"
+    log_conditional_exact_lg,
+    says="the prior's precision I is missing from that of z given x_n",
+    hint=3,
 )
 def conditional_without_prior(xm, xn, W, b, sigma):
     prior = 1e-12  # of no weight, and yet with an inverse where W_n is 0
     return _gaussian(xm, xn, W, b, sigma, prior=prior)
 
 
-@mutant(log_conditional_exact_lg, says="z's mean is 0: x_n moves the mean of x_m too")
+@mutant(log_conditional_exact_lg, says="z's mean is 0: x_n moves the mean of x_m too", hint=2)
 def conditional_with_the_prior_mean(xm, xn, W, b, sigma):
     return _gaussian(xm, xn, W, b, sigma, mean=0.0)
 
@@ -157,19 +165,25 @@ def conditional_is_terms(log_pxm, log_pxn, log_pz, log_q):
 
 
 @mutant(
-    log_conditional_is, says="that is log p(x_m): x_n stands in no weight, only in the proposal"
+    log_conditional_is,
+    says="that is log p(x_m): x_n stands in no weight, only in the proposal",
+    hint=2,
 )
 def released_estimate(log_pxm, log_pxn, log_pz, log_q):
     return iwae(log_pxm + log_pz - log_q)[0]
 
 
-@mutant(log_conditional_is, says="the likelihood is scaled as for training (3072/784): no log p")
+@mutant(
+    log_conditional_is, says="the likelihood is scaled as for training (3072/784): no log p", hint=3
+)
 def scaled_likelihood_as_log_p(log_pxm, log_pxn, log_pz, log_q):
     return log_conditional_is(3072 / 784 * log_pxm, log_pxn, log_pz, log_q)
 
 
 @mutant(
-    log_conditional_is, says="the weights are not divided by their sum: that is log p(x_m, x_n)"
+    log_conditional_is,
+    says="the weights are not divided by their sum: that is log p(x_m, x_n)",
+    hint=3,
 )
 def weights_unnormalised(log_pxm, log_pxn, log_pz, log_q):
     return iwae(log_pxm + log_pxn + log_pz - log_q)[0]
@@ -186,28 +200,42 @@ def _average(log_w, values):
     return (w * values).sum(axis=0) / w.sum(axis=0)
 
 
-@mutant(log_conditional_is, says="Σ w̃ log p(x_m|z): a reconstruction score; the log stands outside")
+@mutant(
+    log_conditional_is,
+    says="Σ w̃ log p(x_m|z): a reconstruction score; the log stands outside",
+    hint=3,
+)
 def weighted_mean_of_logs(log_pxm, log_pxn, log_pz, log_q):
     return _average(log_pxn + log_pz - log_q, log_pxm)
 
 
-@mutant(log_conditional_is, says="no weights: right only where q(z|x_n) is exactly p(z|x_n)")
+@mutant(
+    log_conditional_is, says="no weights: right only where q(z|x_n) is exactly p(z|x_n)", hint=1
+)
 def proposal_taken_for_the_posterior(log_pxm, log_pxn, log_pz, log_q):
     return log_mean(log_pxm)
 
 
-@mutant(log_conditional_is, says="p(z)/q(z) is missing from the weights: right only for z ~ p(z)")
+@mutant(
+    log_conditional_is,
+    says="p(z)/q(z) is missing from the weights: right only for z ~ p(z)",
+    hint=2,
+)
 def weights_without_prior_ratio(log_pxm, log_pxn, log_pz, log_q):
     return log_conditional_is(log_pxm, log_pxn, 0 * log_pz, 0 * log_q)
 
 
-@mutant(log_conditional_is, says="x_m stands in the weights too: they have to be of x_n alone")
+@mutant(
+    log_conditional_is, says="x_m stands in the weights too: they have to be of x_n alone", hint=2
+)
 def weights_of_both(log_pxm, log_pxn, log_pz, log_q):
     return log_conditional_is(log_pxm, log_pxm + log_pxn, log_pz, log_q)
 
 
 @mutant(
-    log_conditional_is, says="exp without the shift by the maximum: 0/0 or ∞ at slide 13's scale"
+    log_conditional_is,
+    says="exp without the shift by the maximum: 0/0 or ∞ at slide 13's scale",
+    hint=3,
 )
 def conditional_without_shift(log_pxm, log_pxn, log_pz, log_q):
     w = np.exp(log_pxn + log_pz - log_q)

@@ -60,12 +60,12 @@ def the_released_scale_cannot_give_table_3(f, rng):
     return sides, [1.0, 1.0, -1.0, -1.0]
 
 
-@mutant(laplace_ceiling, says="units changed without the Jacobian: −P log unit is missing")
+@mutant(laplace_ceiling, says="units changed without the Jacobian: −P log unit is missing", hint=2)
 def units_without_the_jacobian(P, b, *, unit=1.0):
     return -P * np.log(2 * b)
 
 
-@mutant(laplace_ceiling, says="one Jacobian for all: every feature has its own, P log unit")
+@mutant(laplace_ceiling, says="one Jacobian for all: every feature has its own, P log unit", hint=3)
 def one_jacobian_for_all(P, b, *, unit=1.0):
     return -P * np.log(2 * b) - np.log(unit)
 
@@ -75,7 +75,11 @@ def jacobian_with_the_wrong_sign(P, b, *, unit=1.0):
     return -P * np.log(2 * b) + P * np.log(unit)
 
 
-@mutant(laplace_ceiling, says="the Gaussian's: −P/2 log 2πb²; the Laplace density is 1/2b at most")
+@mutant(
+    laplace_ceiling,
+    says="the Gaussian's: −P/2 log 2πb²; the Laplace density is 1/2b at most",
+    hint=1,
+)
 def ceiling_of_a_gaussian(P, b, *, unit=1.0):
     return -P / 2 * np.log(2 * np.pi * b**2) - P * np.log(unit)
 
@@ -85,7 +89,7 @@ def ceiling_without_the_two(P, b, *, unit=1.0):
     return -P * np.log(b * unit)
 
 
-@mutant(laplace_ceiling, says="of one feature: log densities add up over all P")
+@mutant(laplace_ceiling, says="of one feature: log densities add up over all P", hint=3)
 def ceiling_of_one_feature(P, b, *, unit=1.0):
     return -np.log(2 * b * unit)
 
@@ -154,33 +158,43 @@ def _audit(rows, classes, ceilings, *, best=np.max, columns=(1, 2), log_classes=
     return shared, joint[:, None] - rows[:, :, 3] - log_pxm[:, n], log_pxm - ceilings
 
 
-@mutant(audit_table3, says="log classes is missing: pairs of one class do share their class")
+@mutant(
+    audit_table3, says="log classes is missing: pairs of one class do share their class", hint=3
+)
 def class_shared_by_pairs_ignored(rows, *, classes, ceilings):
     return _audit(rows, classes, ceilings, log_classes=np.zeros_like)
 
 
-@mutant(audit_table3, says="log10: all is in nats, and ten classes share ln 10, not 1")
+@mutant(audit_table3, says="log10: all is in nats, and ten classes share ln 10, not 1", hint=3)
 def classes_in_digits(rows, *, classes, ceilings):
     return _audit(rows, classes, ceilings, log_classes=np.log10)
 
 
 @mutant(
-    audit_table3, says="the mean of two lower bounds: the higher of them is the better estimate"
+    audit_table3,
+    says="the mean of two lower bounds: the higher of them is the better estimate",
+    hint=1,
 )
 def bounds_averaged(rows, *, classes, ceilings):
     return _audit(rows, classes, ceilings, best=np.mean)
 
 
-@mutant(audit_table3, says="the lower of two lower bounds: the higher is the better estimate")
+@mutant(
+    audit_table3, says="the lower of two lower bounds: the higher is the better estimate", hint=1
+)
 def worse_bound_taken(rows, *, classes, ceilings):
     return _audit(rows, classes, ceilings, best=np.min)
 
 
-@mutant(audit_table3, says="log p(x_m) for log p(x_n): joint − log p(x_m|x_n) is what is given")
+@mutant(
+    audit_table3, says="log p(x_m) for log p(x_n): joint − log p(x_m|x_n) is what is given", hint=2
+)
 def asked_for_taken_as_given(rows, *, classes, ceilings):
     return _audit(rows, classes, ceilings, n=(0, 1))
 
 
-@mutant(audit_table3, says="the last column taken for log p(x_m): its label is log p(x_m|x_n)")
+@mutant(
+    audit_table3, says="the last column taken for log p(x_m): its label is log p(x_m|x_n)", hint=2
+)
 def conditional_labelled_marginal(rows, *, classes, ceilings):
     return _audit(rows, classes, ceilings, columns=(1, 2, 3))

@@ -210,7 +210,7 @@ def fitting(exercise, now):
     """The number of the hint for the mistake that the last check found; 1 before any."""
     if now is None or now.state != "wrong":
         return 1
-    return next((exercise.fits[name] for name in now.mistakes if name in exercise.fits), 2)
+    return exercise.fitting_hint(now.mistakes)
 
 
 def _solution(arguments):

@@ -126,8 +126,7 @@ def message(exercise, verdict, *, verbose=False, explain=False):
         lines.append(f"  evidence: {verdict.evidence}")
     if verdict.code in (WRONG, NOT_ATTEMPTED):
         place = exercise.stub.name + (f":{verdict.line}" if verdict.line else "")
-        fitting = [exercise.fits[name] for name in verdict.mistakes if name in exercise.fits]
-        hint = 1 if verdict.code == NOT_ATTEMPTED else [*fitting, 2][0]
+        hint = 1 if verdict.code == NOT_ATTEMPTED else exercise.fitting_hint(verdict.mistakes)
         hint = f"        (mmvae-edu hint {exercise.id} {hint})"
         judged = verdict.claims or verdict.code == NOT_ATTEMPTED  # else it is no mathematics
         lines.append(f"  look at:  {place}{hint if judged else ''}")

@@ -5,6 +5,8 @@ import os
 import textwrap
 from concurrent.futures import ProcessPoolExecutor
 
+from ..claims import CLAIMS
+from ..mistakes import faults as faults_of_rows
 from .examine import NOT_ATTEMPTED, RIGHT, WRONG, examine
 from .exercises import exercises
 from .runner import load
@@ -17,7 +19,8 @@ def dev_check(seeds):
     """Print what fails and the confusion matrix as counts; 0 if every check can be trusted."""
     if seeds < 1:
         raise ValueError(f"--seeds {seeds}: at least one is needed")
-    faults, exceptions, counts = [], [], dict.fromkeys(OUTCOMES, 0)
+    functions = dict.fromkeys(claim.of for claim in CLAIMS.values())
+    faults, exceptions, counts = faults_of_rows(functions), [], dict.fromkeys(OUTCOMES, 0)
     spawn = multiprocessing.get_context("spawn")  # no thread's lock is copied half way
     with ProcessPoolExecutor(os.cpu_count(), mp_context=spawn) as pool:
         reports = pool.map(report, exercises(), [seeds] * len(exercises()))

@@ -8,12 +8,12 @@ import importlib
 import inspect
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from ..claims import CLAIMS, MUTANTS
+from ..claims import CLAIMS, mutants_of
 
 
 class NotAttempted(NotImplementedError):
@@ -34,7 +34,6 @@ class Exercise:
     of: Callable  # the library's function, which is the solution
     locked: tuple[Callable, ...]  # library functions that the learner's own may not call
     changes: tuple[int, ...] = ()  # the arguments that it changes in place, where it does
-    fits: dict = field(default_factory=dict, hash=False)  # a mistake's name → its hint's number
 
     @property
     def name(self):
@@ -46,7 +45,12 @@ class Exercise:
 
     @property
     def mutants(self):
-        return MUTANTS.get(self.of, [])
+        return mutants_of(self.of)
+
+    def fitting_hint(self, mistakes):
+        """The number of the hint that fits the first of these mistakes that has one; else 2."""
+        hints = {mutant.name: mutant.hint for mutant in self.mutants}
+        return next((hints[name] for name in mistakes if hints.get(name)), 2)
 
 
 @cache
@@ -67,7 +71,6 @@ def exercises():
                 of=of,
                 locked=(of, *map(_library, row.get("locked", ()))),
                 changes=tuple(map(names.index, row.get("changes", ()))),
-                fits=row.get("fits", {}),
             )
     return found
 

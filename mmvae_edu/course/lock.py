@@ -3,7 +3,6 @@
 Claims' oracles and mistakes go on using the library, since they run outside that extent.
 """
 
-import inspect
 import types
 
 
@@ -38,7 +37,7 @@ def lock(function, extent):
 
     gate_name = f"_gate_of_{function.__name__}"
     function.__globals__[gate_name] = gate
-    function.__signature__ = inspect.signature(function)  # as before, for who asks
+    function.__wrapped__ = original  # the signature and the text as before, for who asks
     namespace = {}
     exec(f"def f(*args, **constants): return {gate_name}(*args, **constants)", namespace)
     function.__code__ = namespace["f"].__code__

@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 
+from ..claims.registry import FUNCTIONS
+from ..mistakes import rows_of
 from ..support import files as storage
 from . import examine, recorded
 from .exercises import exercises
@@ -135,9 +137,11 @@ def file_hash(folder, exercise):
 
 def checker_version(exercise):
     """Twelve digits that change with the checker, the exercise's claims or its mistakes."""
-    functions = [claim.check for claim in exercise.claims] + [m.f for m in exercise.mutants]
+    functions = [claim.check for claim in exercise.claims]
+    functions += [mutant.f for mutant in FUNCTIONS.get(exercise.of, ())]
     files = {examine.__file__, recorded.__file__, *map(inspect.getsourcefile, functions)}
-    return hashlib.sha256("".join(map(_digest, sorted(files))).encode()).hexdigest()[:12]
+    text = "".join(map(_digest, sorted(files))) + repr(rows_of(exercise.of))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 @cache
