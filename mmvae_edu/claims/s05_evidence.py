@@ -5,9 +5,9 @@ import math
 import numpy as np
 
 from ..oracles import NonlinearModel, log_normal
-from ..slides.s05_evidence import decompose, elbo, kl, log_evidence, posterior
+from ..slides.s05_evidence import decompose, kl, log_evidence, posterior
 from .instances import discrete_model, random_symbols, violation
-from .registry import T0, T1, claim, mutant
+from .registry import T0, T1, claim
 
 
 def observed(rng):
@@ -53,30 +53,6 @@ def evidence_is_its_own_average(f, rng):
     return np.array(averages), np.full(3, model.log_evidence(x))
 
 
-@mutant(
-    log_evidence, says="the mean over z, where S5.1 sums: the prior is in the joint already", hint=1
-)
-def evidence_by_mean(log_joint):
-    return log_evidence(log_joint) - math.log(len(log_joint))
-
-
-@mutant(log_evidence, says="only the largest p(x, z): S5.1 sums over all z")
-def evidence_by_maximum(log_joint):
-    return float(log_joint.max())
-
-
-@mutant(
-    log_evidence, says="no shift by the maximum: below −745 the sum underflows to log 0", hint=3
-)
-def evidence_without_shift(log_joint):
-    return math.log(np.exp(log_joint).sum())
-
-
-@mutant(log_evidence, says="the sum of logs, where S5.1 has the log of the sum")
-def evidence_by_sum_of_logs(log_joint):
-    return float(log_joint.sum())
-
-
 @claim("S5.3", of=posterior, tol=T0, oracle="O1 enumeration")
 def joint_over_posterior_is_evidence(f, rng):
     """p(z, x) / p(z|x) = p(x) for every z."""
@@ -100,21 +76,6 @@ def inserting_q_changes_nothing(f, rng):
         for q in some_q(rng, model.posterior(x))
     ]
     return np.array(averages), np.full(3, model.log_evidence(x))
-
-
-@mutant(posterior, says="the joint p(x, z), not divided by p(x)", hint=1)
-def posterior_unnormalised(log_joint):
-    return np.exp(log_joint)
-
-
-@mutant(posterior, says="log p(z|x), where p(z|x) is asked for", hint=3)
-def posterior_in_logs(log_joint):
-    return log_joint - log_evidence(log_joint)
-
-
-@mutant(posterior, says="divided by the largest p(x, z) and not by their sum", hint=1)
-def posterior_over_maximum(log_joint):
-    return np.exp(log_joint - log_joint.max())
 
 
 @claim("S5.5", of=decompose, tol=T0, oracle="O1 enumeration")
@@ -148,30 +109,6 @@ def a_nonlinear_decoder_decomposes_too(f, rng):
     return np.array([L, L + gap]), np.array([model.elbo(mu, log_var, x), model.log_evidence(x)])
 
 
-@mutant(decompose, says="KL(p ‖ q) where S5.6 has KL(q ‖ p): the parts no longer add up")
-def reverse_gap(q, log_joint):
-    return elbo(q, log_joint), kl(posterior(log_joint), q)
-
-
-@mutant(decompose, says="the expectation is under p(z|x), where S5.5 has q", hint=3)
-def decompose_under_posterior(q, log_joint):
-    p, support = posterior(log_joint), q > 0
-    log_ratio = log_joint[support] - np.log(q[support])
-    return float((p[support] * log_ratio).sum()), kl(q, p)
-
-
-@mutant(
-    decompose, says="the log of the average is log p(x) itself: the gap is identically 0", hint=1
-)
-def no_gap(q, log_joint):
-    return log_evidence(log_joint), 0.0
-
-
-@mutant(decompose, says="the gap is subtracted: S5.6 adds it", hint=3)
-def gap_subtracted(q, log_joint):
-    return elbo(q, log_joint), -kl(q, posterior(log_joint))
-
-
 @claim("S5.6", of=kl, tol=T0, oracle="O1 enumeration")
 def kl_is_the_gap(f, rng):
     """KL(q ‖ p(z|x)) is log p(x) − L^v; states with q = 0 add nothing."""
@@ -197,29 +134,3 @@ def kl_is_infinite_where_p_is_0(f, rng):
     exact = (b / a) ** a * ((1 - b) / (1 - a)) ** (1 - a)
     missed = np.array([1.0, 0.0, 0.0])
     return np.exp(np.array([-f(q, missed), -f(q, p)])), np.array([0.0, exact])
-
-
-@mutant(kl, says="a state with p = 0 is left out: where q > 0 there, S5.6 is ∞")
-def kl_on_the_common_support(q, p):
-    return kl(q[p > 0], p[p > 0])
-
-
-@mutant(kl, says="the arguments are swapped: KL(p ‖ q)", hint=1)
-def kl_swapped(q, p):
-    return kl(p, q)
-
-
-@mutant(kl, says="0 · log 0 = NaN: a state with q = 0 adds 0 to S5.6")
-def kl_nan_at_zero(q, p):
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return float((q * np.log(q / p)).sum())
-
-
-@mutant(kl, says="log p/q where S5.6 has log q/p: the sign is wrong", hint=3)
-def kl_negated(q, p):
-    return -kl(q, p)
-
-
-@mutant(kl, says="the sum over z is not weighted by q(z) of S5.6", hint=1)
-def kl_unweighted(q, p):
-    return float((np.log(q[q > 0]) - np.log(p[q > 0])).sum())

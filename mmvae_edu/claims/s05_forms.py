@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
-from ..slides.s05_evidence import elbo, kl, log_evidence, log_joint, posterior
+from ..slides.s05_evidence import elbo, kl, log_joint
 from .instances import discrete_model, violation
-from .registry import T0, claim, mutant
-from .s05_evidence import decompose_under_posterior, fsum_kl, observed, some_q
+from .registry import T0, claim
+from .s05_evidence import fsum_kl, observed, some_q
 
 
 @claim("S5.7", of=elbo, tol=T0, oracle="O1 enumeration")
@@ -41,26 +41,6 @@ def elbo_splits_into_kl_and_likelihood(f, rng):
     return np.array([f(q, model.log_joint(x)) for q in qs]), np.array(rhs)
 
 
-@mutant(elbo, says="the expectation is under the posterior, where S5.7 has q", hint=1)
-def elbo_under_posterior(q, log_joint):
-    return decompose_under_posterior(q, log_joint)[0]
-
-
-@mutant(elbo, says="the log of the average of p(z, x)/q(z): that is log p(x), not L^v")
-def log_of_average(q, log_joint):
-    return log_evidence(log_joint[q > 0])
-
-
-@mutant(elbo, says="the entropy −Σ q log q is missing from S5.7", hint=3)
-def elbo_without_entropy(q, log_joint):
-    return float((q * log_joint).sum())
-
-
-@mutant(elbo, says="q multiplies p(z, x), where S5.7 divides by it", hint=3)
-def elbo_times_q(q, log_joint):
-    return 2 * elbo_without_entropy(q, log_joint) - elbo(q, log_joint)
-
-
 @claim("S5.8", of=log_joint, tol=T0, oracle="O1 enumeration")
 def joint_is_likelihood_times_prior(f, rng):
     """p(z, x) = p(x|z) p(z), for every state and symbol."""
@@ -76,21 +56,6 @@ def joint_sums_to_one(f, rng):
     model = discrete_model(rng)
     cells = [np.exp(f(model.log_prior, model.log_lik[2], x)).sum() for x in range(4)]
     return math.fsum(cells), 1.0
-
-
-@mutant(log_joint, says="the prior p(z) of S5.8 is forgotten", hint=1)
-def joint_without_prior(log_prior, log_lik, x):
-    return log_lik[:, x]
-
-
-@mutant(log_joint, says="the logs are multiplied: S5.8 multiplies the probabilities")
-def joint_multiplies_logs(log_prior, log_lik, x):
-    return log_prior * log_lik[:, x]
-
-
-@mutant(log_joint, says="p(x|z) is normalised over z: that is the posterior under a flat prior")
-def joint_of_flat_posterior(log_prior, log_lik, x):
-    return log_prior + np.log(posterior(log_lik[:, x]))
 
 
 @claim("S5.10", of=kl, tol=T0, oracle="O1 enumeration")

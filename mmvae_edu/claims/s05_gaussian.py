@@ -7,9 +7,9 @@ from ..gaussian import neg_kl_std_normal
 from ..gradcheck import complex_step
 from ..objectives import log_prior_ratio
 from ..oracles import NonlinearModel, expect_gaussian, log_normal
-from .differentiate import differentiated, gradients
+from .differentiate import gradients
 from .instances import violation
-from .registry import T0, T1, T2C, T4, claim, mutant
+from .registry import T0, T1, T2C, T4, claim
 
 
 def kl_by_quadrature(*args):
@@ -51,32 +51,6 @@ def prior_ratio_gradient(f, rng):
     z = rng.normal(size=(4, 3, 2))
     errors = [complex_step(f, z, mu, log_var, closed_form=c, rng=rng) for c in (False, True)]
     return max(errors), 0.0
-
-
-def _log_density(z, mu, log_var):
-    return log_normal(z, mu[..., None, :, :], log_var[..., None, :, :]).sum(axis=-1)
-
-
-@mutant(log_prior_ratio, says="log q − log p averages to +KL: S5.10 has −KL")
-@differentiated
-def prior_ratio_inverted(z, mu, log_var, *, closed_form=False):
-    return _log_density(z, mu, log_var) - _log_density(z, 0 * mu, 0 * log_var)
-
-
-@mutant(log_prior_ratio, says="log_var is read as log σ in the density of q")
-@differentiated
-def prior_ratio_log_std(z, mu, log_var, *, closed_form=False):
-    return _log_density(z, 0 * mu, 0 * log_var) - _log_density(z, mu, 2 * log_var)
-
-
-@mutant(log_prior_ratio, says="q is detached: no gradient reaches mu and log_var through log q")
-def prior_ratio_detached(z, mu, log_var, *, closed_form=False):
-    ratio, pullback = log_prior_ratio(z, mu, log_var, closed_form=closed_form)
-
-    def detached_pullback(dratio):
-        return pullback(dratio)[0], np.zeros_like(mu), np.zeros_like(log_var)
-
-    return ratio, detached_pullback
 
 
 # ---- S5.11: L1 and the KL between Gaussians ---------------------------------------------------
@@ -135,63 +109,3 @@ def l1_completes_the_elbo_of_a_nonlinear_decoder(f, rng):
     pairs = list(zip(mu[:, 0], log_var[:, 0], strict=True))
     likelihood = [expect_gaussian(lambda z: model.log_lik(z, x), *pair) for pair in pairs]
     return f(mu, log_var)[0] + likelihood, np.array([model.elbo(*pair, x) for pair in pairs])
-
-
-def _l1(mu, log_var, *, half=0.5, one=1.0, variance=None):
-    variance = np.exp(log_var) if variance is None else variance
-    return half * (one + log_var - mu**2 - variance).sum(axis=-1)
-
-
-@mutant(neg_kl_std_normal, says="L1 is doubled: the 1/2 of S5.11 is missing", hint=3)
-@differentiated
-def missing_half(mu, log_var):
-    return _l1(mu, log_var, half=1.0)
-
-
-@mutant(neg_kl_std_normal, says="this is +KL; L1 is −KL (S5.10)")
-@differentiated
-def l1_sign(mu, log_var):
-    return _l1(mu, log_var, half=-0.5)
-
-
-@mutant(neg_kl_std_normal, says="σ where S5.11 has σ²: at log_var = 1, 1.6487 instead of 2.7183")
-@differentiated
-def sigma_not_squared(mu, log_var):
-    return _l1(mu, log_var, variance=np.exp(log_var / 2))
-
-
-@mutant(neg_kl_std_normal, says="log_var is read as log σ: both terms of S5.11 with σ change")
-@differentiated
-def log_var_as_log_std(mu, log_var):
-    return _l1(mu, 2 * log_var)
-
-
-@mutant(neg_kl_std_normal, says="off by exactly D/2: the 1 of S5.11 is missing", hint=3)
-@differentiated
-def missing_one(mu, log_var):
-    return _l1(mu, log_var, one=0.0)
-
-
-@mutant(
-    neg_kl_std_normal, says="the mean over the D dimensions, where S5.11 sums: L1 × 1/D", hint=3
-)
-@differentiated
-def mean_over_dimensions(mu, log_var):
-    return _l1(mu, log_var, half=0.5 / mu.shape[-1])
-
-
-@mutant(neg_kl_std_normal, says="summed over the batch: S5.11 is one number per example", hint=3)
-@differentiated
-def summed_over_batch(mu, log_var):
-    return _l1(mu, log_var).sum()
-
-
-@mutant(neg_kl_std_normal, says="the backward pass differentiates L1 by σ, not by log σ²", hint=3)
-def gradient_by_sigma(mu, log_var):
-    neg_kl, pullback = neg_kl_std_normal(mu, log_var)
-
-    def gradient_by_sigma_pullback(dneg_kl):
-        dmu, dlog_var = pullback(dneg_kl)
-        return dmu, dlog_var * 2 * np.exp(-log_var / 2)
-
-    return neg_kl, gradient_by_sigma_pullback

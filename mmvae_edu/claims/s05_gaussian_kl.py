@@ -4,8 +4,8 @@ import numpy as np
 
 from ..gaussian import kl_gauss
 from ..oracles import LinearGaussian
-from .differentiate import differentiated, gradients
-from .registry import T0, T1, T2C, claim, mutant
+from .differentiate import gradients
+from .registry import T0, T1, T2C, claim
 from .s05_gaussian import kl_by_quadrature
 
 
@@ -34,54 +34,3 @@ def gaussian_gap_is_the_kl(f, rng):
 def gaussian_kl_gradient(f, rng):
     """The pullback of the Gaussian KL is its derivative, in all four arguments."""
     return gradients(f, kl_gauss, *rng.normal(size=(4, 3, 2)), rng=rng)
-
-
-def _kl(mu1, log_var1, mu2, log_var2, *, half=0.5, one=1.0, denominator=2, factor=1.0):
-    log_ratio = factor * (log_var1 - log_var2)
-    distance = (mu1 - mu2) ** 2 * np.exp(-factor * (log_var2 if denominator == 2 else log_var1))
-    return half * (np.exp(log_ratio) - one - log_ratio + distance).sum(axis=-1)
-
-
-@mutant(kl_gauss, says="the KL is doubled: its 1/2 is missing", hint=3)
-@differentiated
-def gaussian_kl_missing_half(mu1, log_var1, mu2, log_var2):
-    return _kl(mu1, log_var1, mu2, log_var2, half=1.0)
-
-
-@mutant(kl_gauss, says="KL(p ‖ q): the arguments are swapped")
-def gaussian_kl_swapped(mu1, log_var1, mu2, log_var2):
-    kl, pullback = kl_gauss(mu2, log_var2, mu1, log_var1)
-
-    def swapped_pullback(dkl):
-        dmu2, dlog_var2, dmu1, dlog_var1 = pullback(dkl)
-        return dmu1, dlog_var1, dmu2, dlog_var2
-
-    return kl, swapped_pullback
-
-
-@mutant(kl_gauss, says="the distance of the means is divided by var1, not by var2", hint=3)
-@differentiated
-def gaussian_kl_wrong_scale(mu1, log_var1, mu2, log_var2):
-    return _kl(mu1, log_var1, mu2, log_var2, denominator=1)
-
-
-@mutant(kl_gauss, says="off by exactly D/2: the −1 is missing", hint=3)
-@differentiated
-def gaussian_kl_missing_one(mu1, log_var1, mu2, log_var2):
-    return _kl(mu1, log_var1, mu2, log_var2, one=0.0)
-
-
-@mutant(kl_gauss, says="σ where the KL has the variance σ²")
-@differentiated
-def gaussian_kl_std_for_var(mu1, log_var1, mu2, log_var2):
-    return _kl(mu1, log_var1, mu2, log_var2, factor=0.5)
-
-
-@mutant(kl_gauss, says="p is taken as constant: no gradient reaches mu2 and log_var2", hint=1)
-def gaussian_kl_detached(mu1, log_var1, mu2, log_var2):
-    kl, pullback = kl_gauss(mu1, log_var1, mu2, log_var2)
-
-    def detached_pullback(dkl):
-        return (*pullback(dkl)[:2], np.zeros_like(mu2), np.zeros_like(log_var2))
-
-    return kl, detached_pullback

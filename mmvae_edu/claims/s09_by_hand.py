@@ -6,7 +6,6 @@ from ..models.one_function.iwae import iwae_bound, log_weights
 from ..oracles import bound_gradient, iwae_continuous
 from .by_hand_instances import (
     affine,
-    by_formula,
     gradients,
     log_mean_exp,
     network,
@@ -14,7 +13,7 @@ from .by_hand_instances import (
     two_layers,
 )
 from .instances import log_normal_sum, noise_grid, repeated
-from .registry import T0, T1, T2C, claim, mutant
+from .registry import T0, T1, T2C, claim
 
 
 def _affine(rng, D, P=4, **options):
@@ -27,18 +26,13 @@ def _two_layers(rng, P=3, N=2, D=1):
     return two_layers(rng, {"x": P}, D)["x"], random_data(rng, {"x": P}, N)["x"]
 
 
-def _log_weights(w, *, x, eps, prior=1, posterior=1, sample_in_q=None, q_in_q=None):
-    """log p(x|z) + log p(z) − log q(z|x), with a hook for each mistake.
-
-    sample_in_q and q_in_q change z and q's parameters where they stand in log q(z|x).
-    """
+def _log_weights(w, *, x, eps):
+    """log p(x|z) + log p(z) − log q(z|x)."""
     mu, log_var = np.split(network(w["encoder"], x), 2, axis=-1)
     z = mu + np.exp(log_var / 2) * eps
-    held_z = sample_in_q(z) if sample_in_q else z
-    held_q = (q_in_q(mu), q_in_q(log_var)) if q_in_q else (mu, log_var)
-    log_q = log_normal_sum(held_z, *held_q)
     log_px_z = log_normal_sum(x, network(w["decoder"], z), np.zeros(1))
-    return log_px_z + prior * log_normal_sum(z, 0, np.zeros(z.shape[-1])) - posterior * log_q
+    log_pz = log_normal_sum(z, 0, np.zeros(z.shape[-1]))
+    return log_px_z + log_pz - log_normal_sum(z, mu, log_var)
 
 
 # ---- S9.5: log w ------------------------------------------------------------------------------
@@ -77,61 +71,11 @@ def by_hand_both_networks_have_two_layers(f, rng):
     return f(w, **constants)[0], _log_weights(w, **constants)
 
 
-@mutant(log_weights, says="only p(x|z): S9.5 has p(x, z) / q(z|x)", hint=1)
-def weight_is_the_likelihood(w, *, x, eps):
-    return by_formula(_log_weights, w, x=x, eps=eps, prior=0, posterior=0)
-
-
-@mutant(log_weights, says="the prior p(z) is missing from p(x, z) = p(x|z) p(z)", hint=1)
-def weight_without_prior(w, *, x, eps):
-    return by_formula(_log_weights, w, x=x, eps=eps, prior=0)
-
-
-@mutant(log_weights, says="log q is added: in S9.5 q is the denominator", hint=1)
-def weight_times_q(w, *, x, eps):
-    return by_formula(_log_weights, w, x=x, eps=eps, posterior=-1)
-
-
-@mutant(
-    log_weights, says="the closed-form KL in a weight: S9.5 has each sample's own ratio", hint=1
-)
-def weight_with_closed_kl(w, *, x, eps):
-    def formula(w):
-        mu, log_var = np.split(network(w["encoder"], x), 2, axis=-1)
-        neg_kl = 0.5 * (1 + log_var - mu**2 - np.exp(log_var)).sum(axis=-1)
-        return _log_weights(w, x=x, eps=eps, prior=0, posterior=0) + neg_kl
-
-    return by_formula(formula, w)
-
-
-@mutant(log_weights, says="one ε for all samples: the z_k of S9.2 are independent", hint=3)
-def weight_of_one_noise(w, *, x, eps):
-    return by_formula(_log_weights, w, x=x, eps=np.broadcast_to(eps[:1], eps.shape))
-
-
-@mutant(log_weights, says="−log w: that is a loss, S9.5 has w itself", hint=1)
-def weight_as_loss(w, *, x, eps):
-    def formula(w):
-        return -_log_weights(w, x=x, eps=eps)
-
-    return by_formula(formula, w)
-
-
-@mutant(log_weights, says="the path through z in log q(z|x) is dropped", hint=3)
-def no_path_in_log_q(w, *, x, eps):
-    return by_formula(_log_weights, w, x=x, eps=eps, sample_in_q=np.real)
-
-
-@mutant(log_weights, says="log q's own gradient is dropped: μ and σ stand in log q(z|x) too")
-def no_direct_term_of_q(w, *, x, eps):
-    return by_formula(_log_weights, w, x=x, eps=eps, q_in_q=np.real)
-
-
 # ---- S9.2, S9.4: the bound --------------------------------------------------------------------
 
 
-def _bound(w, *, x, eps, **hooks):
-    return log_mean_exp(_log_weights(w, x=x, eps=eps, **hooks))
+def _bound(w, *, x, eps):
+    return log_mean_exp(_log_weights(w, x=x, eps=eps))
 
 
 @claim("S9.2", "S9.4", of=iwae_bound, tol=T1, oracle="O4 Frullani")
@@ -170,65 +114,3 @@ def by_hand_the_bound_has_this_gradient(f, rng):
     """At fixed noise the gradient is Σ w̃_k ∇log w_k, and w̃_k is not differentiated."""
     w, x = _two_layers(rng)
     return gradients(f, _bound, w, rng, x=x, eps=rng.standard_normal((4, 2, 1)))
-
-
-def _surrogate(w, x, eps, weigh):
-    """The bound's value, and the gradient of Σ_k weigh(log w)_k log w_k."""
-    log_w = _log_weights(w, x=x, eps=eps)
-    score = (weigh(log_w) * log_w).sum(axis=0)
-    return log_mean_exp(log_w).real + score - score.real
-
-
-def _softmax(log_w, axis=0):
-    weights = np.exp(log_w - log_w.real.max(axis=axis, keepdims=True))
-    return weights / weights.sum(axis=axis, keepdims=True)
-
-
-@mutant(iwae_bound, says="the mean over K outside the logarithm: that is S9.1, not S9.2", hint=1)
-def by_hand_elbo(w, *, x, eps):
-    def formula(w):
-        return _log_weights(w, x=x, eps=eps).mean(axis=0)
-
-    return by_formula(formula, w)
-
-
-@mutant(
-    iwae_bound,
-    says="−log K is missing: without the 1/K of S9.2 the bound is log K too high",
-    hint=3,
-)
-def by_hand_without_log_K(w, *, x, eps):
-    def formula(w):
-        return _bound(w, x=x, eps=eps) + np.log(len(eps))
-
-    return by_formula(formula, w)
-
-
-@mutant(iwae_bound, says="one ε for all samples: then L_K of S9.2 is L_1", hint=1)
-def by_hand_one_noise(w, *, x, eps):
-    return by_formula(_bound, w, x=x, eps=eps[:1])
-
-
-@mutant(iwae_bound, says="every sample counts the same in the gradient: that is S9.3, S9.4 has w̃")
-def by_hand_even_gradient(w, *, x, eps):
-    return by_formula(_surrogate, w, x=x, eps=eps, weigh=lambda a: np.full(a.shape, 1 / len(a)))
-
-
-@mutant(iwae_bound, says="the weights are differentiated: an extra Σ (∇w̃_k) log w_k beside S9.4")
-def by_hand_weights_differentiated(w, *, x, eps):
-    return by_formula(_surrogate, w, x=x, eps=eps, weigh=_softmax)
-
-
-@mutant(iwae_bound, says="the weights are normalised over the batch: S9.5 sums over the K samples")
-def by_hand_weights_over_the_batch(w, *, x, eps):
-    return by_formula(_surrogate, w, x=x, eps=eps, weigh=lambda a: _softmax(a.real, axis=1))
-
-
-@mutant(iwae_bound, says="the path through z in log q(z|x) is dropped from S9.4", hint=3)
-def by_hand_no_path_in_log_q(w, *, x, eps):
-    return by_formula(_bound, w, x=x, eps=eps, sample_in_q=np.real)
-
-
-@mutant(iwae_bound, says="log q's own gradient is dropped from S9.4: biased at K > 1", hint=3)
-def by_hand_no_direct_term_of_q(w, *, x, eps):
-    return by_formula(_bound, w, x=x, eps=eps, q_in_q=np.real)

@@ -1,13 +1,10 @@
 """Claims about slide 9: the importance weights, and IWAE as a model."""
 
-import copy
-
 import mpmath
 import numpy as np
 
 from ..kernels.reference import importance_weights
 from ..models import IWAE
-from ..objectives import elbo
 from ..oracles import bound_gradient, iwae_continuous
 from .gaussian_instances import (
     affine_encoder_gradient,
@@ -18,7 +15,7 @@ from .gaussian_instances import (
     set_exact_encoders,
 )
 from .instances import log_normal_sum, noise_grid
-from .registry import T0, T1, claim, mutant
+from .registry import T0, T1, claim
 
 # S9.5: w = p(x, z) / q(z|x), w̃ = w / Σ w
 
@@ -45,24 +42,6 @@ def an_impossible_sample_weighs_nothing(f, rng):
     return lhs, np.array([0.5, 0, 0, 0, 0.5, 0, a + np.log(2 / 3), 1])
 
 
-@mutant(importance_weights, says="normalised over the batch: S9.5 sums over the K samples", hint=1)
-def softmax_over_the_batch(log_w):
-    return importance_weights(log_w)[0], importance_weights(log_w.T)[1].T
-
-
-@mutant(importance_weights, says="w itself: S9.5 divides by Σ w", hint=3)
-def not_normalised(log_w):
-    with np.errstate(all="ignore"):
-        return importance_weights(log_w)[0], np.exp(log_w)
-
-
-@mutant(importance_weights, says="no shift by the maximum: w underflows to 0/0 in S9.5")
-def no_shift_of_the_weights(log_w):
-    with np.errstate(all="ignore"):
-        w = np.exp(log_w)
-        return np.log(w.mean(axis=0)), w / w.sum(axis=0)
-
-
 @claim("S9.5", of=IWAE.log_weights, tol=T0, oracle="O3 linear-Gaussian")
 def a_weight_is_joint_over_posterior(f, rng):
     """log w_k = log p(x|z_k) + log p(z_k) − log q(z_k|x) at z_k = μ + σ ε_k."""
@@ -80,29 +59,6 @@ def with_the_posterior_every_weight_is_the_evidence(f, rng):
     set_exact_encoders(model, theta, twin, prior=True)
     log_w, _ = f(model, theta, x, eps=rng.standard_normal((1, 6, 4, 3)))
     return log_w, np.broadcast_to(twin.log_prob(x), (6, 4))
-
-
-@mutant(IWAE.log_weights, says="the closed-form KL in a weight: S9.5 has each sample's own ratio")
-def closed_form_in_every_weight(model, theta, x, *, mask=None, eps, beta=1.0):
-    model = copy.copy(model)
-    model.kl = "closed_form"
-    return IWAE.log_weights(model, theta, x, eps=eps, beta=beta)
-
-
-@mutant(IWAE.log_weights, says="only p(x|z): S9.5 has p(x, z) / q(z|x)")
-def likelihood_as_weight(model, theta, x, *, mask=None, eps, beta=1.0):
-    return IWAE.log_weights(model, theta, x, eps=eps, beta=0.0)
-
-
-@mutant(IWAE.log_weights, says="one ε for all samples: the z_k of S9.2 are independent")
-def shared_noise(model, theta, x, *, mask=None, eps, beta=1.0):
-    eps = np.repeat(eps[:, :1], eps.shape[1], axis=1)
-    return IWAE.log_weights(model, theta, x, eps=eps, beta=beta)
-
-
-@mutant(IWAE.log_weights, says="p(z)/q(z|x) upside down: S9.5 has q in the denominator")
-def ratio_upside_down(model, theta, x, *, mask=None, eps, beta=1.0):
-    return IWAE.log_weights(model, theta, x, eps=eps, beta=-beta)
 
 
 @claim("S9.2", "S9.4", of=IWAE.bound, tol=T1, oracle="O4 Frullani")
@@ -131,41 +87,3 @@ def _one_dimensional_iwae(rng):
     grads = bound_gradient(iwae_continuous, log_joint, mu[0], log_var[0], 2)
     gradient = affine_encoder_gradient(x, *(np.atleast_1d(d) for d in grads))
     return (model, theta, x, eps[None, :, :, None], chance), np.append(gradient, bound)
-
-
-@mutant(IWAE.bound, says="the mean over K outside the logarithm: that is S9.1, not S9.2")
-def elbo_of_the_samples(model, theta, x, *, mask=None, eps, beta=1.0):
-    log_w, pullback = IWAE.log_weights(model, theta, x, eps=eps, beta=beta)
-    bound, reduce_pullback = elbo(log_w)
-
-    def bound_pullback(dbound):
-        return pullback(reduce_pullback(dbound))
-
-    return bound, bound_pullback
-
-
-@mutant(IWAE.bound, says="log q's own gradient is dropped from S9.4: biased")
-def stop_gradient_in_log_q(model, theta, x, *, mask=None, eps, beta=1.0):
-    log_w, pullback = IWAE.log_weights(model, theta, x, eps=eps, beta=beta)
-    bound, weights = importance_weights(log_w)
-
-    def bound_pullback(dbound):
-        return pullback(dbound * weights, np.ones_like(weights))
-
-    return bound, bound_pullback
-
-
-@mutant(IWAE.doubly_reparameterised, says="w̃ for w̃²: biased once log q's own gradient is dropped")
-def weights_not_squared(model, theta, x, *, mask=None, eps, beta=1.0):
-    return stop_gradient_in_log_q(model, theta, x, eps=eps, beta=beta)
-
-
-@mutant(IWAE.doubly_reparameterised, says="w̃² with log q's own gradient kept: it is counted twice")
-def direct_terms_kept(model, theta, x, *, mask=None, eps, beta=1.0):
-    log_w, pullback = IWAE.log_weights(model, theta, x, eps=eps, beta=beta)
-    bound, weights = importance_weights(log_w)
-
-    def gradient_estimator(dbound):
-        return pullback(dbound * weights * weights)
-
-    return bound, gradient_estimator
