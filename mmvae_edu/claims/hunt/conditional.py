@@ -4,7 +4,7 @@ import numpy as np
 
 from ..instances import discrete_model, random_symbols
 from ..registry import T0, claim, mutant
-from .versions import AS_IT_STANDS, UNFIXED, close, hunted, load
+from .versions import close, hunted, load
 
 
 def _instance(rng, S=6, *, flat=(), exact_q=False):
@@ -60,21 +60,6 @@ hunted(
             RESULT: "np.log((w * np.exp(log_px1)).sum(axis=0) / w.sum(axis=0))",
         },
     ],
-    wrong={
-        "left_as_it_is": (UNFIXED, AS_IT_STANDS),
-        "reconstruction": (
-            "the mean of log p(x_1|z): a score of reconstructions, not a likelihood",
-            {RESULT: "log_px1.mean(axis=0)"},
-        ),
-        "joint": (
-            "log p(x_1, x_2): the division by p(x_2) is missing",
-            {WEIGHT: "log_w = log_px2 + log_pz - log_q\n"},
-        ),
-        "unweighted": (
-            "p(x_1|z) is averaged over q without weights: right only if q is p(z|x_2)",
-            {RESULT: "log_mean_exp(log_px1)"},
-        ),
-    },
 )
 
 

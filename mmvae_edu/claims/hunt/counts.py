@@ -41,27 +41,6 @@ hunted(
         AS_IT_STANDS,
         {"0.5 * (1 + np.tanh(0.5 * logits))": "1 / (1 + np.exp(-logits))"},
     ],
-    wrong={
-        "no_coefficient": (
-            "log C(n, x) is missing: no gradient shows it, but nothing adds up to 1",
-            {".sum(axis=-1) + constant": ".sum(axis=-1)"},
-        ),
-        "one_trial": (
-            "one trial instead of n: softplus has lost its factor n, in the gradient too",
-            {"- n * softplus": "- softplus", "x - n * p": "x - p"},
-        ),
-        "tanh_of_the_whole_logit": (
-            "sigmoid(l) is ½ (1 + tanh(l/2)), with half of the logit",
-            {"np.tanh(0.5 * logits)": "np.tanh(logits)"},
-        ),
-        "mean_over_pixels": (
-            "the mean over the pixels where log p(x|z) is their sum",
-            {
-                ".sum(axis=-1) + constant": ".mean(axis=-1) + constant",
-                "(x - n * p)": "(x - n * p) / x.shape[1]",
-            },
-        ),
-    },
 )
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from ...oracles import LinearGaussian
 from ..instances import log_mean, log_normal_sum
 from ..registry import T0, claim, mutant
-from .versions import AS_IT_STANDS, UNFIXED, close, hunted, load
+from .versions import close, hunted, load
 
 
 def _instance(rng, M=2, K=5, N=3, D=2):
@@ -55,20 +55,6 @@ hunted(
         OWN,
         {PUBLISHED: "log_joint(z) - log_posterior(z, mu[[expert]], log_var[[expert]])"},
     ],
-    wrong={
-        "left_as_it_is": (UNFIXED, AS_IT_STANDS),
-        "mean_of_the_logs": (
-            "the mean of the log-weights, an ELBO, where the log of the mean weight belongs",
-            OWN | {RESULT: "    return log_w.mean(axis=0)\n\n\ndef compare"},
-        ),
-        "no_log_K": (
-            "the sum of the weights where their mean belongs: log K too much",
-            OWN
-            | {
-                RESULT: "    return log_mean_exp(log_w, axis=0) + np.log(len(eps))\n\n\ndef compare"
-            },
-        ),
-    },
 )
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from ...gradcheck import check_pullback
 from ..instances import log_mean, log_normal_sum
 from ..registry import T0, T2, claim, mutant
-from .versions import AS_IT_STANDS, UNFIXED, close, gradient_agrees, hunted, load
+from .versions import close, gradient_agrees, hunted, load
 
 PRESENT = np.array([[1.0, 0.0, 1.0, 0.0], [1.0, 1.0, 0.0, 0.0], [1.0, 1.0, 0.0, 1.0]])
 
@@ -74,25 +74,6 @@ hunted(
             LOG_Q: "log_normal(z, mu, log_var)",
         },
     ],
-    wrong={
-        "left_as_it_is": (UNFIXED, AS_IT_STANDS),
-        "mean_over_all_experts": (
-            "divided by the number of experts where the number of present ones belongs",
-            ABSENT | {COUNT: "np.log(len(present))"},
-        ),
-        "mean_of_the_logs": (
-            "the mean of the log densities: a geometric mean, which is a product of experts",
-            {
-                "top + np.log(density.sum(axis=0)) - "
-                + COUNT: "log_q.sum(axis=0) / here.sum(axis=0)",
-                SHARE: "here / here.sum(axis=0)",
-            },
-        ),
-        "even_shares": (
-            "the gradient gives present experts even shares: a share is q_m over the sum of q_j",
-            ABSENT | {SHARE: "here / here.sum(axis=0)"},
-        ),
-    },
 )
 
 

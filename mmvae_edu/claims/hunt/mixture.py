@@ -63,24 +63,6 @@ hunted(
             "    return log_w.max() + np.log(w.mean(axis=1)).mean(axis=0)",
         },
     ],
-    wrong={
-        "own_density": (
-            "each sample is weighed by its own expert: the denominator is the mixture",
-            {"log_q + np.log(M)": "log_normal(z, mu[:, None], log_var[:, None])"},
-        ),
-        "one_logarithm": (
-            "one logarithm over all M K samples: that is the stratified bound",
-            {LAST: "    return log_sum_exp(log_w.reshape(M * K, N), axis=0) - np.log(M * K)"},
-        ),
-        "mean_of_the_logs": (
-            "the mean of the log-weights: that is the mixture's ELBO",
-            {LAST: "    return log_w.mean(axis=(0, 1))"},
-        ),
-        "no_log_M": (
-            "a mixture has weights 1/M: without them every bound is log M too low",
-            {"- log_q + np.log(M)": "- log_q"},
-        ),
-    },
 )
 
 

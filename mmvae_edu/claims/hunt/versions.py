@@ -5,17 +5,19 @@ also the mistakes that a fix is compared with.  The file as it stands is a versi
 """
 
 import types
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
 from ...gradcheck import GradientError, check_pullback
+from ...mistakes import rows_of
+from ...mistakes.edits import EDITED, changes
 from ..registry import T0, claim, mutant
 
 AS_IT_STANDS = {}  # no line exchanged
-UNFIXED = "this is the file's own answer, and the file is not clean"
+UNFIXED = "left_as_it_is"  # the mistake where a file is not clean
 
 
 def files():
@@ -60,19 +62,20 @@ class Misjudged(AssertionError):
     """A check passes a wrong version or fails a right one."""
 
 
-def hunted(number, equation, subject, function, check, fix, *, right, wrong):
-    """Registers what grades `check` and names wrong answers to `check` and `fix`.
+def hunted(number, equation, subject, function, check, fix, *, right):
+    """Registers what grades `check`, and that the mistakes of `fix` edit the file's `function`.
 
-    right: edits of each right version.  wrong: {name: (the mistake in words, edits)}.
+    right: edits of each right version.  The wrong ones are the rows of `fix` in mistakes/hunt.toml.
     """
+    EDITED[fix] = partial(_answer_of, number, function)
 
     def tells_apart(f, rng):
-        verdicts = {}
-        versions = [*enumerate(right), *((name, edits) for name, (_, edits) in wrong.items())]
+        verdicts, wrong = {}, dict(rows_of(fix))
+        versions = [*enumerate(right), *((name, changes(row)) for name, row in wrong.items())]
         for i in rng.permutation(len(versions)):
             name, edits = versions[i]
             verdicts[name] = bool(f(load(number, edits)))
-        return _graded(verdicts, {name: says for name, (says, _) in wrong.items()})
+        return _graded(verdicts, {name: row["says"] for name, row in wrong.items()})
 
     tells_apart.__name__ = f"check_{number:02}_tells_right_from_wrong"
     tells_apart.__doc__ = (
@@ -81,8 +84,6 @@ def hunted(number, equation, subject, function, check, fix, *, right, wrong):
     claim(equation, of=check, tol=T0, oracle="right and wrong versions of a file")(tells_apart)
     mutant(check, says="it passes everything, wrong versions too")(passes_everything)
     mutant(check, says="it fails everything, right versions too")(fails_everything)
-    for name, (says, edits) in wrong.items():
-        mutant(fix, says=says)(_answer_of(name, number, function, edits))
 
 
 def _graded(verdicts, wrong):
@@ -90,8 +91,8 @@ def _graded(verdicts, wrong):
     right = [name for name in verdicts if name not in wrong]
     failed = [name for name in right if not verdicts[name]]
     if passed:  # a planted mistake is told before the file's own
-        which = min(passed, key=lambda name: wrong[name] == UNFIXED)
-        words = "the file as it stands" if wrong[which] == UNFIXED else wrong[which]
+        which = min(passed, key=lambda name: name == UNFIXED)
+        words = "the file as it stands" if which == UNFIXED else wrong[which]
         raise Misjudged(f"passes {len(passed)} of {len(wrong)} wrong versions; one: {words}")
     if failed:
         raise Misjudged(f"fails {len(failed)} of {len(right)} right versions")
@@ -106,10 +107,9 @@ def fails_everything(file):
     return False
 
 
-def _answer_of(name, number, function, edits):
-    @cache
-    def version():
-        return load(number, edits)
+def _answer_of(number, function, name, edits):
+    version = cache(partial(load, number, edits))
+    _compiled(files()[number - 1], tuple(edits.items()))  # raises ValueError where they do not fit
 
     def answer(*args, file, **constants):
         return getattr(version(), function)(*args, **constants)

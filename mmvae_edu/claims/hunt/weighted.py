@@ -5,7 +5,7 @@ import numpy as np
 from ...oracles import LinearGaussian
 from ..instances import log_mean, log_normal_sum
 from ..registry import T0, claim, mutant
-from .versions import AS_IT_STANDS, UNFIXED, close, hunted, load
+from .versions import close, hunted, load
 
 
 def _instance(rng, N=3, D=2, *, sizes=(2, 6), exact_q=False):
@@ -68,17 +68,6 @@ hunted(
             ),
         },
     ],
-    wrong={
-        "left_as_it_is": (UNFIXED, AS_IT_STANDS),
-        "weights_that_average_one": (
-            "weights that average 1 are weights still: log p(x) has none",
-            {REPORTED: "weights=size_weights(x) / size_weights(x).mean())\n    top"},
-        ),
-        "mean_of_the_logs": (
-            "the mean of the log-weights, an ELBO, where the log of the mean weight belongs",
-            ONES | {"top + np.log(np.exp(log_w - top).mean(axis=0))": "log_w.mean(axis=0)"},
-        ),
-    },
 )
 
 
