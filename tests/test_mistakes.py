@@ -81,6 +81,14 @@ def test_rows_that_no_longer_fit_are_left_out_and_named_once(monkeypatch, capsys
     assert capsys.readouterr().err == "neg_kl_std_normal has changed: mistakes left out: b\n"
 
 
+def test_importing_the_claims_reads_no_table():
+    code = "import mmvae_edu.claims, mmvae_edu.mistakes as m; print(m.tables.cache_info().misses)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, encoding="utf-8"
+    )
+    assert done.stdout == "0\n"
+
+
 # ---- their gradients --------------------------------------------------------------------------
 
 
