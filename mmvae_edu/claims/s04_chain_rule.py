@@ -8,7 +8,7 @@ import numpy as np
 from ..slides.s04_mean_field import chain_rule_logp, product_of_marginals, total_correlation
 from ..slides.s05_evidence import kl
 from .instances import discrete_model, outer, random_product, random_table
-from .registry import T0, claim, mutant
+from .registry import T0, claim
 
 
 def add_up(P, fixed, x):
@@ -55,36 +55,6 @@ def nothing_follows_an_impossible_past(f, rng):
     return np.exp(f(logP, (0, 1, 2))), np.stack([first, second, third])
 
 
-@mutant(chain_rule_logp, says="0 after an impossible past, a probability of 1: it stays at −∞")
-def certain_after_an_impossible_past(logP, order):
-    factors = chain_rule_logp(logP, order)
-    past = np.cumsum(factors, axis=0)[:-1]
-    return np.concatenate([factors[:1], np.where(past == -np.inf, 0.0, factors[1:])])
-
-
-@mutant(
-    chain_rule_logp, says="marginals where S4.1 has conditionals: right only if independent", hint=1
-)
-def marginal_for_conditional(logP, order):
-    P, n = np.exp(logP), logP.ndim
-    axes = [tuple(j for j in range(n) if j != i) for i in order]
-    return np.stack([np.log(P.sum(axis=a, keepdims=True)) + 0 * P for a in axes])
-
-
-@mutant(chain_rule_logp, says="follows the order of the axes, not the order asked for", hint=3)
-def order_ignored(logP, order):
-    return chain_rule_logp(logP, range(logP.ndim))
-
-
-@mutant(
-    chain_rule_logp, says="conditions on the last variable only: a Markov chain, not S4.1", hint=3
-)
-def markov_chain(logP, order):
-    pairs = [chain_rule_logp(logP, order[:1])]
-    pairs += [chain_rule_logp(logP, order[i : i + 2])[1:] for i in range(len(order) - 1)]
-    return np.concatenate(pairs)
-
-
 # ---- S4.2: Q = Q(x_1) Q(x_2) ... --------------------------------------------------------------
 
 
@@ -103,32 +73,6 @@ def marginals_minimise_forward_kl(f, rng):
     _, Q = random_product(rng, P.shape)
     best = f(P)
     return kl(P, best) + kl(best, Q), kl(P, Q)
-
-
-@mutant(product_of_marginals, says="averages over the other variables where it should sum", hint=1)
-def mean_for_sum_in_marginal(P):
-    axes = [tuple(j for j in range(P.ndim) if j != i) for i in range(P.ndim)]
-    return math.prod(P.mean(axis=a, keepdims=True) for a in axes)
-
-
-@mutant(
-    product_of_marginals, says="averages log P over the other variables: marginals sum P", hint=1
-)
-def geometric_marginals(P):
-    log_q = [np.log(P).mean(axis=tuple(j for j in range(P.ndim) if j != i)) for i in range(P.ndim)]
-    return outer([np.exp(l) / np.exp(l).sum() for l in log_q])
-
-
-@mutant(product_of_marginals, says="sums over x_i itself: P(x_i) sums over all the others")
-def marginals_of_the_others(P):
-    return math.prod(P.sum(axis=i, keepdims=True) for i in range(P.ndim))
-
-
-@mutant(product_of_marginals, says="each marginal is divided by its largest entry: Q sums to 1")
-def marginals_over_their_maximum(P):
-    axes = [tuple(j for j in range(P.ndim) if j != i) for i in range(P.ndim)]
-    marginals = [P.sum(axis=a, keepdims=True) for a in axes]
-    return math.prod(marginal / marginal.max() for marginal in marginals)
 
 
 @claim("S4.2", of=total_correlation, tol=T0, oracle="entropies")
@@ -163,21 +107,3 @@ def data_depend_until_z_is_given(f, rng):
         for L in [model.log_evidence(x)]
     )
     return np.array([f(p) for p in [*given_z, P]]), np.array([0.0] * 5 + [lost])
-
-
-@mutant(total_correlation, says="KL(Π P_i ‖ P): the arguments of KL are swapped")
-def total_correlation_swapped(P):
-    return kl(product_of_marginals(P), P)
-
-
-@mutant(total_correlation, says="in bits: the slides' logarithm is natural", hint=1)
-def total_correlation_in_bits(P):
-    return kl(P, product_of_marginals(P)) / math.log(2)
-
-
-@mutant(
-    total_correlation, says="the sum over pairs: it counts twice what three variables share", hint=3
-)
-def pairwise_information(P):
-    pairs = [P.sum(axis=k) for k in range(P.ndim)] if P.ndim == 3 else [P]
-    return sum(kl(pair, product_of_marginals(pair)) for pair in pairs)

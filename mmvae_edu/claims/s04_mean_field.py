@@ -8,7 +8,7 @@ import numpy as np
 from ..slides.s04_mean_field import cavi_step, gaussian_mean_field, product_of_marginals
 from ..slides.s05_evidence import elbo, kl
 from .instances import outer, random_product, random_table
-from .registry import T0, claim, mutant
+from .registry import T0, claim
 
 TWO_MODES = np.array([[0.48, 0.02], [0.02, 0.48]])  # two strongly coupled bits
 
@@ -60,37 +60,6 @@ def mean_field_picks_one_of_two_modes(f, rng):
     return np.array(lhs, dtype=float), np.array([0.0, 1, 0, 1, 0, 1])
 
 
-@mutant(cavi_step, says="q_i is not normalised", hint=3)
-def cavi_not_normalised(logP, q_list, i):
-    q = cavi_step(logP, q_list, i)
-    return q * np.exp(logP).max()
-
-
-@mutant(
-    cavi_step, says="the marginal of P minimises KL(P ‖ Q): mean field minimises KL(Q ‖ P)", hint=1
-)
-def cavi_marginal(logP, q_list, i):
-    return np.exp(logP).sum(axis=tuple(j for j in range(logP.ndim) if j != i))
-
-
-@mutant(cavi_step, says="stale factors: averages over the uniform start, not the current q_j")
-def cavi_stale(logP, q_list, i):
-    return cavi_step(logP, [np.full(len(q), 1 / len(q)) for q in q_list], i)
-
-
-@mutant(cavi_step, says="the log of the average of P, where S4.2 averages log P")
-def cavi_log_of_average(logP, q_list, i):
-    others = [np.ones(len(q)) if j == i else q for j, q in enumerate(q_list)]
-    q = (outer(others) * np.exp(logP)).sum(axis=tuple(j for j in range(logP.ndim) if j != i))
-    return q / q.sum()
-
-
-@mutant(cavi_step, says="q_i's old value multiplies the new one", hint=3)
-def cavi_keeps_old_factor(logP, q_list, i):
-    q = cavi_step(logP, q_list, i) * q_list[i]
-    return q / q.sum()
-
-
 def random_covariance(rng, D=3):
     A = rng.normal(size=(D, D))
     return A @ A.T + np.eye(D)
@@ -118,22 +87,3 @@ def correlation_shrinks_mean_field(f, rng):
     reverse_kl = 0.5 * (trace - 2 + math.log(1 - rho**2) - np.log(var).sum())
     lhs = np.array([*mean, *var, reverse_kl])
     return lhs, np.array([0.3, -1.2, 1 - rho**2, 1 - rho**2, -0.5 * math.log(1 - rho**2)])
-
-
-@mutant(
-    gaussian_mean_field,
-    says="Var = Sigma_ii is the marginal variance, not 1 / Precision_ii",
-    hint=1,
-)
-def marginal_variance(mu, Sigma):
-    return mu, np.diag(Sigma)
-
-
-@mutant(gaussian_mean_field, says="Precision_ii is returned: the variance is its inverse")
-def precision_for_variance(mu, Sigma):
-    return mu, np.diag(np.linalg.inv(Sigma))
-
-
-@mutant(gaussian_mean_field, says="inverts the diagonal of Sigma, not Sigma", hint=3)
-def inverse_of_diagonal(mu, Sigma):
-    return mu, 1 / np.diag(Sigma)

@@ -5,7 +5,7 @@ import numpy as np
 from ..slides.s06_weighted_elbo import log_joint_subset
 from .differentiate import gradients
 from .instances import all_masks, discrete_model, log_liks, per_mask, random_symbols
-from .registry import T0, T2C, claim, mutant
+from .registry import T0, T2C, claim
 
 # S6.2: p(x_1, .., x_n, z) = p(z) p(x_1|z) .. p(x_n|z)
 
@@ -47,36 +47,3 @@ def a_dropped_factor_has_no_gradient(f, rng):
     log_px_z, mask = rng.standard_normal((3, 2, 8)), all_masks(3)
     log_pz = rng.standard_normal((2, 8))
     return gradients(f, log_joint_subset, log_pz, log_px_z, rng=rng, mask=mask)
-
-
-@mutant(
-    log_joint_subset, says="an absent modality's factor still stands in the product of S6.2", hint=1
-)
-def absent_factor_kept(log_pz, log_px_z, *, mask):
-    return log_joint_subset(log_pz, log_px_z, mask=np.ones_like(mask))
-
-
-@mutant(
-    log_joint_subset, says="the log likelihoods are averaged: S6.2 multiplies the factors", hint=3
-)
-def factors_averaged(log_pz, log_px_z, *, mask):
-    count = np.maximum(mask.sum(axis=0), 1)
-    return log_joint_subset(log_pz, log_px_z / count, mask=mask)
-
-
-@mutant(log_joint_subset, says="the prior enters once per modality: S6.2 has one p(z)", hint=3)
-def prior_in_every_factor(log_pz, log_px_z, *, mask):
-    log_joint, pullback = log_joint_subset(log_pz, log_px_z, mask=mask)
-    return log_joint + (mask.sum(axis=0) - 1) * log_pz, pullback
-
-
-@mutant(log_joint_subset, says="log p(x_m|z) times the mask: an absent modality's 0 · NaN leaks")
-def multiplied_by_the_mask(log_pz, log_px_z, *, mask):
-    _, pullback = log_joint_subset(log_pz, log_px_z, mask=mask)
-    return log_pz + (mask[:, None] * log_px_z).sum(axis=0), pullback
-
-
-@mutant(log_joint_subset, says="the gradient reaches the decoder of an absent modality")
-def gradient_into_the_absent(log_pz, log_px_z, *, mask):
-    log_joint, _ = log_joint_subset(log_pz, log_px_z, mask=mask)
-    return log_joint, log_joint_subset(log_pz, log_px_z, mask=np.ones_like(mask))[1]

@@ -1,6 +1,5 @@
 """Claims about slide 6: the ELBO of a set of modalities."""
 
-import copy
 import math
 
 import numpy as np
@@ -18,7 +17,7 @@ from .instances import (
     random_symbols,
     violation,
 )
-from .registry import T0, T2C, claim, mutant
+from .registry import T0, T2C, claim
 
 # S6.3: ELBO(X) = E_q[Σ_{x_i in X} λ_i log p(x_i|z)] − β KL(q ‖ p)
 
@@ -87,43 +86,6 @@ def _discrete_subsets(rng, K=11):
     return model, x, q, arguments, log_lik.T, model.log_prior
 
 
-@mutant(subset_elbo, says="the KL is subtracted once per modality: S6.3 has it once")
-def kl_once_per_modality(log_px_z, log_ratio, *, mask, weights, beta=1.0):
-    ratio = mask.sum(axis=0) * log_ratio
-    return subset_elbo(log_px_z, ratio, mask=mask, weights=weights, beta=beta)
-
-
-@mutant(
-    subset_elbo, says="λ multiplies the KL too: in S6.3 it stands at the likelihoods only", hint=1
-)
-def mean_lambda_on_the_kl(log_px_z, log_ratio, *, mask, weights, beta=1.0):
-    beta = beta * np.mean(weights)
-    return subset_elbo(log_px_z, log_ratio, mask=mask, weights=weights, beta=beta)
-
-
-@mutant(subset_elbo, says="an absent modality still stands in the sum of S6.3")
-def absent_modality_scored(log_px_z, log_ratio, *, mask, weights, beta=1.0):
-    mask = np.ones_like(mask)
-    return subset_elbo(log_px_z, log_ratio, mask=mask, weights=weights, beta=beta)
-
-
-@mutant(subset_elbo, says="the mean over present modalities: S6.3 has their sum")
-def mean_over_present(log_px_z, log_ratio, *, mask, weights, beta=1.0):
-    log_px_z = log_px_z / np.maximum(mask.sum(axis=0), 1)
-    return subset_elbo(log_px_z, log_ratio, mask=mask, weights=weights, beta=beta)
-
-
-@mutant(subset_elbo, says="the KL is added: S6.3 subtracts it", hint=3)
-def kl_of_the_subset_added(log_px_z, log_ratio, *, mask, weights, beta=1.0):
-    return subset_elbo(log_px_z, log_ratio, mask=mask, weights=weights, beta=-beta)
-
-
-@mutant(subset_elbo, says="λ of S6.3 is missing", hint=3)
-def subset_lambda_ignored(log_px_z, log_ratio, *, mask, weights, beta=1.0):
-    weights = np.ones_like(weights)
-    return subset_elbo(log_px_z, log_ratio, mask=mask, weights=weights, beta=beta)
-
-
 @claim("S6.3", of=MVAE.bound, tol=T0, oracle="O3 linear-Gaussian")
 def mvae_scores_each_subset_by_its_elbo(f, rng):
     """MVAE's bound is the sum of ELBO(X), λ and β included, over each row's distinct subsets."""
@@ -177,23 +139,3 @@ def _branch(model, theta, name):
     """One modality's parameters, flat."""
     w = model.tree.views(theta)[name]
     return np.concatenate([view.ravel() for part in w.values() for view in part.values()])
-
-
-@mutant(MVAE.bound, says="zeros stand for a missing modality's data: S6.3 leaves it out")
-def missing_filled_with_zeros(model, theta, x, *, mask=None, eps, beta=1.0, sampled=None):
-    if mask is not None:
-        x = {m: np.where(kept[:, None], x[m], 0) for m, kept in zip(x, mask, strict=True)}
-    return MVAE.bound(model, theta, x, eps=eps, beta=beta, sampled=sampled)
-
-
-@mutant(MVAE.bound, says="the KL counts once per modality of the model: S6.3 has it once")
-def kl_times_modalities(model, theta, x, *, mask=None, eps, beta=1.0, sampled=None):
-    beta = beta * len(model.modalities)
-    return MVAE.bound(model, theta, x, mask=mask, eps=eps, beta=beta, sampled=sampled)
-
-
-@mutant(MVAE.bound, says="λ of S6.3 is missing")
-def lambda_ignored(model, theta, x, *, mask=None, eps, beta=1.0, sampled=None):
-    model = copy.copy(model)
-    model.weights = dict.fromkeys(model.weights, 1.0)
-    return MVAE.bound(model, theta, x, mask=mask, eps=eps, beta=beta, sampled=sampled)
