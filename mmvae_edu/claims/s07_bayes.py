@@ -8,7 +8,7 @@ import numpy as np
 from ..slides.s05_evidence import posterior
 from ..slides.s07_joint_posterior import log_constant_eq3, posterior_from_unimodal, posterior_joint
 from .instances import discrete_model, log_liks
-from .registry import T0, claim, mutant
+from .registry import T0, claim
 
 
 def discrete_models(rng):
@@ -64,26 +64,6 @@ def likelihood_from_unimodal_posterior(f, rng):
     return np.array(lhs), np.array(rhs)
 
 
-@mutant(posterior_joint, says="the prior p(z) stands once per modality: S7.1 has it once", hint=3)
-def prior_in_every_factor(log_prior, log_liks):
-    return posterior(len(log_liks) * log_prior + log_liks.sum(axis=0))
-
-
-@mutant(posterior_joint, says="the prior p(z) of S7.1 is forgotten")
-def prior_forgotten(log_prior, log_liks):
-    return posterior(log_liks.sum(axis=0))
-
-
-@mutant(posterior_joint, says="the mean of the log-likelihoods: S7.1 has their product", hint=3)
-def likelihoods_averaged(log_prior, log_liks):
-    return posterior(log_prior + log_liks.mean(axis=0))
-
-
-@mutant(posterior_joint, says="p(x_1..N, z), not divided by p(x_1..N)", hint=3)
-def joint_not_normalised(log_prior, log_liks):
-    return np.exp(log_prior + log_liks.sum(axis=0))
-
-
 def unimodal_log_posteriors(model, x):
     return np.log([model.posterior(x, [m]) for m in range(len(x))])
 
@@ -98,36 +78,6 @@ def unimodal_posteriors_give_the_joint_one(f, rng):
     return over_all_x(rng, from_unimodal, lambda model, x: model.posterior(x))
 
 
-def _prior_to_the(power, log_posts, log_prior):
-    return posterior(log_posts.sum(axis=0) - power * log_prior)
-
-
-@mutant(posterior_from_unimodal, says="the prior is divided away N times: S7.3 has N − 1")
-def prior_power_n(log_posts, log_prior):
-    return _prior_to_the(len(log_posts), log_posts, log_prior)
-
-
-@mutant(posterior_from_unimodal, says="the prior is divided away once for any N: S7.3 has N − 1")
-def prior_power_one(log_posts, log_prior):
-    return _prior_to_the(1, log_posts, log_prior)
-
-
-@mutant(
-    posterior_from_unimodal,
-    says="the plain product: it counts the prior N times, S7.3 once",
-    hint=1,
-)
-def prior_power_zero(log_posts, log_prior):
-    return _prior_to_the(0, log_posts, log_prior)
-
-
-@mutant(
-    posterior_from_unimodal, says="∝ of S7.3 is taken for =: the quotient is not normalised", hint=3
-)
-def quotient_not_normalised(log_posts, log_prior):
-    return np.exp(log_posts.sum(axis=0) - (len(log_posts) - 1) * log_prior)
-
-
 @claim("S7.3", of=log_constant_eq3, tol=T0, oracle="O1 enumeration")
 def constant_makes_equation_3_exact(f, rng):
     """With the factor Π p(x_i) / p(x_1..N) the quotient is the posterior, not just ∝ to it."""
@@ -137,18 +87,3 @@ def constant_makes_equation_3_exact(f, rng):
         return np.exp(quotient + f(model.log_prior, log_liks(model, x)))
 
     return over_all_x(rng, quotient, lambda model, x: model.posterior(x))
-
-
-@mutant(log_constant_eq3, says="the constant of S7.3 is inverted", hint=3)
-def constant_inverted(log_prior, log_liks):
-    return -log_constant_eq3(log_prior, log_liks)
-
-
-@mutant(log_constant_eq3, says="no constant: ∝ of S7.3 is taken for =", hint=1)
-def constant_omitted(log_prior, log_liks):
-    return 0.0
-
-
-@mutant(log_constant_eq3, says="p(x_i|z) is averaged over z without the prior p(z)")
-def constant_under_flat_prior(log_prior, log_liks):
-    return log_constant_eq3(np.full_like(log_prior, -math.log(len(log_prior))), log_liks)

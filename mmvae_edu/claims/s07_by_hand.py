@@ -8,7 +8,6 @@ from ..models.one_function.mvae import subsampled_bound
 from ..oracles import expect_gaussian, log_integrate, log_normal
 from .by_hand_instances import (
     affine,
-    by_formula,
     experts,
     gradients,
     log_likelihood,
@@ -17,7 +16,7 @@ from .by_hand_instances import (
 )
 from .gaussian_instances import FEATURES, kl_to_prior, sigma_points
 from .instances import noise_grid, repeated
-from .registry import T0, T1, T2C, claim, mutant
+from .registry import T0, T1, T2C, claim
 
 PAIRS = ~np.eye(3, dtype=bool)  # the proper subsets of two or more out of three modalities
 
@@ -27,10 +26,10 @@ def _masks(M, subsets):
     return [np.ones(M, bool), *np.eye(M, dtype=bool), *subsets]
 
 
-def _product(mu, log_var, kept, prior=1):
+def _product(mu, log_var, kept):
     """mean, log_var of N(0, I) times the kept experts."""
     precision = np.exp(-log_var[kept])
-    total = prior + precision.sum(axis=0)
+    total = 1 + precision.sum(axis=0)
     return (precision * mu[kept]).sum(axis=0) / total, -np.log(total)
 
 
@@ -96,21 +95,15 @@ def _log_p_minus_kl(w, x, kept):
     return log_p - expect_gaussian(log_ratio, mean, log_var)
 
 
-def _terms(x, subsets, eps):
-    """[weight, mask, noise] of every term of S7.6."""
-    masks = _masks(len(x), subsets)
-    return [[1, kept, noise] for kept, noise in zip(masks, eps, strict=True)]
-
-
-def _objective(w, *, x, terms, prior=1, score_all=False, kl=np.any):
-    """Σ weight · ELBO(X) at the given noise, with a hook for each mistake."""
+def _objective(w, *, x, subsets, eps):
+    """S7.6 as a formula: the sum of ELBO(X) at the given noise."""
     total, (mu, log_vars) = np.zeros(1), experts(w, x)
-    for weight, kept, noise in terms:
-        mean, log_var = _product(mu, log_vars, kept, prior)
+    for kept, noise in zip(_masks(len(x), subsets), eps, strict=True):
+        mean, log_var = _product(mu, log_vars, kept)
         z = mean + np.exp(log_var / 2) * noise
-        scored = x if score_all else {m: x[m] for m in _names(x, kept)}
+        scored = {m: x[m] for m in _names(x, kept)}
         score = sum(log_likelihood(w, scored, z).values()).mean(axis=0)
-        total = total + weight * (score - kl(kept) * kl_to_prior(mean, log_var))
+        total = total + score - kl_to_prior(mean, log_var)
     return total
 
 
@@ -120,90 +113,4 @@ def the_objective_by_hand_has_this_gradient(f, rng):
     features, subsets = {"a": 2, "b": 1}, np.array([[False, True]])
     w, x = two_layers(rng, features, 1), random_data(rng, features, 3)
     constants = {"x": x, "subsets": subsets, "eps": rng.standard_normal((4, 2, 3, 1))}
-
-    def formula(w, *, x, subsets, eps):
-        return _objective(w, x=x, terms=_terms(x, subsets, eps))
-
-    return gradients(f, formula, w, rng, **constants)
-
-
-# ---- its mistakes -----------------------------------------------------------------------------
-
-
-def _nothing(kept):
-    return 0
-
-
-@mutant(subsampled_bound, says="the unimodal terms ELBO(x_m) of S7.6 are omitted", hint=3)
-def no_unimodal_terms(w, *, x, subsets, eps):
-    terms = _terms(x, subsets, eps)
-    return by_formula(_objective, w, x=x, terms=terms[:1] + terms[1 + len(x) :])
-
-
-@mutant(subsampled_bound, says="the joint term ELBO(x_1, …, x_M) of S7.6 is omitted", hint=3)
-def no_joint_term(w, *, x, subsets, eps):
-    return by_formula(_objective, w, x=x, terms=_terms(x, subsets, eps)[1:])
-
-
-@mutant(subsampled_bound, says="the sampled terms ELBO(X_j) of S7.6 are omitted", hint=3)
-def no_sampled_terms(w, *, x, subsets, eps):
-    return by_formula(_objective, w, x=x, terms=_terms(x, subsets, eps)[: 1 + len(x)])
-
-
-@mutant(subsampled_bound, says="the k sampled terms are averaged: S7.6 adds them", hint=3)
-def sampled_terms_rescaled(w, *, x, subsets, eps):
-    terms = _terms(x, subsets, eps)
-    for term in terms[1 + len(x) :]:
-        term[0] = 1 / len(subsets)
-    return by_formula(_objective, w, x=x, terms=terms)
-
-
-@mutant(subsampled_bound, says="all terms are averaged: S7.6 is their sum", hint=3)
-def mean_of_the_terms(w, *, x, subsets, eps):
-    terms = [[1 / len(eps), *term] for _, *term in _terms(x, subsets, eps)]
-    return by_formula(_objective, w, x=x, terms=terms)
-
-
-@mutant(subsampled_bound, says="a term keeps the likelihood of modalities outside its X (S6.3)")
-def outsiders_scored(w, *, x, subsets, eps):
-    return by_formula(_objective, w, x=x, terms=_terms(x, subsets, eps), score_all=True)
-
-
-@mutant(
-    subsampled_bound,
-    says="the prior is missing from the product: precision low by exactly 1",
-    hint=1,
-)
-def product_without_prior(w, *, x, subsets, eps):
-    return by_formula(_objective, w, x=x, terms=_terms(x, subsets, eps), prior=0)
-
-
-@mutant(subsampled_bound, says="the KL counts once per modality of X: S6.3 has it once")
-def kl_once_per_member(w, *, x, subsets, eps):
-    return by_formula(_objective, w, x=x, terms=_terms(x, subsets, eps), kl=np.sum)
-
-
-@mutant(subsampled_bound, says="the KL of S6.3 is missing")
-def reconstruction_only(w, *, x, subsets, eps):
-    return by_formula(_objective, w, x=x, terms=_terms(x, subsets, eps), kl=_nothing)
-
-
-@mutant(
-    subsampled_bound, says="only the joint term has a gradient: every term of S7.6 has one", hint=3
-)
-def joint_gradient_only(w, *, x, subsets, eps):
-    def joint_alone(w):
-        joint, *others = _terms(x, subsets, eps)
-        return _objective(w, x=x, terms=[joint]) + _objective(w, x=x, terms=others).real
-
-    return by_formula(joint_alone, w)
-
-
-@mutant(subsampled_bound, says="no gradient through the KL: it depends on every expert of its X")
-def kl_detached(w, *, x, subsets, eps):
-    def likelihoods_alone(w):
-        terms = _terms(x, subsets, eps)
-        scores = _objective(w, x=x, terms=terms, kl=_nothing)
-        return scores + (_objective(w, x=x, terms=terms) - scores).real
-
-    return by_formula(likelihoods_alone, w)
+    return gradients(f, _objective, w, rng, **constants)

@@ -5,11 +5,11 @@ import math
 import numpy as np
 
 from ..oracles import integrate, log_normal
-from ..posteriors import product_of_experts, quotient_of_experts
+from ..posteriors import quotient_of_experts
 from .differentiate import gradients
-from .gaussian_instances import exact_posterior, linear_gaussian, present_experts
+from .gaussian_instances import exact_posterior, linear_gaussian
 from .instances import all_masks
-from .registry import T0, T2C, T4, claim, mutant
+from .registry import T0, T2C, T4, claim
 
 
 @claim("S7.3", of=quotient_of_experts, tol=T0, oracle="O3 linear-Gaussian")
@@ -80,66 +80,3 @@ def _moments_of(f):
         return (mean, joint_log_var), pullback
 
     return moments
-
-
-def _quotient(mu, log_var, mask, excess, positive=np.asarray):
-    """The quotient with another number of priors divided away; the pullback is the right one."""
-    _, pullback = quotient_of_experts(mu, log_var, mask=mask)
-    present = np.ones(mu.shape[:2], dtype=bool) if mask is None else mask
-    mu, precision = present_experts(mu, log_var, present)
-    total = positive(precision.sum(axis=0) - excess(present.sum(axis=0)[:, None]))
-    valid = total > 0
-    total = np.where(valid, total, np.nan)
-    return ((precision * mu).sum(axis=0) / total, -np.log(total), valid), pullback
-
-
-def _one_less(count):
-    return count - 1
-
-
-@mutant(
-    quotient_of_experts, says="no prior divided away: S7.3 has M' − 1, M' experts present", hint=1
-)
-def naive_product(mu, log_var, *, mask=None):
-    return _quotient(mu, log_var, mask, np.zeros_like)
-
-
-@mutant(quotient_of_experts, says="M' priors divided away for M' experts present: S7.3 has M' − 1")
-def one_prior_too_many(mu, log_var, *, mask=None):
-    return _quotient(mu, log_var, mask, np.asarray)
-
-
-@mutant(
-    quotient_of_experts,
-    says="absent experts count: M − 1 priors are divided away, not M' − 1",
-    hint=3,
-)
-def absent_experts_counted(mu, log_var, *, mask=None):
-    return _quotient(mu, log_var, mask, lambda count: len(mu) - 1)
-
-
-@mutant(quotient_of_experts, says="abs hides a negative precision: valid must be False", hint=3)
-def invalid_hidden_by_abs(mu, log_var, *, mask=None):
-    return _quotient(mu, log_var, mask, _one_less, positive=np.abs)
-
-
-@mutant(quotient_of_experts, says="clip hides a negative precision: valid must be False", hint=3)
-def invalid_hidden_by_clip(mu, log_var, *, mask=None):
-    return _quotient(mu, log_var, mask, _one_less, positive=lambda t: np.maximum(t, 1e-8))
-
-
-@mutant(quotient_of_experts, says="NaN in the gradient where `valid` is False: it is 0 there")
-def gradient_nan_where_invalid(mu, log_var, *, mask=None):
-    value, pullback = quotient_of_experts(mu, log_var, mask=mask)
-
-    def nan_where_invalid_pullback(dmean, djoint_log_var):
-        gradients = pullback(dmean, djoint_log_var)
-        return tuple(np.where(value[2], gradient, np.nan) for gradient in gradients)
-
-    return value, nan_where_invalid_pullback
-
-
-@mutant(quotient_of_experts, says="the gradient of the product S7.5, where the value is S7.3")
-def gradient_of_the_product(mu, log_var, *, mask=None):
-    value, _ = quotient_of_experts(mu, log_var, mask=mask)
-    return value, product_of_experts(mu, log_var, mask=mask)[1]

@@ -90,83 +90,37 @@ def _product(mu, precision, prior=1.0):
     return (precision * mu).sum(axis=0) / total, -np.log(total)
 
 
-@mutant(product_of_experts, says="every precision is 1 too low: the prior of S7.5 is missing")
+@mutant(
+    product_of_experts,
+    says="every precision is 1 too low: the prior of S7.5 is missing",
+    because="it is another formula than the kernel's",
+)
 @differentiated
 def prior_expert_missing(mu, log_var, *, mask=None):
     return _product(*present_experts(mu, log_var, mask), prior=0.0)
 
 
-@mutant(product_of_experts, says="the variances are averaged: S7.5 adds precisions", hint=1)
-@differentiated
-def variances_averaged(mu, log_var, *, mask=None):
-    mean, _ = product_of_experts(mu, log_var, mask=mask)[0]
-    present = np.ones(mu.shape[:2]) if mask is None else mask
-    var = np.where(present[..., None] > 0, np.exp(log_var), 0)
-    return mean, np.log((1 + var.sum(axis=0)) / (1 + present.sum(axis=0))[:, None])
-
-
-@mutant(product_of_experts, says="the variances are multiplied: S7.5 adds precisions", hint=1)
-@differentiated
-def variances_multiplied(mu, log_var, *, mask=None):
-    mean, _ = product_of_experts(mu, log_var, mask=mask)[0]
-    present = True if mask is None else mask[..., None]
-    return mean, np.where(present, log_var, 0).sum(axis=0)
-
-
 @mutant(
-    product_of_experts, says="the plain mean of the means: S7.5 weighs them by precision", hint=3
+    product_of_experts,
+    says="masked by multiplication: 0 · NaN leaks what is under the mask",
+    because="it is another formula than the kernel's",
 )
-@differentiated
-def means_divided_by_m(mu, log_var, *, mask=None):
-    _, joint_log_var = product_of_experts(mu, log_var, mask=mask)[0]
-    return present_experts(mu, log_var, mask)[0].sum(axis=0) / len(mu), joint_log_var
-
-
-@mutant(product_of_experts, says="1/σ where S7.5 has 1/σ²", hint=3)
-@differentiated
-def std_for_variance(mu, log_var, *, mask=None):
-    return _product(*present_experts(mu, log_var / 2, mask))
-
-
-@mutant(product_of_experts, says="σ² where S7.5 has the precision 1/σ²", hint=1)
-@differentiated
-def variance_for_precision(mu, log_var, *, mask=None):
-    return _product(*present_experts(mu, -log_var, mask))
-
-
-@mutant(product_of_experts, says="the mask reaches μ only: absent experts keep their precision")
-@differentiated
-def mask_on_mean_only(mu, log_var, *, mask=None):
-    return _product(present_experts(mu, log_var, mask)[0], np.exp(-log_var))
-
-
-@mutant(product_of_experts, says="masked by multiplication: 0 · NaN leaks what is under the mask")
 @differentiated
 def masked_by_multiplication(mu, log_var, *, mask=None):
     present = 1 if mask is None else mask[..., None]
     return _product(mu * present, np.exp(-log_var) * present)
 
 
-@mutant(product_of_experts, says="two eps, as in public code: a bias of 2e-8/σ², 2% at σ² = 1e-6")
+@mutant(
+    product_of_experts,
+    says="two eps, as in public code: a bias of 2e-8/σ², 2% at σ² = 1e-6",
+    because="it is another formula than the kernel's",
+)
 @differentiated
 def two_eps(mu, log_var, *, mask=None):
     mu, precision = present_experts(mu, log_var, mask)
     biased = np.where(precision == 0, 0, 1 / (np.exp(log_var) + 1e-8 + 1e-8))
     return _product(mu, biased, prior=1 / (1 + 1e-8 + 1e-8))
-
-
-@mutant(
-    product_of_experts, says="the mean's dependence on log_var is lost in the backward pass", hint=3
-)
-def product_gradient_without_shares(mu, log_var, *, mask=None):
-    value, pullback = product_of_experts(mu, log_var, mask=mask)
-
-    def without_shares_pullback(dmean, djoint_log_var):
-        dmu, _ = pullback(dmean, djoint_log_var)
-        _, dlog_var = pullback(np.zeros_like(dmean), djoint_log_var)
-        return dmu, dlog_var
-
-    return value, without_shares_pullback
 
 
 @claim("S7.5", "S7.6", of=product_of_subsets, tol=T0, oracle="O3 linear-Gaussian")
@@ -184,23 +138,3 @@ def subsets_share_their_experts(f, rng):
     mu, log_var = rng.normal(size=(2, 3, 4, 2))
     subsets = rng.random((5, 3, 4)) < 0.6
     return complex_step(f, mu, log_var, subsets=subsets, rng=rng), 0.0
-
-
-@mutant(product_of_subsets, says="subsets and rows are mixed up when (T, N) is flattened")
-def subsets_against_rows(mu, log_var, *, subsets):
-    T, _, N = subsets.shape
-    swapped = np.moveaxis(subsets, 0, 2).reshape(len(mu), N * T)
-    mixed = np.moveaxis(swapped.reshape(len(mu), T, N), 1, 0)
-    return product_of_subsets(mu, log_var, subsets=mixed)
-
-
-@mutant(product_of_subsets, says="`=` for `+=`: only the last subset's gradient reaches an expert")
-def last_subset_wins(mu, log_var, *, subsets):
-    value, pullback = product_of_subsets(mu, log_var, subsets=subsets)
-
-    def last_subset_pullback(dmean, djoint_log_var):
-        last = np.zeros(len(subsets))[:, None, None]
-        last[-1] = 1
-        return pullback(last * dmean, last * djoint_log_var)
-
-    return value, last_subset_pullback

@@ -6,7 +6,7 @@ from ..objectives import sample_subsets
 from ..oracles import LinearGaussian
 from ..slides.s07_joint_posterior import flat_direction
 from .gaussian_instances import exact_posterior, linear_gaussian
-from .registry import T0, claim, mutant
+from .registry import T0, claim
 
 # ---- the random subsets X_j -------------------------------------------------------------------
 
@@ -16,20 +16,6 @@ def sampled_subsets_are_proper(f, rng):
     """A random subset X_j of 5 modalities has 2, 3 or 4 members: never one, none or all."""
     sizes = f(5, 300, rng).sum(axis=1)
     return np.unique(sizes), np.array([2, 3, 4])
-
-
-@mutant(
-    sample_subsets, says="a random subset may be a single modality: S7.6 has those terms anyway"
-)
-def singles_drawn_again(M, k, rng):
-    sizes = rng.integers(1, M, size=k)
-    ranks = rng.random((k, M)).argsort(axis=1).argsort(axis=1)
-    return ranks < sizes[:, None]
-
-
-@mutant(sample_subsets, says="one subset for all k terms: the X_j of S7.6 are drawn independently")
-def one_subset_repeated(M, k, rng):
-    return np.repeat(sample_subsets(M, 1, rng), k, axis=0)
 
 
 # ---- the flat directions of ELBO(x_1..M) ------------------------------------------------------
@@ -81,34 +67,3 @@ def _step(rng, log_var):
     """A random step of the experts' precisions, which stay positive, and of eta."""
     smallest = np.exp(-log_var).min()
     return rng.uniform(-0.4, 0.4, log_var.shape) * smallest, rng.normal(0, 0.5, log_var.shape)
-
-
-@mutant(
-    flat_direction, says="the mean over m itself: that is what the joint term does feel", hint=3
-)
-def the_steep_part(dtau, deta):
-    return tuple(d - flat for d, flat in zip((dtau, deta), flat_direction(dtau, deta), strict=True))
-
-
-@mutant(flat_direction, says="the sum over m subtracted: the rest does not add up to 0", hint=3)
-def sum_subtracted(dtau, deta):
-    return dtau - dtau.sum(axis=0), deta - deta.sum(axis=0)
-
-
-@mutant(
-    flat_direction, says="the mean over the latent dimensions: S7.5 adds over the experts", hint=3
-)
-def mean_over_dimensions(dtau, deta):
-    return dtau - dtau.mean(axis=-1, keepdims=True), deta - deta.mean(axis=-1, keepdims=True)
-
-
-@mutant(
-    flat_direction, says="only the precisions are balanced: the mean of S7.5 still moves", hint=1
-)
-def eta_not_balanced(dtau, deta):
-    return flat_direction(dtau, deta)[0], deta
-
-
-@mutant(flat_direction, says="no step at all: there are flat directions, 2M − 2 for each z_d")
-def nothing_is_flat(dtau, deta):
-    return np.zeros_like(dtau), np.zeros_like(deta)

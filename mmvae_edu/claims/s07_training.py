@@ -1,9 +1,7 @@
 """Claims about slide 7, sub-sampled training: the subsets of modalities that MVAE scores."""
 
-import copy
 import math
 from collections import Counter
-from itertools import product
 
 import numpy as np
 
@@ -12,7 +10,7 @@ from ..objectives import sample_subsets, subsampled_terms
 from ..oracles import LinearGaussian
 from ..posteriors import product_of_experts
 from .gaussian_instances import FEATURES, affine_model, set_exact_encoders
-from .registry import T0, T4, claim, mutant
+from .registry import T0, T4, claim
 
 # ---- S7.6: ELBO(x_1..N) + Σ ELBO(x_i) + Σ ELBO(X_j) -------------------------------------------
 
@@ -83,37 +81,6 @@ def unimodal_terms_close_the_flat_direction(f, rng):
     return np.array(totals), np.array([0, 0.0126 + 0.0986, 0.0455 + 0.4914])
 
 
-@mutant(subsampled_terms, says="no unimodal terms: S7.6 is flat as precision moves between experts")
-def unimodal_terms_omitted(present, sampled=None):
-    subsets, counted = subsampled_terms(present, sampled)
-    kept = [0, *range(1 + len(present), len(subsets))]
-    return subsets[kept], counted[kept]
-
-
-@mutant(subsampled_terms, says="a row's absent modalities stay in its subsets")
-def absent_modality_scored(present, sampled=None):
-    return subsampled_terms(np.ones_like(present), sampled)
-
-
-@mutant(subsampled_terms, says="a subset that comes up twice is scored twice")
-def repeats_scored(present, sampled=None):
-    subsets, _ = subsampled_terms(present, sampled)
-    return subsets, subsets.any(axis=1)
-
-
-@mutant(
-    subsampled_terms, says="the empty subset is scored: its ELBO is 0, but it is no term of S7.6"
-)
-def empty_subset_scored(present, sampled=None):
-    subsets, counted = subsampled_terms(present, sampled)
-    return subsets, counted | ~subsets.any(axis=1)
-
-
-@mutant(subsampled_terms, says="the sampled subsets X_j of S7.6 are not scored")
-def sampled_subsets_dropped(present, sampled=None):
-    return subsampled_terms(present)
-
-
 @claim("S7.6", of=sample_subsets, tol=T4, oracle="counting")
 def sampled_subsets_follow_their_law(f, rng):
     """Of 4 modalities a sampled subset has 2 or 3, with equal chance, and of 2 it has 1; subsets of
@@ -128,29 +95,6 @@ def sampled_subsets_follow_their_law(f, rng):
     return np.concatenate(draws, axis=1), np.array(law)
 
 
-@mutant(
-    sample_subsets,
-    says="a fair coin per modality: it draws the empty and the full subset too",
-    hint=1,
-)
-def fair_coins(M, k, rng):
-    return rng.random((k, M)) < 0.5
-
-
-@mutant(sample_subsets, says="all proper subsets of 2 or more are equally likely: sizes should be")
-def uniform_over_subsets(M, k, rng):
-    smallest = min(2, M - 1)
-    every = [s for s in product([False, True], repeat=M) if smallest <= sum(s) < M]
-    return np.array(every)[rng.integers(len(every), size=k)]
-
-
-@mutant(
-    sample_subsets, says="always the first modalities: the subset of a size is not random", hint=3
-)
-def first_of_a_size(M, k, rng):
-    return np.sort(sample_subsets(M, k, rng), axis=1)[:, ::-1]
-
-
 @claim("S7.6", of=MVAE.bound, tol=T0, oracle="O3 linear-Gaussian")
 def exact_experts_make_every_term_exact(f, rng):
     """With exact experts and decoders the objective is Σ log p(X) over its terms, for any noise."""
@@ -161,43 +105,3 @@ def exact_experts_make_every_term_exact(f, rng):
     terms = [["a", "b", "c"], ["a"], ["b"], ["c"], ["a", "b"], ["b", "c"]]
     bound, _ = f(model, theta, x, eps=eps, sampled=sampled)
     return bound, sum(twin.log_prob(x, subset) for subset in terms)
-
-
-def _weighted_sum(*terms):
-    """Σ weight · bound of pairs weight, (bound, pullback), with its pullback."""
-
-    def weighted_sum_pullback(dbound):
-        return sum(weight * pullback(dbound) for weight, (_, pullback) in terms)
-
-    return sum(weight * bound for weight, (bound, _) in terms), weighted_sum_pullback
-
-
-@mutant(MVAE.bound, says="the k sampled terms are averaged: S7.6 adds them")
-def sampled_terms_averaged(model, theta, x, *, mask=None, eps, beta=1.0, sampled=None):
-    total = MVAE.bound(model, theta, x, mask=mask, eps=eps, beta=beta, sampled=sampled)
-    if sampled is None:
-        return total
-    without, k = copy.copy(model), len(sampled)
-    without.subsets = 0
-    rest = MVAE.bound(without, theta, x, mask=mask, eps=eps[: len(eps) - k], beta=beta)
-    return _weighted_sum((1 / k, total), (1 - 1 / k, rest))
-
-
-@mutant(MVAE.bound, says="the unimodal terms ELBO(x_i) of S7.6 are omitted")
-def unimodal_bounds_omitted(model, theta, x, *, mask=None, eps, beta=1.0, sampled=None):
-    options = {"eps": eps, "beta": beta, "sampled": sampled}
-    total = MVAE.bound(model, theta, x, mask=mask, **options)
-    unimodal = [MVAE.bound(model, theta, {m: x[m]}, **options) for m in x]
-    return _weighted_sum((1, total), *((-1, bound) for bound in unimodal))
-
-
-class _ScoresAbsent(MVAE):
-    def log_likelihood(self, w, batch, z, *, weights, scored=None):
-        return super().log_likelihood(w, batch, z, weights=weights)
-
-
-@mutant(MVAE.bound, says="a subset's term keeps the likelihood of modalities outside the subset")
-def absent_likelihood_kept(model, theta, x, *, mask=None, eps, beta=1.0, sampled=None):
-    scores_absent = copy.copy(model)
-    scores_absent.__class__ = _ScoresAbsent
-    return MVAE.bound(scores_absent, theta, x, mask=mask, eps=eps, beta=beta, sampled=sampled)
