@@ -1,14 +1,11 @@
 """Claims about slide 8's estimate of log p(x1|x2): a difference, so its bias has either sign."""
 
-import math
-
 import numpy as np
 
-from ..objectives import iwae
 from ..oracles import iwae_exact
-from ..slides.s08_table_2 import is_log_conditional, is_log_joint, is_log_marginal
+from ..slides.s08_table_2 import is_log_conditional, is_log_joint
 from .instances import discrete_model, every_draw, occupied_states, violation
-from .registry import T0, T1, claim, mutant
+from .registry import T0, T1, claim
 from .s08_estimates import image_and_label
 
 
@@ -69,49 +66,3 @@ def no_estimate_beats_the_labels_entropy(f, rng):
     implied = (is_log_joint(*arguments) - f(*arguments, log_px2)).mean()
     share = np.bincount(label) / 17
     return violation(implied, share @ np.log(share))
-
-
-@mutant(is_log_conditional, says="E_q log p(x1|z): a reconstruction score, not log p(x1|x2)")
-def conditional_as_reconstruction(log_px1, log_px2, log_pz, log_q, log_px2_prior):
-    return log_px1.mean(axis=0)
-
-
-@mutant(is_log_conditional, says="+ log p(x2): a conditional is the joint divided by p(x2)")
-def label_added(log_px1, log_px2, log_pz, log_q, log_px2_prior):
-    return is_log_joint(log_px1, log_px2, log_pz, log_q) + iwae(log_px2_prior)[0]
-
-
-@mutant(is_log_conditional, says="log p(x2) is not subtracted: that is log p(x1, x2)")
-def conditional_as_joint(log_px1, log_px2, log_pz, log_q, log_px2_prior):
-    return is_log_joint(log_px1, log_px2, log_pz, log_q)
-
-
-@mutant(is_log_conditional, says="log p(x1) − log p(x2): the first part is the joint, with p(x2|z)")
-def conditional_without_the_joint(log_px1, log_px2, log_pz, log_q, log_px2_prior):
-    return is_log_marginal(log_px1, log_pz, log_q) - iwae(log_px2_prior)[0]
-
-
-@mutant(
-    is_log_conditional, says="E_p log p(x2|z): log p(x2) is the log of the mean p(x2|z)", hint=3
-)
-def label_by_mean_of_logs(log_px1, log_px2, log_pz, log_q, log_px2_prior):
-    return is_log_joint(log_px1, log_px2, log_pz, log_q) - log_px2_prior.mean(axis=0)
-
-
-@mutant(
-    is_log_conditional,
-    says="log p(x2) by z ~ q(z|x1): those z have seen x1, sample the prior",
-    hint=2,
-)
-def label_by_the_posterior(log_px1, log_px2, log_pz, log_q, log_px2_prior):
-    return is_log_joint(log_px1, log_px2, log_pz, log_q) - iwae(log_px2)[0]
-
-
-@mutant(
-    is_log_conditional,
-    says="−log L is missing from log p(x2): the mean of L, not their sum",
-    hint=3,
-)
-def label_without_log_L(log_px1, log_px2, log_pz, log_q, log_px2_prior):
-    conditional = is_log_conditional(log_px1, log_px2, log_pz, log_q, log_px2_prior)
-    return conditional - math.log(len(log_px2_prior))

@@ -5,7 +5,6 @@ import math
 import mpmath
 import numpy as np
 
-from ..objectives import iwae
 from ..oracles import iwae_exact
 from ..slides.s08_table_2 import is_log_joint, is_log_marginal
 from .gaussian_instances import exact_posterior, linear_gaussian
@@ -17,7 +16,7 @@ from .instances import (
     random_symbols,
     violation,
 )
-from .registry import T0, T1, claim, mutant
+from .registry import T0, T1, claim
 
 
 def image_and_label(rng, S=4):
@@ -84,60 +83,6 @@ def the_marginal_survives_the_scale_of_celeba(f, rng):
         return f(log_px1, log_pz, log_q), np.array([float(mpmath.log(mean)) for mean in means])
 
 
-@mutant(
-    is_log_marginal,
-    says="the mean of log w: that is the ELBO, S8.T2 is the log of the mean w",
-    hint=2,
-)
-def marginal_by_mean_of_logs(log_px1, log_pz, log_q):
-    return (log_px1 + log_pz - log_q).mean(axis=0)
-
-
-@mutant(is_log_marginal, says="one sample in place of K: the others are not used", hint=2)
-def marginal_of_one_sample(log_px1, log_pz, log_q):
-    return (log_px1 + log_pz - log_q)[0]
-
-
-@mutant(is_log_marginal, says="−log K is missing: the mean of K weights, not their sum", hint=3)
-def marginal_without_log_K(log_px1, log_pz, log_q):
-    return is_log_marginal(log_px1, log_pz, log_q) + math.log(len(log_q))
-
-
-@mutant(is_log_marginal, says="p(z)/q(z|x1) is missing: that is a reconstruction score", hint=1)
-def marginal_of_reconstructions(log_px1, log_pz, log_q):
-    return iwae(log_px1)[0]
-
-
-@mutant(
-    is_log_marginal, says="q(z|x1)/p(z): the weight has the density that was sampled below", hint=2
-)
-def marginal_weight_upside_down(log_px1, log_pz, log_q):
-    return is_log_marginal(log_px1, log_q, log_pz)
-
-
-@mutant(is_log_marginal, says="bits: S8.T2 is in nats, and ln 2 of them are a bit", hint=3)
-def marginal_in_bits(log_px1, log_pz, log_q):
-    return is_log_marginal(log_px1, log_pz, log_q) / math.log(2)
-
-
-@mutant(
-    is_log_marginal,
-    says="the sum over the test set: S8.T2 is of one example, then averaged",
-    hint=3,
-)
-def marginal_of_the_test_set(log_px1, log_pz, log_q):
-    log_p = is_log_marginal(log_px1, log_pz, log_q)
-    return np.full_like(log_p, log_p.sum())
-
-
-@mutant(
-    is_log_marginal, says="exp before the maximum is subtracted: 0 at the scale of CelebA", hint=3
-)
-def marginal_without_shift(log_px1, log_pz, log_q):
-    with np.errstate(all="ignore"):
-        return np.log(np.exp(log_px1 + log_pz - log_q).mean(axis=0))
-
-
 # log p(x1, x2)
 
 
@@ -165,45 +110,3 @@ def the_exact_posterior_of_x1_is_not_exact_for_both(f, rng):
     q, p = model.posterior(x, [0]), model.posterior(x)
     found = _expected(f, q, 1, *parts, np.log(q))
     return model.log_evidence(x) - found, math.fsum(q * np.log(q / p))
-
-
-@mutant(is_log_joint, says="p(x2|z) is missing: that is log p(x1)")
-def joint_without_the_label(log_px1, log_px2, log_pz, log_q):
-    return is_log_marginal(log_px1, log_pz, log_q)
-
-
-@mutant(
-    is_log_joint,
-    says="λ = 10 of the label is left in: it weighs the training objective only",
-    hint=3,
-)
-def joint_with_lambda(log_px1, log_px2, log_pz, log_q):
-    return is_log_joint(log_px1, 10 * log_px2, log_pz, log_q)
-
-
-@mutant(is_log_joint, says="the mean of log w: that is an ELBO, S8.T2 is the log of the mean w")
-def joint_by_mean_of_logs(log_px1, log_px2, log_pz, log_q):
-    return (log_px1 + log_px2 + log_pz - log_q).mean(axis=0)
-
-
-@mutant(
-    is_log_joint,
-    says="p(z)/q(z|x1) once for each modality: it stands there once for each z",
-    hint=2,
-)
-def joint_with_two_ratios(log_px1, log_px2, log_pz, log_q):
-    return is_log_joint(log_px1, log_px2, 2 * log_pz, 2 * log_q)
-
-
-@mutant(
-    is_log_joint,
-    says="the product of two means: both modalities are explained by the same z",
-    hint=2,
-)
-def joint_of_separate_means(log_px1, log_px2, log_pz, log_q):
-    return is_log_marginal(log_px1, log_pz, log_q) + is_log_marginal(log_px2, log_pz, log_q)
-
-
-@mutant(is_log_joint, says="−log K is missing: the mean of K weights, not their sum", hint=3)
-def joint_without_log_K(log_px1, log_px2, log_pz, log_q):
-    return is_log_joint(log_px1, log_px2, log_pz, log_q) + math.log(len(log_q))

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..slides.s08_table_2 import bootstrap_ci, consistency_report
 from .instances import random_table
-from .registry import T0, T1, claim, mutant
+from .registry import T0, T1, claim
 
 SLIDES = resources.files("mmvae_edu.measure.tables").joinpath("slides.toml")
 TEN_CLASSES = ("binary-mnist", "mnist", "fashion-mnist")
@@ -110,72 +110,6 @@ def rounding_and_missing_cells_are_no_fault(f, rng):
     return 1.0 * f(table, entropy=information[:, 1])[1], np.zeros((6, 3))
 
 
-def _flags(implied, entropy, slack):
-    beyond = [implied[:, 0], implied[:, 1] + entropy, -implied[:, 2]]
-    return np.stack(beyond, axis=1) > slack
-
-
-@mutant(consistency_report, says="conditional − joint: log p(x2) = joint − conditional", hint=1)
-def label_with_the_wrong_sign(table, *, entropy=0.0, slack=0.001):
-    implied = consistency_report(table)[0] * [1, -1, 1]
-    return implied, _flags(implied, entropy, slack)
-
-
-@mutant(consistency_report, says="marginal − joint: log p(x2|x1) = joint − marginal", hint=1)
-def label_given_image_reversed(table, *, entropy=0.0, slack=0.001):
-    implied = consistency_report(table)[0] * [-1, 1, 1]
-    return implied, _flags(implied, entropy, slack)
-
-
-@mutant(
-    consistency_report, says="the entropy is not used: the mean log p(x2) is at most −H(x2)", hint=2
-)
-def entropy_ignored(table, *, entropy=0.0, slack=0.001):
-    return consistency_report(table, slack=slack)
-
-
-@mutant(consistency_report, says="log p(x2) compared with +H(x2): its limit is −H(x2)", hint=2)
-def entropy_with_the_wrong_sign(table, *, entropy=0.0, slack=0.001):
-    return consistency_report(table, entropy=-entropy, slack=slack)
-
-
-@mutant(
-    consistency_report,
-    says="no slack: rounding to three digits moves a difference by 0.001",
-    hint=3,
-)
-def slack_ignored(table, *, entropy=0.0, slack=0.001):
-    return consistency_report(table, entropy=entropy, slack=0.0)
-
-
-@mutant(consistency_report, says="log p(x2) below −H(x2) is a poor model of x2, and can be", hint=2)
-def flagged_both_ways(table, *, entropy=0.0, slack=0.001):
-    implied, flags = consistency_report(table, entropy=entropy, slack=slack)
-    flags[:, 1] = abs(implied[:, 1] + entropy) > slack
-    return implied, flags
-
-
-@mutant(
-    consistency_report,
-    says="log p(x1|x2) above log p(x1) is as it should be, below it is not",
-    hint=3,
-)
-def gain_flagged(table, *, entropy=0.0, slack=0.001):
-    implied, flags = consistency_report(table, entropy=entropy, slack=slack)
-    flags[:, 2] = implied[:, 2] > slack
-    return implied, flags
-
-
-@mutant(
-    consistency_report,
-    says="a missing cell is flagged: NaN compares as False, so ask for >",
-    hint=3,
-)
-def missing_cells_flagged(table, *, entropy=0.0, slack=0.001):
-    implied, flags = consistency_report(table, entropy=entropy, slack=slack)
-    return implied, flags | np.isnan(implied)
-
-
 # ---- how sure is the mean over the test examples? ---------------------------------------------
 
 
@@ -226,48 +160,3 @@ def the_bootstrap_of_many_is_normal(f, rng):
     low, high = f(values, rng)
     width = (high - low) / (2 * 1.96 * values.std() / math.sqrt(200))
     return [max(abs(width - 1), 0.1)], [0.1]
-
-
-def _percentiles(means, level):
-    return tuple(map(float, np.quantile(means, [(1 - level) / 2, (1 + level) / 2])))
-
-
-def _drawn(values, rng, resamples, n):
-    return values[rng.integers(len(values), size=(resamples, n))]
-
-
-@mutant(bootstrap_ci, says="the sum over the test set: S8.T2 is of the average example", hint=2)
-def bootstrap_of_the_sum(values, rng, *, level=0.95, resamples=2000):
-    return _percentiles(_drawn(values, rng, resamples, len(values)).sum(axis=1), level)
-
-
-@mutant(
-    bootstrap_ci,
-    says="the spread of the examples: how sure their mean is, is narrower by √N",
-    hint=2,
-)
-def spread_of_the_examples(values, rng, *, level=0.95, resamples=2000):
-    return _percentiles(values, level)
-
-
-@mutant(bootstrap_ci, says="drawn without replacement: every resample is the same N values")
-def bootstrap_without_replacement(values, rng, *, level=0.95, resamples=2000):
-    rows = np.argsort(rng.random((resamples, len(values))), axis=1)
-    return _percentiles(values[rows].mean(axis=1), level)
-
-
-@mutant(bootstrap_ci, says="1 − level in each tail: it is shared between the two", hint=3)
-def a_whole_tail_on_each_side(values, rng, *, level=0.95, resamples=2000):
-    return bootstrap_ci(values, rng, level=2 * level - 1, resamples=resamples)
-
-
-@mutant(bootstrap_ci, says="± z standard errors: symmetric, where the means need not be", hint=3)
-def bootstrap_by_the_normal_law(values, rng, *, level=0.95, resamples=2000):
-    means = _drawn(values, rng, resamples, len(values)).mean(axis=1)
-    half = 1.96 * means.std()
-    return float(means.mean() - half), float(means.mean() + half)
-
-
-@mutant(bootstrap_ci, says="resamples of N − 1: the mean is of N, and surer")
-def bootstrap_of_fewer(values, rng, *, level=0.95, resamples=2000):
-    return _percentiles(_drawn(values, rng, resamples, len(values) - 1).mean(axis=1), level)
