@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from ..kernels.reference import importance_weights
 from ..oracles import complex_step as differentiate
 from ..oracles import iwae_exact
 from ..slides.s09_importance import iwae_grad, vae_grad
 from .instances import discrete_weights, every_draw, log_normal_sum
-from .registry import T0, T1, T2C, claim, mutant
+from .registry import T0, T1, T2C, claim
 
 # S9.3, S9.4: the gradients, samples held by their noise, z = mu + std · eps
 
@@ -54,26 +53,6 @@ def vae_gradient_of_the_fixture(f, rng):
     return np.round(gradient, 8), np.array([[1.03342777, 0.41891946]])
 
 
-@mutant(vae_grad, says="the sum over samples: S9.3 divides by k", hint=1)
-def summed_gradient(g):
-    return g.sum(axis=0)
-
-
-@mutant(vae_grad, says="the mean over examples too: S9.3 averages over samples only", hint=3)
-def averaged_over_examples(g):
-    return np.broadcast_to(g.mean(axis=(0, 1)), g.shape[1:])
-
-
-@mutant(vae_grad, says="only the first of the k samples of S9.3 counts", hint=1)
-def gradient_of_the_first_sample(g):
-    return g[0]
-
-
-@mutant(vae_grad, says="the gradient of a loss: S9.3 goes up the bound, so its sign is +")
-def gradient_of_minus_the_bound(g):
-    return -g.mean(axis=0)
-
-
 @claim("S9.4", of=iwae_grad, tol=T2C, oracle="O7 complex step")
 def iwae_gradient_weighs_samples_by_their_share(f, rng):
     """Σ w̃_k ∇log w_k is the gradient of log (1/K) Σ w_k at fixed noise."""
@@ -113,29 +92,3 @@ def iwae_gradient_of_the_fixture(f, rng):
     """At five fixed samples, x = 1.7 and q = N(0.3, e^−0.4), it is (0.82840808, 0.46252055)."""
     gradient = f(_toy(*_fixture()), _toy_gradients(*_fixture()))
     return np.round(gradient, 8), np.array([[0.82840808, 0.46252055]])
-
-
-@mutant(iwae_grad, says="uniform weights: this is S9.3, S9.4 weighs by w̃", hint=1)
-def uniform_weights(log_w, g):
-    return g.mean(axis=0)
-
-
-@mutant(iwae_grad, says="the weights are not normalised: S9.5 divides by Σ w", hint=3)
-def unnormalised_weights(log_w, g):
-    return (np.exp(log_w)[..., None] * g).sum(axis=0)
-
-
-@mutant(
-    iwae_grad,
-    says="the weights are normalised over the batch: S9.5 sums over the K samples",
-    hint=3,
-)
-def normalised_over_the_batch(log_w, g):
-    return (importance_weights(log_w.T)[1].T[..., None] * g).sum(axis=0)
-
-
-@mutant(iwae_grad, says="the weights are differentiated: an extra Σ (∇w̃_k) log w_k beside S9.4")
-def weights_differentiated(log_w, g):
-    weights = importance_weights(log_w)[1][..., None]
-    dweights = weights * (g - (weights * g).sum(axis=0))
-    return (weights * g + dweights * log_w[..., None]).sum(axis=0)

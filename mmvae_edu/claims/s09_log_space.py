@@ -4,8 +4,8 @@ import numpy as np
 
 from ..ops import log_mean_exp, log_sum_exp
 from ..oracles.fifty_digits import digits, exp, log, number
-from .differentiate import differentiated, gradients
-from .registry import T0, T1, T2C, claim, mutant
+from .differentiate import gradients
+from .registry import T0, T1, T2C, claim
 
 
 def _at_three_scales(rng):
@@ -91,106 +91,6 @@ def _log_sum(a, *, axis):
     return np.log(np.exp(a).sum(axis=axis))
 
 
-def _without_shift(a, axis, *, mean):
-    """exp of a as it is: the value, and the shares w / Σ w."""
-    with np.errstate(all="ignore"):
-        w = np.exp(a)
-        total = w.sum(axis=axis, keepdims=True)
-        share = w / total
-        value = np.log(total.squeeze(axis) / (a.shape[axis] if mean else 1))
-
-    def without_shift_pullback(dy):
-        return np.expand_dims(dy, axis) * share
-
-    return value, without_shift_pullback
-
-
-def _share_by_difference(a, axis, *, mean):
-    """The same value, and the shares exp(a − log Σ w)."""
-    value, _ = _without_shift(a, axis, mean=mean)
-
-    def share_by_difference_pullback(dy):
-        log_sum = value + (np.log(a.shape[axis]) if mean else 0)
-        return np.expand_dims(dy, axis) * np.exp(a - np.expand_dims(log_sum, axis))
-
-    return value, share_by_difference_pullback
-
-
-def _one_maximum(a, axis, *, mean):
-    """The largest entry of all columns is taken out of every one."""
-    top = a.max()
-    value, pullback = _without_shift(a - top, axis, mean=mean)
-
-    def one_maximum_pullback(dy):
-        return np.nan_to_num(pullback(dy))
-
-    return top + value, one_maximum_pullback
-
-
-def _unguarded(f, a, axis):
-    """(−∞) − (−∞) in a column of nothing else."""
-    value, pullback = f(a, axis=axis)
-    empty = np.where(value == -np.inf, np.nan, 0.0)
-
-    def unguarded_pullback(dy):
-        return pullback(dy) + np.expand_dims(empty, axis)
-
-    return value + empty, unguarded_pullback
-
-
-UNSHIFTED = "the maximum is not taken out: exp overflows above 709.78 and is 0 below −745.13"
-ONE_MAXIMUM = "one maximum for all columns: each sum has its own, or it underflows beside a larger"
-UNGUARDED = "(−∞) − (−∞) = NaN: the maximum of a column of only −∞ is not finite"
-
-
-@mutant(log_sum_exp, says=UNSHIFTED, hint=1)
-def log_sum_exp_unshifted(a, *, axis):
-    return _without_shift(a, axis, mean=False)
-
-
-@mutant(log_sum_exp, says=UNSHIFTED, hint=1)
-def log_sum_exp_unshifted_by_difference(a, *, axis):
-    return _share_by_difference(a, axis, mean=False)
-
-
-@mutant(log_sum_exp, says=UNGUARDED, hint=3)
-def log_sum_exp_unguarded(a, *, axis):
-    return _unguarded(log_sum_exp, a, axis)
-
-
-@mutant(log_sum_exp, says=ONE_MAXIMUM)
-def log_sum_exp_one_maximum(a, *, axis):
-    return _one_maximum(a, axis, mean=False)
-
-
-@mutant(log_sum_exp, says="the sum runs over axis 0, whatever axis is asked for")
-def log_sum_exp_over_axis_0(a, *, axis):
-    return log_sum_exp(a, axis=0)
-
-
-@mutant(log_sum_exp, says="log K is subtracted: that is the mean of S9.2, not yet its sum")
-def log_sum_exp_is_the_mean(a, *, axis):
-    return log_mean_exp(a, axis=axis)
-
-
-@mutant(log_sum_exp, says="only the largest term: the others are missing from Σ w")
-def log_sum_exp_is_the_maximum(a, *, axis):
-    top = a.max(axis=axis, keepdims=True)
-
-    def maximum_pullback(dy):
-        return np.expand_dims(dy, axis) * (a == top)
-
-    return top.squeeze(axis), maximum_pullback
-
-
-@mutant(log_sum_exp, says="w itself in the gradient: S9.5 divides it by Σ w", hint=3)
-def log_sum_exp_unnormalised_gradient(a, *, axis):
-    def unnormalised_pullback(dy):
-        return np.expand_dims(dy, axis) * np.exp(a)
-
-    return log_sum_exp(a, axis=axis)[0], unnormalised_pullback
-
-
 # ---- log (1/K) Σ_k w_k ------------------------------------------------------------------------
 
 
@@ -231,50 +131,3 @@ def log_mean_exp_has_this_gradient(f, rng):
 
 def _log_mean(a, *, axis):
     return np.log(np.exp(a).mean(axis=axis))
-
-
-@mutant(log_mean_exp, says="−log K is missing: that is log Σ w, S9.2 has 1/K", hint=1)
-def log_mean_exp_is_the_sum(a, *, axis):
-    return log_sum_exp(a, axis=axis)
-
-
-@mutant(log_mean_exp, says=UNSHIFTED)
-def log_mean_exp_unshifted(a, *, axis):
-    return _without_shift(a, axis, mean=True)
-
-
-@mutant(log_mean_exp, says=UNSHIFTED)
-def log_mean_exp_unshifted_by_difference(a, *, axis):
-    return _share_by_difference(a, axis, mean=True)
-
-
-@mutant(log_mean_exp, says=UNGUARDED)
-def log_mean_exp_unguarded(a, *, axis):
-    return _unguarded(log_mean_exp, a, axis)
-
-
-@mutant(log_mean_exp, says=ONE_MAXIMUM)
-def log_mean_exp_one_maximum(a, *, axis):
-    return _one_maximum(a, axis, mean=True)
-
-
-@mutant(log_mean_exp, says="K is the length of axis 0, not of the axis asked for")
-def log_mean_exp_wrong_K(a, *, axis):
-    value, pullback = log_sum_exp(a, axis=axis)
-    return value - np.log(len(a)), pullback
-
-
-@mutant(log_mean_exp, says="the mean of log w: S9.2 averages w inside the logarithm", hint=1)
-@differentiated
-def log_mean_exp_mean_of_logs(a, *, axis):
-    return a.mean(axis=axis)
-
-
-@mutant(log_mean_exp, says="the gradient is divided by K: in w̃ of S9.5 the 1/K cancels", hint=3)
-def log_mean_exp_gradient_over_K(a, *, axis):
-    value, pullback = log_mean_exp(a, axis=axis)
-
-    def gradient_over_K_pullback(dy):
-        return pullback(dy) / a.shape[axis]
-
-    return value, gradient_over_K_pullback

@@ -5,12 +5,11 @@ import math
 import mpmath
 import numpy as np
 
-from ..kernels.reference import importance_weights
 from ..objectives import effective_sample_size
 from ..oracles import bound_gradient, gaussian_grid, iwae_continuous, iwae_exact, log_normal
 from ..slides.s09_importance import dreg_grads, normalised_weights
 from .instances import noise_grid, violation
-from .registry import T0, T1, claim, mutant
+from .registry import T0, T1, claim
 
 # ---- S9.5: w̃, and the effective sample size -----------------------------------------------------
 
@@ -45,38 +44,6 @@ def impossible_samples_share_nothing(f, rng):
     return f(log_w), np.array([[0.5, 0, 0.25], [0, 0, 0.25], [0.5, 0, 0.5]])
 
 
-@mutant(normalised_weights, says="normalised over the batch: S9.5 sums over the K samples", hint=3)
-def shares_over_the_batch(log_w):
-    return importance_weights(log_w.T)[1].T
-
-
-@mutant(
-    normalised_weights, says="normalised over samples and examples: S9.5 sums over k only", hint=3
-)
-def shares_over_everything(log_w):
-    return importance_weights(log_w.reshape(-1, 1))[1].reshape(log_w.shape)
-
-
-@mutant(normalised_weights, says="w itself: S9.5 divides by Σ w", hint=3)
-def shares_not_normalised(log_w):
-    with np.errstate(all="ignore"):
-        return np.exp(log_w)
-
-
-@mutant(
-    normalised_weights, says="the weights are exp(−log w): S9.5 has w itself, not a loss", hint=3
-)
-def shares_of_losses(log_w):
-    return importance_weights(-log_w)[1]
-
-
-@mutant(normalised_weights, says="exp before the maximum is subtracted: S9.5 becomes 0/0 or ∞/∞")
-def shares_without_shift(log_w):
-    with np.errstate(all="ignore"):
-        w = np.exp(log_w)
-        return w / w.sum(axis=0)
-
-
 @claim("S9.5", of=effective_sample_size, tol=T1, oracle="O5 mpmath, 50 digits")
 def the_effective_sample_size_is_one_over_the_square(f, rng):
     """(Σ w)² / Σ w², which is 1 / Σ w̃², for each example and at any scale of log w."""
@@ -92,36 +59,6 @@ def equal_weights_count_each(f, rng):
     K, level = 6, rng.normal(-90, 20)
     log_w = np.where(np.arange(K)[:, None] < np.arange(1, K + 1), level, -np.inf)
     return f(log_w), np.arange(1.0, K + 1)
-
-
-@mutant(effective_sample_size, says="Σ w̃²: the effective size is its inverse", hint=3)
-def sum_of_squares(log_w):
-    return (importance_weights(log_w)[1] ** 2).sum(axis=0)
-
-
-@mutant(effective_sample_size, says="the weights are not normalised: S9.5 divides by Σ w", hint=3)
-def size_of_raw_weights(log_w):
-    with np.errstate(all="ignore"):
-        return 1 / (np.exp(log_w) ** 2).sum(axis=0)
-
-
-@mutant(effective_sample_size, says="1 / max w̃ counts the largest share only")
-def inverse_of_the_largest(log_w):
-    return 1 / importance_weights(log_w)[1].max(axis=0)
-
-
-@mutant(
-    effective_sample_size, says="divided by K: that is a fraction, not a number of samples", hint=1
-)
-def fraction_of_K(log_w):
-    return effective_sample_size(log_w) / len(log_w)
-
-
-@mutant(
-    effective_sample_size, says="w̃ normalised over the batch: S9.5 sums over the K samples", hint=3
-)
-def size_over_the_batch(log_w):
-    return 1 / (importance_weights(log_w.T)[1].T ** 2).sum(axis=0)
 
 
 # ---- S9.2: where the variance of w is infinite ---------------------------------------------------
@@ -173,42 +110,3 @@ def dreg_follows_the_samples_only(f, rng):
         step = (w[k, n] / math.fsum(w[:, n])) ** 2 * slopes[k, n, d]
         expected[:, n, d] += step, step * eps[k, n, d] * math.exp(log_var[n, d] / 2) / 2
     return np.stack(f(log_w, slopes, log_var, eps)), expected
-
-
-def _with_shares(shares, dlog_w_dz, log_var, eps, *, half=0.5, factor=0.5):
-    dz = shares[..., None] * dlog_w_dz
-    return dz.sum(axis=0), (dz * half * np.exp(factor * log_var) * eps).sum(axis=0)
-
-
-@mutant(dreg_grads, says="w̃ for w̃²: biased once log q's own gradient is dropped")
-def dreg_not_squared(log_w, dlog_w_dz, log_var, eps):
-    return _with_shares(importance_weights(log_w)[1], dlog_w_dz, log_var, eps)
-
-
-@mutant(dreg_grads, says="uniform weights: that is S9.3, the samples of S9.4 have shares")
-def dreg_uniform(log_w, dlog_w_dz, log_var, eps):
-    return _with_shares(np.full(log_w.shape, 1 / len(log_w)), dlog_w_dz, log_var, eps)
-
-
-@mutant(dreg_grads, says="w² / Σ w²: the shares are squared, not the weights", hint=3)
-def squared_then_normalised(log_w, dlog_w_dz, log_var, eps):
-    return _with_shares(importance_weights(2 * log_w)[1], dlog_w_dz, log_var, eps)
-
-
-@mutant(
-    dreg_grads,
-    says="the shares are normalised over the batch: S9.5 sums over the K samples",
-    hint=3,
-)
-def dreg_over_the_batch(log_w, dlog_w_dz, log_var, eps):
-    return _with_shares(importance_weights(log_w.T)[1].T ** 2, dlog_w_dz, log_var, eps)
-
-
-@mutant(dreg_grads, says="∂z/∂log_var is ½ σ ε: the ½ is missing", hint=3)
-def dreg_missing_half(log_w, dlog_w_dz, log_var, eps):
-    return _with_shares(importance_weights(log_w)[1] ** 2, dlog_w_dz, log_var, eps, half=1.0)
-
-
-@mutant(dreg_grads, says="∂z/∂log_var is ½ σ ε: σ² stands in the place of σ", hint=3)
-def dreg_var_for_std(log_w, dlog_w_dz, log_var, eps):
-    return _with_shares(importance_weights(log_w)[1] ** 2, dlog_w_dz, log_var, eps, factor=1.0)
