@@ -5,13 +5,12 @@ import itertools
 import mpmath
 import numpy as np
 
-from ..gaussian import gaussian_log_prob
-from ..objectives import iwae, mixture_elbo, stratified_iwae
+from ..objectives import iwae, mixture_elbo
 from ..oracles import iwae_exact
 from ..posteriors import log_mixture_weights, mixture_log_prob
 from .differentiate import gradients
-from .instances import discrete_mixture, expected_bound, log_normal_sum
-from .registry import T0, T1, T2C, claim, mutant
+from .instances import discrete_mixture, expected_bound
+from .registry import T0, T1, T2C, claim
 
 # S11.1: L_ELBO(x_1:M) = E_{q_Φ} log p(z, x_1:M) / q_Φ(z|x_1:M)
 
@@ -39,33 +38,6 @@ def mixture_elbo_has_this_gradient(f, rng):
     present = np.array([[1, 1, 0, 1], [1, 0, 1, 1], [1, 1, 1, 0]], bool)
     log_w = rng.standard_normal((3, 5, 4))
     return gradients(f, mixture_elbo, log_w, rng=rng, present=present)
-
-
-@mutant(mixture_elbo, says="the sum over experts: S12.1 has their mean, 1/M")
-def elbo_without_1_over_M(log_w, *, present=None):
-    return mixture_elbo(log_w * len(log_w), present=present)
-
-
-@mutant(mixture_elbo, says="the first expert's samples only: S12.1 averages over all M", hint=1)
-def first_expert_only(log_w, *, present=None):
-    return mixture_elbo(log_w[:1], present=None if present is None else present[:1])
-
-
-@mutant(mixture_elbo, says="the logarithm of the mean: S11.1 is the mean of log w")
-def logarithm_outside(log_w, *, present=None):
-    return stratified_iwae(log_w, present=present)
-
-
-@mutant(mixture_elbo, says="1/M of S12.1 counts the absent experts too", hint=3)
-def absent_experts_counted(log_w, *, present=None):
-    if present is None:
-        return mixture_elbo(log_w)
-    return mixture_elbo(log_w * present.sum(axis=0) / len(log_w), present=present)
-
-
-@mutant(mixture_elbo, says="the gradient misses the 1/M of S12.1", hint=3)
-def gradient_without_1_over_M(log_w, *, present=None):
-    return mixture_elbo(log_w, present=present)[0], elbo_without_1_over_M(log_w)[1]
 
 
 # S11.2: L_IWAE(x_1:M), K samples of q_Φ itself
@@ -131,66 +103,8 @@ def the_mixture_has_this_gradient(f, rng):
     return gradients(f, mixture_log_prob, z, mu, log_var, rng=rng, log_alpha=log_alpha)
 
 
-@mutant(
-    mixture_log_prob,
-    says="log densities averaged: a geometric mean is a product of experts",
-    hint=1,
-)
-def log_densities_averaged(z, mu, log_var, *, log_alpha):
-    kept = log_alpha > -np.inf
-    log_q = np.where(kept[:, None], log_normal_sum(z, mu[:, None], log_var[:, None]), 0)
-    return log_q.sum(axis=0) / kept.sum(axis=0), mixture_log_prob(
-        z, mu, log_var, log_alpha=log_alpha
-    )[1]
-
-
-@mutant(
-    mixture_log_prob, says="the parameters averaged: one Gaussian is no mixture (S11.3)", hint=1
-)
-def parameters_averaged(z, mu, log_var, *, log_alpha):
-    alpha = np.exp(log_alpha)[..., None]
-    mean, variance = (alpha * mu).sum(axis=0), (alpha * np.exp(log_var)).sum(axis=0)
-    _, pullback = mixture_log_prob(z, mu, log_var, log_alpha=log_alpha)
-    return log_normal_sum(z, mean, np.log(variance)), pullback
-
-
-@mutant(mixture_log_prob, says="α_m is missing: S11.3 weighs every expert by it")
-def without_alpha(z, mu, log_var, *, log_alpha):
-    return mixture_log_prob(z, mu, log_var, log_alpha=np.where(log_alpha > -np.inf, 0, log_alpha))
-
-
-@mutant(mixture_log_prob, says="an absent expert still stands in the sum of S11.3")
-def absent_expert_mixed_in(z, mu, log_var, *, log_alpha):
-    return mixture_log_prob(z, mu, log_var, log_alpha=np.maximum(log_alpha, -np.log(len(mu))))
-
-
-@mutant(
-    mixture_log_prob, says="α_m weighs expert m's gradient: its responsibility r_m should", hint=3
-)
-def alpha_for_responsibility(z, mu, log_var, *, log_alpha):
-    log_q, _ = mixture_log_prob(z, mu, log_var, log_alpha=log_alpha)
-    densities, density_pullback = gaussian_log_prob(z, mu[:, None], log_var[:, None])
-    alpha = np.exp(log_alpha)[:, None]
-
-    def alpha_pullback(dlog_q):
-        dz, dmu, dlog_var = density_pullback(alpha * dlog_q)
-        return dz, dmu[:, 0], dlog_var[:, 0]
-
-    return log_q + 0 * densities[0], alpha_pullback
-
-
 @claim("S11.3", of=log_mixture_weights, tol=T0, oracle="counting")
 def present_experts_share_the_mass(f, rng):
     """α_m is 1 over the number of present experts, and 0 for an absent one."""
     mask = _experts(rng)[-1]
     return np.exp(f(mask)), mask / mask.sum(axis=0)
-
-
-@mutant(log_mixture_weights, says="1/M counts absent experts: the α_m of S11.3 sum to 1")
-def absent_counted_in_alpha(mask, dtype=np.float64):
-    return np.where(mask, -np.log(len(mask)), -np.inf).astype(dtype)
-
-
-@mutant(log_mixture_weights, says="log α = 0 for an absent expert: a weight of 1 where S11.3 has 0")
-def absent_given_log_weight_0(mask, dtype=np.float64):
-    return np.where(mask, log_mixture_weights(mask, dtype), 0)

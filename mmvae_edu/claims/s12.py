@@ -13,7 +13,6 @@ from ..oracles import (
     mixture_iwae_exact,
     stratified_iwae_exact,
 )
-from ..posteriors import mixture_log_prob
 from .differentiate import gradients
 from .gaussian_instances import (
     affine_encoder_gradient,
@@ -22,7 +21,7 @@ from .gaussian_instances import (
     one_dimensional,
 )
 from .instances import discrete_mixture, expected_bound, noise_grid, violation
-from .registry import T0, T1, T2C, claim, mutant
+from .registry import T0, T1, T2C, claim
 
 # S12.1: E_{q_Φ} = (1/M) Σ_m E_{q_m}
 
@@ -122,31 +121,6 @@ def strata_share_one_gradient(f, rng):
     return gradients(f, stratified_iwae, log_w, rng=rng, present=present)
 
 
-@mutant(stratified_iwae, says="the mean over m outside the log: that is S11.4, and looser", hint=1)
-def mixture_for_stratified(log_w, *, present=None):
-    return mixture_iwae(log_w, present=present)
-
-
-@mutant(stratified_iwae, says="−log M is missing: the bound is log M too high", hint=3)
-def stratified_without_log_M(log_w, *, present=None):
-    bound, pullback = stratified_iwae(log_w, present=present)
-    return bound + np.log(len(log_w)), pullback
-
-
-@mutant(stratified_iwae, says="1/M counts the absent experts too")
-def stratified_counting_the_absent(log_w, *, present=None):
-    bound, pullback = stratified_iwae(log_w, present=present)
-    count = len(log_w) if present is None else present.sum(axis=0)
-    return bound + np.log(count / len(log_w)), pullback
-
-
-@mutant(
-    stratified_iwae, says="shares within each expert, over M: that is the gradient of S11.4", hint=3
-)
-def gradient_of_the_mixture(log_w, *, present=None):
-    return stratified_iwae(log_w, present=present)[0], mixture_iwae(log_w, present=present)[1]
-
-
 @claim("S12.3", "S11.4", of=MMVAE.bound, tol=T1, oracle="O4 Frullani")
 def mmvae_reaches_its_exact_bound(f, rng):
     """The model's bound and gradient, integrated over the noise of K = 2, are L^MoE_2's."""
@@ -176,28 +150,3 @@ def _one_dimensional_mmvae(rng):
     )
     eps = np.broadcast_to(eps[None, :, :, None], (2, *eps.shape, 1))
     return (model, theta, x, eps, chance), np.append(gradient, bound)
-
-
-@mutant(MMVAE.doubly_reparameterised, says="w̃² and no direct terms of log q_Φ: biased at K > 1")
-def usual_form_for_one_expert(model, theta, x, *, mask=None, eps, beta=1.0):
-    log_w, present, pullback = model.log_weights(theta, x, mask, eps, beta)
-    bound, reduce_pullback = model.reduce(log_w, present)
-    weights = reduce_pullback(np.ones_like(bound)) * present.sum(axis=0)
-    batch, w = model.open(theta, x, mask, eps)
-    (mu, log_var), encode_pullback = model.encode_experts(w, batch)
-
-    def gradient_estimator(dbound):
-        dlog_w, direct = reduce_pullback(dbound) * weights, np.zeros_like(theta)
-        dexperts = _direct_terms(mu, log_var, eps, -beta * dlog_w)
-        encode_pullback(*dexperts, model.tree.views(direct))
-        return pullback(dlog_w) - direct
-
-    return bound, gradient_estimator
-
-
-def _direct_terms(mu, log_var, eps, dlog_q):
-    """Cotangents of mu and log_var that stand in log q_Φ itself, the samples held."""
-    M, K, N, D = eps.shape
-    z = (mu[:, None] + np.exp(0.5 * log_var)[:, None] * eps).reshape(M * K, N, D)
-    _, pullback = mixture_log_prob(z, mu, log_var, log_alpha=np.full((M, N), -np.log(M)))
-    return pullback(dlog_q.reshape(M * K, N))[1:]

@@ -21,13 +21,20 @@ def mistaken(of, name, row):
     """The function with a row's edits; a ValueError where an old text does not stand once."""
     if of in EDITED:
         return EDITED[of](name, changes(row))
-    helpers = [inspect.unwrap(of).__globals__[helper] for helper in row.get("with", ())]
+    helpers = [_beside(inspect.unwrap(of), helper) for helper in row.get("with", ())]
     f, text = edited(of, name, changes(row), helpers), source(of, *helpers)
     if row.get("gradient") == "kept":
         return _with_pullback(f, lambda *args, **constants: of(*args, **constants)[1])
     if row.get("gradient") == "edited" or any(_is_nested(old, text) for old in changes(row)):
         return f
     return _with_pullback(f, lambda *args, **constants: _complex_step(f, args, constants))
+
+
+def _beside(of, name):
+    """A function of the same module, or a method of the same class."""
+    names = of.__globals__
+    home = names.get(of.__qualname__.rpartition(".")[0])
+    return getattr(home, name) if hasattr(home, name) else names[name]
 
 
 def _is_nested(old, text):
