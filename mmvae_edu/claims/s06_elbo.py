@@ -1,8 +1,5 @@
 """Claims about slide 6: the weighted ELBO."""
 
-import copy
-import math
-
 import numpy as np
 
 from ..gradcheck import complex_step
@@ -15,7 +12,7 @@ from .gaussian_instances import (
     sigma_points,
 )
 from .instances import violation
-from .registry import T0, T2C, claim, mutant
+from .registry import T0, T2C, claim
 
 # S6.1: ELBO(x) = E_q[λ log p(x|z)] − β KL(q ‖ p)
 
@@ -88,36 +85,3 @@ def the_weighted_elbo_has_this_gradient(f, rng):
         return f(model, theta, x, eps=eps, beta=1.6)
 
     return complex_step(bound, theta, rng=rng), 0.0
-
-
-def _with_weights(model, factor):
-    """The same model with every λ multiplied."""
-    model = copy.copy(model)
-    model.weights = {m: factor * lam for m, lam in model.weights.items()}
-    return model
-
-
-@mutant(VAE.bound, says="λ is missing from S6.1", because="it is a model with other weights")
-def lambda_missing(model, theta, x, *, mask=None, eps, beta=1.0):
-    unweighted = _with_weights(model, 1 / math.prod(model.weights.values()))
-    return VAE.bound(unweighted, theta, x, eps=eps, beta=beta)
-
-
-@mutant(
-    VAE.bound,
-    says="β multiplies the likelihood: in S6.1 it stands at the KL",
-    because="it is a model with other weights",
-)
-def beta_on_the_likelihood(model, theta, x, *, mask=None, eps, beta=1.0):
-    return VAE.bound(_with_weights(model, beta), theta, x, eps=eps)
-
-
-@mutant(
-    VAE.bound,
-    says="the gradient misses the λ of S6.1",
-    because="it is the gradient of a model with other weights",
-)
-def lambda_missing_in_the_gradient(model, theta, x, *, mask=None, eps, beta=1.0):
-    bound, _ = VAE.bound(model, theta, x, eps=eps, beta=beta)
-    unweighted = _with_weights(model, 1 / math.prod(model.weights.values()))
-    return bound, VAE.bound(unweighted, theta, x, eps=eps, beta=beta)[1]

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..criteria import wilson_interval
 from ..slides.s13_tables import against_chance, over_seeds
-from .registry import T0, claim, mutant
+from .registry import T0, claim
 
 # ---- several seeds ----------------------------------------------------------------------------
 
@@ -33,30 +33,6 @@ def the_median_is_in_the_middle(f, rng):
     odd, even = np.sort(rng.uniform(0, 100, size=5)), np.sort(rng.uniform(0, 100, size=4))
     found = [f(rng.permutation(values))[:3] for values in (odd, even)]
     return found, [[odd[2], odd[0], odd[4]], [(even[1] + even[2]) / 2, even[0], even[3]]]
-
-
-@mutant(over_seeds, says="the best seed reported for all: the middle one counts", hint=1)
-def best_seed_reported(values):
-    return np.max(values), *over_seeds(values)[1:]
-
-
-@mutant(over_seeds, says="the mean: one seed that fails moves it as far as it likes", hint=1)
-def mean_of_seeds(values):
-    return np.mean(values), *over_seeds(values)[1:]
-
-
-@mutant(over_seeds, says="1 − 2⁻ⁿ: all seeds may be below the median, or all above it", hint=2)
-def one_side_forgotten(values):
-    return *over_seeds(values)[:3], 1 - 2.0 ** -len(values)
-
-
-@mutant(
-    over_seeds, says="mean ± s.e.: low and high are the lowest and the highest seed here", hint=3
-)
-def standard_error_for_the_range(values):
-    median, _, _, coverage = over_seeds(values)
-    half = np.std(values, ddof=1) / math.sqrt(len(values))
-    return median, np.mean(values) - half, np.mean(values) + half, coverage
 
 
 # ---- the chance line --------------------------------------------------------------------------
@@ -89,38 +65,3 @@ def _at_most(hits, n, p):
         )
         for k in range(hits + 1)
     )  # fmt: skip
-
-
-@mutant(
-    against_chance, says="the rate against the line without an interval: 9.1% may be chance", hint=1
-)
-def chance_without_an_interval(hits, n, *, chance, z=1.96):
-    return np.sign(hits / n - chance)
-
-
-@mutant(
-    against_chance,
-    says="the error at the rate found: at 0 of n that is 0; take it at chance",
-    hint=2,
-)
-def error_at_the_rate_found(hits, n, *, chance, z=1.96):
-    rate = hits / n
-    return np.sign(rate - chance) * (abs(rate - chance) > z * np.sqrt(rate * (1 - rate) / n))
-
-
-@mutant(against_chance, says="one in ten for any task: the chance line is an argument")
-def chance_of_ten_classes(hits, n, *, chance, z=1.96):
-    return against_chance(hits, n, chance=0.1, z=z)
-
-
-@mutant(
-    against_chance, says="the spread of one guess: the rate of n has an error smaller by √n", hint=2
-)
-def chance_spread_of_one(hits, n, *, chance, z=1.96):
-    difference = hits / n - chance
-    return np.sign(difference) * (abs(difference) > z * np.sqrt(chance * (1 - chance)))
-
-
-@mutant(against_chance, says="fewer than chance is not told from more: the sign is missing", hint=3)
-def chance_without_a_sign(hits, n, *, chance, z=1.96):
-    return np.abs(against_chance(hits, n, chance=chance, z=z))

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..oracles import DiscreteModel
 from ..slides.s13_tables import audit_table3, laplace_ceiling
-from .registry import T0, T1, claim, mutant
+from .registry import T0, T1, claim
 
 SLIDES = resources.files("mmvae_edu.measure.tables").joinpath("slides.toml")
 FEATURES = 784, 3072  # MNIST, SVHN
@@ -58,40 +58,6 @@ def the_released_scale_cannot_give_table_3(f, rng):
     best = [row[1] for row in table3()[0]]
     sides = [np.sign(v - f(P, b)) for b in (0.75, 0.1) for v, P in zip(best, FEATURES, strict=True)]
     return sides, [1.0, 1.0, -1.0, -1.0]
-
-
-@mutant(laplace_ceiling, says="units changed without the Jacobian: −P log unit is missing", hint=2)
-def units_without_the_jacobian(P, b, *, unit=1.0):
-    return -P * np.log(2 * b)
-
-
-@mutant(laplace_ceiling, says="one Jacobian for all: every feature has its own, P log unit", hint=3)
-def one_jacobian_for_all(P, b, *, unit=1.0):
-    return -P * np.log(2 * b) - np.log(unit)
-
-
-@mutant(laplace_ceiling, says="the Jacobian's sign: per smaller unit, a density is smaller")
-def jacobian_with_the_wrong_sign(P, b, *, unit=1.0):
-    return -P * np.log(2 * b) + P * np.log(unit)
-
-
-@mutant(
-    laplace_ceiling,
-    says="the Gaussian's: −P/2 log 2πb²; the Laplace density is 1/2b at most",
-    hint=1,
-)
-def ceiling_of_a_gaussian(P, b, *, unit=1.0):
-    return -P / 2 * np.log(2 * np.pi * b**2) - P * np.log(unit)
-
-
-@mutant(laplace_ceiling, says="the 2 of 1/2b is missing")
-def ceiling_without_the_two(P, b, *, unit=1.0):
-    return -P * np.log(b * unit)
-
-
-@mutant(laplace_ceiling, says="of one feature: log densities add up over all P", hint=3)
-def ceiling_of_one_feature(P, b, *, unit=1.0):
-    return -np.log(2 * b * unit)
 
 
 # ---- the arithmetic of Table 3 ----------------------------------------------------------------
@@ -148,53 +114,3 @@ def a_marginal_under_the_conditionals_name_is_found(f, rng):
     rows[:, :, 3] = rows[:, :, 1:3].max(axis=-1)
     _, conditional, _ = f(rows, classes=3, ceilings=np.zeros(2))
     return conditional, np.full((2, 2), information)
-
-
-def _audit(rows, classes, ceilings, *, best=np.max, columns=(1, 2), log_classes=np.log, n=(1, 0)):
-    """The audit with its choices open."""
-    log_pxm = best(rows[:, :, columns], axis=-1)
-    joint = rows[:, 0, 0]
-    shared = joint - log_pxm.sum(axis=-1) - log_classes(classes)
-    return shared, joint[:, None] - rows[:, :, 3] - log_pxm[:, n], log_pxm - ceilings
-
-
-@mutant(
-    audit_table3, says="log classes is missing: pairs of one class do share their class", hint=3
-)
-def class_shared_by_pairs_ignored(rows, *, classes, ceilings):
-    return _audit(rows, classes, ceilings, log_classes=np.zeros_like)
-
-
-@mutant(audit_table3, says="log10: all is in nats, and ten classes share ln 10, not 1", hint=3)
-def classes_in_digits(rows, *, classes, ceilings):
-    return _audit(rows, classes, ceilings, log_classes=np.log10)
-
-
-@mutant(
-    audit_table3,
-    says="the mean of two lower bounds: the higher of them is the better estimate",
-    hint=1,
-)
-def bounds_averaged(rows, *, classes, ceilings):
-    return _audit(rows, classes, ceilings, best=np.mean)
-
-
-@mutant(
-    audit_table3, says="the lower of two lower bounds: the higher is the better estimate", hint=1
-)
-def worse_bound_taken(rows, *, classes, ceilings):
-    return _audit(rows, classes, ceilings, best=np.min)
-
-
-@mutant(
-    audit_table3, says="log p(x_m) for log p(x_n): joint − log p(x_m|x_n) is what is given", hint=2
-)
-def asked_for_taken_as_given(rows, *, classes, ceilings):
-    return _audit(rows, classes, ceilings, n=(0, 1))
-
-
-@mutant(
-    audit_table3, says="the last column taken for log p(x_m): its label is log p(x_m|x_n)", hint=2
-)
-def conditional_labelled_marginal(rows, *, classes, ceilings):
-    return _audit(rows, classes, ceilings, columns=(1, 2, 3))
