@@ -7,7 +7,7 @@ import numpy as np
 
 from ..criteria import coherence, micro_and_macro, wilson_interval
 from ..oracles import DiscreteModel
-from .registry import T0, T1, claim, mutant
+from .registry import T0, T1, claim
 
 
 def counted_model(rng, M, V=3):
@@ -59,41 +59,6 @@ def crossing_agrees_as_often_as_the_prior(f, rng):
     return [f(x.T[1:], given=x[:, 0]), f(x.T[:1], given=x[:, 1])], exact
 
 
-@mutant(
-    coherence,
-    says="the given class is ignored: generations may agree on a wrong one (S10.c)",
-    hint=2,
-)
-def given_class_ignored(y, *, given=None):
-    return coherence(y)
-
-
-@mutant(coherence, says="the axes are swapped: S10.b compares the modalities of one z, not the z's")
-def samples_compared(y, *, given=None):
-    return coherence(y.T)
-
-
-@mutant(coherence, says="the mean over modalities: S10.b asks that all of them agree")
-def modalities_averaged(y, *, given=None):
-    reference, others = (y[0], y[1:]) if given is None else (given, y)
-    return float((others == reference).mean())
-
-
-@mutant(coherence, says="agreement of independent draws: this is what S10.b has to exceed", hint=3)
-def chance_agreement(y, *, given=None):
-    rows = y if given is None else np.vstack([given, y])
-    return float(sum(np.prod([(row == c).mean() for row in rows]) for c in np.unique(rows)))
-
-
-@mutant(
-    coherence, says="the mean over classes, macro: S10.b and S10.c count generations, micro", hint=3
-)
-def coherence_by_class(y, *, given=None):
-    reference = y[0] if given is None else given
-    hit = (y == reference).all(axis=0)
-    return float(np.mean([hit[reference == c].mean() for c in np.unique(reference)]))
-
-
 @claim("S10.c", of=micro_and_macro, tol=T0, oracle="plain loops")
 def micro_counts_rows_macro_counts_classes(f, rng):
     """Micro accuracy is hits over rows; macro accuracy the plain mean of each class's."""
@@ -102,16 +67,6 @@ def micro_counts_rows_macro_counts_classes(f, rng):
     hits = {c: [int(p == c) for p, true in zip(predicted, y, strict=True) if true == c] for c in y}
     macro = sum(sum(h) / len(h) for h in hits.values()) / 3
     return f(predicted, y), (sum(map(sum, hits.values())) / 16, macro)
-
-
-@mutant(micro_and_macro, says="the mean over predicted classes: that is precision, not accuracy")
-def macro_precision(predicted, y):
-    return micro_and_macro(predicted, y)[0], micro_and_macro(y, predicted)[1]
-
-
-@mutant(micro_and_macro, says="micro twice: macro accuracy gives each class the same weight")
-def micro_twice(predicted, y):
-    return (micro_and_macro(predicted, y)[0],) * 2
 
 
 # ---- how far a frequency may be trusted -------------------------------------------------------
@@ -158,43 +113,3 @@ def no_hit_is_no_certainty(f, rng):
     n, z = 17, rng.uniform(1, 3)
     top = z**2 / (n + z**2)
     return np.array([f(0, n, z=z), f(n, n, z=z)]), np.array([[0, top], [1 - top, 1]])
-
-
-def _around(centre, half):
-    return centre - half, centre + half
-
-
-@mutant(wilson_interval, says="Wald's interval: its standard error is that of hits/n, 0 at no hit")
-def wald_interval(hits, n, *, z=1.96):
-    return _around(hits / n, z * np.sqrt(hits * (n - hits) / n**3))
-
-
-@mutant(wilson_interval, says="z wherever z² stands: the quadratic in p has z²", hint=3)
-def z_not_squared(hits, n, *, z=1.96):
-    half = z * np.sqrt(hits * (n - hits) / n + z / 4)
-    return _around((hits + z / 2) / (n + z), half / (n + z))
-
-
-@mutant(wilson_interval, says="under the root stands z²/4, not z/4", hint=3)
-def z_not_squared_in_the_width(hits, n, *, z=1.96):
-    half = z * np.sqrt(hits * (n - hits) / n + z / 4)
-    return _around((hits + z**2 / 2) / (n + z**2), half / (n + z**2))
-
-
-@mutant(
-    wilson_interval, says="the width is right, but the centre lies between hits/n and 1/2", hint=2
-)
-def wilson_around_the_rate(hits, n, *, z=1.96):
-    low, high = wilson_interval(hits, n, z=z)
-    return _around(hits / n, (high - low) / 2)
-
-
-@mutant(wilson_interval, says="Agresti and Coull's: the centre is right, the width is Wald's there")
-def agresti_coull_interval(hits, n, *, z=1.96):
-    p = (hits + z**2 / 2) / (n + z**2)
-    return _around(p, z * np.sqrt(p * (1 - p) / (n + z**2)))
-
-
-@mutant(wilson_interval, says="one standard error: z multiplies it", hint=3)
-def one_standard_error(hits, n, *, z=1.96):
-    return wilson_interval(hits, n, z=1.0)

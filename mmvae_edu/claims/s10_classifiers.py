@@ -7,7 +7,7 @@ import numpy as np
 
 from ..criteria import correct_for_classifiers
 from ..oracles import DiscreteModel
-from .registry import T0, claim, mutant
+from .registry import T0, claim
 
 
 def _classifiers(rng, V=3):
@@ -56,45 +56,3 @@ def the_correction_is_unbiased(f, rng):
     one_pair = np.eye(9).reshape(9, 3, 3)
     corrected = [f(table, first, second) for table in one_pair]
     return np.tensordot(_seen(J, first, second).ravel(), corrected, axes=1), J
-
-
-@mutant(correct_for_classifiers, says="not corrected: these are the predicted pairs", hint=1)
-def left_uncorrected(table, first, second):
-    return table.copy()
-
-
-@mutant(correct_for_classifiers, says="transposed confusion matrices: rows are the true classes")
-def confusion_transposed(table, first, second):
-    return correct_for_classifiers(table, first.T, second.T)
-
-
-@mutant(correct_for_classifiers, says="the classifiers are swapped: `first` belongs to the rows")
-def classifiers_swapped(table, first, second):
-    return correct_for_classifiers(table, second, first)
-
-
-@mutant(correct_for_classifiers, says="inverse on the wrong side: firstᵀ stands left of J")
-def inverse_on_the_wrong_side(table, first, second):
-    return np.linalg.inv(second) @ table @ np.linalg.inv(first.T)
-
-
-@mutant(correct_for_classifiers, says="only the first classifier is corrected for")
-def second_left_uncorrected(table, first, second):
-    return correct_for_classifiers(table, first, np.eye(len(second)))
-
-
-@mutant(
-    correct_for_classifiers, says="negative entries cut off: their noise no longer cancels", hint=3
-)
-def negative_entries_cut(table, first, second):
-    J = np.maximum(correct_for_classifiers(table, first, second), 0)
-    return J / J.sum()
-
-
-@mutant(
-    correct_for_classifiers,
-    says="P(true|predicted) of the test set: that changes with its classes",
-    hint=1,
-)
-def bayes_for_the_inverse(table, first, second):
-    return first / first.sum(axis=0) @ table @ (second / second.sum(axis=0)).T

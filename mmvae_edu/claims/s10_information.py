@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 
 from ..criteria import linear_probe, synergy
-from .registry import T0, claim, mutant
+from .registry import T0, claim
 from .s10_agreement import counted_model
 
 # ---- S10.a: what does z know? -----------------------------------------------------------------
@@ -74,96 +74,6 @@ def of_equally_common_classes_the_first_is_the_majority(f, rng):
     return f(rng.normal(size=(10, 2)), y, folds=folds)[1], np.repeat([0, 1], 5)
 
 
-def _probe(z, y, folds, tested, *, fit_on=None, one=1.0, most_common=None):
-    """The probe with its choices open: which rows it and the baseline learn from."""
-    one_hot = np.eye(y.max() + 1)[y]
-    known = np.insert(z, 0, one, axis=1)
-    asked = np.insert(z if tested is None else tested, 0, one, axis=1)
-    predicted, majority = np.empty_like(y), np.empty_like(y)
-    for fold in np.unique(folds):
-        own = folds == fold
-        rows = ~own if fit_on is None else fit_on(own)
-        W = np.linalg.lstsq(known[rows], one_hot[rows])[0]
-        predicted[own] = (asked[own] @ W).argmax(axis=1)
-        majority[own] = one_hot[~own if most_common is None else most_common(own)].sum(0).argmax()
-    return predicted, majority
-
-
-def _all(own):
-    return np.ones_like(own)
-
-
-def _own(own):
-    return own
-
-
-@mutant(linear_probe, says="fitted on the tested rows too: a probe must not have seen them", hint=1)
-def probe_fitted_on_all_rows(z, y, *, folds, tested=None):
-    return _probe(z, y, folds, tested, fit_on=_all)
-
-
-@mutant(linear_probe, says="fitted on the fold that is tested: fit on the others", hint=1)
-def probe_fitted_on_its_own_fold(z, y, *, folds, tested=None):
-    return _probe(z, y, folds, tested, fit_on=_own)
-
-
-@mutant(linear_probe, says="the probe has no constant: a shift of z must not matter", hint=2)
-def probe_without_constant(z, y, *, folds, tested=None):
-    return _probe(z, y, folds, tested, one=0.0)
-
-
-@mutant(
-    linear_probe,
-    says="least squares on the class's number: 7 is not more than 3, use one-hot",
-    hint=2,
-)
-def probe_of_the_number(z, y, *, folds, tested=None):
-    known, asked = (np.insert(a, 0, 1, axis=1) for a in (z, z if tested is None else tested))
-    predicted, (_, majority) = np.empty_like(y), linear_probe(z, y, folds=folds)
-    for fold in np.unique(folds):
-        own = folds == fold
-        number = asked[own] @ np.linalg.lstsq(known[~own], y[~own].astype(float))[0]
-        predicted[own] = np.clip(np.rint(number), 0, y.max())
-    return predicted, majority
-
-
-@mutant(linear_probe, says="`tested` is not used: those latents are to be classified", hint=3)
-def other_latents_ignored(z, y, *, folds, tested=None):
-    return linear_probe(z, y, folds=folds)
-
-
-@mutant(
-    linear_probe, says="fitted on `tested`: a classifier that learns from what it judges", hint=3
-)
-def probe_fitted_on_tested(z, y, *, folds, tested=None):
-    return linear_probe(z if tested is None else tested, y, folds=folds)
-
-
-@mutant(
-    linear_probe, says="each class in turn is chance, 1/V: the baseline is the majority", hint=3
-)
-def chance_for_majority(z, y, *, folds, tested=None):
-    return linear_probe(z, y, folds=folds, tested=tested)[0], np.arange(len(y)) % (y.max() + 1)
-
-
-@mutant(linear_probe, says="of equally common classes the last: the first is the baseline")
-def last_of_equal_classes(z, y, *, folds, tested=None):
-    majority = np.empty_like(y)
-    for fold in np.unique(folds):
-        counts = np.bincount(y[folds != fold])
-        majority[folds == fold] = np.flatnonzero(counts == counts.max())[-1]
-    return linear_probe(z, y, folds=folds, tested=tested)[0], majority
-
-
-@mutant(
-    linear_probe,
-    says="the majority of the tested fold: the baseline may see the others only",
-    hint=1,
-)
-def majority_of_its_own_fold(z, y, *, folds, tested=None):
-    return _probe(z, y, folds, tested, most_common=_own)
-
-
 # ---- S10.d: what does the second modality add? ------------------------------------------------
 
 
@@ -220,35 +130,3 @@ def synergy_is_paired(f, rng):
     """What makes an example harder by as much for both changes nothing."""
     both, single, hard = rng.normal(size=(3, 7))
     return f(both - 5 * hard, single - 5 * hard), f(both, single)
-
-
-@mutant(
-    synergy,
-    says="the sign: what is given less is subtracted from what is given more (S10.d)",
-    hint=1,
-)
-def synergy_reversed(both, single):
-    return synergy(single, both)
-
-
-@mutant(synergy, says="the error of unpaired samples: these are the same examples")
-def synergy_unpaired(both, single):
-    error = np.sqrt((both.var(ddof=1) + single.var(ddof=1)) / len(both))
-    return synergy(both, single)[0], error
-
-
-@mutant(synergy, says="the spread of the examples: the mean's error is smaller by √N")
-def synergy_spread(both, single):
-    mean, error = synergy(both, single)
-    return mean, error * np.sqrt(len(both))
-
-
-@mutant(synergy, says="N for N − 1 in the variance: the error comes out too small", hint=3)
-def synergy_with_N(both, single):
-    return synergy(both, single)[0], (both - single).std() / np.sqrt(len(both))
-
-
-@mutant(synergy, says="the log of mean probabilities: S10.d averages the logarithms", hint=2)
-def synergy_of_mean_probabilities(both, single):
-    gain = np.log(np.mean(np.exp(both))) - np.log(np.mean(np.exp(single)))
-    return gain, synergy(both, single)[1]
