@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from ..kernels.reference import adam_step
-from .registry import T0, claim, mutant
+from .registry import T0, claim
 
 
 def _adam_by_loops(theta, grads, *, rate, beta1=0.9, beta2=0.999, epsilon=1e-8):
@@ -42,45 +42,3 @@ def adams_first_step_has_length_eta(f, rng):
     after = theta.copy()
     f(after, grad, 0 * theta, 0 * theta, step=1, learning_rate=0.01, epsilon=0.0)
     return (theta - after) / 0.01, np.sign(grad)
-
-
-def _adam(
-    theta, grad, m, v, *, step, learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8,
-    corrected=True, inside=False,
-):  # fmt: skip
-    m += (1 - beta1) * (grad - m)
-    v += (1 - beta2) * (grad * grad - v)
-    first, second = (1 - beta1**step, 1 - beta2**step) if corrected else (1, 1)
-    root = np.sqrt(v / second + epsilon) if inside else np.sqrt(v / second) + epsilon
-    theta -= learning_rate * m / first / root
-
-
-@mutant(
-    adam_step, says="no bias correction: by default the first step is 3.16 times too long", hint=2
-)
-def adam_uncorrected(theta, grad, m, v, **options):
-    _adam(theta, grad, m, v, **options, corrected=False)
-
-
-@mutant(adam_step, says="epsilon stands inside the root: 1e-8 there acts like 1e-4", hint=3)
-def adam_epsilon_inside(theta, grad, m, v, **options):
-    _adam(theta, grad, m, v, **options, inside=True)
-
-
-@mutant(adam_step, says="beta1 and beta2 are swapped")
-def adam_betas_swapped(theta, grad, m, v, *, beta1=0.9, beta2=0.999, **options):
-    _adam(theta, grad, m, v, beta1=beta2, beta2=beta1, **options)
-
-
-@mutant(adam_step, says="it climbs: the gradient given is that of minus the bound")
-def adam_climbs(theta, grad, m, v, *, learning_rate, **options):
-    _adam(theta, grad, m, v, learning_rate=-learning_rate, **options)
-
-
-@mutant(
-    adam_step,
-    says="`theta = theta − …` makes a new array: the caller's theta stays as it was",
-    hint=3,
-)
-def adam_rebinds_theta(theta, grad, m, v, **options):
-    _adam(theta.copy(), grad, m, v, **options)

@@ -2,13 +2,11 @@
 
 import numpy as np
 
-from ..gaussian import gaussian_log_prob, gaussian_sample
-from ..ops import log_mean_exp
 from ..oracles import NonlinearModel, expect_gaussian
 from ..oracles import complex_step as gradient_of
 from ..slides.s05_evidence import expected_log_lik, pathwise_grad, score_function_grad
 from .instances import noise_grid
-from .registry import T0, T1, T2C, claim, mutant
+from .registry import T0, T1, T2C, claim
 
 
 def _decoder(rng, N=3, D=2):
@@ -81,39 +79,6 @@ def l2_is_the_expected_estimate(f, rng):
     return _averaged(f, q, log_px_z), np.full((2, 1), exact_l2(q))
 
 
-@mutant(expected_log_lik, says="log (1/L) Σ p(x|z): S5.13 averages the logarithms", hint=3)
-def likelihood_averaged_inside(mu, log_var, *, eps, log_px_z):
-    return log_mean_exp(log_px_z(gaussian_sample(mu, log_var, eps=eps)[0])[0], axis=0)[0]
-
-
-@mutant(expected_log_lik, says="the sum over samples: the 1/L of S5.13 is missing", hint=1)
-def l2_summed(mu, log_var, *, eps, log_px_z):
-    return len(eps) * expected_log_lik(mu, log_var, eps=eps, log_px_z=log_px_z)
-
-
-@mutant(expected_log_lik, says="std = exp(log_var): S5.12 has the variance σ², so exp(log_var / 2)")
-def l2_with_std_exp_log_var(mu, log_var, *, eps, log_px_z):
-    return expected_log_lik(mu, 2 * log_var, eps=eps, log_px_z=log_px_z)
-
-
-@mutant(expected_log_lik, says="log p(x|z) at z = μ: S5.13 averages over samples of q")
-def l2_at_the_mean(mu, log_var, *, eps, log_px_z):
-    return expected_log_lik(mu, log_var, eps=0 * eps, log_px_z=log_px_z)
-
-
-@mutant(expected_log_lik, says="one ε for the whole batch: each example needs its own z of S5.12")
-def l2_with_shared_noise(mu, log_var, *, eps, log_px_z):
-    eps = np.broadcast_to(eps[:, :1], eps.shape)
-    return expected_log_lik(mu, log_var, eps=eps, log_px_z=log_px_z)
-
-
-@mutant(
-    expected_log_lik, says="the mean over the batch too: S5.13 is one number per example", hint=3
-)
-def l2_mean_over_batch(mu, log_var, *, eps, log_px_z):
-    return expected_log_lik(mu, log_var, eps=eps, log_px_z=log_px_z).mean()
-
-
 # ---- its gradient, through the sample ---------------------------------------------------------
 
 
@@ -136,39 +101,6 @@ def pathwise_gradient_averages_to_that_of_l2(f, rng):
     log_px_z, exact_l2 = _integral(rng)
     q = rng.uniform(-0.5, 0.5, size=2)
     return _averaged(f, q, log_px_z), np.tile(gradient_of(exact_l2, q), (2, 1))
-
-
-@mutant(pathwise_grad, says="no gradient through σ: log_var gets none", hint=1)
-def path_through_sigma_missing(mu, log_var, *, eps, log_px_z):
-    dmu, _ = pathwise_grad(mu, log_var, eps=eps, log_px_z=log_px_z)
-    return dmu, np.zeros_like(log_var)
-
-
-@mutant(pathwise_grad, says="the ½ of ∂σ/∂log σ² = σ/2 is missing", hint=3)
-def path_without_half(mu, log_var, *, eps, log_px_z):
-    dmu, dlog_var = pathwise_grad(mu, log_var, eps=eps, log_px_z=log_px_z)
-    return dmu, 2 * dlog_var
-
-
-@mutant(pathwise_grad, says="the gradient is summed over samples: the 1/L of S5.13 is missing")
-def path_summed(mu, log_var, *, eps, log_px_z):
-    dmu, dlog_var = pathwise_grad(mu, log_var, eps=eps, log_px_z=log_px_z)
-    return len(eps) * dmu, len(eps) * dlog_var
-
-
-@mutant(pathwise_grad, says="∂z/∂log σ² is ½ σ ε: its ε is missing", hint=3)
-def path_without_noise(mu, log_var, *, eps, log_px_z):
-    dmu, _ = pathwise_grad(mu, log_var, eps=eps, log_px_z=log_px_z)
-    return dmu, 0.5 * np.exp(log_var / 2) * dmu
-
-
-@mutant(
-    pathwise_grad,
-    says="the score function's estimate: the same mean, but not this derivative",
-    hint=1,
-)
-def score_for_path(mu, log_var, *, eps, log_px_z):
-    return score_function_grad(mu, log_var, eps=eps, log_px_z=log_px_z)
 
 
 # ---- its gradient, through the density --------------------------------------------------------
@@ -202,66 +134,3 @@ def score_gradient_weighs_the_score(f, rng):
         weight = (log_px_z((mu + std * noise)[None])[0][0] - baseline)[:, None] / 4
         exact += weight * np.array([noise / std, (noise**2 - 1) / 2])
     return np.array(f(mu, log_var, eps=eps, log_px_z=log_px_z, baseline=baseline)), exact
-
-
-def _weighted_score(mu, log_var, eps, weight):
-    """(1/K) Σ_k weight ∇log q(z_k)."""
-    z, _ = gaussian_sample(mu, log_var, eps=eps)
-    return gaussian_log_prob(z, mu, log_var)[1](weight / len(eps))[1:]
-
-
-@mutant(
-    score_function_grad, says="∇log q without log p(x|z): it averages to 0, whatever x says", hint=1
-)
-def score_without_log_lik(mu, log_var, *, eps, log_px_z, baseline=0.0):
-    return _weighted_score(mu, log_var, eps, np.ones(eps.shape[:2]))
-
-
-@mutant(score_function_grad, says="p(x|z) weighs the score: L2 has its logarithm")
-def score_of_the_likelihood(mu, log_var, *, eps, log_px_z, baseline=0.0):
-    log_lik, _ = log_px_z(gaussian_sample(mu, log_var, eps=eps)[0])
-    return _weighted_score(mu, log_var, eps, np.exp(log_lik) - baseline)
-
-
-@mutant(
-    score_function_grad,
-    says="the baseline is added: it is to be subtracted from log p(x|z)",
-    hint=3,
-)
-def baseline_added(mu, log_var, *, eps, log_px_z, baseline=0.0):
-    return score_function_grad(mu, log_var, eps=eps, log_px_z=log_px_z, baseline=-baseline)
-
-
-@mutant(
-    score_function_grad, says="the baseline is not used: it is subtracted from log p(x|z)", hint=3
-)
-def baseline_forgotten(mu, log_var, *, eps, log_px_z, baseline=0.0):
-    return score_function_grad(mu, log_var, eps=eps, log_px_z=log_px_z)
-
-
-@mutant(score_function_grad, says="the sum over samples: the 1/L of S5.13 is missing", hint=3)
-def score_summed(mu, log_var, *, eps, log_px_z, baseline=0.0):
-    dmu, dlog_var = score_function_grad(mu, log_var, eps=eps, log_px_z=log_px_z, baseline=baseline)
-    return len(eps) * dmu, len(eps) * dlog_var
-
-
-@mutant(score_function_grad, says="z moves with μ and σ: the score is ∇log q at a z that stays")
-def score_of_a_moving_sample(mu, log_var, *, eps, log_px_z, baseline=0.0):
-    log_lik, _ = log_px_z(gaussian_sample(mu, log_var, eps=eps)[0])
-    weight = (log_lik - baseline).mean(axis=0)[:, None]
-    return 0 * mu * weight, -0.5 * weight + 0 * log_var  # log q(μ + σ ε) = −½ log σ² + constant
-
-
-@mutant(
-    score_function_grad,
-    says="the pathwise gradient: it needs ∂log p(x|z)/∂z, the score not",
-    hint=1,
-)
-def path_for_score(mu, log_var, *, eps, log_px_z, baseline=0.0):
-    return pathwise_grad(mu, log_var, eps=eps, log_px_z=log_px_z)
-
-
-@mutant(score_function_grad, says="the score of log σ: that of log σ² is ½ (ε² − 1)", hint=3)
-def score_of_log_std(mu, log_var, *, eps, log_px_z, baseline=0.0):
-    dmu, dlog_var = score_function_grad(mu, log_var, eps=eps, log_px_z=log_px_z, baseline=baseline)
-    return dmu, 2 * dlog_var

@@ -7,8 +7,8 @@ import numpy as np
 
 from ..gradcheck import check_pullback
 from ..models.one_function.vae import mlp
-from ..ops import linear, sigmoid, softplus, tanh
-from .registry import T0, T2, claim, mutant
+from ..ops import linear, softplus
+from .registry import T0, T2, claim
 
 # ---- y = x W + b ------------------------------------------------------------------------------
 
@@ -31,37 +31,6 @@ def _layer(rng):
     return rng.normal(size=(4, 3)), rng.normal(size=(3, 5)), rng.normal(size=5)
 
 
-@mutant(linear, says="the gradient of W is transposed: x^T dy, not dy^T x", hint=3)
-def weight_gradient_transposed(x, W, b):
-    def transposed_pullback(dy):
-        return dy @ W.T, dy.T @ x, dy.sum(axis=0)
-
-    return x @ W + b, transposed_pullback
-
-
-@mutant(linear, says="the gradient of b is not summed: all N rows share the bias", hint=3)
-def bias_gradient_not_summed(x, W, b):
-    def not_summed_pullback(dy):
-        return dy @ W.T, x.T @ dy, dy
-
-    return x @ W + b, not_summed_pullback
-
-
-@mutant(
-    linear, says="the gradients of W and b are means over the rows: a row adds its part", hint=2
-)
-def layer_gradient_averaged(x, W, b):
-    def averaged_pullback(dy):
-        return dy @ W.T, x.T @ dy / len(x), dy.mean(axis=0)
-
-    return x @ W + b, averaged_pullback
-
-
-@mutant(linear, says="the bias is missing in y, though it has a gradient")
-def bias_not_added(x, W, b):
-    return x @ W, linear(x, W, b)[1]
-
-
 # ---- softplus ---------------------------------------------------------------------------------
 
 
@@ -82,46 +51,6 @@ def softplus_has_the_slope_sigmoid(f, rng):
     with mpmath.workdps(50):
         slope = [float(1 / (1 + mpmath.exp(-mpmath.mpf(float(v))))) for v in a.ravel()]
     return f(a)[1](dy), dy * np.reshape(slope, a.shape)
-
-
-@mutant(
-    softplus, says="exp(a) overflows above 709.78: take the larger of 0 and a out first", hint=2
-)
-def softplus_overflows(a):
-    def overflows_pullback(dy):
-        return dy * np.exp(a) / (1 + np.exp(a))
-
-    return np.log(1 + np.exp(a)), overflows_pullback
-
-
-@mutant(softplus, says="the slope is sigmoid(−a): that of log(1 + exp(−a))")
-def softplus_slope_mirrored(a):
-    def mirrored_pullback(dy):
-        return dy * sigmoid(-a)[0]
-
-    return softplus(a)[0], mirrored_pullback
-
-
-@mutant(softplus, says="the pullback returns the slope: times the cotangent dy", hint=3)
-def softplus_cotangent_ignored(a):
-    def cotangent_ignored_pullback(dy):
-        return sigmoid(a)[0]
-
-    return softplus(a)[0], cotangent_ignored_pullback
-
-
-@mutant(softplus, says="a itself above 20: log(1 + exp(−a)) is 2e-9 there, not yet 0")
-def softplus_cut(a):
-    value, pullback = softplus(a)
-    return np.where(a > 20, a, value), pullback
-
-
-@mutant(softplus, says="this is max(a, 0), which softplus is only far from 0", hint=1)
-def softplus_is_relu(a):
-    def relu_pullback(dy):
-        return dy * (a > 0)
-
-    return np.maximum(a, 0), relu_pullback
 
 
 # ---- networks ---------------------------------------------------------------------------------
@@ -154,58 +83,3 @@ def a_networks_gradient(f, rng):
     """A network's pullback is its derivative in every weight and in its input, at any depth."""
     networks = [_network(rng, 3, 2), _network(rng, 3, 5, 2), _network(rng, 2, 5, 3, 6)]
     return max(check_pullback(f, *network, rng=rng) for network in networks), 0.0
-
-
-def _tanh_network(weights, x, *, slope, activate_last=False):
-    """`mlp` layer by layer, with the slope(a, y) of tanh that a mistake has."""
-    depth, h, layers = len(weights) // 2, x, []
-    for i in range(depth):
-        a, affine_pullback = linear(h, weights[f"W{i}"], weights[f"b{i}"])
-        active = activate_last or i < depth - 1
-        h = tanh(a)[0] if active else a
-        layers.append((affine_pullback, slope(a, h) if active else 1.0))
-
-    def layers_pullback(dh):
-        dweights = {}
-        for i, (affine_pullback, factor) in reversed(list(enumerate(layers))):
-            dh, dweights[f"W{i}"], dweights[f"b{i}"] = affine_pullback(dh * factor)
-        return dweights, dh
-
-    return h, layers_pullback
-
-
-def _right(a, y):
-    return 1 - y * y
-
-
-def _without(a, y):
-    return 1.0
-
-
-def _of_preactivation(a, y):
-    return 1 - a * a
-
-
-@mutant(mlp, says="tanh after the last layer too: mu and the logits can be any number", hint=2)
-def last_layer_activated(weights, x):
-    return _tanh_network(weights, x, slope=_right, activate_last=True)
-
-
-@mutant(mlp, says="the slope of tanh, 1 − y², is missing on the way back", hint=3)
-def tanh_slope_missing(weights, x):
-    return _tanh_network(weights, x, slope=_without)
-
-
-@mutant(mlp, says="the slope of tanh is 1 − a² with a before tanh: it is 1 − tanh(a)²", hint=3)
-def tanh_slope_of_preactivation(weights, x):
-    return _tanh_network(weights, x, slope=_of_preactivation)
-
-
-@mutant(mlp, says="dx is 0: nothing upstream of this network learns")
-def network_input_detached(weights, x):
-    y, pullback = mlp(weights, x)
-
-    def input_detached_pullback(dy):
-        return pullback(dy)[0], np.zeros_like(x)
-
-    return y, input_detached_pullback

@@ -8,8 +8,8 @@ from ..gaussian import gaussian_sample
 from ..objectives import elbo as mean_over_samples
 from ..oracles import NonlinearModel, expect_gaussian
 from ..oracles import complex_step as gradient_of
-from .differentiate import differentiated, gradients
-from .registry import T0, T2C, T4, claim, mutant
+from .differentiate import gradients
+from .registry import T0, T2C, T4, claim
 
 
 def _one_observation(rng):
@@ -77,53 +77,6 @@ def pathwise_gradient_is_unbiased(f, rng):
     return np.concatenate(draws, axis=1), np.concatenate(exact)
 
 
-@mutant(gaussian_sample, says="std = exp(log_var): at log_var = 1 a variance of 7.39, not 2.72")
-def std_is_exp_log_var(mu, log_var, *, eps):
-    z, pullback = gaussian_sample(mu, 2 * log_var, eps=eps)
-
-    def std_is_exp_log_var_pullback(dz):  # the right gradient of a wrong sample
-        dmu, dlog_var = pullback(dz)
-        return dmu, 2 * dlog_var
-
-    return z, std_is_exp_log_var_pullback
-
-
-@mutant(gaussian_sample, says="ε is shared across the batch: examples are correlated")
-def noise_shared_across_batch(mu, log_var, *, eps):
-    return gaussian_sample(mu, log_var, eps=np.broadcast_to(eps[..., :1, :], eps.shape))
-
-
-@mutant(gaussian_sample, says="ε is shared across dimensions: z lies on a line")
-def noise_shared_across_dimensions(mu, log_var, *, eps):
-    return gaussian_sample(mu, log_var, eps=np.broadcast_to(eps[..., :1], eps.shape))
-
-
-@mutant(gaussian_sample, says="ε is drawn anew in every call: finite differences grow as 1/h")
-def fresh_noise(mu, log_var, *, eps):
-    return gaussian_sample(mu, log_var, eps=np.random.default_rng().permuted(eps))
-
-
-@mutant(gaussian_sample, says="no gradient through σ: log_var gets none", hint=3)
-def sigma_path_missing(mu, log_var, *, eps):
-    z, pullback = gaussian_sample(mu, log_var, eps=eps)
-
-    def sigma_path_missing_pullback(dz):
-        return pullback(dz)[0], np.zeros_like(log_var)
-
-    return z, sigma_path_missing_pullback
-
-
-@mutant(gaussian_sample, says="the backward pass loses the ½ of dσ/dlog_var = σ/2", hint=3)
-def half_of_sigma_path_lost(mu, log_var, *, eps):
-    z, pullback = gaussian_sample(mu, log_var, eps=eps)
-
-    def half_lost_pullback(dz):
-        dmu, dlog_var = pullback(dz)
-        return dmu, 2 * dlog_var
-
-    return z, half_lost_pullback
-
-
 # ---- S5.13: L2 by samples ---------------------------------------------------------------------
 
 
@@ -151,25 +104,3 @@ def l2_variance_falls_as_one_over_l(f, rng):
     """With L samples the variance of the estimate is that of one sample divided by L."""
     log_lik, L2, variance = _log_lik_draws(rng, 20, 4000)
     return 20 * (f(log_lik)[0] - L2) ** 2, variance
-
-
-@mutant(mean_over_samples, says="the sum over samples: the 1/L of S5.13 is missing")
-def l2_sum_for_mean(log_lik):
-    bound, pullback = mean_over_samples(log_lik)
-
-    def sum_pullback(dbound):
-        return len(log_lik) * pullback(dbound)
-
-    return len(log_lik) * bound, sum_pullback
-
-
-@mutant(mean_over_samples, says="log (1/L) Σ p(x|z): S5.13 averages logs; this is too large")
-@differentiated
-def l2_log_mean_exp(log_lik):
-    return np.log(np.exp(log_lik).mean(axis=0))
-
-
-@mutant(mean_over_samples, says="only the first of L samples counts: unbiased, as noisy as L = 1")
-@differentiated
-def l2_first_sample_only(log_lik):
-    return log_lik[0]

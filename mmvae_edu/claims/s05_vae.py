@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 
-from ..gaussian import gaussian_sample, neg_kl_std_normal
+from ..gaussian import gaussian_sample
 from ..gradcheck import check_pullback
 from ..likelihoods import binomial_log_prob
 from ..models.one_function.vae import mlp, vae_bound
 from ..oracles import NonlinearModel
 from .instances import noise_grid
-from .registry import T0, T1, T2, claim, mutant, terms
+from .registry import T0, T1, T2, claim, terms
 
 
 def _vae(rng, *, N=5, K=3, D=2, P=7):
@@ -96,11 +96,15 @@ def _flat(dw):
 @terms(vae_bound)
 def vae_terms(w, *, x, eps):
     """Which part of the bound, by which path, gives which part of the gradient."""
-    parts = _forward(w, x, eps)
-    mu, log_var, log_px_z = parts["mu"], parts["log_var"], parts["log_px_z"]
+    (K, N, D), P = eps.shape, x.shape[-1]
+    heads, encoder_pullback = mlp(w["encoder"], x / 16)
+    mu, log_var = heads[:, :D], heads[:, D:]
+    z, sample_pullback = gaussian_sample(mu, log_var, eps=eps)
+    logits, decoder_pullback = mlp(w["decoder"], z.reshape(K * N, D))
+    log_px_z, likelihood_pullback = binomial_log_prob(logits.reshape(K, N, P), x=x, n=16)
     values = {
         "log p(x|z)": log_px_z.mean(axis=0),
-        "KL: 1": np.full(len(x), 0.5 * mu.shape[-1]),
+        "KL: 1": np.full(N, 0.5 * D),
         "KL: μ²": -0.5 * (mu * mu).sum(axis=-1),
         "KL: log σ²": 0.5 * log_var.sum(axis=-1),
         "KL: σ²": -0.5 * np.exp(log_var).sum(axis=-1),
@@ -108,9 +112,11 @@ def vae_terms(w, *, x, eps):
 
     def vae_terms_pullback(dbound):
         d = dbound[:, None]
-        ddecoder, dmu, dlog_var = parts["reconstruction_pullback"](dbound)
+        dlogits = likelihood_pullback(np.broadcast_to(dbound / K, (K, N)))
+        ddecoder, dz = decoder_pullback(dlogits.reshape(K * N, P))
+        dmu, dlog_var = sample_pullback(dz.reshape(K, N, D))
         nothing = {name: np.zeros_like(weight) for name, weight in w["decoder"].items()}
-        heads = {
+        paths = {
             "reconstruction → μ": (dmu, 0 * log_var),
             "reconstruction → log σ²": (0 * mu, dlog_var),
             "KL: μ²": (-d * mu, 0 * log_var),
@@ -118,8 +124,8 @@ def vae_terms(w, *, x, eps):
             "KL: σ²": (0 * mu, -0.5 * d * np.exp(log_var)),
         }
         encoders = {
-            name: parts["encoder_pullback"](np.concatenate(dheads, axis=1))[0]
-            for name, dheads in heads.items()
+            name: encoder_pullback(np.concatenate(dheads, axis=1))[0]
+            for name, dheads in paths.items()
         }
         nowhere = {name: np.zeros_like(weight) for name, weight in w["encoder"].items()}
         return {
@@ -128,116 +134,3 @@ def vae_terms(w, *, x, eps):
         }
 
     return values, vae_terms_pullback
-
-
-def _forward(w, x, eps):
-    """The bound's parts, with one pullback from the bound to the decoder's weights, mu, log_var."""
-    (K, N, D), P = eps.shape, x.shape[-1]
-    heads, encoder_pullback = mlp(w["encoder"], x / 16)
-    mu, log_var = heads[:, :D], heads[:, D:]
-    z, sample_pullback = gaussian_sample(mu, log_var, eps=eps)
-    logits, decoder_pullback = mlp(w["decoder"], z.reshape(K * N, D))
-    log_px_z, likelihood_pullback = binomial_log_prob(logits.reshape(K, N, P), x=x, n=16)
-
-    def reconstruction_pullback(dbound):
-        dlogits = likelihood_pullback(np.broadcast_to(dbound / K, (K, N)))
-        ddecoder, dz = decoder_pullback(dlogits.reshape(K * N, P))
-        return ddecoder, *sample_pullback(dz.reshape(K, N, D))
-
-    return {
-        "mu": mu,
-        "log_var": log_var,
-        "log_px_z": log_px_z,
-        "encoder_pullback": encoder_pullback,
-        "reconstruction_pullback": reconstruction_pullback,
-    }
-
-
-# ---- the mistakes -----------------------------------------------------------------------------
-
-
-def _wrong_backward(w, x, eps, *, kl=1.0, path=1.0, sigma_path=1.0, decoder=1.0):
-    """`vae_bound` whose way back weighs its parts by these factors."""
-    parts = _forward(w, x, eps)
-    L1, L1_pullback = neg_kl_std_normal(parts["mu"], parts["log_var"])
-
-    def wrong_pullback(dbound):
-        ddecoder, path_dmu, path_dlog_var = parts["reconstruction_pullback"](dbound)
-        dmu, dlog_var = L1_pullback(dbound)
-        dmu = kl * dmu + path * path_dmu
-        dlog_var = kl * dlog_var + path * sigma_path * path_dlog_var
-        dencoder, _ = parts["encoder_pullback"](np.concatenate([dmu, dlog_var], axis=1))
-        return {
-            "encoder": dencoder,
-            "decoder": {name: decoder * d for name, d in ddecoder.items()},
-        }
-
-    return L1 + parts["log_px_z"].mean(axis=0), wrong_pullback
-
-
-@mutant(vae_bound, says="L1's gradient overwrites that through z: `=` for `+=` at μ and log σ²")
-def vae_path_overwritten(w, *, x, eps):
-    return _wrong_backward(w, x, eps, path=0.0)
-
-
-@mutant(vae_bound, says="the gradient through z overwrites that of L1: `=` for `+=` at μ, log σ²")
-def vae_kl_overwritten(w, *, x, eps):
-    return _wrong_backward(w, x, eps, kl=0.0)
-
-
-@mutant(
-    vae_bound, says="divided by the batch size twice: all terms × 1/N, which Adam hides", hint=3
-)
-def vae_divided_by_n_twice(w, *, x, eps):
-    share = 1 / len(x)
-    return _wrong_backward(w, x, eps, kl=share, path=share, decoder=share)
-
-
-@mutant(vae_bound, says="the KL misses the batch's 1/N: its gradient is N times too large", hint=3)
-def vae_kl_times_n(w, *, x, eps):
-    return _wrong_backward(w, x, eps, kl=len(x))
-
-
-@mutant(vae_bound, says="σ's path is lost: log σ² learns from the KL alone, not from z = μ + σ ε")
-def vae_sigma_path_lost(w, *, x, eps):
-    return _wrong_backward(w, x, eps, sigma_path=0.0)
-
-
-@mutant(vae_bound, says="the way back sums over the K samples where S5.13 has their mean", hint=3)
-def vae_summed_over_samples(w, *, x, eps):
-    K = len(eps)
-    return _wrong_backward(w, x, eps, path=K, decoder=K)
-
-
-@mutant(vae_bound, says="`x /= 16` changes the data in place: the next epoch sees x / 256")
-def vae_data_changed_in_place(w, *, x, eps):
-    bound, pullback = vae_bound(w, x=x.copy(), eps=eps)
-    x /= 16
-    return bound, pullback
-
-
-@mutant(vae_bound, says="the KL is added: L^v subtracts it (S5.10)")
-def vae_kl_added(w, *, x, eps):
-    bound, _ = vae_bound(w, x=x, eps=eps)
-    parts = _forward(w, x, eps)
-    L1, _ = neg_kl_std_normal(parts["mu"], parts["log_var"])
-    return bound - 2 * L1, _wrong_backward(w, x, eps, kl=-1.0)[1]
-
-
-@mutant(vae_bound, says="std = exp(log_var): the samples are too wide, and the gradient agrees")
-def vae_std_is_exp_log_var(w, *, x, eps):
-    D = eps.shape[-1]
-    doubled = {**w["encoder"], "W1": w["encoder"]["W1"].copy(), "b1": w["encoder"]["b1"].copy()}
-    doubled["W1"][:, D:] *= 2
-    doubled["b1"][D:] *= 2
-    wide = {"encoder": doubled, "decoder": w["decoder"]}
-    parts, right = _forward(wide, x, eps), _forward(w, x, eps)
-    L1, L1_pullback = neg_kl_std_normal(right["mu"], right["log_var"])
-
-    def std_is_exp_log_var_pullback(dbound):  # the right gradient of a wrong sample
-        ddecoder, path_dmu, path_dlog_var = parts["reconstruction_pullback"](dbound)
-        dmu, dlog_var = L1_pullback(dbound)
-        dheads = np.concatenate([dmu + path_dmu, dlog_var + 2 * path_dlog_var], axis=1)
-        return {"encoder": right["encoder_pullback"](dheads)[0], "decoder": ddecoder}
-
-    return L1 + parts["log_px_z"].mean(axis=0), std_is_exp_log_var_pullback
