@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..instances import discrete_model, random_symbols
-from ..registry import T0, claim, mutant
+from ..registry import T0, claim
 from .versions import close, hunted, load
 
 
@@ -61,21 +61,6 @@ hunted(
         },
     ],
 )
-
-
-@mutant(check_12, says="x_2 does not depend on z: then log p(x_1 | x_2) is log p(x_1)")
-def independent_modalities(file):
-    return _passes(file, np.random.default_rng(0), flat=[1])
-
-
-@mutant(check_12, says="q is exactly p(z|x_2): then no weights are needed, and none are tested")
-def only_the_exact_posterior(file):
-    return _passes(file, np.random.default_rng(0), exact_q=True)
-
-
-@mutant(check_12, says="x_1 does not depend on z: then every average of p(x_1|z) is the same")
-def nothing_to_average(file):
-    return _passes(file, np.random.default_rng(0), flat=[0])
 
 
 @claim("S8.T2", of=fix_12, tol=T0, oracle="O1 discrete latent")

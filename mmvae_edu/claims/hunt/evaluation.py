@@ -4,7 +4,7 @@ import numpy as np
 
 from ...oracles import LinearGaussian
 from ..instances import log_mean, log_normal_sum
-from ..registry import T0, claim, mutant
+from ..registry import T0, claim
 from .versions import close, hunted, load
 
 
@@ -60,23 +60,6 @@ hunted(
     fix_05,
     right=[BY_SAMPLE, {".reshape(N, K)": ".reshape(K, N).T"}],
 )
-
-
-@mutant(check_05, says="a batch of one image: what is mixed up between images shows with two")
-def one_image(file):
-    rng = np.random.default_rng(0)
-    case = *_instance(rng, N=1), rng.normal(size=(5, 1, 2))
-    return close(_estimates(file.log_evidence, *case), _exact(*case))
-
-
-@mutant(
-    check_05, says="with the exact posterior all weights are equal, and so is every mean of them"
-)
-def only_the_exact_posterior(file):
-    rng = np.random.default_rng(0)
-    model, x, mu, log_var = _instance(rng, exact_q=True)
-    found = _estimates(file.log_evidence, model, x, mu, log_var, rng.normal(size=(5, 3, 2)))
-    return close(found, model.log_prob({"x": x}))
 
 
 @claim("S9.2", of=fix_05, tol=T0, oracle="O3 linear-Gaussian, pairwise additions")

@@ -4,7 +4,7 @@ import numpy as np
 
 from ...oracles import LinearGaussian
 from ..instances import log_mean, log_normal_sum
-from ..registry import T0, claim, mutant
+from ..registry import T0, claim
 from .versions import close, hunted, load
 
 
@@ -56,22 +56,6 @@ hunted(
         {PUBLISHED: "log_joint(z) - log_posterior(z, mu[[expert]], log_var[[expert]])"},
     ],
 )
-
-
-@mutant(check_11, says="equal experts are their own mixture: let them differ")
-def equal_experts(file):
-    mu, log_var, log_joint, _, eps = _instance(np.random.default_rng(0))
-    mu[1], log_var[1] = mu[0], log_var[0]
-    found = file.log_evidence(mu, log_var, log_joint, expert=0, eps=eps)
-    return close(found, _exact(mu, log_var, log_joint, 0, eps))
-
-
-@mutant(
-    check_11, says="with the exact posterior all weights are equal, and so is every mean of them"
-)
-def only_the_exact_posterior(file):
-    mu, log_var, log_joint, evidence, eps = _instance(np.random.default_rng(0))
-    return close(file.log_evidence(mu, log_var, log_joint, expert=1, eps=eps), evidence)
 
 
 @claim("S9.5", of=fix_11, tol=T0, oracle="O3 linear-Gaussian, pairwise additions")

@@ -4,7 +4,7 @@ import numpy as np
 
 from ...oracles import LinearGaussian
 from ..instances import log_mean, log_normal_sum
-from ..registry import T0, claim, mutant
+from ..registry import T0, claim
 from .versions import AS_IT_STANDS, close, hunted, load
 
 
@@ -64,33 +64,6 @@ hunted(
         },
     ],
 )
-
-
-@mutant(check_10, says="equal experts are their own mixture: let them differ")
-def equal_experts(file):
-    mu, log_var, log_joint, eps = _instance(np.random.default_rng(0))
-    mu[1], log_var[1] = mu[0], log_var[0]
-    case = mu, log_var, log_joint, eps
-    return close(_value(file.mixture_bound, *case), _exact(*case))
-
-
-@mutant(check_10, says="with K = 1 the bound is the ELBO: take several samples")
-def one_sample(file):
-    case = _instance(np.random.default_rng(0), K=1)
-    return close(_value(file.mixture_bound, *case), _exact(*case))
-
-
-@mutant(
-    check_10, says="where the mixture is the posterior all weights are equal, and so is any mean"
-)
-def the_mixture_is_the_posterior(file):
-    mu, log_var, _, eps = _instance(np.random.default_rng(0))
-
-    def log_joint(z):
-        axes = mu.shape[:1] + (1,) * (z.ndim - 2) + mu.shape[1:]
-        return log_mean(log_normal_sum(z, mu.reshape(axes), log_var.reshape(axes))) - 7
-
-    return close(_value(file.mixture_bound, mu, log_var, log_joint, eps), -7.0)
 
 
 @claim("S11.4", of=fix_10, tol=T0, oracle="one expert at a time")

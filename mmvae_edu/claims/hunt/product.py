@@ -4,7 +4,7 @@ import numpy as np
 
 from ...gradcheck import check_pullback
 from ...oracles import LinearGaussian
-from ..registry import T0, T2, claim, mutant
+from ..registry import T0, T2, claim
 from .versions import close, gradient_agrees, hunted, load
 
 
@@ -54,18 +54,6 @@ hunted(
         },
     ],
 )
-
-
-@mutant(check_04, says="a gradient check alone: a backward that agrees with a wrong forward passes")
-def only_the_gradient(file):
-    mu, log_var, _ = _instance(np.random.default_rng(0))
-    return gradient_agrees(file.product_of_experts, mu, log_var)
-
-
-@mutant(check_04, says="one expert only: what is done once for each expert shows with two or more")
-def one_expert(file):
-    mu, log_var, exact = _instance(np.random.default_rng(0), M=1)
-    return close(file.product_of_experts(mu, log_var)[0], exact)
 
 
 @claim("S7.5", of=fix_04, tol=T0, oracle="O3 linear-Gaussian")

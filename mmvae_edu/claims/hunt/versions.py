@@ -82,8 +82,11 @@ def hunted(number, equation, subject, function, check, fix, *, right):
         f"A check of {subject} passes right versions of a file and fails wrong ones."
     )
     claim(equation, of=check, tol=T0, oracle="right and wrong versions of a file")(tells_apart)
-    mutant(check, says="it passes everything, wrong versions too")(passes_everything)
-    mutant(check, says="it fails everything, right versions too")(fails_everything)
+    for answer, says in (
+        (passes_everything, "it passes everything, wrong versions too"),
+        (fails_everything, "it fails everything, right versions too"),
+    ):
+        mutant(check, says=says, because="it never looks at the file")(answer)
 
 
 def _graded(verdicts, wrong):

@@ -4,7 +4,7 @@ import numpy as np
 
 from ...oracles import LinearGaussian
 from ..instances import log_mean, log_normal_sum
-from ..registry import T0, claim, mutant
+from ..registry import T0, claim
 from .versions import close, hunted, load
 
 
@@ -69,21 +69,6 @@ hunted(
         },
     ],
 )
-
-
-@mutant(check_07, says="modalities of one size have the weight 1 each: let the sizes differ")
-def equal_sizes(file):
-    case = _instance(np.random.default_rng(0), sizes=(4, 4))
-    return close(_estimates(file.log_evidence, *case), _exact(*case))
-
-
-@mutant(
-    check_07, says="with the exact posterior all weights are equal, and so is every mean of them"
-)
-def only_the_exact_posterior(file):
-    model, x, *q = _instance(np.random.default_rng(0), exact_q=True)
-    found = _estimates(file.log_evidence, model, x, *q)
-    return close(found, model.log_prob(dict(enumerate(x))))
 
 
 @claim("S6.1", of=fix_07, tol=T0, oracle="O3 linear-Gaussian, pairwise additions")
