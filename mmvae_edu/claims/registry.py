@@ -98,8 +98,8 @@ def claim(*equations, of, tol, oracle):
     return register
 
 
-def mutant(of, *, says, hint=None, because=""):
-    """Register a wrong implementation of `of`, with the words that name its mistake."""
+def mutant(of, *, says, because, hint=None):
+    """Register a mistake in `of` that is no edit of its text, `because` of what."""
 
     def register(f):
         FUNCTIONS.setdefault(of, []).append(Mutant(f.__name__, says, f, hint, because))

@@ -10,7 +10,7 @@ is named after the mistake and has these keys:
     says      the words for the learner
     edit      old, new, old, new, …: each old text stands exactly once in the function's source
     hint      which of the exercise's three hints fits; without it, the second
-    with      functions of the same module, or methods of its class, that are edited with it
+    with      functions that its module names, or methods of its class, that are edited with it
     gradient  the mistake's gradient: "kept" is the library's, "edited" that of the edited text
 
 Without `gradient`, an edit outside the nested pullback has the gradient that belongs to the wrong
