@@ -13,7 +13,7 @@ import numpy as np
 from mmvae_edu.claims.differentiate import differentiated
 from mmvae_edu.course import holds, keep
 from mmvae_edu.course.hunt import close, files, gradient_agrees
-from mmvae_edu.course.planted import BUGS, CHECKS, convenient, generic
+from mmvae_edu.course.planted import BUGS, CHECKS, convenient, generic, planted
 from mmvae_edu.objectives import mixture_elbo
 from mmvae_edu.oracles import log_normal, mixture_iwae_continuous
 from mmvae_edu.report import plots
@@ -123,9 +123,9 @@ for n in range(3):
 caught = {}
 for make in generic, convenient:
     inputs = make(np.random.default_rng(0))
-    assert all(check(inputs, None) for check in CHECKS.values())  # the system without a bug
+    assert all(check(inputs, planted()) for check in CHECKS.values())  # the system without a bug
     caught[make.__name__] = np.array(
-        [[not check(inputs, bug) for check in CHECKS.values()] for bug in BUGS]
+        [[not check(inputs, planted(bug)) for check in CHECKS.values()] for bug in BUGS]
     )
     for bug, row in zip(BUGS, caught[make.__name__], strict=True):
         names = ", ".join(np.array(list(CHECKS))[row]) or "nothing"

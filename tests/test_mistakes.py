@@ -46,7 +46,9 @@ def test_every_row_fits_the_library():
 
 
 def test_few_mistakes_are_no_edits_and_say_why():
-    functions = {mutant.f: mutant.because for some in registry.FUNCTIONS.values() for mutant in some}
+    functions = {
+        mutant.f: mutant.because for some in registry.FUNCTIONS.values() for mutant in some
+    }
     assert len(functions) <= 60
     assert all(functions.values())
 
