@@ -1,7 +1,7 @@
-"""One table of every (value, pullback) function, and one battery of laws for all of them."""
+"""Laws that every (value, pullback) function obeys, at the inputs of `claims.examples`."""
 
-from dataclasses import dataclass, field
-from functools import partial
+import ast
+from pathlib import Path
 
 import autograd.numpy as anp
 import numpy as np
@@ -12,101 +12,34 @@ from hypothesis import strategies as st
 from mmvae_edu.kernels import numba_cpu, reference
 from numpy.testing import assert_allclose, assert_array_equal
 
+import mmvae_edu
 from mmvae_edu import gaussian, laplace, likelihoods, networks, objectives, ops, posteriors
+from mmvae_edu.claims.examples import AXES, EXAMPLES, Example, differentiable
 from mmvae_edu.gradcheck import check_pullback, complex_step
 
-SIZES = {"M": 3, "K": 4, "N": 5, "D": 2, "P": 6, "H": 7}  # all distinct, so no axis is confused
-
-
-@dataclass
-class Op:
-    """How to call an op, and the same mathematics in HIPS autograd (`twin`), if it has it."""
-
-    op: callable
-    args: callable  # (rng, sizes) → list of arguments to differentiate
-    constants: callable = field(default=lambda rng, s: {})
-    analytic: bool = True
-    twin: callable = None  # (*args, **constants) → value
-
-
-def normal(*shapes, scale=1.0):
-    """Arguments of these shapes, named by letters: normal("KND", "ND")."""
-
-    def draw(rng, s):
-        return [scale * rng.standard_normal(tuple(s[letter] for letter in f)) for f in shapes]
-
-    return draw
-
-
-def constants(**shapes):
-    def draw(rng, s):
-        values = {}
-        for name, shape in shapes.items():
-            shape, kind = shape.split(":") if ":" in shape else (shape, "normal")
-            shape = tuple(s[letter] for letter in shape)
-            values[name] = KINDS[kind](rng, shape)
-        return values
-
-    return draw
-
-
-def one_hot(rng, shape):
-    return np.eye(shape[-1])[rng.integers(0, shape[-1], shape[:-1])]
-
-
-def some(rng, shape):
-    """A mask with at least one True in each column: (M, N)."""
-    mask = rng.random(shape) < 0.5
-    mask[rng.integers(0, shape[0], shape[1:]), np.arange(shape[1])] = True
-    return mask
-
-
-KINDS = {
-    "normal": lambda rng, shape: rng.standard_normal(shape),
-    "binary": lambda rng, shape: rng.integers(0, 2, shape).astype(float),
-    "counts": lambda rng, shape: rng.integers(0, 6, shape).astype(float),
-    "one_hot": one_hot,
-    "mask": lambda rng, shape: rng.random(shape) < 0.5,
-    "some": some,
-    "log_alpha": lambda rng, shape: posteriors.log_mixture_weights(some(rng, shape)),
+ROWS = [(op, draw) for op, draws in EXAMPLES.items() for draw in draws]
+ROWS += [  # more axes than the exercises ask for
+    (gaussian.gaussian_log_prob, Example("NP", "KNP", "P")),
+    (gaussian.gaussian_sample, Example("MND", "MND", eps="MKND")),
+]
+NOT_ANALYTIC = {  # |z| of a complex z is its length
+    laplace.laplace_log_prob,
+    laplace.kl_laplace,
+    likelihoods.Laplace(1, "learnt"),
 }
+PACKAGE = Path(mmvae_edu.__file__).parent
 
 
-def first_two(mu, log_var, *, mask=None):
-    """The quotient's differentiable outputs."""
-    (mean, joint_log_var, _), pullback = posteriors.quotient_of_experts(mu, log_var, mask=mask)
-    return (mean, joint_log_var), pullback
+def rows(wanted):
+    chosen = [row for row in ROWS if wanted(row[0])]
+    return pytest.mark.parametrize(
+        ("op", "draw"), chosen, ids=[op.__qualname__ for op, _ in chosen]
+    )
 
 
-def precise_experts(rng, s):
-    """Experts more precise than the prior, so that their quotient is a density."""
-    mu, log_var = normal("MND", "MND")(rng, s)
-    return [mu, -np.abs(log_var) - 0.1]
-
-
-def mlp_arguments(rng, s, shape="NP"):
-    weights = {
-        name: rng.standard_normal(size)
-        for name, size in networks.mlp_shapes((s["P"], s["H"], s["D"], 3)).items()
-    }
-    return [weights, *normal(shape)(rng, s)]
-
-
-def learnt(rng, s):
-    return [{"raw_scale": rng.standard_normal(s["P"])}, *normal("KNP")(rng, s)]
-
-
-def fixed(rng, s):
-    return [{}, *normal("KNP")(rng, s)]
-
-
-def of(likelihood, **options):
-    """The log_prob of a likelihood over s["P"] features, whatever P is drawn."""
-
-    def log_prob(weights, outputs, *, x):
-        return likelihood(x.shape[-1], **options).log_prob(weights, outputs, x=x)
-
-    return log_prob
+def owner(op):
+    """The op, or the likelihood whose method it is."""
+    return getattr(op, "__self__", op)
 
 
 def twin_lse(a, axis):
@@ -135,8 +68,9 @@ def twin_subsets(mu, log_var, subsets):
     return anp.stack([mean for mean, _ in pairs]), anp.stack([v for _, v in pairs])
 
 
-def twin_quotient(mu, log_var, mask):
-    return twin_product(mu, log_var, mask, prior=1.0 - mask.sum(0)[:, None])
+def twin_quotient(mu, log_var, mask=None):
+    here = np.ones(mu.shape[:2]) if mask is None else mask
+    return twin_product(mu, log_var, here, prior=1.0 - here.sum(0)[:, None])
 
 
 def twin_mixture(z, mu, log_var, log_alpha):
@@ -146,25 +80,30 @@ def twin_mixture(z, mu, log_var, log_alpha):
     return anp.log(anp.sum(weight * density, 0))
 
 
-def twin_mixture_iwae(log_w, present):
-    per_stratum = anp.log(anp.mean(anp.exp(log_w), 1))
-    return anp.sum(present * per_stratum, 0) / present.sum(0)
+def twin_mean(strata, present):
+    here = np.ones(strata.shape) if present is None else present
+    return anp.sum(here * strata, 0) / here.sum(0)
 
 
-def twin_stratified(log_w, present):
-    K = log_w.shape[1]
-    return anp.log(anp.sum(present[:, None] * anp.exp(log_w), (0, 1)) / (K * present.sum(0)))
+def twin_mixture_elbo(log_w, present=None):
+    return twin_mean(anp.mean(log_w, 1), present)
 
 
-def twin_ratio(z, mu, log_var):
+def twin_mixture_iwae(log_w, present=None):
+    return twin_mean(anp.log(anp.mean(anp.exp(log_w), 1)), present)
+
+
+def twin_stratified(log_w, present=None):
+    return anp.log(twin_mean(anp.mean(anp.exp(log_w), 1), present))
+
+
+def twin_ratio(z, mu, log_var, closed_form=False):
+    if closed_form:
+        neg_kl = 0.5 * anp.sum(1 + log_var - mu**2 - anp.exp(log_var), -1)
+        return anp.broadcast_to(neg_kl[..., None, :], z.shape[:-1]) + 0 * anp.sum(z)
     zero = anp.zeros(z.shape[-1])
     q = twin_normal(z, mu[..., None, :, :], log_var[..., None, :, :])
     return twin_normal(z, zero, zero) - q
-
-
-def twin_closed(z, mu, log_var, closed_form):
-    neg_kl = 0.5 * anp.sum(1 + log_var - mu**2 - anp.exp(log_var), -1)
-    return anp.broadcast_to(neg_kl[..., None, :], z.shape[:-1]) + 0 * anp.sum(z)
 
 
 def twin_kl(mu1, log_var1, mu2, log_var2):
@@ -185,8 +124,16 @@ def twin_binomial(logits, x, n=1):
     return kernel + np.vectorize(lambda k: np.log(likelihoods.comb(n, int(k))))(x).sum(-1)
 
 
-def twin_mlp(weights, x, activation):
-    act = {"tanh": anp.tanh, "swish": lambda a: a / (1 + anp.exp(-a))}[activation]
+def twin_swish(a):
+    return a / (1 + anp.exp(-a))
+
+
+def twin_relu(a):
+    return anp.maximum(a, 0)
+
+
+def twin_mlp(weights, x, activation="swish"):
+    act = {"tanh": anp.tanh, "swish": twin_swish, "relu": twin_relu}[activation]
     h = act(anp.dot(x, weights["W0"]) + weights["b0"])
     h = act(anp.dot(h, weights["W1"]) + weights["b1"])
     return anp.dot(h, weights["W2"]) + weights["b2"]
@@ -201,199 +148,123 @@ def twin_learnt(density, factor):
     return twin
 
 
-def log_weights(*shape):
-    return normal(*shape, scale=3.0)
-
-
-OPS = {
-    "linear": Op(ops.linear, normal("NP", "PH", "H"), twin=lambda x, W, b: anp.dot(x, W) + b),
-    "relu": Op(ops.relu, normal("NP"), analytic=False, twin=lambda a: anp.maximum(a, 0)),
-    "tanh": Op(ops.tanh, normal("NP"), twin=anp.tanh),
-    "sigmoid": Op(ops.sigmoid, normal("NP"), twin=lambda a: 1 / (1 + anp.exp(-a))),
-    "softplus": Op(ops.softplus, normal("NP"), twin=lambda a: anp.log(1 + anp.exp(a))),
-    "swish": Op(ops.swish, normal("NP"), twin=lambda a: a / (1 + anp.exp(-a))),
-    **{
-        f"{op.__name__} over axis {axis}": Op(
-            partial(op, axis=axis),
-            log_weights("MKN"),
-            twin=(
-                lambda a, axis=axis, shift=shift: twin_lse(a, axis) - shift * anp.log(a.shape[axis])
-            ),
-        )
-        for op, shift in ((ops.log_sum_exp, 0), (ops.log_mean_exp, 1))
-        for axis in (0, 1, -1)
-    },
-    "gaussian_log_prob": Op(
-        gaussian.gaussian_log_prob, normal("KND", "ND", "ND"), twin=twin_normal
+TWINS = {  # the same mathematics in HIPS autograd
+    ops.linear: lambda x, W, b: anp.dot(x, W) + b,
+    ops.relu: twin_relu,
+    ops.tanh: anp.tanh,
+    ops.sigmoid: lambda a: 1 / (1 + anp.exp(-a)),
+    ops.softplus: lambda a: anp.log(1 + anp.exp(a)),
+    ops.swish: twin_swish,
+    ops.log_sum_exp: twin_lse,
+    ops.log_mean_exp: lambda a, axis: twin_lse(a, axis) - anp.log(a.shape[axis]),
+    gaussian.gaussian_log_prob: twin_normal,
+    gaussian.standard_normal_log_prob: lambda z: twin_normal(z, 0.0, anp.zeros(z.shape[-1])),
+    gaussian.gaussian_sample: lambda mu, log_var, eps: (
+        mu[..., None, :, :] + anp.exp(log_var / 2)[..., None, :, :] * eps
     ),
-    "gaussian_log_prob, shared spread": Op(
-        gaussian.gaussian_log_prob, normal("NP", "KNP", "P"), twin=twin_normal
-    ),
-    "standard_normal_log_prob": Op(
-        gaussian.standard_normal_log_prob,
-        normal("KND"),
-        twin=lambda z: twin_normal(z, 0.0, anp.zeros(z.shape[-1])),
-    ),
-    "gaussian_sample": Op(
-        gaussian.gaussian_sample,
-        normal("ND", "ND"),
-        constants(eps="KND"),
-        twin=lambda mu, log_var, eps: mu + anp.exp(log_var / 2) * eps,
-    ),
-    "gaussian_sample of stacked terms": Op(
-        gaussian.gaussian_sample, normal("MND", "MND"), constants(eps="MKND")
-    ),
-    "neg_kl_std_normal": Op(
-        gaussian.neg_kl_std_normal,
-        normal("ND", "ND"),
-        twin=lambda mu, v: 0.5 * anp.sum(1 + v - mu**2 - anp.exp(v), -1),
-    ),
-    "kl_gauss": Op(gaussian.kl_gauss, normal("ND", "ND", "ND", "ND"), twin=twin_kl),
-    "laplace_log_prob": Op(
-        laplace.laplace_log_prob, normal("KND", "ND", "ND"), analytic=False, twin=twin_laplace
-    ),
-    "laplace_sample": Op(
-        laplace.laplace_sample,
-        normal("ND", "ND"),
-        constants(eps="KND"),
-        twin=lambda mu, s, eps: mu + anp.exp(s) * eps,
-    ),
-    "kl_laplace": Op(
-        laplace.kl_laplace, normal("ND", "ND", "ND", "ND"), analytic=False, twin=twin_kl_laplace
-    ),
-    "bernoulli": Op(
-        likelihoods.binomial_log_prob, normal("KNP"), constants(x="NP:binary"), twin=twin_binomial
-    ),
-    "binomial of 5": Op(
-        partial(likelihoods.binomial_log_prob, n=5),
-        normal("KNP"),
-        constants(x="NP:counts"),
-        twin=partial(twin_binomial, n=5),
-    ),
-    "categorical": Op(
-        likelihoods.categorical_log_prob,
-        normal("KNP"),
-        constants(x="NP:one_hot"),
-        twin=lambda l, x: anp.sum(x * l, -1) - twin_lse(l, -1),
-    ),
-    "Binomial.log_prob": Op(of(likelihoods.Binomial, n=5), fixed, constants(x="NP:counts")),
-    "Categorical.log_prob": Op(of(likelihoods.Categorical), fixed, constants(x="NP:one_hot")),
-    "Normal.log_prob": Op(of(likelihoods.Normal, scale=0.7), fixed, constants(x="NP")),
-    "Normal.log_prob, learnt": Op(
-        of(likelihoods.Normal, scale="learnt"),
-        learnt,
-        constants(x="NP"),
-        twin=twin_learnt(twin_normal, 2),
-    ),
-    "Laplace.log_prob, learnt": Op(
-        of(likelihoods.Laplace, scale="learnt"),
-        learnt,
-        constants(x="NP"),
-        analytic=False,
-        twin=twin_learnt(twin_laplace, 1),
-    ),
-    "product_of_experts": Op(
-        posteriors.product_of_experts, normal("MND", "MND"), twin=twin_product
-    ),
-    "product_of_experts, masked": Op(
-        posteriors.product_of_experts,
-        normal("MND", "MND"),
-        constants(mask="MN:mask"),
-        twin=twin_product,
-    ),
-    "product_of_subsets": Op(
-        posteriors.product_of_subsets,
-        normal("MND", "MND"),
-        constants(subsets="KMN:mask"),
-        twin=twin_subsets,
-    ),
-    "quotient_of_experts": Op(
-        first_two, precise_experts, constants(mask="MN:some"), twin=twin_quotient
-    ),
-    "mixture_log_prob": Op(
-        posteriors.mixture_log_prob,
-        normal("KND", "MND", "MND"),
-        constants(log_alpha="MN:log_alpha"),
-        twin=twin_mixture,
-    ),
-    "elbo": Op(objectives.elbo, log_weights("KN"), twin=lambda w: anp.mean(w, 0)),
-    "iwae": Op(
-        objectives.iwae,
-        log_weights("KN"),
-        twin=lambda w: twin_lse(w, 0) - anp.log(w.shape[0]),
-    ),
-    "mixture_elbo": Op(
-        objectives.mixture_elbo,
-        log_weights("MKN"),
-        constants(present="MN:some"),
-        twin=lambda w, present: anp.sum(present * anp.mean(w, 1), 0) / present.sum(0),
-    ),
-    "mixture_iwae": Op(
-        objectives.mixture_iwae,
-        log_weights("MKN"),
-        constants(present="MN:some"),
-        twin=twin_mixture_iwae,
-    ),
-    "mixture_iwae, all present": Op(objectives.mixture_iwae, log_weights("MKN")),
-    "stratified_iwae": Op(
-        objectives.stratified_iwae,
-        log_weights("MKN"),
-        constants(present="MN:some"),
-        twin=twin_stratified,
-    ),
-    "stratified_iwae, all present": Op(objectives.stratified_iwae, log_weights("MKN")),
-    "log_prior_ratio": Op(
-        objectives.log_prior_ratio, normal("MKND", "MND", "MND"), twin=twin_ratio
-    ),
-    "log_prior_ratio, closed form": Op(
-        objectives.log_prior_ratio,
-        normal("MKND", "MND", "MND"),
-        lambda rng, s: {"closed_form": True},
-        twin=twin_closed,
-    ),
-    "mlp, tanh": Op(
-        partial(networks.mlp, activation="tanh"),
-        mlp_arguments,
-        twin=partial(twin_mlp, activation="tanh"),
-    ),
-    "mlp, swish, stacked": Op(
-        networks.mlp,
-        partial(mlp_arguments, shape="MKNP"),
-        twin=partial(twin_mlp, activation="swish"),
-    ),
-    "mlp, relu": Op(partial(networks.mlp, activation="relu"), mlp_arguments, analytic=False),
+    gaussian.neg_kl_std_normal: lambda mu, v: 0.5 * anp.sum(1 + v - mu**2 - anp.exp(v), -1),
+    gaussian.kl_gauss: twin_kl,
+    laplace.laplace_log_prob: twin_laplace,
+    laplace.laplace_sample: lambda mu, s, eps: mu + anp.exp(s) * eps,
+    laplace.kl_laplace: twin_kl_laplace,
+    likelihoods.binomial_log_prob: twin_binomial,
+    likelihoods.categorical_log_prob: lambda l, x: anp.sum(x * l, -1) - twin_lse(l, -1),
+    likelihoods.Normal(1, "learnt"): twin_learnt(twin_normal, 2),
+    likelihoods.Laplace(1, "learnt"): twin_learnt(twin_laplace, 1),
+    posteriors.product_of_experts: twin_product,
+    posteriors.product_of_subsets: twin_subsets,
+    posteriors.quotient_of_experts: twin_quotient,
+    posteriors.mixture_log_prob: twin_mixture,
+    objectives.elbo: lambda w: anp.mean(w, 0),
+    objectives.iwae: lambda w: twin_lse(w, 0) - anp.log(w.shape[0]),
+    objectives.mixture_elbo: twin_mixture_elbo,
+    objectives.mixture_iwae: twin_mixture_iwae,
+    objectives.stratified_iwae: twin_stratified,
+    objectives.log_prior_ratio: twin_ratio,
+    networks.mlp: twin_mlp,
 }
-TWINS = [name for name, entry in OPS.items() if entry.twin]
-OPS_BY_NAME = pytest.mark.parametrize("name", OPS)
 
 
-def call(name, seed=0, sizes=SIZES):
-    entry, rng = OPS[name], np.random.default_rng(seed)
-    return entry, entry.args(rng, sizes), entry.constants(rng, sizes), rng
+def ops_in(text):
+    """The public functions of a module that return (value, pullback), and those that call them."""
+    functions = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
+    found = set()
+    for _ in functions:  # each time those as well that return the result of another
+        found |= {f.name for f in functions if any(_is_pair(n, found) for n in ast.walk(f))}
+    return {name for name in found if not name.startswith("_")}
 
 
-@OPS_BY_NAME
+def _is_pair(node, found):
+    match node:
+        case ast.Return(ast.Tuple([_, ast.Name(name) | ast.IfExp(body=ast.Name(name))])):
+            return name.endswith("_pullback")
+        case ast.Return(ast.Call(ast.Name(name))):
+            return name in found
+    return False
+
+
+def test_every_op_has_an_example():
+    listed = {(op.__module__, op.__name__) for op in EXAMPLES}
+    listed.add(("mmvae_edu.networks", "mlp_by_class"))  # x is data: test_models compares it to mlp
+    folders = (PACKAGE, PACKAGE / "slides", PACKAGE / "models", PACKAGE / "models/one_function")
+    for path in [path for folder in folders for path in folder.glob("*.py")]:
+        module = ".".join(["mmvae_edu", *path.relative_to(PACKAGE).with_suffix("").parts])
+        for name in ops_in(path.read_text("utf-8")):
+            assert (module, name) in listed, f"{module}.{name} has no row in claims/examples.py"
+
+
+def test_an_op_is_known_by_what_it_returns():
+    text = """
+def whole(a):
+    def whole_pullback(dy):
+        return dy
+    return a, whole_pullback
+
+def by_another(a):
+    return whole(a)
+
+def perhaps(a, pullback=True):
+    _, whole_pullback = whole(a)
+    return a, whole_pullback if pullback else None
+
+def no_op(a):
+    return a, whole(a)[0]
+
+def _private(a):
+    return whole(a)
+"""
+    assert ops_in(text) == {"whole", "by_another", "perhaps"}
+
+
+def test_every_likelihood_has_an_example():
+    kinds = {kind for kind in vars(likelihoods).values() if hasattr(kind, "log_prob")}
+    assert kinds == {type(owner(op)) for op in EXAMPLES if op.__name__ == "log_prob"}
+
+
+@rows(lambda op: True)
 @settings(max_examples=8)
-@given(sizes=st.tuples(*[st.integers(1, 4)] * len(SIZES)), seed=st.integers(0, 10**6))
-def test_pullback_is_the_derivative(name, sizes, seed):
+@given(sizes=st.tuples(*[st.integers(1, 4)] * len(AXES)), seed=st.integers(0, 10**6))
+def test_pullback_is_the_derivative(op, draw, sizes, seed):
     """Also: linear in the cotangent, callable twice, inputs untouched, shapes and dtype kept."""
-    entry, args, fixed, rng = call(name, seed, dict(zip(SIZES, sizes, strict=True)))
-    check_pullback(entry.op, *args, rng=rng, **fixed)
-    if entry.analytic:
-        complex_step(entry.op, *args, rng=rng, **fixed)
+    rng = np.random.default_rng(seed)
+    args, constants = draw(rng, dict(zip(AXES, sizes, strict=True)))
+    check_pullback(differentiable(op), *args, rng=rng, **constants)
+    if owner(op) not in NOT_ANALYTIC:
+        complex_step(differentiable(op), *args, rng=rng, **constants)
 
 
-@pytest.mark.parametrize("name", TWINS)
-def test_agrees_with_another_librarys_gradient(name):
-    entry, args, fixed, rng = call(name)
-    value, pullback = entry.op(*args, **fixed)
+@rows(lambda op: owner(op) in TWINS)
+def test_agrees_with_another_librarys_gradient(op, draw):
+    rng = np.random.default_rng(0)
+    args, constants = draw(rng)
+    value, pullback = differentiable(op)(*args, **constants)
     several = isinstance(value, tuple)
 
     def twin(packed):
-        out = entry.twin(*packed, **fixed)
+        out = TWINS[owner(op)](*packed, **constants)
         return anp.concatenate([anp.ravel(v) for v in out]) if several else out
 
-    twin_vjp, twin_value = make_vjp(twin, tuple(args))
+    twin_vjp, twin_value = make_vjp(twin, args)
     values = value if several else (value,)
     dvalues = [rng.standard_normal(v.shape) for v in values]
     assert_allclose(np.concatenate([v.ravel() for v in values]), twin_value.ravel(), rtol=1e-12)
@@ -422,11 +293,12 @@ def to_float32(tree):
     return tree.astype(np.float32) if is_float else tree
 
 
-@OPS_BY_NAME
-def test_float32_stays_float32_and_close_to_float64(name):
-    entry, args, fixed, rng = call(name)
-    value, pullback = entry.op(*args, **fixed)
-    narrow, narrow_pullback = entry.op(*to_float32(args), **to_float32(fixed))
+@rows(lambda op: "one_function" not in op.__module__)
+def test_float32_stays_float32_and_close_to_float64(op, draw):
+    rng = np.random.default_rng(0)
+    args, constants = draw(rng)
+    value, pullback = differentiable(op)(*args, **constants)
+    narrow, narrow_pullback = differentiable(op)(*to_float32(args), **to_float32(constants))
     cotangents = [rng.standard_normal(v.shape) for v in leaves(value)]
     wide = leaves(value) + leaves(pullback(*cotangents))
     thin = leaves(narrow) + leaves(narrow_pullback(*to_float32(cotangents)))
@@ -481,7 +353,8 @@ def test_mlp_without_its_pullback_has_the_same_value(activation, kernels):
 
 
 def test_mlp_writes_its_gradient_where_it_is_told():
-    _, (weights, x), _, rng = call("mlp, tanh")
+    rng = np.random.default_rng(0)
+    (weights, x), _ = EXAMPLES[networks.mlp][0](rng)
     y, pullback = networks.mlp(weights, x, activation="tanh")
     out = {name: np.full_like(w, np.nan) for name, w in weights.items()}
     dy = rng.standard_normal(y.shape)
