@@ -33,6 +33,15 @@ L1 = """
             return -d * mu, d - 0.5 * d * np.exp(log_var)
         return 0.5 * (1 + log_var - mu**2 - np.exp(log_var)).sum(-1), back
 """
+SWISH = """
+import numpy as np
+
+def swish(a):
+    gate = 1 / (1 + np.exp(-a))
+    def back(dy):
+        return dy * ({slope})
+    return a * gate, back
+"""
 EXAMPLE = """
 def example(rng):
     return (rng.normal(size=(3, 2)),), {"k": 1.5}
@@ -70,6 +79,19 @@ def test_an_exercises_name_has_its_inputs_whatever_the_examples(tmp_path, capsys
     path.write_text(dedent(L1) + EXAMPLE)
     assert cli.main(["gradcheck", f"{path}:neg_kl_std_normal"]) == 1
     assert "gradient of log_var" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("slope", "code"), [("gate + a * gate * (1 - gate)", 0), ("gate", 1)])
+def test_an_ops_name_has_its_examples(slope, code, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(SWISH.format(slope=slope))
+    assert cli.main(["gradcheck", f"{path}:swish"]) == code
+
+
+def test_an_output_that_is_no_float_has_no_gradient(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("from mmvae_edu.posteriors import quotient_of_experts\n")
+    assert cli.main(["gradcheck", f"{path}:quotient_of_experts"]) == 0
 
 
 @pytest.mark.parametrize(

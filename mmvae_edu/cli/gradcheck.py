@@ -1,10 +1,12 @@
 """`mmvae-edu gradcheck FILE:FUNCTION`: the gradient checker on a function of one's own.
 
-Inputs: those of the claims where the function has an exercise's name, else what `example(rng)` in
-the file returns: (args, constants), a tuple of arrays and a dict of keyword arguments.
+Inputs: the library's examples where the function has an exercise's name, else what `example(rng)`
+in the file returns, (args, constants), a tuple of arrays and a dict of keyword arguments, else the
+examples of the op of that name.
 """
 
 import inspect
+import itertools
 import sys
 import traceback
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import gradcheck
+from ..claims.examples import EXAMPLES, differentiable
 from ..course import regression
 from ..course.examine import FAULT, NOT_ATTEMPTED, RIGHT, WRONG
 from ..course.exercises import NotAttempted, exercises
@@ -24,9 +27,9 @@ from ..course.values import copied, leaves
 POINTS = 5  # inputs of different shapes or values
 HELP = (
     "Compares the pullback of FUNCTION in FILE with central differences, in every argument. A "
-    "function that has an exercise's name gets that exercise's inputs; for any other the file "
-    "defines example(rng), which returns (args, constants). Exit code: 0 right, 1 wrong, 2 not "
-    "attempted, 64 usage."
+    "function that has the name of an exercise or of one of the library's ops gets the inputs of "
+    "that; for any other the file defines example(rng), which returns (args, constants). Exit "
+    "code: 0 right, 1 wrong, 2 not attempted, 64 usage."
 )
 
 
@@ -88,7 +91,7 @@ def _loaded(path):
 
 
 def _inputs(exercise, f, module, path, seed):
-    """[(args, constants)], from the exercise's claims or from the file's example(rng)."""
+    """[(args, constants)]: the library's examples, or those of the file's example(rng)."""
     example = getattr(module, "example", None)
     if exercise is None and callable(example):
         made = [example(np.random.default_rng(seed + i)) for i in range(POINTS)]
@@ -104,14 +107,19 @@ def _inputs(exercise, f, module, path, seed):
                     "what is not differentiated belongs in the dict"
                 )
         return made
-    if exercise is None:
+    ops = {op.__name__: op for op in EXAMPLES if inspect.isfunction(op)}
+    op = exercise.of if exercise else ops.get(f.__name__)
+    if op is None:
         raise ValueError(
-            f"no inputs for {f.__name__}: it has no exercise's name, so {path} must define "
+            f"no inputs for {f.__name__}: it has no exercise's or op's name, so {path} must define "
             "example(rng), which returns (args, constants): a tuple of float64 arrays and a dict"
         )
-    if wanted := call_mismatch(f, exercise.of):
-        raise ValueError(f"{exercise.name} cannot be called as {wanted}; its parameters differ")
-    return _claimed_inputs(exercise, seed)
+    if wanted := call_mismatch(f, op):
+        raise ValueError(f"{op.__name__} cannot be called as {wanted}; its parameters differ")
+    if op not in EXAMPLES:
+        return _claimed_inputs(exercise, seed)
+    draws = itertools.islice(itertools.cycle(EXAMPLES[op]), POINTS)
+    return [draw(np.random.default_rng(seed + i)) for i, draw in enumerate(draws)]
 
 
 def _is_example(pair):
@@ -130,7 +138,7 @@ def _bind(f, example):
 
 
 def _claimed_inputs(exercise, seed):
-    """The claims' inputs, of all shapes, at which the library's own gradient passes."""
+    """The claims' inputs, of all shapes, at which the exercise's own gradient passes."""
     watched = Recorded(exercise.of, exercise.of)
     for claim in exercise.claims:
         with np.errstate(all="ignore"):
@@ -159,7 +167,9 @@ def _check(name, f, path, inputs, seed):
     for args, constants in inputs:
         try:
             rng = np.random.default_rng(seed)
-            error = gradcheck.check_pullback(f, *copied(args), rng=rng, **copied(constants))
+            error = gradcheck.check_pullback(
+                differentiable(f), *copied(args), rng=rng, **copied(constants)
+            )
         except NotAttempted:
             print(f"TODO   {name}: not attempted yet")
             return NOT_ATTEMPTED
