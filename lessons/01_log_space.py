@@ -186,7 +186,7 @@ holds(
     "iwae_survives_the_scale_of_slide_8",
     "normalised_weights_are_shares",
     "an_impossible_sample_weighs_nothing",
-    "iwae_bound_has_this_gradient",
+    "iwae_gradient",
 )
 
 # %% [markdown]

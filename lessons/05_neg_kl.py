@@ -83,7 +83,7 @@ holds(
     "l1_is_minus_the_integral",
     "l1_is_zero_only_at_the_prior",
     "l1_gradient_by_hand",
-    "l1_gradient_by_complex_step",
+    "neg_kl_std_normal_gradient",
     "gaussian_kl_is_the_integral",
 )
 

@@ -239,7 +239,7 @@ holds(
     "sample_is_mean_plus_std_times_noise",
     "sample_has_the_right_moments",
     "sample_has_the_right_distribution",
-    "sample_gradient_by_complex_step",
+    "gaussian_sample_gradient",
     "l2_estimate_is_unbiased",
     "l2_variance_falls_as_one_over_l",
     "pathwise_gradient_is_unbiased",

@@ -199,10 +199,10 @@ holds(
     "product_recovers_every_posterior",
     "product_is_free_of_order",
     "sharp_and_vague_experts",
-    "product_gradient",
+    "product_of_experts_gradient",
     "quotient_may_not_be_a_density",
     "one_quotient_in_nine_is_invalid",
-    "quotient_gradient",
+    "quotient_of_experts_gradient",
 )
 
 # %% [markdown]

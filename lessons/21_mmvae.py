@@ -201,8 +201,8 @@ for source, target in ("image", "strokes"), ("strokes", "image"):
 # %%
 holds(
     "mmvae_scores_every_modality_at_every_experts_sample",
-    "mixture_iwae_has_this_gradient",
-    "the_mixture_has_this_gradient",
+    "mixture_iwae_gradient",
+    "mixture_log_prob_gradient",
     "mmvae_has_this_gradient",
     "mmvae_reaches_its_exact_bound",
     "double_reparameterisation_of_a_mixture_keeps_the_mean",

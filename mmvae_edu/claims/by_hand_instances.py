@@ -1,14 +1,12 @@
 """Small networks for the systems written by hand, and their log-weights in plain formulas.
 
-The formulas share no code with the library and take complex weights, so that a complex step
-through them is the exact gradient.
+The formulas share no code with the library.
 """
 
 import numpy as np
 
 from ..networks import mlp_shapes
 from ..oracles import LinearGaussian
-from ..oracles import complex_step as differentiate
 from .instances import log_normal_sum
 
 
@@ -68,45 +66,8 @@ def log_likelihood(w, x, z):
     return {m: log_normal_sum(x[m], network(w[m]["decoder"], z), np.zeros(1)) for m in x}
 
 
-def log_mean_exp(a, axis=0):
-    """log of the mean of exp(a), which may be complex."""
-    top = a.real.max(axis=axis, keepdims=True)
-    return np.log(np.exp(a - top).mean(axis=axis)) + top.squeeze(axis)
-
-
 def flat(nested):
     """Weights or gradients, nested in dicts, as one vector in the order of their names."""
     if isinstance(nested, dict):
         return np.concatenate([flat(nested[name]) for name in sorted(nested)])
     return np.ravel(nested)
-
-
-def unflatten(vector, like):
-    """The inverse of `flat`, in the form of `like`."""
-    if not isinstance(like, dict):
-        return vector.reshape(like.shape)
-    sizes = [flat(like[name]).size for name in sorted(like)]
-    parts = np.split(vector, np.cumsum(sizes)[:-1])
-    return {name: unflatten(a, like[name]) for name, a in zip(sorted(like), parts, strict=True)}
-
-
-def by_formula(formula, w, **constants):
-    """A plain formula as an op: (value, pullback), the pullback by complex step.
-
-    What takes `.real` of something in the formula has no gradient through it.
-    """
-
-    def formula_pullback(dvalue):
-        def score(theta):
-            return (dvalue * formula(unflatten(theta, w), **constants)).sum()
-
-        return unflatten(differentiate(score, flat(w)), w)
-
-    return formula(w, **constants), formula_pullback
-
-
-def gradients(f, formula, w, rng, **constants):
-    """f's gradient at a random cotangent, and the formula's: all coordinates."""
-    value, pullback = f(w, **constants)
-    dvalue = rng.standard_normal(value.shape)
-    return flat(pullback(dvalue)), flat(by_formula(formula, w, **constants)[1](dvalue))

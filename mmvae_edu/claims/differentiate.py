@@ -37,28 +37,3 @@ def differentiated(f):
         return f(*args, **constants), complex_step_pullback
 
     return op
-
-
-def gradients(f, op, *args, rng, **constants):
-    """The op f's pullback of random cotangents, and the same by complex step through `op`.
-
-    `op` is the library's, or a plain formula.  It alone meets complex numbers, so that f may use
-    np.logaddexp, abs or arrays of floats.  Two cotangents, since a pullback may be called twice.
-    """
-
-    def value_of_op(*args, **constants):
-        result = op(*args, **constants)
-        return result[0] if isinstance(result, tuple) and callable(result[-1]) else result
-
-    value, pullback = f(*args, **constants)
-    _, complex_step_pullback = differentiated(value_of_op)(*args, **constants)
-    found, exact = [], []
-    for _ in range(2):
-        cotangents = [rng.standard_normal(np.shape(part)) for part in _parts(value)]
-        found += _parts(pullback(*cotangents))
-        exact += _parts(complex_step_pullback(*cotangents))
-    return tuple(np.concatenate([np.ravel(part) for part in side]) for side in (found, exact))
-
-
-def _parts(outputs):
-    return list(outputs) if isinstance(outputs, tuple | list) else [outputs]

@@ -8,9 +8,7 @@ import numpy as np
 from ..gaussian import gaussian_log_prob
 from ..likelihoods import binomial_log_prob, categorical_log_prob
 from ..oracles.fifty_digits import LOG_2PI, exp, log, number
-from .differentiate import gradients
-from .instances import log_normal_sum
-from .registry import T0, T1, T2C, claim
+from .registry import T0, T1, claim
 
 # ---- log N(z; μ, σ²) --------------------------------------------------------------------------
 
@@ -37,12 +35,6 @@ def gaussian_density_integrates_to_one(f, rng):
     z, step = np.linspace(-40, 40, 4001, retstep=True)
     log_prob, _ = f(z[:, None, None], rng.normal(size=(1, 1)), rng.uniform(-1, 2, (1, 1)))
     return np.exp(log_prob).sum(axis=0) * step, np.ones(1)
-
-
-@claim("S5.12", of=gaussian_log_prob, tol=T2C, oracle="O7 complex step")
-def gaussian_density_has_this_gradient(f, rng):
-    """The pullback of log N is its derivative by z, μ and log σ²; the last two add K samples."""
-    return gradients(f, log_normal_sum, *_gaussians(rng), rng=rng)
 
 
 # ---- log p(x|z) of counts, from logits --------------------------------------------------------
@@ -101,14 +93,3 @@ def categorical_score_sums_to_one(f, rng):
     """exp of log p(x|z) sums to 1 over the classes."""
     logits = np.repeat(rng.normal(0, 2, size=(3, 1, 5)), 5, axis=1)
     return np.exp(f(logits, x=np.eye(5))[0]).sum(axis=-1), np.ones(3)
-
-
-@claim("S5.13", of=categorical_log_prob, tol=T2C, oracle="O7 complex step")
-def categorical_score_has_this_gradient(f, rng):
-    """The pullback is the derivative, x − p: every class has a part, seen or not."""
-    logits, x = rng.normal(0, 2, size=(3, 2, 4)), np.eye(4)[rng.integers(0, 4, size=2)]
-    return gradients(f, _log_softmax, logits, rng=rng, x=x)
-
-
-def _log_softmax(logits, *, x):
-    return ((logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))) * x).sum(axis=-1)

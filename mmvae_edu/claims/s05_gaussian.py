@@ -4,12 +4,10 @@ import mpmath
 import numpy as np
 
 from ..gaussian import neg_kl_std_normal
-from ..gradcheck import complex_step
 from ..objectives import log_prior_ratio
 from ..oracles import NonlinearModel, expect_gaussian, log_normal
-from .differentiate import gradients
 from .instances import violation
-from .registry import T0, T1, T2C, T4, claim
+from .registry import T0, T1, T4, claim
 
 
 def kl_by_quadrature(*args):
@@ -44,15 +42,6 @@ def closed_form_ratio_is_minus_kl(f, rng):
     return ratio, np.broadcast_to(neg_kl_by_quadrature(mu, log_var), (4, 3))
 
 
-@claim("S5.10", of=log_prior_ratio, tol=T2C, oracle="O7 complex step")
-def prior_ratio_gradient(f, rng):
-    """The pullback of each form is its derivative."""
-    mu, log_var = rng.normal(size=(2, 3, 2))
-    z = rng.normal(size=(4, 3, 2))
-    errors = [complex_step(f, z, mu, log_var, closed_form=c, rng=rng) for c in (False, True)]
-    return max(errors), 0.0
-
-
 # ---- S5.11: L1 and the KL between Gaussians ---------------------------------------------------
 
 
@@ -82,13 +71,6 @@ def l1_is_zero_only_at_the_prior(f, rng):
     excess, zeros = violation(f(mu, log_var)[0], np.full(50, -1e-6))
     at_prior, _ = f(np.zeros((1, 2)), np.zeros((1, 2)))
     return np.append(excess, at_prior), np.append(zeros, 0.0)
-
-
-@claim("S5.11", of=neg_kl_std_normal, tol=T2C, oracle="O7 complex step")
-def l1_gradient_by_complex_step(f, rng):
-    """The pullback of L1 is its derivative."""
-    mu, log_var = rng.normal(size=(2, 4, 3))
-    return gradients(f, neg_kl_std_normal, mu, log_var, rng=rng)
 
 
 @claim("S5.11", of=neg_kl_std_normal, tol=T0, oracle="hand calculation")

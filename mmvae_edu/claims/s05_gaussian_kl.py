@@ -4,8 +4,7 @@ import numpy as np
 
 from ..gaussian import kl_gauss
 from ..oracles import LinearGaussian
-from .differentiate import gradients
-from .registry import T0, T1, T2C, claim
+from .registry import T0, T1, claim
 from .s05_gaussian import kl_by_quadrature
 
 
@@ -28,9 +27,3 @@ def gaussian_gap_is_the_kl(f, rng):
     return np.stack([f(mu, log_var, mean, post_log_var)[0], 0 * gap]), np.stack(
         [gap, f(mean, post_log_var, mean, post_log_var)[0]]
     )
-
-
-@claim("S5.11", of=kl_gauss, tol=T2C, oracle="O7 complex step")
-def gaussian_kl_gradient(f, rng):
-    """The pullback of the Gaussian KL is its derivative, in all four arguments."""
-    return gradients(f, kl_gauss, *rng.normal(size=(4, 3, 2)), rng=rng)

@@ -3,9 +3,8 @@
 import numpy as np
 
 from ..slides.s06_weighted_elbo import log_joint_subset
-from .differentiate import gradients
 from .instances import all_masks, discrete_model, log_liks, per_mask, random_symbols
-from .registry import T0, T2C, claim
+from .registry import T0, claim
 
 # S6.2: p(x_1, .., x_n, z) = p(z) p(x_1|z) .. p(x_n|z)
 
@@ -39,11 +38,3 @@ def what_stands_under_a_mask_does_not_matter(f, rng):
     log_px_z[~masks[:, None].repeat(5, axis=1)] = np.nan
     log_joint, _ = f(per_mask(model.log_prior, masks), log_px_z, mask=masks)
     return log_joint, np.array([model.log_joint(x, subset) for subset in masks.T]).T
-
-
-@claim("S6.2", of=log_joint_subset, tol=T2C, oracle="O7 complex step")
-def a_dropped_factor_has_no_gradient(f, rng):
-    """The pullback gives 1 to the prior and to each present factor, 0 to a missing one."""
-    log_px_z, mask = rng.standard_normal((3, 2, 8)), all_masks(3)
-    log_pz = rng.standard_normal((2, 8))
-    return gradients(f, log_joint_subset, log_pz, log_px_z, rng=rng, mask=mask)

@@ -6,17 +6,10 @@ import numpy as np
 
 from ..models.one_function.mvae import subsampled_bound
 from ..oracles import expect_gaussian, log_integrate, log_normal
-from .by_hand_instances import (
-    affine,
-    experts,
-    gradients,
-    log_likelihood,
-    random_data,
-    two_layers,
-)
-from .gaussian_instances import FEATURES, kl_to_prior, sigma_points
+from .by_hand_instances import affine, experts, log_likelihood, random_data, two_layers
+from .gaussian_instances import FEATURES, sigma_points
 from .instances import noise_grid, repeated
-from .registry import T0, T1, T2C, claim
+from .registry import T0, T1, claim
 
 PAIRS = ~np.eye(3, dtype=bool)  # the proper subsets of two or more out of three modalities
 
@@ -93,24 +86,3 @@ def _log_p_minus_kl(w, x, kept):
         return log_normal(z, mean, log_var) - (log_joint(z) - log_p)
 
     return log_p - expect_gaussian(log_ratio, mean, log_var)
-
-
-def _objective(w, *, x, subsets, eps):
-    """S7.6 as a formula: the sum of ELBO(X) at the given noise."""
-    total, (mu, log_vars) = np.zeros(1), experts(w, x)
-    for kept, noise in zip(_masks(len(x), subsets), eps, strict=True):
-        mean, log_var = _product(mu, log_vars, kept)
-        z = mean + np.exp(log_var / 2) * noise
-        scored = {m: x[m] for m in _names(x, kept)}
-        score = sum(log_likelihood(w, scored, z).values()).mean(axis=0)
-        total = total + score - kl_to_prior(mean, log_var)
-    return total
-
-
-@claim("S7.6", of=subsampled_bound, tol=T2C, oracle="O7 complex step")
-def the_objective_by_hand_has_this_gradient(f, rng):
-    """Networks of a modality get a gradient from every term that has it, and from no other."""
-    features, subsets = {"a": 2, "b": 1}, np.array([[False, True]])
-    w, x = two_layers(rng, features, 1), random_data(rng, features, 3)
-    constants = {"x": x, "subsets": subsets, "eps": rng.standard_normal((4, 2, 3, 1))}
-    return gradients(f, _objective, w, rng, **constants)

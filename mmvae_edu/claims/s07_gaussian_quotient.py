@@ -6,10 +6,9 @@ import numpy as np
 
 from ..oracles import integrate, log_normal
 from ..posteriors import quotient_of_experts
-from .differentiate import gradients
 from .gaussian_instances import exact_posterior, linear_gaussian
 from .instances import all_masks
-from .registry import T0, T2C, T4, claim
+from .registry import T0, T4, claim
 
 
 @claim("S7.3", of=quotient_of_experts, tol=T0, oracle="O3 linear-Gaussian")
@@ -62,21 +61,3 @@ def one_quotient_in_nine_is_invalid(f, rng):
         return np.exp(log_normal(a, 0, 0)) * partner
 
     return ~valid, np.array([integrate(density_and_partner, 1e-9, 9)])
-
-
-@claim("S7.3", of=quotient_of_experts, tol=T2C, oracle="O7 complex step")
-def quotient_gradient(f, rng):
-    """The pullback of the quotient is its derivative."""
-    mu, log_var = rng.normal(size=(3, 4, 2)), rng.uniform(-2.0, -0.1, size=(3, 4, 2))
-
-    return gradients(_moments_of(f), _moments_of(quotient_of_experts), mu, log_var, rng=rng)
-
-
-def _moments_of(f):
-    """f without its last output, `valid`, which has no derivative."""
-
-    def moments(mu, log_var):
-        (mean, joint_log_var, _), pullback = f(mu, log_var)
-        return (mean, joint_log_var), pullback
-
-    return moments

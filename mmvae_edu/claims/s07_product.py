@@ -4,13 +4,12 @@ import math
 
 import numpy as np
 
-from ..gradcheck import complex_step
 from ..oracles import integrate, log_normal
 from ..posteriors import product_of_experts, product_of_subsets
-from .differentiate import differentiated, gradients
+from .differentiate import differentiated
 from .gaussian_instances import exact_posterior, linear_gaussian, present_experts
 from .instances import all_masks
-from .registry import T0, T1, T2C, claim, mutant
+from .registry import T0, T1, claim, mutant
 
 # ---- S7.4, S7.5: equation (4) -----------------------------------------------------------------
 
@@ -65,14 +64,6 @@ def product_is_free_of_order(f, rng):
     one_by_one = [f(mu[mask[:, n], n : n + 1], log_var[mask[:, n], n : n + 1])[0] for n in range(5)]
     joined = np.concatenate(one_by_one, axis=1)
     return np.array(f(mu[order], log_var[order], mask=mask[order])[0]), joined
-
-
-@claim("S7.5", of=product_of_experts, tol=T2C, oracle="O7 complex step")
-def product_gradient(f, rng):
-    """The pullback of the product is its derivative; absent experts get 0."""
-    mu, log_var = rng.normal(size=(2, 3, 4, 2))
-    mask = np.array([[1, 0, 1, 0], [1, 1, 0, 0], [0, 1, 1, 0]], dtype=bool)
-    return gradients(f, product_of_experts, mu, log_var, mask=mask, rng=rng)
 
 
 @claim("S7.5", of=product_of_experts, tol=T0, oracle="exact posterior moments")
@@ -130,11 +121,3 @@ def subsets_at_once_are_the_posteriors(f, rng):
     subsets = np.repeat(all_masks(3).T[:, :, None], 3, axis=2)
     rhs = [exact_posterior(model, x, present) for present in all_masks(3).T]
     return np.array(f(mu, log_var, subsets=subsets)[0]), np.stack(rhs, axis=1)
-
-
-@claim("S7.5", "S7.6", of=product_of_subsets, tol=T2C, oracle="O7 complex step")
-def subsets_share_their_experts(f, rng):
-    """An expert's gradient is the sum over the subsets that contain it."""
-    mu, log_var = rng.normal(size=(2, 3, 4, 2))
-    subsets = rng.random((5, 3, 4)) < 0.6
-    return complex_step(f, mu, log_var, subsets=subsets, rng=rng), 0.0

@@ -5,10 +5,8 @@ import math
 import mpmath
 import numpy as np
 
-from ..gradcheck import complex_step
 from ..objectives import elbo, iwae
 from ..oracles import iwae_enumerated, iwae_exact
-from .differentiate import gradients
 from .instances import (
     discrete_model,
     discrete_weights,
@@ -17,7 +15,7 @@ from .instances import (
     random_symbols,
     violation,
 )
-from .registry import T0, T1, T2C, claim
+from .registry import T0, T1, claim
 
 # S9.1: the VAE bound E_q log w
 
@@ -37,12 +35,6 @@ def more_samples_do_not_move_the_vae_bound(f, rng):
     """In expectation the mean over K samples is the same ELBO for every K."""
     q, log_w, _ = discrete_weights(rng, 3)
     return np.array([expected_bound(f, q, log_w, K) for K in (1, 2, 4)]), np.full(3, q @ log_w)
-
-
-@claim("S9.3", "S9.1", of=elbo, tol=T2C, oracle="O7 complex step")
-def vae_bound_has_this_gradient(f, rng):
-    """The VAE bound's derivative with respect to every log w_k is 1/K."""
-    return complex_step(f, rng.standard_normal((4, 3)), rng=rng), 0.0
 
 
 # S9.2: the IWAE bound E log (1/K) Σ w_k
@@ -80,12 +72,6 @@ def iwae_survives_the_scale_of_slide_8(f, rng):
     with mpmath.workdps(50):
         sums = [mpmath.fsum(mpmath.exp(a) for a in column) / 5 for column in log_w.T]
         return f(log_w)[0], np.array([float(mpmath.log(total)) for total in sums])
-
-
-@claim("S9.4", of=iwae, tol=T2C, oracle="O7 complex step")
-def iwae_bound_has_this_gradient(f, rng):
-    """The IWAE bound's derivative with respect to log w_k is the normalised weight w̃_k."""
-    return gradients(f, iwae, 2 * rng.standard_normal((4, 3)), rng=rng)
 
 
 @claim("S9.2", of=iwae_exact, tol=T0, oracle="O1 enumeration")

@@ -4,8 +4,7 @@ import numpy as np
 
 from ..ops import log_mean_exp, log_sum_exp
 from ..oracles.fifty_digits import digits, exp, log, number
-from .differentiate import gradients
-from .registry import T0, T1, T2C, claim
+from .registry import T0, T1, claim
 
 
 def _at_three_scales(rng):
@@ -81,16 +80,6 @@ def log_sum_exp_shares_out_its_gradient(f, rng):
     return _shares(f, rng)
 
 
-@claim("S9.5", of=log_sum_exp, tol=T2C, oracle="O7 complex step")
-def log_sum_exp_has_this_gradient(f, rng):
-    """The pullback of log Σ w is the derivative of that formula."""
-    return gradients(f, _log_sum, rng.normal(0, 2, size=(4, 3, 2)), rng=rng, axis=1)
-
-
-def _log_sum(a, *, axis):
-    return np.log(np.exp(a).sum(axis=axis))
-
-
 # ---- log (1/K) Σ_k w_k ------------------------------------------------------------------------
 
 
@@ -121,13 +110,3 @@ def impossible_samples_count_in_K(f, rng):
 def log_mean_exp_shares_out_its_gradient(f, rng):
     """The derivative of log (1/K) Σ w by log w_k is w_k / Σ w as well: the 1/K cancels."""
     return _shares(f, rng)
-
-
-@claim("S9.5", of=log_mean_exp, tol=T2C, oracle="O7 complex step")
-def log_mean_exp_has_this_gradient(f, rng):
-    """The pullback of log (1/K) Σ w is the derivative of that formula."""
-    return gradients(f, _log_mean, rng.normal(0, 2, size=(4, 3, 2)), rng=rng, axis=1)
-
-
-def _log_mean(a, *, axis):
-    return np.log(np.exp(a).mean(axis=axis))

@@ -6,19 +6,9 @@ import numpy as np
 
 from ..models.one_function.mmvae import mmvae_bound
 from ..oracles import bound_gradient, mixture_iwae_continuous
-from .by_hand_instances import (
-    affine,
-    experts,
-    flat,
-    gradients,
-    log_likelihood,
-    log_mean_exp,
-    network,
-    random_data,
-    two_layers,
-)
+from .by_hand_instances import affine, experts, flat, network, random_data, two_layers
 from .instances import log_mean, log_normal_sum, noise_grid, repeated
-from .registry import T0, T1, T2C, claim
+from .registry import T0, T1, claim
 
 FEATURES = {"a": 2, "b": 4, "c": 3}
 
@@ -89,29 +79,3 @@ def permuting_modalities_permutes_gradients(f, rng):
         bound, pullback = f(reordered, x={m: x[m] for m in names}, eps=eps[order])
         results.append(np.concatenate([bound, flat(pullback(dbound))]))
     return tuple(results)
-
-
-def _log_densities(z, mu, log_var):
-    """log q_j at expert m's samples: z (M, K, N, D), experts (M, N, D) → (j, m, K, N)."""
-    return log_normal_sum(z, mu[:, None, None], log_var[:, None, None])
-
-
-def _log_mixture(z, mu, log_var):
-    return log_mean_exp(_log_densities(z, mu, log_var))
-
-
-def _bound(w, *, x, eps):
-    """S11.4 as a formula, at the given noise."""
-    mu, log_var = experts(w, x)
-    z = mu[:, None] + np.exp(log_var / 2)[:, None] * eps
-    log_px_z = sum(log_likelihood(w, x, z).values())
-    log_w = log_px_z + log_normal_sum(z, 0, np.zeros(z.shape[-1])) - _log_mixture(z, mu, log_var)
-    return log_mean_exp(log_w, axis=1).mean(axis=0)
-
-
-@claim("S11.4", of=mmvae_bound, tol=T2C, oracle="O7 complex step")
-def by_hand_mmvae_has_this_gradient(f, rng):
-    """Expert m's gradient comes through its samples and through q_m in every log q_Φ(z_j)."""
-    features = {"a": 1, "b": 2}
-    w, x = two_layers(rng, features, 1), random_data(rng, features, 3)
-    return gradients(f, _bound, w, rng, x=x, eps=rng.standard_normal((2, 4, 3, 1)))

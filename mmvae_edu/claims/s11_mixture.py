@@ -8,9 +8,8 @@ import numpy as np
 from ..objectives import iwae, mixture_elbo
 from ..oracles import iwae_exact
 from ..posteriors import log_mixture_weights, mixture_log_prob
-from .differentiate import gradients
 from .instances import discrete_mixture, expected_bound
-from .registry import T0, T1, T2C, claim
+from .registry import T0, T1, claim
 
 # S11.1: L_ELBO(x_1:M) = E_{q_Φ} log p(z, x_1:M) / q_Φ(z|x_1:M)
 
@@ -30,14 +29,6 @@ def absent_experts_have_no_stratum(f, rng):
     log_w[~present[:, None].repeat(4, axis=1)] = np.nan
     rhs = [log_w[kept, :, n].mean() for n, kept in enumerate(present.T)]
     return f(log_w, present=present)[0], np.array(rhs)
-
-
-@claim("S11.1", of=mixture_elbo, tol=T2C, oracle="O7 complex step")
-def mixture_elbo_has_this_gradient(f, rng):
-    """With M' experts present each of their samples gets 1 / (M' K), and absent ones' get 0."""
-    present = np.array([[1, 1, 0, 1], [1, 0, 1, 1], [1, 1, 1, 0]], bool)
-    log_w = rng.standard_normal((3, 5, 4))
-    return gradients(f, mixture_elbo, log_w, rng=rng, present=present)
 
 
 # S11.2: L_IWAE(x_1:M), K samples of q_Φ itself
@@ -93,14 +84,6 @@ def the_mixture_is_a_density(f, rng):
     mu, log_var = rng.normal(0, 2, (3, 1, 1)), rng.uniform(-1, 2, (3, 1, 1))
     log_q, _ = f(z[:, None, None], mu, log_var, log_alpha=np.full((3, 1), -np.log(3)))
     return np.exp(log_q).sum(axis=0) * step, np.ones(1)
-
-
-@claim("S11.3", of=mixture_log_prob, tol=T2C, oracle="O7 complex step")
-def the_mixture_has_this_gradient(f, rng):
-    """Expert m's density gets its responsibility r_m; absent experts get 0."""
-    z, mu, log_var, mask = _experts(rng)
-    log_alpha = _log_alpha(mask)
-    return gradients(f, mixture_log_prob, z, mu, log_var, rng=rng, log_alpha=log_alpha)
 
 
 @claim("S11.3", of=log_mixture_weights, tol=T0, oracle="counting")

@@ -13,7 +13,6 @@ from ..oracles import (
     mixture_iwae_exact,
     stratified_iwae_exact,
 )
-from .differentiate import gradients
 from .gaussian_instances import (
     affine_encoder_gradient,
     average_over_noise,
@@ -21,7 +20,7 @@ from .gaussian_instances import (
     one_dimensional,
 )
 from .instances import discrete_mixture, expected_bound, noise_grid, violation
-from .registry import T0, T1, T2C, claim
+from .registry import T0, T1, claim
 
 # S12.1: E_{q_Φ} = (1/M) Σ_m E_{q_m}
 
@@ -111,14 +110,6 @@ def strata_leave_out_absent_experts(f, rng):
         for n, kept in enumerate(present.T)
     ]
     return f(log_w, present=present)[0], np.array(rhs)
-
-
-@claim("S12.3", of=stratified_iwae, tol=T2C, oracle="O7 complex step")
-def strata_share_one_gradient(f, rng):
-    """With one logarithm a sample gets its share of all M' K present weights, others get 0."""
-    present = np.array([[1, 1, 0, 1], [1, 0, 1, 1], [1, 1, 1, 0]], bool)
-    log_w = 2 * rng.standard_normal((3, 2, 4))
-    return gradients(f, stratified_iwae, log_w, rng=rng, present=present)
 
 
 @claim("S12.3", "S11.4", of=MMVAE.bound, tol=T1, oracle="O4 Frullani")
