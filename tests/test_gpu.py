@@ -14,7 +14,8 @@ from test_structure import SYSTEMS, setting
 from test_systems import ON_DEVICE
 
 from mmvae_edu import models, training
-from mmvae_edu.cli import TRAINED, main
+from mmvae_edu.cli import main
+from mmvae_edu.cli.train import TRAINED
 from mmvae_edu.likelihoods import Bernoulli, Categorical
 from mmvae_edu.models import MMVAE, MVAE, LaplaceMMVAE
 from mmvae_edu.support.batches import Batch, check_batch

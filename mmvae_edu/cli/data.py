@@ -7,15 +7,14 @@ from ..data.files import FILES, CannotWrite, cache, state
 from ..data.sets import SETS
 
 
-def add_commands(subparsers):
-    """Add `data` with its verbs to `parser.add_subparsers()`."""
-    data = subparsers.add_parser(
-        "data",
-        help="list, fetch, import or check the larger data sets",
-        description="The embedded digits need none of this. Files are verified by SHA-256 and kept "
-        "in $MMVAE_EDU_DATA, or else in the user's cache folder.",
-        epilog="example: mmvae-edu data list",
-    )
+def add_commands(add):
+    """Add the command, with its verbs, by `add(name, run, help, example=)`."""
+    data = add(
+        "data", _list, "list, fetch, import or check the larger data sets",
+        "The embedded digits need none of this. Files are verified by SHA-256 and kept in "
+        "$MMVAE_EDU_DATA, or else in the user's cache folder.",
+        example="data list",
+    )  # fmt: skip
     verbs = data.add_subparsers(title="verbs", required=True, metavar="VERB")
     verbs.add_parser("list", help="the data sets, and which of them are here").set_defaults(
         run=_list

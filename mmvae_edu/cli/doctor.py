@@ -39,6 +39,16 @@ class Finding:
         return "ok" if self.ok else "MISSING" if self.needed else "absent"
 
 
+def add_commands(add):
+    """Add the command by `add(name, run, help, example=)`; its `run` returns an exit code."""
+    command = add("doctor", _run, "what works here, and how to mend the rest", example="doctor")
+    command.add_argument("--json", action="store_true", help="the findings as JSON")
+
+
+def _run(arguments):
+    return doctor(as_json=arguments.json)
+
+
 def doctor(*, as_json=False):
     """Look at everything and print it; returns 0, or 1 where something that is needed fails."""
     found = findings()

@@ -10,7 +10,6 @@ from ..course import checker, progress
 from ..course.examine import NOT_ATTEMPTED
 from ..course.exercises import exercises, select
 from ..course.standing import following, show, standing, standings
-from . import gradcheck as gradcheck_command
 
 CODES = (
     "Exit code: 0 right, 1 wrong, 2 not attempted, 3 the checker's own fault, 64 usage; of several "
@@ -42,8 +41,6 @@ def add_commands(add):
     watch = add("watch", _watch, "check again whenever a file is saved", example="watch L05")
     watch.add_argument("ids", nargs="*", metavar="ID", help=f"{WHICH}; all where none is given")
     watch.add_argument("-v", "--verbose", action="store_true", help="tracebacks and your prints")
-
-    gradcheck_command.add_command(add)
 
     words = "1 the concept, 2 the line of the derivation, 3 the shape of the formula. Without a "
     words += "number: the one that fits the last check, or all three where it was right."

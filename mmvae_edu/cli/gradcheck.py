@@ -33,8 +33,8 @@ HELP = (
 )
 
 
-def add_command(add):
-    """Add gradcheck by `add(name, run, help, description, example=)`."""
+def add_commands(add):
+    """Add the command by `add(name, run, help, example=)`; its `run` returns an exit code."""
     command = add(
         "gradcheck", run, "check the gradient of a function of your own", HELP,
         example="gradcheck mine.py:my_bound",

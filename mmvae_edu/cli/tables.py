@@ -9,22 +9,21 @@ from ..measure.tables.experiments import GROUPS, experiments, jobs, members
 from ..measure.tables.progress import bars
 from ..support.devices import namespace
 from ..support.files import folder
-from . import whole
+from .arguments import whole
 
 COMMITTED = Path(str(resources.files("mmvae_edu.lessons"))) / "results"
 
 
-def add_commands(subparsers):
-    """Add `reproduce` to `parser.add_subparsers()`."""
-    command = subparsers.add_parser(
-        "reproduce",
-        help="train and measure the systems of the slides' tables",
-        description="Runs the jobs of an experiment, one system and one seed each, in processes of "
-        "their own. A job that has a result is not run again, and one that was stopped goes on "
-        "from its checkpoint. Results are appended to DIR/EXPERIMENT.jsonl. All settings are in "
+def add_commands(add):
+    """Add the command by `add(name, run, help, example=)`; its `run` returns an exit code."""
+    command = add(
+        "reproduce", _reproduce, "train and measure the systems of the slides' tables",
+        "Runs the jobs of an experiment, one system and one seed each, in processes of their own. "
+        "A job that has a result is not run again, and one that was stopped goes on from its "
+        "checkpoint. Results are appended to DIR/EXPERIMENT.jsonl. All settings are in "
         "mmvae_edu/measure/tables/experiments.toml.",
-        epilog="example: mmvae-edu reproduce mnist --systems MVAE VAE --seeds 0",
-    )
+        example="reproduce mnist --systems MVAE VAE --seeds 0",
+    )  # fmt: skip
     names = [*experiments(), *GROUPS]
     command.add_argument("name", choices=names, metavar="NAME", help=", ".join(names))
     command.add_argument(
@@ -48,7 +47,6 @@ def add_commands(subparsers):
     command.add_argument(
         "--format", choices=["text", "markdown", "latex"], default="text", help="of --show"
     )
-    command.set_defaults(run=_reproduce)
 
 
 def _reproduce(arguments):

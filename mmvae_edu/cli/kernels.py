@@ -1,0 +1,68 @@
+"""The commands of the kernels: bench and kernels."""
+
+from pathlib import Path
+
+from .arguments import whole
+
+
+def add_commands(add):
+    """Add the commands by `add(name, run, help, example=)`; each `run` returns an exit code."""
+    bench = add(
+        "bench", _bench, "time the kernels and whole training steps, beside PyTorch's",
+        "Medians of interleaved runs, on the CPU one process a contender. PyTorch comes with the "
+        "bench extra; without it its columns are absent.",
+        example="bench --only kernels",
+    )  # fmt: skip
+    bench.add_argument("--gpu", action="store_true", help="on the GPU, at sizes beyond its cache")
+    bench.add_argument("--only", choices=["kernels", "steps", "growth"], help="one part")
+    bench.add_argument(
+        "--threads", type=whole(1), default=2, metavar="N", help="default %(default)s"
+    )
+    bench.add_argument("--out", type=Path, metavar="FILE", help="write all numbers as JSON")
+
+    kernels = add(
+        "kernels", _kernels, "which backends work here, and why the others do not",
+        example="kernels --accuracy",
+    )  # fmt: skip
+    kernels.add_argument(
+        "--accuracy", action="store_true", help="their errors against 50-digit arithmetic, in ulp"
+    )
+
+
+def _bench(arguments):
+    from rich.console import Console
+
+    from ..measure import speed as bench
+    from ..support import files as storage
+
+    if arguments.out:
+        storage.folder(arguments.out.parent)
+    bench.bench(
+        Console(markup=False),  # [bench] is to be typed
+        device="cuda" if arguments.gpu else "cpu",
+        parts=[arguments.only] if arguments.only else bench.PARTS,
+        threads=arguments.threads,
+        out=arguments.out,
+    )
+    return 0
+
+
+def _kernels(arguments):
+    import numpy as np
+    from rich.console import Console
+    from rich.text import Text
+
+    from .. import kernels
+
+    console = Console()
+    if arguments.accuracy:
+        from ..measure.kernel_accuracy import print_accuracy
+
+        print_accuracy(console)
+        return 0
+    chosen = kernels.best(np.zeros(1, np.float32)).__name__.rpartition(".")[2]
+    for name, backend in kernels.available().items():
+        state = backend if isinstance(backend, str) else "works here"
+        state += ", and is what training on the CPU uses" if name == chosen else ""
+        console.print(Text(f"{name:12}", "bold") + Text(f" {state}"))  # [cuda13] is no markup
+    return 0

@@ -1,0 +1,61 @@
+"""The command train: one system on the embedded digits."""
+
+from pathlib import Path
+
+from .arguments import whole
+
+TRAINED = "VAE IWAE MVAE MVAEQ BiVCCA JMVAE CVAE MMVAE LaplaceMMVAE MoPoE".split()
+
+
+def add_commands(add):
+    """Add the command by `add(name, run, help, example=)`; its `run` returns an exit code."""
+    train = add(
+        "train", _train, "train one system on the embedded digits and save it",
+        "Trains one system on the embedded digits and saves the model. With --checkpoint an "
+        "interrupted run goes on where it stopped, when given again.",
+        example="train MMVAE --steps 5000 --checkpoint run.npz",
+    )  # fmt: skip
+    train.add_argument("system", choices=TRAINED, metavar="SYSTEM", help=", ".join(TRAINED))
+    numbers = {"metavar": "N", "help": "default %(default)s"}
+    train.add_argument("--steps", type=whole(1), default=1200, **numbers)
+    train.add_argument(
+        "--samples", type=whole(1), default=1, metavar="K", help="K of the bound, default 1"
+    )
+    train.add_argument("--seed", type=whole(0), default=0, **numbers)
+    train.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    train.add_argument("--dtype", choices=["float32", "float64"], default="float32")
+    train.add_argument(
+        "--checkpoint", type=Path, metavar="FILE", help="go on from here, if it exists"
+    )
+    train.add_argument(
+        "--out", type=Path, default=Path("model.npz"), metavar="FILE", help="default %(default)s"
+    )
+
+
+def _train(arguments):
+    from .. import models
+    from ..data import load_digits
+    from ..support import files as storage
+    from ..tour import digits as systems
+
+    storage.folder(arguments.out.parent)  # before the training, not after it
+    if arguments.out.is_dir() or arguments.out == arguments.checkpoint:
+        what = "a folder" if arguments.out.is_dir() else "the checkpoint"
+        raise ValueError(f"--out {arguments.out}: that is {what}; name another file")
+    names = ["image"] if arguments.system in ("VAE", "IWAE") else list(systems.MODALITIES)
+    modalities = {name: systems.MODALITIES[name] for name in names}
+    condition = {"condition": "strokes"} if arguments.system == "CVAE" else {}
+    model = getattr(models, arguments.system)(modalities, **systems.NETWORKS, **condition)
+    x = load_digits("image+strokes", seed=arguments.seed).train.x
+    history = model.fit(
+        {name: x[name] for name in names},
+        steps=arguments.steps,
+        samples=arguments.samples,
+        seed=arguments.seed,
+        device=arguments.device,
+        dtype=arguments.dtype,
+        checkpoint=arguments.checkpoint,
+    )
+    model.save(arguments.out)
+    print(f"{arguments.out}: {arguments.system}, bound {history[-1]['bound']:.2f} nats an example")
+    return 0
