@@ -9,12 +9,12 @@ from pathlib import Path
 from .version import __version__
 
 _HOMES = {
-    "models": "VAE IWAE MVAE MVAEQ BiVCCA JMVAE CVAE MMVAE LaplaceMMVAE MoPoE",
     "likelihoods": "Bernoulli Binomial Categorical Laplace Normal",
     "gradcheck": "check_pullback",
     "data": "load_digits",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}
+_HOME |= dict.fromkeys(import_module(".models", __name__).SYSTEMS, "models")  # imports none of them
 
 __all__ = ["__version__", *_HOME]
 

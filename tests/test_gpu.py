@@ -15,7 +15,6 @@ from test_systems import ON_DEVICE
 
 from mmvae_edu import models, training
 from mmvae_edu.cli import main
-from mmvae_edu.cli.train import TRAINED
 from mmvae_edu.likelihoods import Bernoulli, Categorical
 from mmvae_edu.models import MMVAE, MVAE, LaplaceMMVAE
 from mmvae_edu.support.batches import Batch, check_batch
@@ -174,7 +173,7 @@ def test_two_threads_at_once(cupy):
     assert not wrong
 
 
-@pytest.mark.parametrize("system", TRAINED)
+@pytest.mark.parametrize("system", models.SYSTEMS)
 def test_the_command_trains_any_system_on_the_gpu(system, tmp_path):
     options = ["--device", "cuda", "--steps", "40", "--out", str(tmp_path / "model.npz")]
     assert main(["train", system, *options]) == 0

@@ -11,7 +11,7 @@ from mmvae_edu.kernels import reference
 from numpy.testing import assert_allclose
 
 import mmvae_edu
-from mmvae_edu import kernels, training
+from mmvae_edu import kernels, models, training
 from mmvae_edu.likelihoods import Binomial, Categorical, Laplace, Normal
 from mmvae_edu.models import IWAE, MMVAE, MVAE, VAE
 from mmvae_edu.support.batches import Batch, check_batch
@@ -88,11 +88,30 @@ def test_kernels_import_only_their_compilers(path):
 
 def test_importing_the_library_brings_neither_cupy_nor_torch():
     code = (
-        "import sys, mmvae_edu, mmvae_edu.models, mmvae_edu.oracles, mmvae_edu.data\n"
+        "import sys, mmvae_edu.oracles\nfrom mmvae_edu import *\n"
         "print([name for name in ('cupy', 'torch', 'jax', 'autograd') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_importing_the_package_brings_no_model_and_no_numpy():
+    code = (
+        "import sys, mmvae_edu, mmvae_edu.models\n"
+        "print({'numpy', 'numba', 'matplotlib', 'mmvae_edu.models.base'} & set(sys.modules))\n"
+        "from mmvae_edu import MVAE, MMVAE, Bernoulli, Normal, check_pullback, load_digits"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_every_model_is_in_the_table():
+    files = {path.stem for path in (PACKAGE / "models").glob("*.py")} - {"__init__", "base"}
+    table = {system.module for system in models.SYSTEMS.values()}
+    lost = [f"models/{name}.py" for name in sorted(files - table)]
+    assert not lost, f"{', '.join(lost)}: no row of SYSTEMS in mmvae_edu/models/__init__.py"
+    assert table <= files
+    assert set(models.SYSTEMS) < set(mmvae_edu.__all__)
 
 
 # ---- one code path ----

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
+from .. import models
 from .arguments import whole
-
-TRAINED = "VAE IWAE MVAE MVAEQ BiVCCA JMVAE CVAE MMVAE LaplaceMMVAE MoPoE".split()
 
 
 def add_commands(add):
@@ -15,7 +14,8 @@ def add_commands(add):
         "interrupted run goes on where it stopped, when given again.",
         example="train MMVAE --steps 5000 --checkpoint run.npz",
     )  # fmt: skip
-    train.add_argument("system", choices=TRAINED, metavar="SYSTEM", help=", ".join(TRAINED))
+    known = ", ".join(models.SYSTEMS)
+    train.add_argument("system", choices=models.SYSTEMS, metavar="SYSTEM", help=known)
     numbers = {"metavar": "N", "help": "default %(default)s"}
     train.add_argument("--steps", type=whole(1), default=1200, **numbers)
     train.add_argument(
@@ -33,7 +33,6 @@ def add_commands(add):
 
 
 def _train(arguments):
-    from .. import models
     from ..data import load_digits
     from ..support import files as storage
     from ..tour import digits as systems
@@ -42,9 +41,10 @@ def _train(arguments):
     if arguments.out.is_dir() or arguments.out == arguments.checkpoint:
         what = "a folder" if arguments.out.is_dir() else "the checkpoint"
         raise ValueError(f"--out {arguments.out}: that is {what}; name another file")
-    names = ["image"] if arguments.system in ("VAE", "IWAE") else list(systems.MODALITIES)
+    needs = models.SYSTEMS[arguments.system]
+    names = list(systems.MODALITIES)[: needs.modalities]
     modalities = {name: systems.MODALITIES[name] for name in names}
-    condition = {"condition": "strokes"} if arguments.system == "CVAE" else {}
+    condition = {"condition": names[-1]} if needs.condition else {}
     model = getattr(models, arguments.system)(modalities, **systems.NETWORKS, **condition)
     x = load_digits("image+strokes", seed=arguments.seed).train.x
     history = model.fit(

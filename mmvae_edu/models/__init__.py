@@ -1,25 +1,37 @@
-"""The systems of the slides, one short file each."""
+"""The systems of the slides, one short file each, imported when they are first used."""
 
-from .bivcca import BiVCCA
-from .cvae import CVAE
-from .iwae import IWAE
-from .jmvae import JMVAE
-from .mmvae import MMVAE
-from .mmvae_laplace import LaplaceMMVAE
-from .mopoe import MoPoE
-from .mvae import MVAE
-from .mvae_q import MVAEQ
-from .vae import VAE
+from importlib import import_module
+from typing import NamedTuple
 
-__all__ = [
-    "CVAE",
-    "IWAE",
-    "JMVAE",
-    "MMVAE",
-    "MVAE",
-    "MVAEQ",
-    "VAE",
-    "BiVCCA",
-    "LaplaceMMVAE",
-    "MoPoE",
-]
+
+class System(NamedTuple):
+    """How a model class is made from a dict of modalities."""
+
+    module: str  # its file in this folder
+    modalities: int | None = None  # how many it takes; None: any number
+    condition: bool = False  # the last of them is also given as `condition=`
+
+
+SYSTEMS = {  # the one table of models, which the command line, the tests and the package read
+    "VAE": System("vae", modalities=1),
+    "IWAE": System("iwae", modalities=1),
+    "MVAE": System("mvae"),
+    "MVAEQ": System("mvae_q"),
+    "BiVCCA": System("bivcca"),
+    "JMVAE": System("jmvae"),
+    "CVAE": System("cvae", modalities=2, condition=True),
+    "MMVAE": System("mmvae"),
+    "LaplaceMMVAE": System("mmvae_laplace"),
+    "MoPoE": System("mopoe"),
+}
+__all__ = list(SYSTEMS)
+
+
+def __getattr__(name):
+    if name not in SYSTEMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{SYSTEMS[name].module}", __name__), name)
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})
