@@ -1,7 +1,13 @@
 """Deterministic tests on one thread; tests that need a GPU are skipped with the reason."""
 
 import os
+import shutil
+import subprocess
+from pathlib import Path
 
+ROOT = Path(__file__).parent.parent
+path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+os.environ["PYTHONPATH"] = os.pathsep.join(path)  # processes of the tests use this clone, too
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")  # before NumPy is imported
 
@@ -18,6 +24,20 @@ def pytest_collection_modifyitems(items):
     for item in needs_gpu:
         if reason:
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def copy_clone(folder):
+    """Copy the files of the project into a new folder; returns the folder."""
+    tracked = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
+    )
+    if tracked.returncode:
+        pytest.skip("not a git checkout: cannot tell which files belong to the project")
+    for name in tracked.stdout.splitlines():
+        if (ROOT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, folder / name)
+    return folder
 
 
 def why_no_gpu():

@@ -7,24 +7,14 @@ import tarfile
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parent.parent
+from conftest import copy_clone
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     """The wheel and the sdist, built from a copy of the clone so that it stays clean."""
     folder = tmp_path_factory.mktemp("dist")
-    source = folder / "source"
-    tracked = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
-    )
-    if tracked.returncode:
-        pytest.skip("not a git checkout: cannot tell which files belong to the project")
-    for name in tracked.stdout.splitlines():
-        if (ROOT / name).exists():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            (source / name).write_bytes((ROOT / name).read_bytes())
+    source = copy_clone(folder / "source")
     build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, source]
     subprocess.run(build, check=True, capture_output=True)
     return next(folder.glob("*.whl")), next(folder.glob("*.tar.gz"))

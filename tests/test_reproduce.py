@@ -521,7 +521,7 @@ def test_a_killed_worker_costs_its_job_alone(tmp_path, monkeypatch):
     class Watched(real):
         def __init__(self, *args, **options):
             super().__init__(*args, **options)
-            if "mmvae_edu.measure.tables.worker" in args[0]:
+            if any("mmvae_edu.measure.tables.worker" in str(part) for part in args[0]):
                 started.set()
                 threads.append(threading.Thread(target=self.kill_late))
                 threads[-1].start()
@@ -599,7 +599,7 @@ def test_a_job_ends_with_the_process_that_waits_for_it(tmp_path):
 def workers(work):
     """The processes that run a job with this folder."""
     found = subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True)
-    return [line for line in found.stdout.splitlines() if f"worker {work}" in line]
+    return [line for line in found.stdout.splitlines() if f" {work} " in line]
 
 
 def wait_for(condition):

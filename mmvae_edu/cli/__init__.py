@@ -3,7 +3,10 @@
 import codecs
 import os
 import sys
+from contextlib import suppress
+from pathlib import Path
 
+from ..support.clones import PACKAGE, another_clone
 from ..version import __version__
 from .arguments import UsageParser
 
@@ -16,6 +19,7 @@ def main(argv=None):
     codecs.register_error("plain", plain)
     for stream in filter(None, (sys.stdout, sys.stderr)):  # None: closed by the shell
         stream.reconfigure(errors="plain")
+    say_whose()
     try:
         arguments = parser().parse_args(argv)
         return arguments.run(arguments)
@@ -36,6 +40,14 @@ def main(argv=None):
     except KeyboardInterrupt:
         print("mmvae-edu: interrupted", file=sys.stderr)
         return 130
+
+
+def say_whose():
+    """Say on standard error when the current folder lies in a clone with a library of its own."""
+    with suppress(OSError):  # the folder may be gone, or closed
+        if clone := another_clone(Path.cwd()):
+            own = f"the library of {clone}, type `python -m mmvae_edu` there"
+            print(f"mmvae-edu: this is {PACKAGE}; to run {own}", file=sys.stderr)
 
 
 def plain(problem):

@@ -11,6 +11,10 @@ import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+
+from ..support.clones import PACKAGE
 
 PIP = "python -m pip install"
 EXTRAS = {  # what each is for
@@ -67,7 +71,8 @@ def doctor(*, as_json=False):
 
 def findings():
     """Every Finding, what is needed first."""
-    return [python(), *packages(), arithmetic(), data(), writable(), *backends(), *extras()]
+    here = [python(), folders(), *packages(), arithmetic(), data(), writable()]
+    return [*here, *backends(), *extras()]
 
 
 def python():
@@ -76,6 +81,17 @@ def python():
     fix = "install Python 3.11 or newer and make a new virtual environment with it"
     ok = sys.version_info >= (3, 11)
     return Finding("Python", ok, found, "" if ok else fix)
+
+
+def folders():
+    """Do the package, the kernels and the lessons belong to one clone or one installation?"""
+    specs = [find_spec(f"mmvae_edu.{part}") for part in ("kernels", "lessons")]
+    kernels, lessons = (spec and Path(spec.origin).resolve().parent for spec in specs)
+    homes = PACKAGE, PACKAGE.parent  # of an installation, of a clone
+    ok = any((kernels, lessons) == (home / "kernels", home / "lessons") for home in homes)
+    found = f"{PACKAGE}, {kernels or 'no kernels'}, {lessons or 'no lessons'}"
+    fix = f"work in one clone, or install it again: {PIP} -e ."
+    return Finding("mmvae_edu", ok, found, "" if ok else fix)
 
 
 def requirements(extra=""):
@@ -108,8 +124,11 @@ def packages():
     """A Finding for each package that is always needed."""
     try:
         needed = requirements()
-    except ImportError as problem:  # no record of an installation, or packaging is missing
-        yield Finding("packages", False, str(problem), f"{PIP} -e . in the clone, or the wheel")
+    except ImportError as problem:  # of packaging, or a clone that is only on the path
+        bare = isinstance(problem, metadata.PackageNotFoundError)
+        found = "mmvae_edu is not installed, so the packages that it needs are not on record"
+        fix = f"{PIP} -e . in the clone, or the wheel"
+        yield Finding("packages", False, found if bare else str(problem), fix)
         return
     for wanted in needed:
         version, ok = installed(wanted.name), met(wanted)

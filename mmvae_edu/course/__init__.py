@@ -9,12 +9,25 @@ from pathlib import Path
 
 from ..claims import CLAIMS, run
 from ..support import files as storage
+from ..support.clones import PACKAGE, another_clone
 from .exercises import todo
 
 __all__ = ["FAST", "OUT", "ClaimFails", "holds", "keep", "lessons", "todo"]
 
 FAST = "--fast" in sys.argv  # a lesson may then train for fewer steps
 OUT = Path("mmvae_edu_out") / "lessons"
+
+
+def say_whose():
+    """Say on standard error when the script that runs is a lesson of another clone."""
+    script = Path(getattr(sys.modules["__main__"], "__file__", None) or "").resolve()
+    clone = another_clone(script.parent)
+    if clone and script.parent == clone / "lessons":
+        own = f"the library of {clone}, type `python -m mmvae_edu run {script.stem[:2]}` there"
+        print(f"{script.name} runs with {PACKAGE}; to run it with {own}", file=sys.stderr)
+
+
+say_whose()
 
 
 class ClaimFails(AssertionError):

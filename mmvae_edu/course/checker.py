@@ -5,11 +5,11 @@ import os
 import secrets
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from ..support.clones import python
 from .examine import FAULT, NOT_ATTEMPTED, RIGHT, SEEDS, WRONG, Verdict
 from .explain import explanation
 from .progress import function_source
@@ -17,10 +17,6 @@ from .progress import function_source
 LIMIT = 30.0  # seconds a check may take
 LONGEST = 400  # letters of an example's line
 PRINTED = 10_000  # bytes of what it prints that are kept
-START = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from mmvae_edu.course.runner import main; main()"
-)
 SURROUNDINGS = {  # a window would wait for a click
     "PYTHONIOENCODING": "utf-8", "PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "agg",
 }  # fmt: skip
@@ -77,7 +73,7 @@ def _check(exercise, path, seeds, limit, explain):
 
 def _in_a_process(request, prints, limit):
     return subprocess.run(
-        [sys.executable, "-P", "-c", START, json.dumps(sys.path)],
+        python("from mmvae_edu.course.runner import main; main()"),
         input=(json.dumps(request) + "\n").encode(),
         stdout=subprocess.PIPE,
         stderr=prints,

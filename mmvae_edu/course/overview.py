@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-import sys
 import tempfile
 import time
 import tomllib
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from ..support.clones import python
 from . import lessons
 from .exercises import exercises
 
@@ -65,7 +65,8 @@ def markdown(lesson, seconds):
 
 def measure(lesson, *, fast):
     """Seconds that a lesson takes in a process of its own, its start included."""
-    command = [sys.executable, str(lesson.path), *(["--fast"] if fast else [])]
+    script = "import runpy; runpy.run_path(sys.argv[1], run_name='__main__')"
+    command = python(script, str(lesson.path), *(["--fast"] if fast else []))
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(command, cwd=folder, capture_output=True)

@@ -16,6 +16,8 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
 from functools import partial
 from subprocess import PIPE
 
+from ...support.clones import python
+
 PINNED = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -95,13 +97,12 @@ def in_a_process(job, work, threads=1, device="cpu"):
 
     The process ends when this one does: it watches its standard input, which stays open.
     """
-    # -P: a clone in the current folder has to be installed; its bare source lacks the kernels
-    command = [sys.executable, "-P", "-m", "mmvae_edu.measure.tables.worker", str(work), device]
+    run = "from mmvae_edu.measure.tables.worker import main; main()"
     environment = os.environ | dict.fromkeys(PINNED, str(threads))
     with (
         tempfile.TemporaryFile() as errors,
         subprocess.Popen(
-            command, stdin=PIPE, stdout=PIPE, stderr=errors, env=environment
+            python(run, str(work), device), stdin=PIPE, stdout=PIPE, stderr=errors, env=environment
         ) as worker,
     ):
         with contextlib.suppress(BrokenPipeError):  # it died at once

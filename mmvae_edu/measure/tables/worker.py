@@ -29,7 +29,3 @@ def end_with_parent():
     while os.read(0, 1):
         pass
     os._exit(1)
-
-
-if __name__ == "__main__":
-    main()
