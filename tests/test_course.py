@@ -21,6 +21,7 @@ from mmvae_edu.course.exercises import exercises, select
 from mmvae_edu.course.lock import Extent, Locked, lock
 from mmvae_edu.course.recorded import call_mismatch, difference
 from mmvae_edu.course.runner import check, load
+from mmvae_edu.support import clones
 
 EXERCISES = list(exercises().values())
 MUTANTS = [(exercise, mutant) for exercise in EXERCISES for mutant in exercise.mutants]
@@ -546,7 +547,8 @@ def test_verbose_shows_the_learners_own_frames_and_prints(outcomes):
 
 
 def test_a_check_that_cannot_start_is_the_checkers_fault(tmp_path, monkeypatch):
-    monkeypatch.setattr(checker, "START", "raise RuntimeError('broken')")
+    broken = clones.python("raise RuntimeError('broken')")
+    monkeypatch.setattr(checker, "python", lambda code: broken)
     written(tmp_path, exercises()["L17.vae_grad"], MEAN)
     verdict = checker.check_file(exercises()["L17.vae_grad"], tmp_path)
     assert verdict.code == FAULT

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..course import checker, progress
 from ..course.examine import NOT_ATTEMPTED
-from ..course.exercises import exercises, select
+from ..course.exercises import current, exercises, select
 from ..course.standing import following, show, standing, standings
 
 CODES = (
@@ -71,7 +71,7 @@ def add_commands(add):
 
 def choose(names):
     """`select`, which also takes a file's name and, for a name that is none, says what is near."""
-    names = [_lesson(name) if name.endswith(".py") else name for name in names]
+    names = [_lesson(name) if name.endswith(".py") else current(name) for name in names]
     known = [known for id in exercises() for known in (id, *id.split("."))]
     for name in names:
         if (f"L{name.zfill(2)}" if name.isdigit() else name) not in known:
@@ -82,11 +82,13 @@ def choose(names):
 
 
 def _lesson(path):
-    """The number of the lesson of an exercises' file; one that exists elsewhere is refused."""
+    """Return the lesson of an exercises' file; one that exists elsewhere is refused."""
     path = Path(path)
     if path.is_file() and path.resolve().parent != (folder := progress.find_folder()).resolve():
         raise ValueError(f"{path} is not in {folder}, where the exercises are checked")
-    return path.stem.partition("_")[0]
+    words = path.name.partition("_")[2]  # lessons have been renumbered
+    same = [id for id, e in exercises().items() if e.stub.name.partition("_")[2] == words]
+    return same[0].partition(".")[0] if same else path.name
 
 
 def _one(name):
@@ -103,7 +105,7 @@ def _start(arguments):
         raise ValueError(f"{arguments.dir}: cannot write here: {problem.strerror}") from None
     print(f"{arguments.dir}: {len(new)} new files; nothing that was there has changed")
     if after := following(standings(arguments.dir)):
-        print(f"next: edit {arguments.dir / after.stub.name}, then `mmvae-edu check {after.id}`")
+        print(f"next: edit {after.file}, then `mmvae-edu check {after.exercise.id}`")
     return 0
 
 
@@ -216,7 +218,7 @@ def _solution(arguments):
         print(f"{exercise.id} is not solved yet: `mmvae-edu check {exercise.id}`, or --give-up")
         return 1
     try:
-        path = progress.find_folder() / exercise.stub.name
+        path = progress.own_file(progress.find_folder(), exercise.stub)
     except ValueError:
         path = exercise.stub
     if own := progress.function_source(path, exercise.name):

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ..support.clones import python
 from .examine import FAULT, NOT_ATTEMPTED, RIGHT, SEEDS, WRONG, Verdict
 from .explain import explanation
-from .progress import function_source
+from .progress import is_stub, own_file
 
 LIMIT = 30.0  # seconds a check may take
 LONGEST = 400  # letters of an example's line
@@ -38,8 +38,9 @@ def check_file(exercise, folder, *, seed=0, limit=LIMIT, explain=False):
     With `explain` a small example comes with every wrong result, also with one that has a name.
     """
     start = time.perf_counter()
-    path = folder / exercise.stub.name
+    path = own_file(folder, exercise.stub)
     verdict = _check(exercise, path, list(range(seed, seed + SEEDS)), limit, explain)
+    verdict.file = path.name
     verdict.seconds = time.perf_counter() - start
     return verdict
 
@@ -49,8 +50,7 @@ def _check(exercise, path, seeds, limit, explain):
         found = sorted([*path.parent.rglob(path.name), *path.parent.parent.glob(path.name)])
         where = f"it is at {found[0]}" if found else f"mmvae-edu reset {exercise.id} copies it"
         return Verdict(WRONG, f"{path} is missing", where)
-    stub = function_source(exercise.stub, exercise.name)
-    if function_source(path, exercise.name) == stub:  # no process is needed to see that
+    if is_stub(path, exercise.name):  # no process is needed to see that
         return Verdict(NOT_ATTEMPTED, "not attempted yet")
     token = secrets.token_hex(8)
     request = {"id": exercise.id, "path": str(path), "seeds": seeds, "token": token}
@@ -121,7 +121,8 @@ def message(exercise, verdict, *, verbose=False, explain=False):
     if verdict.evidence:
         lines.append(f"  evidence: {verdict.evidence}")
     if verdict.code in (WRONG, NOT_ATTEMPTED):
-        place = exercise.stub.name + (f":{verdict.line}" if verdict.line else "")
+        place = verdict.file or exercise.stub.name
+        place += f":{verdict.line}" if verdict.line else ""
         hint = 1 if verdict.code == NOT_ATTEMPTED else exercise.fitting_hint(verdict.mistakes)
         hint = f"        (mmvae-edu hint {exercise.id} {hint})"
         judged = verdict.claims or verdict.code == NOT_ATTEMPTED  # else it is no mathematics

@@ -37,6 +37,7 @@ class Verdict:
     example: list = field(default_factory=list)  # lines: the smallest inputs that show it
     traceback: str = ""
     printed: str = ""
+    file: str = ""  # its name, in the learner's folder
     seconds: float = 0.0
 
     as_dict = asdict

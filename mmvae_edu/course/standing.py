@@ -1,6 +1,7 @@
 """Where the learner stands: every exercise's state, for `status` and for the report."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from . import progress
 from .examine import FAULT, NOT_ATTEMPTED, RIGHT, WRONG
@@ -21,13 +22,14 @@ class Standing:
     """One exercise: its state, what has changed since its check, and what its check found."""
 
     exercise: Exercise
+    file: Path  # the learner's
     state: str
     changed: str  # "", "file" or "checker"
     mistakes: list
     hints: list
 
     def as_dict(self):
-        named = {"id": self.exercise.id, "file": self.exercise.stub.name, "state": self.state}
+        named = {"id": self.exercise.id, "file": self.file.name, "state": self.state}
         return {**named, "changed": self.changed, "mistakes": self.mistakes, "hints": self.hints}
 
 
@@ -39,15 +41,16 @@ def standings(folder):
 
 def standing(row, folder, exercise):
     """An exercise's Standing; one that holds nothing of the learner's is not attempted."""
+    file = progress.own_file(folder, exercise.stub)
     if progress.untouched(folder, exercise):
-        return Standing(exercise, STATES[NOT_ATTEMPTED], "", [], row.hints)
+        return Standing(exercise, file, STATES[NOT_ATTEMPTED], "", [], row.hints)
     code = None if row.code == NOT_ATTEMPTED else row.code  # attempted since
     changed = ""
     if code is not None and row.checker != progress.checker_version(exercise):
         changed = "checker"
     if code is not None and row.hash != progress.file_hash(folder, exercise):
         changed = "file"
-    return Standing(exercise, STATES[code], changed, row.mistakes, row.hints)
+    return Standing(exercise, file, STATES[code], changed, row.mistakes, row.hints)
 
 
 def by_lesson(rows):
@@ -59,8 +62,8 @@ def by_lesson(rows):
 
 
 def following(rows):
-    """The exercise that comes next: the first that is not right, or None."""
-    return next((row.exercise for row in rows if row.state != "right"), None)
+    """Return the Standing of the exercise that comes next, the first not right; None after all."""
+    return next((row for row in rows if row.state != "right"), None)
 
 
 def show(console, folder, rows):
@@ -69,7 +72,7 @@ def show(console, folder, rows):
 
     for lesson, group in by_lesson(rows).items():
         right = sum(row.state == "right" for row in group)
-        file = group[0].exercise.stub.name
+        file = escape(group[0].file.name)
         console.print(f"[bold]{lesson}[/]  {right} of {len(group)} right  [dim]{file}[/]")
         for row in group:
             colour = COLOURS.get(row.state, "dim")
@@ -82,7 +85,8 @@ def show(console, folder, rows):
     after = following(rows)
     if after is None:
         console.print("all done")
-    elif (folder / after.stub.name).exists():
-        console.print(f"next: {escape(str(folder / after.stub.name))}, {after.id}")
+    elif after.file.exists():
+        console.print(f"next: {escape(str(after.file))}, {after.exercise.id}")
     else:
-        console.print(f"next: {after.id}; `mmvae-edu start {escape(str(folder))}` copies its file")
+        start = f"`mmvae-edu start {escape(str(folder))}`"
+        console.print(f"next: {after.exercise.id}; {start} copies its file")

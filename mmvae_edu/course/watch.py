@@ -14,14 +14,15 @@ LOOK = 0.2  # seconds between looks
 
 def watch(chosen, folder, check):
     """Call check(exercises of one file) for what is new since its last check, then at each save."""
-    one_of = {exercise.stub.name: exercise for exercise in chosen}
+    names = {exercise.id: progress.own_file(folder, exercise.stub).name for exercise in chosen}
+    one_of = {names[exercise.id]: exercise for exercise in chosen}
     known = {name: progress.file_hash(folder, one) for name, one in one_of.items()}
-    unchecked = {row.exercise.stub.name for row in standings(folder) if not up_to_date(row)}
+    unchecked = {row.file.name for row in standings(folder) if not up_to_date(row)}
     print(f"watching {len(one_of)} files in {folder}; Ctrl-C ends", flush=True)
 
     def look(name, what):
         print(f"\n{strftime('%H:%M:%S')}  {name} {what}", flush=True)
-        check([exercise for exercise in chosen if exercise.stub.name == name])
+        check([exercise for exercise in chosen if names[exercise.id] == name])
 
     for name in one_of:
         if name in unchecked:
