@@ -346,10 +346,13 @@ def test_names_of_lessons(name):
     assert overview.find(name).path.name == "05_neg_kl.py"
 
 
-@pytest.mark.parametrize("name", ["", "77", "kl", "1000"])
-def test_names_of_no_lesson(name, capsys):
-    assert cli.main(["run", name]) == 64
-    assert "there are 00, 01" in capsys.readouterr().err
+@pytest.mark.parametrize("command", ["run", "notebook"])
+@pytest.mark.parametrize("name", ["", "77", "kl", "1000", "4a", "5a", "05_kl", "lessons/05.5"])
+def test_names_of_no_lesson(command, name, capsys):
+    assert cli.main([command, name]) == 64
+    error = capsys.readouterr().err
+    assert f"no lesson {name}; there are 00, 01" in error
+    assert error.count("\n") == 1
 
 
 def test_run_runs_as_the_script_does(tmp_path, monkeypatch, capsys):

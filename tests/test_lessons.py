@@ -4,12 +4,14 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 
 import jupytext
 import pytest
 
+from mmvae_edu import cli
 from mmvae_edu.claims import CLAIMS
-from mmvae_edu.course import lessons
+from mmvae_edu.course import lessons, overview
 from mmvae_edu.slides.equations import load_equations
 
 LESSONS = pytest.mark.parametrize("path", lessons(), ids=lambda path: path.stem)
@@ -31,6 +33,23 @@ def test_lesson_runs(path, tmp_path):
     for figure in figures:
         assert (tmp_path / figure).stat().st_size > 5000
         assert (tmp_path / figure).with_suffix(".csv").exists()
+
+
+def test_every_lesson_has_its_row():
+    rows = tomllib.loads((lessons()[0].parent / "lessons.toml").read_text("utf-8"))
+    without = [path.name for path in lessons() if path.name[:2] not in rows]
+    assert not without, f"{', '.join(without)}: no row in lessons/lessons.toml"
+    spare = rows.keys() - {path.name[:2] for path in lessons()}
+    assert not spare, f"lessons/lessons.toml has rows without a lesson: {', '.join(sorted(spare))}"
+
+
+def test_a_lesson_without_its_row_is_one_sentence(tmp_path, monkeypatch, capsys):
+    (tmp_path / "99_new.py").write_text("# # L99  New\n")
+    monkeypatch.setattr(overview, "lessons", lambda: [tmp_path / "99_new.py"])
+    for command in ["run"], ["run", "99"], ["notebook", "99"]:
+        assert cli.main(command) == 64
+        error = capsys.readouterr().err
+        assert error == 'mmvae-edu: 99_new.py has no row in lessons.toml: add ["99"] to it\n'
 
 
 @LESSONS

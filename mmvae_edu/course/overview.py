@@ -1,4 +1,4 @@
-"""The lessons at a glance: what each asks, what comes before it, how long it takes."""
+"""The overview of the lessons: what each asks, what comes before it, how long it takes."""
 
 import re
 import subprocess
@@ -33,12 +33,14 @@ class Lesson:
 
 
 def overview():
-    """Every lesson in order, a list of Lesson."""
+    """Return every lesson in order, a list of Lesson; ValueError for one without its row."""
     text = resources.files("mmvae_edu.lessons").joinpath("lessons.toml").read_text("utf-8")
     rows = tomllib.loads(text)
     found = []
     for path in lessons():
         number, text = path.name[:2], path.read_text("utf-8")
+        if number not in rows:
+            raise ValueError(f'{path.name} has no row in lessons.toml: add ["{number}"] to it')
         title = re.search(r"^# # L\d\d  (.+)$", text, re.MULTILINE)[1]
         minutes = max(1, round(len(text.split()) / WORDS_A_MINUTE))
         mine = sum(id.startswith(f"L{number}.") for id in exercises())
@@ -47,16 +49,18 @@ def overview():
 
 
 def find(name):
-    """The Lesson that "5", "05", "L05", "05_neg_kl" or a path means; ValueError for another."""
-    number = re.match(r"L?(\d+)", Path(name).name)
-    found = {lesson.number: lesson for lesson in overview()}
-    if not number or number[1].zfill(2) not in found:
-        raise ValueError(f"no lesson {name}; there are {', '.join(found)}")
-    return found[number[1].zfill(2)]
+    """Return the Lesson that "5", "05", "L05", "05_neg_kl" or a path means, else ValueError."""
+    stem = Path(name).name.removesuffix(".py")
+    number = re.fullmatch(r"L?(\d+)", stem)
+    found = overview()
+    for lesson in found:
+        if lesson.path.stem == stem or (number and lesson.number == number[1].zfill(2)):
+            return lesson
+    raise ValueError(f"no lesson {name}; there are {', '.join(row.number for row in found)}")
 
 
 def markdown(lesson, seconds):
-    """A lesson's row of the table in lessons/README.md; seconds None leaves its cell empty."""
+    """Return a lesson's row of the table in lessons/README.md, without seconds if they are None."""
     cells = [f"[{lesson.number}]({lesson.path.name})", lesson.slides, lesson.question]
     cells += [", ".join(lesson.after) or "–", str(lesson.minutes)]
     cells += ["" if seconds is None else f"{seconds:.0f}", str(lesson.exercises or "–")]
@@ -64,7 +68,7 @@ def markdown(lesson, seconds):
 
 
 def measure(lesson, *, fast):
-    """Seconds that a lesson takes in a process of its own, its start included."""
+    """Return the seconds that a lesson takes in a process of its own, its start included."""
     script = "import runpy; runpy.run_path(sys.argv[1], run_name='__main__')"
     command = python(script, str(lesson.path), *(["--fast"] if fast else []))
     start = time.perf_counter()
