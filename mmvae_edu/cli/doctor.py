@@ -10,7 +10,6 @@ import re
 import sys
 import tempfile
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -96,9 +95,11 @@ def folders():
 
 def requirements(extra=""):
     """The packages that an extra brings here, or, without one, that are always needed."""
+    from importlib.metadata import requires
+
     from packaging.requirements import Requirement
 
-    wanted = [Requirement(text) for text in metadata.requires("mmvae_edu") or []]
+    wanted = [Requirement(text) for text in requires("mmvae_edu") or []]
     always = [r.name for r in wanted if not r.marker or r.marker.evaluate({"extra": ""})]
     if not extra:
         return [r for r in wanted if r.name in always]
@@ -114,6 +115,8 @@ def met(requirement):
 
 def installed(name):
     """A package's version; None where it is not installed."""
+    from importlib import metadata  # here, since it would slow --help down
+
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
@@ -122,13 +125,15 @@ def installed(name):
 
 def packages():
     """A Finding for each package that is always needed."""
+    fix = f"{PIP} -e . in the clone, or the wheel"
+    if not installed("mmvae_edu"):  # a clone that is only on the path
+        found = "mmvae_edu is not installed, so the packages that it needs are not on record"
+        yield Finding("packages", False, found, fix)
+        return
     try:
         needed = requirements()
-    except ImportError as problem:  # of packaging, or a clone that is only on the path
-        bare = isinstance(problem, metadata.PackageNotFoundError)
-        found = "mmvae_edu is not installed, so the packages that it needs are not on record"
-        fix = f"{PIP} -e . in the clone, or the wheel"
-        yield Finding("packages", False, found if bare else str(problem), fix)
+    except ImportError as problem:  # packaging is missing
+        yield Finding("packages", False, str(problem), fix)
         return
     for wanted in needed:
         version, ok = installed(wanted.name), met(wanted)
@@ -186,8 +191,10 @@ def backends():
 
 def extras():
     """A Finding for each extra: what it is for, and the command that brings what it lacks."""
+    from importlib.metadata import metadata
+
     try:
-        names = metadata.metadata("mmvae_edu").get_all("Provides-Extra") or []
+        names = metadata("mmvae_edu").get_all("Provides-Extra") or []
         wanted = {extra: requirements(extra) for extra in names}
     except ImportError:  # `packages` has said so
         return
