@@ -29,6 +29,7 @@ def lock(function, extent):
         function.__code__, function.__globals__, function.__name__, function.__defaults__
     )
     original.__kwdefaults__ = function.__kwdefaults__
+    original.__dict__.update(function.__dict__)  # it may wrap another, as a kernel's launch does
 
     def gate(*args, **constants):
         if extent.depth:
