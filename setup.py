@@ -43,6 +43,7 @@ setup(
         "sweep": ["dask[distributed]>=2024.1"],
         "test": [
             "pytest>=8",
+            "pytest-xdist>=3",
             "hypothesis>=6.100",
             "scipy>=1.12",
             "autograd>=1.8",
@@ -52,6 +53,7 @@ setup(
             "cuda-bindings>=13" + not_mac,
             "nvidia-cuda-nvrtc>=13" + not_mac,
             "build",
+            "setuptools>=64",
             "wheel",
         ],
     },
