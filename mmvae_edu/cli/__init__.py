@@ -1,4 +1,4 @@
-"""The command line: `mmvae-edu tour` and its relatives."""
+"""The command line `mmvae-edu`: the parser of all commands, and the exit codes."""
 
 import codecs
 import os
@@ -10,12 +10,13 @@ from ..support.clones import PACKAGE, another_clone
 from ..version import __version__
 from .arguments import UsageParser
 
+ABOUT = "An executable course on multimodal VAEs. Begin with `tour`, then `run 00`."
 CODES = "Exit codes: 0 right or done, 1 wrong or a claim fails, 2 not attempted, 3 the checker's "
 CODES += "own fault, 64 usage, 130 interrupted."
 
 
 def main(argv=None):
-    """Run a command; the exit code is the one that CODES lists."""
+    """Run a command and return its exit code, one that CODES lists."""
     codecs.register_error("plain", plain)
     for stream in filter(None, (sys.stdout, sys.stderr)):  # None: closed by the shell
         stream.reconfigure(errors="plain")
@@ -61,7 +62,7 @@ def parser():
     """Return the parser of all commands; each sets `run`, a function of the arguments."""
     from . import data, doctor, exercises, gradcheck, kernels, lessons, tables, tour, train
 
-    top = UsageParser(prog="mmvae-edu", description=__doc__.splitlines()[0], epilog=CODES)
+    top = UsageParser(prog="mmvae-edu", description=ABOUT, epilog=CODES)
     top.add_argument("--version", action="version", version=f"mmvae_edu {__version__}")
     subparsers = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
 

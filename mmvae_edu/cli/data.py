@@ -1,4 +1,4 @@
-"""`mmvae-edu data`: list, fetch, import and check the larger data sets."""
+"""The command data: list, fetch, import and check the larger data sets."""
 
 from pathlib import Path
 
@@ -16,11 +16,11 @@ def add_commands(add):
         example="data list",
     )  # fmt: skip
     verbs = data.add_subparsers(title="verbs", required=True, metavar="VERB")
-    verbs.add_parser("list", help="the data sets, and which of them are here").set_defaults(
+    verbs.add_parser("list", help="list the data sets and say which are here").set_defaults(
         run=_list
     )
     get = verbs.add_parser("fetch", help="download what is missing of a data set")
-    copy = verbs.add_parser("import", help="take a data set's files out of a folder")
+    copy = verbs.add_parser("import", help="copy a data set's files from a folder")
     copy.add_argument("--from", dest="folder", type=Path, required=True, metavar="DIR")
     for verb, run in (get, _fetch), (copy, _import):
         verb.add_argument("name", metavar="NAME", help=", ".join(SETS))
@@ -58,7 +58,7 @@ def _import(arguments):
 
 
 def _check(arguments):
-    """Exit code 1 where a file is damaged or closed; a missing one is no fault."""
+    """Return exit code 1 if a file is damaged or unreadable; a missing one is no fault."""
     states = []
     for source, files in FILES.items():
         for file in files:

@@ -1,6 +1,6 @@
-"""What works here: Python, the packages, arithmetic, the data, the backends; a fix for the rest.
+"""The command doctor: what works on this machine, and a fix for the rest.
 
-Only the standard library is needed to get this far, so that it can say which package is missing.
+It imports the standard library alone, so that it can say which package is missing.
 """
 
 import json
@@ -29,7 +29,7 @@ EXTRAS = {  # what each is for
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: what was looked at, whether it is there, what was found, how to mend it."""
+    """One line of the answer: what was examined, whether it works, what was found, the fix."""
 
     name: str
     ok: bool
@@ -44,8 +44,8 @@ class Finding:
 
 def add_commands(add):
     """Add the command by `add(name, run, help, example=)`; its `run` returns an exit code."""
-    command = add("doctor", _run, "what works here, and how to mend the rest", example="doctor")
-    command.add_argument("--json", action="store_true", help="the findings as JSON")
+    command = add("doctor", _run, "say what works here, and how to mend the rest", example="doctor")
+    command.add_argument("--json", action="store_true", help="print the findings as JSON")
 
 
 def _run(arguments):
@@ -53,7 +53,7 @@ def _run(arguments):
 
 
 def doctor(*, as_json=False):
-    """Look at everything and print it; returns 0, or 1 where something that is needed fails."""
+    """Examine everything and print it; return 1 if something that is needed fails, else 0."""
     found = findings()
     bad = sum(finding.needed and not finding.ok for finding in found)
     if as_json:
@@ -69,13 +69,13 @@ def doctor(*, as_json=False):
 
 
 def findings():
-    """Every Finding, what is needed first."""
+    """Return every Finding, those that are needed first."""
     here = [python(), folders(), *packages(), arithmetic(), data(), writable()]
     return [*here, *backends(), *extras()]
 
 
 def python():
-    """Is Python new enough?"""
+    """Check that Python is new enough."""
     found = f"{platform.python_version()}, {sys.executable}"
     fix = "install Python 3.11 or newer and make a new virtual environment with it"
     ok = sys.version_info >= (3, 11)
@@ -83,7 +83,7 @@ def python():
 
 
 def folders():
-    """Do the package, the kernels and the lessons belong to one clone or one installation?"""
+    """Check that package, kernels and lessons belong to one clone or one installation."""
     specs = [find_spec(f"mmvae_edu.{part}") for part in ("kernels", "lessons")]
     kernels, lessons = (spec and Path(spec.origin).resolve().parent for spec in specs)
     homes = PACKAGE, PACKAGE.parent  # of an installation, of a clone
@@ -94,7 +94,7 @@ def folders():
 
 
 def requirements(extra=""):
-    """The packages that an extra brings here, or, without one, that are always needed."""
+    """Return the packages that an extra adds here or, without one, those always needed."""
     from importlib.metadata import requires
 
     from packaging.requirements import Requirement
@@ -108,13 +108,13 @@ def requirements(extra=""):
 
 
 def met(requirement):
-    """Is the package installed, in a version that will do?"""
+    """Tell whether a package is installed in a version that will do."""
     version = installed(requirement.name)
     return bool(version) and requirement.specifier.contains(version, prereleases=True)
 
 
 def installed(name):
-    """A package's version; None where it is not installed."""
+    """Return a package's version, or None if it is not installed."""
     from importlib import metadata  # here, since it would slow --help down
 
     try:
@@ -124,7 +124,7 @@ def installed(name):
 
 
 def packages():
-    """A Finding for each package that is always needed."""
+    """Yield a Finding for each package that is always needed."""
     fix = f"{PIP} -e . in the clone, or the wheel"
     if not installed("mmvae_edu"):  # a clone that is only on the path
         found = "mmvae_edu is not installed, so the packages that it needs are not on record"
@@ -143,7 +143,7 @@ def packages():
 
 
 def arithmetic():
-    """Are doubles IEEE 754, subnormals included?  Some compilers' flags switch these off."""
+    """Check that doubles are IEEE 754 with subnormals, which some compilers' flags switch off."""
     try:
         import numpy as np
     except ImportError as problem:
@@ -156,7 +156,7 @@ def arithmetic():
 
 
 def data():
-    """Are the embedded digits what was packed?"""
+    """Check that the embedded digits are undamaged."""
     try:
         from ..data import verify
 
@@ -167,7 +167,7 @@ def data():
 
 
 def writable():
-    """Can files be written here?"""
+    """Check that files can be written in the current folder."""
     try:
         tempfile.TemporaryFile(dir=".").close()
         return Finding("folder", True, f"{os.getcwd()} is writable")
@@ -177,7 +177,7 @@ def writable():
 
 
 def backends():
-    """A Finding for each backend of the kernels; only `reference` is needed."""
+    """Yield a Finding for each backend of the kernels; only `reference` is needed."""
     try:
         from .. import kernels
 
@@ -190,7 +190,7 @@ def backends():
 
 
 def extras():
-    """A Finding for each extra: what it is for, and the command that brings what it lacks."""
+    """Yield a Finding for each extra: its purpose, and the command that installs what it lacks."""
     from importlib.metadata import metadata
 
     try:

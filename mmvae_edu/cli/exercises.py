@@ -12,8 +12,8 @@ from ..course.exercises import current, exercises, select
 from ..course.standing import following, show, standing, standings
 
 CODES = (
-    "Exit code: 0 right, 1 wrong, 2 not attempted, 3 the checker's own fault, 64 usage; of several "
-    "3 if there is one, else 1, else 2."
+    "Checks your solutions. Exit code: 0 right, 1 wrong, 2 not attempted, 3 the checker's own "
+    "fault, 64 usage; of several 3 if there is one, else 1, else 2."
 )
 WHICH = "L05.neg_kl_std_normal, its function's name, a lesson as L05 or 5, or a file"
 
@@ -23,54 +23,54 @@ def add_commands(add):
     start = add("start", _start, "copy the exercises into a folder to work in", example="start")
     start.add_argument(
         "dir", nargs="?", type=Path, default=progress.DEFAULT, metavar="DIR",
-        help=f"{progress.DEFAULT} where none is given",
+        help=f"default {progress.DEFAULT}",
     )  # fmt: skip
-    status = add("status", _status, "what is solved, and what comes next", example="status")
-    status.add_argument("--json", action="store_true", help="the exercises as JSON")
+    status = add("status", _status, "show what is solved, and what comes next", example="status")
+    status.add_argument("--json", action="store_true", help="print the exercises as JSON")
 
     check = add("check", _check, "check your solutions", CODES, example="check L05")
     check.add_argument("ids", nargs="*", metavar="ID", help=f"{WHICH}; all where none is given")
-    check.add_argument("-v", "--verbose", action="store_true", help="tracebacks and your prints")
+    check.add_argument("-v", "--verbose", action="store_true", help="show tracebacks and prints")
     check.add_argument(
         "--explain", action="store_true",
-        help="the equation, the last two hints, what must hold; of what is wrong, a small example",
+        help="show the equation, two hints, what must hold and, of a wrong answer, a small example",
     )  # fmt: skip
     check.add_argument("--seed", type=int, default=0, metavar="N", help="other random inputs")
-    check.add_argument("--json", action="store_true", help="the results as JSON")
+    check.add_argument("--json", action="store_true", help="print the results as JSON")
 
     watch = add("watch", _watch, "check again whenever a file is saved", example="watch L05")
     watch.add_argument("ids", nargs="*", metavar="ID", help=f"{WHICH}; all where none is given")
-    watch.add_argument("-v", "--verbose", action="store_true", help="tracebacks and your prints")
+    watch.add_argument("-v", "--verbose", action="store_true", help="show tracebacks and prints")
 
-    words = "1 the concept, 2 the line of the derivation, 3 the shape of the formula. Without a "
-    words += "number: the one that fits the last check, or all three where it was right."
-    hint = add("hint", _hint, "a hint, or all once it is right", words, example="hint kl_gauss 2")
+    words = "Shows hint 1, the concept; 2, the line of the derivation; or 3, the formula's shape. "
+    words += "Without a number, the one that fits the last check; all three once that was right."
+    hint = add("hint", _hint, "show a hint", words, example="hint kl_gauss 2")
     hint.add_argument("id", metavar="ID", help=WHICH)
     hint.add_argument("number", nargs="?", type=int, choices=[1, 2, 3])
 
     solution = add(
-        "solution", _solution, "the library's function beside yours, once it is right",
+        "solution", _solution, "show the library's function beside yours, once it is right",
         example="solution kl_gauss --give-up",
     )  # fmt: skip
     solution.add_argument("id", metavar="ID", help=WHICH)
-    solution.add_argument("--give-up", action="store_true", help="now, right or not")
+    solution.add_argument("--give-up", action="store_true", help="show it now, right or not")
 
     reset = add(
         "reset", _reset, "put a stub back; your file is backed up first", example="reset kl_gauss"
     )
     which = reset.add_mutually_exclusive_group(required=True)
     which.add_argument("id", nargs="?", metavar="ID", help=WHICH)
-    which.add_argument("--all", action="store_true", help="all files, each with a backup")
+    which.add_argument("--all", action="store_true", help="reset all files, each with a backup")
 
     dev = add(
         "dev-check", _dev_check, "check the checker: stubs, solutions and every mistake",
         example="dev-check --seeds 1",
     )  # fmt: skip
-    dev.add_argument("--seeds", type=int, default=3, metavar="N")
+    dev.add_argument("--seeds", type=int, default=3, metavar="N", help="default %(default)s")
 
 
 def choose(names):
-    """`select`, which also takes a file's name and, for a name that is none, says what is near."""
+    """Select exercises by names, also a file's; for an unknown name suggest the nearest one."""
     names = [_lesson(name) if name.endswith(".py") else current(name) for name in names]
     known = [known for id in exercises() for known in (id, *id.split("."))]
     for name in names:
@@ -82,7 +82,7 @@ def choose(names):
 
 
 def _lesson(path):
-    """Return the lesson of an exercises' file; one that exists elsewhere is refused."""
+    """Return the lesson of an exercises' file; refuse a file outside the learner's folder."""
     path = Path(path)
     if path.is_file() and path.resolve().parent != (folder := progress.find_folder()).resolve():
         raise ValueError(f"{path} is not in {folder}, where the exercises are checked")
@@ -146,7 +146,10 @@ def _check(arguments):
 
 
 def check_and_keep(chosen, folder, say, **options):
-    """Check exercises; each outcome is kept, then told by say(exercise, verdict).  The verdicts."""
+    """Check exercises, record each outcome and pass it to say(exercise, verdict).
+
+    Returns the verdicts.
+    """
     hashes = {exercise.id: progress.file_hash(folder, exercise) for exercise in chosen}
     verdicts = []
     for exercise, verdict in checker.check_all(chosen, folder, **options):
@@ -175,7 +178,7 @@ def _watch(arguments):
 
 
 def _standing(exercise):
-    """The Standing of an exercise, or None where there is no folder."""
+    """Return the Standing of an exercise, or None where there is no folder."""
     try:
         folder = progress.find_folder()
     except ValueError:

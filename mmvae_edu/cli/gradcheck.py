@@ -1,4 +1,4 @@
-"""`mmvae-edu gradcheck FILE:FUNCTION`: the gradient checker on a function of one's own.
+"""The command gradcheck: the gradient checker on a function of one's own.
 
 Inputs: the library's examples where the function has an exercise's name, else what `example(rng)`
 in the file returns, (args, constants), a tuple of arrays and a dict of keyword arguments, else the
@@ -41,13 +41,13 @@ def add_commands(add):
     )  # fmt: skip
     command.add_argument("target", metavar="FILE:FUNCTION")
     command.add_argument(
-        "--terms", action="store_true", help="the coefficient of every term in your gradient"
+        "--terms", action="store_true", help="print the coefficient of every term in your gradient"
     )
     command.add_argument("--seed", type=int, default=0, metavar="N", help="other random inputs")
 
 
 def run(arguments):
-    """Print one sentence and perhaps the terms; the exit code."""
+    """Check the function, print one sentence and perhaps the terms; return the exit code."""
     path, _, name = arguments.target.rpartition(":")
     if not path or not name:
         raise ValueError(f"{arguments.target}: expected FILE:FUNCTION, such as mine.py:my_bound")
@@ -75,7 +75,7 @@ def run(arguments):
 
 
 def _loaded(path):
-    """The file as a module, or an exit code after one sentence about why it cannot be one."""
+    """Load the file as a module; if that fails, print one sentence and return an exit code."""
     try:
         return load(path)
     except Unreadable as problem:
@@ -91,7 +91,7 @@ def _loaded(path):
 
 
 def _inputs(exercise, f, module, path, seed):
-    """[(args, constants)]: the library's examples, or those of the file's example(rng)."""
+    """Return [(args, constants)] from the library's examples or the file's example(rng)."""
     example = getattr(module, "example", None)
     if exercise is None and callable(example):
         made = [example(np.random.default_rng(seed + i)) for i in range(POINTS)]
@@ -138,7 +138,7 @@ def _bind(f, example):
 
 
 def _claimed_inputs(exercise, seed):
-    """The claims' inputs, of all shapes, at which the exercise's own gradient passes."""
+    """Collect the claims' inputs, one a shape, at which the exercise's own gradient passes."""
     watched = Recorded(exercise.of, exercise.of)
     for claim in exercise.claims:
         with np.errstate(all="ignore"):
@@ -193,7 +193,7 @@ def _check(name, f, path, inputs, seed):
 
 
 def _print_terms(exercise, f, inputs, seed):
-    """Every term's coefficient in f's gradient, by least squares."""
+    """Print each term's coefficient in f's gradient, found by least squares."""
     watched = Recorded(f, exercise.of)
     rng = np.random.default_rng(seed)
     for args, constants in inputs:

@@ -9,23 +9,23 @@ def add_commands(add):
     """Add the commands by `add(name, run, help, example=)`; each `run` returns an exit code."""
     bench = add(
         "bench", _bench, "time the kernels and whole training steps, beside PyTorch's",
-        "Medians of interleaved runs, on the CPU one process a contender. PyTorch comes with the "
-        "bench extra; without it its columns are absent.",
+        "Prints medians of interleaved runs; on the CPU each contender has a process of its own. "
+        "PyTorch comes with the bench extra; without it its columns are absent.",
         example="bench --only kernels",
     )  # fmt: skip
     bench.add_argument("--gpu", action="store_true", help="on the GPU, at sizes beyond its cache")
-    bench.add_argument("--only", choices=["kernels", "steps", "growth"], help="one part")
+    bench.add_argument("--only", choices=["kernels", "steps", "growth"], help="run one part")
     bench.add_argument(
         "--threads", type=whole(1), default=2, metavar="N", help="default %(default)s"
     )
     bench.add_argument("--out", type=Path, metavar="FILE", help="write all numbers as JSON")
 
     kernels = add(
-        "kernels", _kernels, "which backends work here, and why the others do not",
+        "kernels", _kernels, "say which backends work here, and why the others do not",
         example="kernels --accuracy",
     )  # fmt: skip
     kernels.add_argument(
-        "--accuracy", action="store_true", help="their errors against 50-digit arithmetic, in ulp"
+        "--accuracy", action="store_true", help="print their errors against 50-digit arithmetic"
     )
 
 

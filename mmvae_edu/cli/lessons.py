@@ -11,10 +11,10 @@ def add_commands(add):
     """Add the commands by `add(name, run, help, example=)`; each `run` returns an exit code."""
     run = add(
         "run", _run, "run a lesson, or list the lessons",
-        "Runs a lesson as its script does. Without a number it lists the lessons.",
+        "Runs a lesson as its script does; without a number, lists the lessons.",
         example="run 05",
     )  # fmt: skip
-    run.add_argument("lesson", nargs="?", metavar="LESSON", help="05, L05 or a lesson's file")
+    run.add_argument("lesson", nargs="?", metavar="LESSON", help="05, L05 or the lesson's file")
     run.add_argument("--fast", action="store_true", help="train for fewer steps")
     run.add_argument(
         "--table", action="store_true", help="run every lesson and print the table of the README"
@@ -25,10 +25,10 @@ def add_commands(add):
         "--force.",
         example="notebook 05 -o 05.ipynb",
     )  # fmt: skip
-    notebook.add_argument("lesson", metavar="LESSON", help="05, L05 or a lesson's file")
-    notebook.add_argument("-o", "--out", type=Path, metavar="FILE", help="else as the lesson, here")
-    notebook.add_argument("--fast", action="store_true", help="it trains for fewer steps")
-    notebook.add_argument("--force", action="store_true", help="overwrite FILE")
+    notebook.add_argument("lesson", metavar="LESSON", help="05, L05 or the lesson's file")
+    notebook.add_argument("-o", "--out", type=Path, metavar="FILE", help="default LESSON.ipynb")
+    notebook.add_argument("--fast", action="store_true", help="let it train for fewer steps")
+    notebook.add_argument("--force", action="store_true", help="overwrite an existing FILE")
 
 
 def _run(arguments):

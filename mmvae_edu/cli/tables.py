@@ -1,4 +1,4 @@
-"""`mmvae-edu reproduce`: train and measure every system of the slides' tables, or show them."""
+"""The command reproduce: train and measure the systems of the slides' tables, or show them."""
 
 import sys
 from importlib import resources
@@ -27,23 +27,23 @@ def add_commands(add):
     names = [*experiments(), *GROUPS]
     command.add_argument("name", choices=names, metavar="NAME", help=", ".join(names))
     command.add_argument(
-        "--seeds", type=whole(0), nargs="+", metavar="N", help="instead of the file's"
+        "--seeds", type=whole(0), nargs="+", metavar="N", help="default: the file's"
     )
-    command.add_argument("--systems", nargs="+", metavar="S", help="only these")
-    command.add_argument("--epochs", type=whole(1), metavar="N", help="instead of the file's")
+    command.add_argument("--systems", nargs="+", metavar="S", help="run only these")
+    command.add_argument("--epochs", type=whole(1), metavar="N", help="default: the file's")
     command.add_argument(
-        "--workers", type=whole(1), default=1, metavar="N", help="processes at a time, default 1"
+        "--workers", type=whole(1), default=1, metavar="N", help="number of processes, default 1"
     )
     command.add_argument(
-        "--threads", type=whole(1), default=1, metavar="N", help="of each process, default 1"
+        "--threads", type=whole(1), default=1, metavar="N", help="threads in each, default 1"
     )
     command.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    command.add_argument("--scheduler", metavar="ADDRESS", help="a Dask cluster to run on instead")
+    command.add_argument("--scheduler", metavar="ADDRESS", help="run on this Dask cluster instead")
     command.add_argument(
         "--out", type=Path, default=Path("mmvae_edu_out/results"), metavar="DIR",
-        help="results, default %(default)s",
+        help="folder for results, default %(default)s",
     )  # fmt: skip
-    command.add_argument("--show", action="store_true", help="what was measured; runs nothing")
+    command.add_argument("--show", action="store_true", help="print what was measured; run nothing")
     command.add_argument(
         "--format", choices=["text", "markdown", "latex"], default="text", help="of --show"
     )
@@ -79,7 +79,7 @@ def _reproduce(arguments):
 
 
 def _show(arguments):
-    """Print the tables, and draw each beside its results."""
+    """Print the tables, and draw a figure of each beside its results."""
     from rich.console import Console
 
     from ..measure.tables import tables
@@ -108,7 +108,7 @@ def _show(arguments):
 
 
 def _wanted(job, arguments):
-    """Whether a result to show is one of those asked for."""
+    """Tell whether a result is one of those asked for."""
     asked = arguments.systems, arguments.seeds, arguments.epochs and [arguments.epochs]
     found = job["system"], job["seed"], job["training"]["epochs"]
     return all(among is None or one in among for one, among in zip(found, asked, strict=True))

@@ -18,10 +18,10 @@ def add_commands(add):
     tour.add_argument("--fast", action="store_true", help="train for fewer steps")
     tour.add_argument(
         "--seed", type=whole(0), nargs="+", default=[0], metavar="N",
-        help="several: tables of medians",
+        help="several seeds give tables of medians",
     )  # fmt: skip
-    tour.add_argument("--out", type=Path, default=OUT, metavar="DIR", help="where files go")
-    tour.add_argument("--only", choices=["claims", "systems"], help="one half of the tour")
+    tour.add_argument("--out", type=Path, default=OUT, metavar="DIR", help="folder for files")
+    tour.add_argument("--only", choices=["claims", "systems"], help="run one half of the tour")
 
     report = add(
         "report", _report, "write one offline page: equations, claims, figures, your progress",
@@ -32,7 +32,7 @@ def add_commands(add):
     )  # fmt: skip
     report.add_argument("-o", "--out", type=Path, default=Path("report.html"), metavar="FILE")
     report.add_argument(
-        "--tour", type=Path, default=OUT, metavar="DIR", help=f"the tour's folder, else {OUT}"
+        "--tour", type=Path, default=OUT, metavar="DIR", help=f"the tour's folder, default {OUT}"
     )
 
 

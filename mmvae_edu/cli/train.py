@@ -11,7 +11,7 @@ def add_commands(add):
     train = add(
         "train", _train, "train one system on the embedded digits and save it",
         "Trains one system on the embedded digits and saves the model. With --checkpoint an "
-        "interrupted run goes on where it stopped, when given again.",
+        "interrupted run resumes where it stopped when the command is given again.",
         example="train MMVAE --steps 5000 --checkpoint run.npz",
     )  # fmt: skip
     known = ", ".join(models.SYSTEMS)
@@ -25,7 +25,7 @@ def add_commands(add):
     train.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     train.add_argument("--dtype", choices=["float32", "float64"], default="float32")
     train.add_argument(
-        "--checkpoint", type=Path, metavar="FILE", help="go on from here, if it exists"
+        "--checkpoint", type=Path, metavar="FILE", help="resume from FILE if it exists"
     )
     train.add_argument(
         "--out", type=Path, default=Path("model.npz"), metavar="FILE", help="default %(default)s"
