@@ -20,7 +20,7 @@ OUT = Path("mmvae_edu_out") / "lessons"
 
 def say_whose():
     """Say on standard error when the script that runs is a lesson of another clone."""
-    script = Path(getattr(sys.modules["__main__"], "__file__", None) or "").resolve()
+    script = Path(getattr(sys.modules["__main__"], "__file__", None) or __file__).resolve()
     clone = another_clone(script.parent)
     if clone and script.parent == clone / "lessons":
         own = f"the library of {clone}, type `python -m mmvae_edu run {script.stem[:2]}` there"

@@ -11,8 +11,9 @@ PACKAGE = Path(__file__).resolve().parent.parent
 def another_clone(folder):
     """Return the clone in which `folder` lies if this library is not that clone's, else None."""
     for clone in (folder, *folder.parents):
-        if (clone / "lessons" / "lessons.toml").is_file() and (clone / "mmvae_edu").is_dir():
-            return None if (clone / "mmvae_edu").samefile(PACKAGE) else clone
+        package = clone / "mmvae_edu"  # os.path, since pathlib raises where looking is forbidden
+        if os.path.isfile(clone / "lessons" / "lessons.toml") and os.path.isdir(package):
+            return None if package.samefile(PACKAGE) else clone
     return None
 
 
