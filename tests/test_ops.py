@@ -1,6 +1,7 @@
 """Laws that every (value, pullback) function obeys, at the inputs of `claims.examples`."""
 
 import ast
+from inspect import signature
 from pathlib import Path
 
 import autograd.numpy as anp
@@ -14,7 +15,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import mmvae_edu
 from mmvae_edu import gaussian, laplace, likelihoods, networks, objectives, ops, posteriors
-from mmvae_edu.claims.examples import AXES, EXAMPLES, Example, differentiable
+from mmvae_edu.claims.examples import AXES, EXAMPLES, OTHER_AXES, Example, axes, differentiable
 from mmvae_edu.gradcheck import check_pullback, complex_step
 
 ROWS = [(op, draw) for op, draws in EXAMPLES.items() for draw in draws]
@@ -234,6 +235,12 @@ def _private(a):
     return whole(a)
 """
     assert ops_in(text) == {"whole", "by_another", "perhaps"}
+
+
+def test_axes_are_those_of_arguments():
+    assert axes(posteriors.product_of_experts) == {"mu": "MND", "log_var": "MND", "mask": "MN"}
+    for f in OTHER_AXES:
+        assert axes(f).keys() <= signature(f).parameters.keys(), f.__qualname__
 
 
 def test_every_likelihood_has_an_example():

@@ -12,9 +12,20 @@ from inspect import signature
 
 import numpy as np
 
-from .. import gaussian, laplace, likelihoods, networks, objectives, ops, posteriors
+from .. import criteria, gaussian, laplace, likelihoods, networks, objectives, ops, posteriors
+from ..kernels import reference
+from ..kernels.simulator import examples as threads
 from ..models.one_function import iwae, mmvae, mvae, vae
-from ..slides import s06_weighted_elbo
+from ..oracles import iwae_exact
+from ..slides import (
+    s05_evidence,
+    s06_weighted_elbo,
+    s07_joint_posterior,
+    s08_table_2,
+    s09_importance,
+    s11_mixture,
+    s13_tables,
+)
 
 AXES = {"D": 2, "M": 3, "P": 4, "N": 5, "H": 6, "K": 7, "T": 8}
 ARRAY = re.compile(r"((?:2?[A-Z])+)(?: (\w+))?")  # the second axis of "P2D" is twice D
@@ -177,11 +188,41 @@ EXAMPLES = {
 }
 
 
-def axes(op):
-    """{argument: its axes' letters}, such as "MND", of the arrays in the op's examples."""
-    found = {}
-    for draw in EXAMPLES.get(op, ()):
-        forms = dict(zip(signature(op).parameters, draw.args, strict=False)) | draw.constants
+OTHER_AXES = {  # exercises without a pullback: their arguments' axes
+    s05_evidence.log_joint: {"log_prior": "S", "log_lik": "SV"},
+    s05_evidence.log_evidence: {"log_joint": "S"},
+    s05_evidence.posterior: {"log_joint": "S"},
+    s05_evidence.elbo: {"q": "S", "log_joint": "S"},
+    s07_joint_posterior.posterior_joint: {"log_prior": "S", "log_liks": "MS"},
+    s07_joint_posterior.posterior_from_unimodal: {"log_posts": "MS", "log_prior": "S"},
+    s07_joint_posterior.log_constant_eq3: {"log_prior": "S", "log_liks": "MS"},
+    s07_joint_posterior.flat_direction: {"dtau": "MND", "deta": "MND"},
+    s08_table_2.is_log_conditional: {"log_px2_prior": "LN"},
+    s08_table_2.bootstrap_ci: {"values": "N"},
+    reference.importance_weights: {"log_w": "KN"},
+    iwae_exact: {"q": "S", "w": "S"},
+    s09_importance.iwae_grad: {"log_w": "KN"},
+    s09_importance.normalised_weights: {"log_w": "KN"},
+    s09_importance.dreg_grads: {"log_w": "KN", "dlog_w_dz": "KND", "log_var": "ND", "eps": "KND"},
+    criteria.linear_probe: {"z": "ND", "y": "N", "folds": "N", "tested": "ND"},
+    criteria.coherence: {"y": "MN", "given": "N"},
+    criteria.correct_for_classifiers: {"table": "VV", "first": "VV", "second": "VV"},
+    criteria.synergy: {"both": "N", "single": "N"},
+    s11_mixture.responsibility: {"posterior": "S", "experts": "MS"},
+    mmvae.cross_generate: {"x": "NP", "eps": "KND"},
+    s13_tables.log_conditional_exact_lg: {"xm": ("N", "P_m"), "xn": ("N", "P_n")},
+    threads.product_kernel: {"mu": "MND", "log_var": "MND", "mean": "ND", "joint_log_var": "ND"},
+    threads.shares_kernel: {"log_w": "KN", "weights": "KN"},
+    threads.block_max_kernel: {"log_w": "KN", "top": "N"},
+    threads.log_mean_exp_kernel: {"log_w": "KN", "bound": "N"},
+}
+
+
+def axes(f):
+    """{argument: its axes' letters}, such as "MND", of an op or an exercise; {} where unknown."""
+    found = dict(OTHER_AXES.get(f, {}))
+    for draw in EXAMPLES.get(f, ()):
+        forms = dict(zip(signature(f).parameters, draw.args, strict=False)) | draw.constants
         for name, form in forms.items():
             if isinstance(form, str) and ARRAY.fullmatch(form):
                 found.setdefault(name, form.partition(" ")[0])

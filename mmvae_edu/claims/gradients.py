@@ -15,14 +15,7 @@ from ..models.one_function.iwae import iwae_bound, log_weights
 from ..models.one_function.mmvae import mmvae_bound
 from ..models.one_function.mvae import subsampled_bound
 from ..models.one_function.vae import mlp, vae_bound
-from ..objectives import (
-    elbo,
-    iwae,
-    log_prior_ratio,
-    mixture_elbo,
-    mixture_iwae,
-    stratified_iwae,
-)
+from ..objectives import elbo, iwae, log_prior_ratio, mixture_elbo, mixture_iwae, stratified_iwae
 from ..ops import linear, log_mean_exp, log_sum_exp, softplus
 from ..posteriors import (
     mixture_log_prob,
