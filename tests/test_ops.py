@@ -1,6 +1,7 @@
 """Laws that every (value, pullback) function obeys, at the inputs of `claims.examples`."""
 
 import ast
+import re
 from inspect import signature
 from pathlib import Path
 
@@ -15,7 +16,15 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import mmvae_edu
 from mmvae_edu import gaussian, laplace, likelihoods, networks, objectives, ops, posteriors
-from mmvae_edu.claims.examples import AXES, EXAMPLES, OTHER_AXES, Example, axes, differentiable
+from mmvae_edu.claims.examples import (
+    AXES,
+    EXAMPLES,
+    NOT_ANALYTIC,
+    OTHER_AXES,
+    Example,
+    axes,
+    differentiable,
+)
 from mmvae_edu.gradcheck import check_pullback, complex_step
 
 ROWS = [(op, draw) for op, draws in EXAMPLES.items() for draw in draws]
@@ -23,11 +32,6 @@ ROWS += [  # more axes than the exercises ask for
     (gaussian.gaussian_log_prob, Example("NP", "KNP", "P")),
     (gaussian.gaussian_sample, Example("MND", "MND", eps="MKND")),
 ]
-NOT_ANALYTIC = {  # |z| of a complex z is its length
-    laplace.laplace_log_prob,
-    laplace.kl_laplace,
-    likelihoods.Laplace(1, "learnt"),
-}
 PACKAGE = Path(mmvae_edu.__file__).parent
 
 
@@ -256,7 +260,7 @@ def test_pullback_is_the_derivative(op, draw, sizes, seed):
     rng = np.random.default_rng(seed)
     args, constants = draw(rng, dict(zip(AXES, sizes, strict=True)))
     check_pullback(differentiable(op), *args, rng=rng, **constants)
-    if owner(op) not in NOT_ANALYTIC:
+    if op not in NOT_ANALYTIC:
         complex_step(differentiable(op), *args, rng=rng, **constants)
 
 
@@ -300,7 +304,7 @@ def to_float32(tree):
     return tree.astype(np.float32) if is_float else tree
 
 
-@rows(lambda op: "one_function" not in op.__module__)
+@rows(lambda op: not re.search("one_function|hunt", op.__module__))  # written for float64
 def test_float32_stays_float32_and_close_to_float64(op, draw):
     rng = np.random.default_rng(0)
     args, constants = draw(rng)

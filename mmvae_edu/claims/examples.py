@@ -78,6 +78,8 @@ def _array(rng, shape, law):
         case "present":  # a mask (M, N) with an expert in every column
             always = rng.integers(0, shape[0], shape[1])
             return (rng.random(shape) < 0.5) | (np.arange(shape[0])[:, None] == always)
+        case "indicator":  # the same as 1.0 and 0.0
+            return _array(rng, shape, "present").astype(float)
         case "subset":  # (k, M), none empty
             return _array(rng, shape[::-1], "present").T
         case "log_alpha":  # the weights of a mixture, 0 for absent experts
@@ -124,6 +126,7 @@ ELEMENTWISE = [Example("NP")]
 ALONG_AN_AXIS = [Example("MKN log_weight", axis=axis) for axis in (0, 1, -1)]
 STRATA = [Example("MKN log_weight"), Example("MKN log_weight", present="MN present")]
 DEEP = mlp_weights("P", "H", "D", "K")
+LAPLACE = likelihoods.Laplace(1, "learnt").log_prob
 
 EXAMPLES = {
     ops.linear: [Example("NP", "PH", "H")],
@@ -152,7 +155,7 @@ EXAMPLES = {
     likelihoods.Categorical(1).log_prob: [Example({}, "KNP", x="NP one_hot")],
     likelihoods.Normal(1, 0.7).log_prob: [Example({}, "KNP", x="NP")],
     likelihoods.Normal(1, "learnt").log_prob: [Example({"raw_scale": "P"}, "KNP", x="NP")],
-    likelihoods.Laplace(1, "learnt").log_prob: [Example({"raw_scale": "P"}, "KNP", x="NP")],
+    LAPLACE: [Example({"raw_scale": "P"}, "KNP", x="NP")],
     posteriors.product_of_experts: [Example("MND", "MND"), Example("MND", "MND", mask="MN mask")],
     posteriors.product_of_subsets: [Example("MND", "MND", subsets="TMN mask")],
     posteriors.quotient_of_experts: [
@@ -187,6 +190,8 @@ EXAMPLES = {
     mmvae.mmvae_bound: [Modalities(eps="MKND")],
 }
 
+
+NOT_ANALYTIC = {laplace.laplace_log_prob, laplace.kl_laplace, LAPLACE}  # np.abs: no complex step
 
 OTHER_AXES = {  # exercises without a pullback: their arguments' axes
     s05_evidence.log_joint: {"log_prior": "S", "log_lik": "SV"},

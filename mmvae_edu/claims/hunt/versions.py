@@ -14,6 +14,7 @@ import numpy as np
 from ...gradcheck import GradientError, check_pullback
 from ...mistakes import rows_of
 from ...mistakes.edits import EDITED, changes
+from ..examples import AXES, Example
 from ..registry import T0, claim, mutant
 
 AS_IT_STANDS = {}  # no line exchanged
@@ -42,6 +43,18 @@ def _compiled(path, edits):
             raise ValueError(f"{path.name}: {old!r} stands there {source.count(old)} times")
         source = source.replace(old, new)
     return compile(source, str(path), "exec")
+
+
+class Hunted(Example):
+    """An example with the file of that number."""
+
+    def __init__(self, number, *args, **constants):
+        super().__init__(*args, **constants)
+        self.number = number
+
+    def __call__(self, rng, sizes=AXES):
+        args, constants = super().__call__(rng, sizes)
+        return args, {**constants, "file": load(self.number)}
 
 
 def gradient_agrees(op, *args, **constants):
