@@ -11,6 +11,7 @@ import numpy as np
 from .kernels.memory import kept_pages
 from .objectives import effective_sample_size, iwae
 from .support.batches import Batch
+from .support.checks import whole_number
 from .support.devices import to_host
 
 
@@ -150,8 +151,7 @@ def log_weights(model, theta, targets, proposal, K, rng, chunk=5_000):
 
 
 def _estimates(model, theta, parts, given, K, rng, chunk):
-    if not isinstance(K, int | np.integer) or K < 1:
-        raise ValueError(f"K: expected a whole number of samples, at least 1, found {K}")
+    whole_number("K", K, 1)
     if not isinstance(given, dict | Batch):
         raise ValueError(f"given: expected a dict name → (N, P), found a {type(given).__name__}")
     targets = [model.open(theta, x)[0] for x in parts]

@@ -7,7 +7,7 @@ the P features, in nats, one per sample and example: outputs (…, N, P), x (N, 
 from dataclasses import dataclass
 from functools import partial
 from math import comb, log
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from .gaussian import gaussian_log_prob
 from .kernels import reference
 from .laplace import laplace_log_prob, laplace_noise
 from .ops import log_sum_exp
+from .support.checks import whole_number
 
 
 def binomial_log_prob(logits, *, x, n=1, kernels=reference):
@@ -54,11 +55,6 @@ def categorical_log_prob(logits, *, x):
     return (x * logits).sum(axis=-1) - log_normaliser, categorical_log_prob_pullback
 
 
-def _at_least_1(name, number):
-    if not isinstance(number, Integral) or number < 1:
-        raise ValueError(f"{name}: expected a whole number, at least 1, found {number!r}")
-
-
 @dataclass(frozen=True)
 class Binomial:
     """Counts out of n, logits from the decoder; the network sees x / n."""
@@ -69,8 +65,8 @@ class Binomial:
     one_hot = False
 
     def __post_init__(self):
-        _at_least_1("features", self.features)
-        _at_least_1("n", self.n)
+        whole_number("features", self.features, 1)
+        whole_number("n", self.n, 1)
 
     def shapes(self):
         return {}
@@ -112,7 +108,7 @@ class Categorical:
     one_hot = True
 
     def __post_init__(self):
-        _at_least_1("features", self.features)
+        whole_number("features", self.features, 1)
 
     def shapes(self):
         return {}
@@ -158,7 +154,7 @@ class Normal:
     parameter_per_log_scale = 2  # log_var = 2 log scale
 
     def __post_init__(self):
-        _at_least_1("features", self.features)
+        whole_number("features", self.features, 1)
         fixed = isinstance(self.scale, Real) and 0 < self.scale < np.inf
         if self.scale != "learnt" and not fixed:
             raise ValueError(f'scale: expected a positive number or "learnt", found {self.scale!r}')

@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,137 +15,145 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from .kernels.graph import Recorded
 from .kernels.memory import kept_pages
 from .support import files as storage
+from .support.checkpoints import State, resume, save
+from .support.checks import whole_number
 from .support.devices import generator, like, namespace, to_host
 
 ESTIMATORS = ("bound", "doubly_reparameterised")
-SCALARS = ("step", "position", "best_bound", "stale", "count", "history")
 
 
-@dataclass
-class State:
-    """All that training changes: enough to go on from here as if nothing had happened."""
+@dataclass(frozen=True)
+class Settings:
+    """The settings of a training, checked.
 
-    theta: np.ndarray
-    m: np.ndarray
-    v: np.ndarray
-    order: np.ndarray  # this epoch's order of the examples
-    step: int = 0
-    position: int = 0  # how many of them are used
-    best_bound: float = -np.inf
-    best_theta: np.ndarray | None = None
-    stale: int = 0  # records without improvement
-    total: np.ndarray | float = 0.0  # the sum of the bounds since the last record, on the device
-    count: int = 0  # how many they are
-    history: list = field(default_factory=list)
-
-
-def fit(
-    model,
-    x,
-    *,
-    mask=None,
-    binarise=(),
-    steps=1000,
-    batch_size=128,
-    learning_rate=1e-3,
-    samples=1,
-    anneal=0,
-    decay=0,
-    estimator="bound",
-    interval=100,
-    validation=None,
-    patience=None,
-    dtype=np.float32,
-    device="cpu",
-    seed=0,
-    checkpoint=None,
-    progress=True,
-):  # fmt: skip
-    """Raise the model's bound on x by Adam; leaves the parameters in `model.theta`.
-
-    x, mask        dict name → (n, P), and (M, n) bool, True = present; or x a `batch.Paired`
-    binarise       modalities whose grey values are drawn as 0 or 1 anew at every use
     samples        K of the bound
     anneal         β rises linearly from 0 to 1 over this many steps                        [S6.1]
     decay          the learning rate falls linearly towards 0 over this many last steps
     estimator      "bound", or "doubly_reparameterised" where the model has it
-    interval       so many steps apart: a record in the history, a look at the validation split,
+    binarise       modalities whose grey values are drawn as 0 or 1 anew at every use
+    interval       every so many steps: a record in the history, the validation bound,
                    a checkpoint
+    patience       stop after so many records without a better validation bound
+    """
+
+    steps: int = 1000
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    samples: int = 1
+    anneal: int = 0
+    decay: int = 0
+    estimator: str = "bound"
+    binarise: tuple | str = ()
+    interval: int = 100
+    patience: int | None = None
+    dtype: type = np.float32
+    device: str = "cpu"
+    seed: int = 0
+
+    def __post_init__(self):
+        for name in "steps", "batch_size", "samples", "interval":
+            whole_number(name, getattr(self, name), 1)
+        for name in "anneal", "decay":
+            whole_number(name, getattr(self, name), 0)
+        if self.patience is not None:
+            whole_number("patience", self.patience, 1)
+        if not self.learning_rate >= 0:
+            raise ValueError(f"learning_rate: expected 0 or more, found {self.learning_rate}")
+        names = (self.binarise,) if isinstance(self.binarise, str) else tuple(self.binarise)
+        object.__setattr__(self, "binarise", names)
+
+    def objective(self, model):
+        """The model's method that is trained; a ValueError if these settings do not fit it."""
+        objective = getattr(model, self.estimator, None) if self.estimator in ESTIMATORS else None
+        if objective is None:
+            raise ValueError(f"estimator: {type(model).__name__} has no {self.estimator!r}")
+        for name in self.binarise:
+            if getattr(model.modalities.get(name), "n", None) != 1:
+                raise ValueError(
+                    f"binarise: expected names of Bernoulli modalities, found {name!r}"
+                )
+        return objective
+
+    def beta(self, step):
+        """β in this step, counted from 0.                                              [S6.1]"""
+        return min(1.0, (step + 1) / self.anneal) if self.anneal else 1.0
+
+    def rate(self, step):
+        """The learning rate in this step, counted from 0."""
+        left = (self.steps - step) / self.decay if self.decay else 1.0
+        return self.learning_rate * min(1.0, left)
+
+    def identity(self, model, examples):
+        """What a checkpoint must share with a training that resumes it, as JSON holds it."""
+        names = ("seed", "learning_rate", "anneal", "estimator")
+        names += ("batch_size", "samples", "interval", "binarise")
+        identity = {
+            "system": type(model).__name__,
+            "config": model.config(),
+            "dtype": np.dtype(self.dtype).name,
+            "examples": examples,
+            **{name: getattr(self, name) for name in names},
+            "decay_from": self.steps - self.decay if self.decay else None,
+        }
+        return json.loads(storage.as_json(identity))
+
+
+def fit(model, x, *, mask=None, validation=None, checkpoint=None, progress=True, **settings):
+    """Raise the model's bound on x by Adam; leaves the parameters in `model.theta`.
+
+    x, mask        dict name → (n, P), and (M, n) bool, True = present; or x a `batch.Paired`
     validation     such data, never the test split; its bound (β = 1, fixed noise) decides which
                    parameters are kept
-    patience       stop after so many records without a better validation bound
     checkpoint     a file, also written on Ctrl-C; if it exists, training goes on from it, and with
                    the same data ends at the same parameters, bit for bit, as if it had not stopped
     progress       draw a progress bar; a string is its label
+    settings       the fields of `Settings`: steps, batch_size, learning_rate, …
     Returns the history: a dict each record with step, bound (nats an example) and validation.
     """
-    counts = {"steps": steps, "batch_size": batch_size, "samples": samples, "interval": interval}
-    counts |= {"anneal": anneal, "decay": decay}
-    counts |= {} if patience is None else {"patience": patience}
-    for name, count in counts.items():
-        least = 0 if name in ("anneal", "decay") else 1
-        if not isinstance(count, int | np.integer) or count < least:
-            raise ValueError(f"{name}: expected a whole number, at least {least}, found {count!r}")
-    if not learning_rate >= 0:
-        raise ValueError(f"learning_rate: expected 0 or more, found {learning_rate}")
-    xp = namespace(device)
-    rng = np.random.default_rng(seed)
-    theta = xp.asarray(model.init(rng, dtype=dtype))
+    settings = Settings(**settings)
+    xp = namespace(settings.device)
+    rng = np.random.default_rng(settings.seed)
+    theta = xp.asarray(model.init(rng, dtype=settings.dtype))
     data = model.open(theta, x, mask)[0]
     if untrained := [name for name in model.modalities if name not in data.x]:
         raise ValueError(f"x: nothing of {untrained[0]!r}; leave it out of the model, or mask it")
     held_out = None if validation is None else model.open(theta, validation)[0]
-    if patience is not None and held_out is None:
+    if settings.patience is not None and held_out is None:
         raise ValueError("patience: expected a validation split to watch, found none")
-    objective = getattr(model, estimator, None) if estimator in ESTIMATORS else None
-    if objective is None:
-        raise ValueError(f"estimator: {type(model).__name__} has no {estimator!r}")
-    binarise = (binarise,) if isinstance(binarise, str) else tuple(binarise)
-    for name in binarise:
-        if getattr(model.modalities.get(name), "n", None) != 1:
-            raise ValueError(f"binarise: expected names of Bernoulli modalities, found {name!r}")
-    batch_size = min(batch_size, data.size)
+    objective = settings.objective(model)
+    settings = replace(settings, batch_size=min(settings.batch_size, data.size))
+    identity = settings.identity(model, data.size)
     state = State(theta, np.zeros_like(theta), np.zeros_like(theta), rng.permutation(data.size))
-    identity = {
-        "system": type(model).__name__,
-        "config": model.config(),
-        "dtype": theta.dtype.name,
-        "examples": data.size,
-        **{"seed": seed, "learning_rate": learning_rate, "anneal": anneal, "estimator": estimator},
-        **{"batch_size": batch_size, "samples": samples, "interval": interval},
-        "binarise": binarise,
-        "decay_from": steps - decay if decay else None,
-    }
-    identity = json.loads(storage.as_json(identity))
     if checkpoint is not None:
         storage.folder(Path(checkpoint).parent)  # now, and not after the first interval
         if os.path.exists(checkpoint):
             resume(checkpoint, state, rng, identity)
     model.theta = state.theta
-    gradient = gradient_of(objective, theta, batch_size)
+    gradient = gradient_of(objective, theta, settings.batch_size)
 
-    bar_shown = _bar(progress, model, state, steps)
+    patience = np.inf if settings.patience is None else settings.patience
+    bar_shown = _bar(progress, model, state, settings.steps)
     with interruptible() as interrupted, bar_shown as bar, kept_pages():
-        while state.step < steps and not (patience and state.stale >= patience):
-            rows = state.order[state.position : state.position + batch_size]
-            beta = min(1.0, (state.step + 1) / anneal) if anneal else 1.0
-            rate = learning_rate * (min(1.0, (steps - state.step) / decay) if decay else 1.0)
-            noise = model.draw_noise(rng, len(rows), samples, dtype, xp)
-            batch = drawn(data.take(rows), binarise, rng, xp)
+        while state.step < settings.steps and state.stale < patience:
+            rows = state.order[state.position : state.position + settings.batch_size]
+            beta, rate = settings.beta(state.step), settings.rate(state.step)
+            noise = model.draw_noise(rng, len(rows), settings.samples, settings.dtype, xp)
+            batch = drawn(data.take(rows), settings.binarise, rng, xp)
             ascend(model, gradient, state, batch, rate, beta=beta, **noise)
             state.position += len(rows)
             if state.position == data.size:
                 state.order, state.position = rng.permutation(data.size), 0
-            due = state.step % interval == 0
+            due = state.step % settings.interval == 0
             if due:
-                record(model, state, held_out, samples, seed)
-            if checkpoint is not None and (due or state.step == steps or interrupted()):
+                record(model, state, held_out, settings)
+            last = state.step == settings.steps
+            if checkpoint is not None and (due or last or interrupted()):
                 save(checkpoint, state, rng, identity)
             bar(state)
             if interrupted():
                 raise KeyboardInterrupt
-    if state.count:  # of an interval that is not full; a longer training records it later
-        record(model, state, held_out, samples, seed)
+    if state.count:  # the last interval was not full; a longer training records it later
+        record(model, state, held_out, settings)
     if state.best_theta is not None:
         model.theta = state.best_theta
     return state.history
@@ -216,8 +224,8 @@ class OnGpu:
         self.graph = Recorded(partial(self.gradient, theta, batch, beta=self.beta, **noise))
 
 
-def record(model, state, held_out, samples, seed):
-    """The mean bound since the last record, and the validation bound if there is a split."""
+def record(model, state, held_out, settings):
+    """Append the mean bound since the last record, and the validation bound if there is a split."""
     entry = {"step": state.step, "bound": float(to_host(state.total)) / state.count}
     state.total, state.count = 0.0, 0
     if not np.isfinite(entry["bound"]):
@@ -225,7 +233,9 @@ def record(model, state, held_out, samples, seed):
             f"the bound became {entry['bound']} by step {state.step}; try a smaller learning_rate"
         )
     if held_out is not None:
-        entry["validation"] = mean_bound(model, state.theta, held_out, samples, seed)
+        entry["validation"] = mean_bound(
+            model, state.theta, held_out, settings.samples, settings.seed
+        )
         state.stale += 1
         if entry["validation"] > state.best_bound:
             state.best_bound, state.stale = entry["validation"], 0
@@ -244,32 +254,6 @@ def mean_bound(model, theta, batch, samples=1, seed=0, chunk=1000):
             noise["eps"] = like(noise["eps"], theta)
         total += float(to_host(model.bound(theta, part, **noise)[0].sum()))
     return total / batch.size
-
-
-def save(path, state, rng, identity):
-    """Write a checkpoint, whole or not at all."""
-    arrays = {name: getattr(state, name) for name in ("theta", "m", "v", "order", "total")}
-    if state.best_theta is not None:
-        arrays["best_theta"] = state.best_theta
-    header = {"kind": "checkpoint", "identity": identity, "rng": rng.bit_generator.state}
-    for name in SCALARS:
-        header[name] = getattr(state, name)
-    storage.write_arrays(path, header, {name: to_host(array) for name, array in arrays.items()})
-
-
-def resume(path, state, rng, identity):
-    """Load a checkpoint into state and rng; a ValueError if it is of another training."""
-    header, arrays = storage.read_arrays(path, "checkpoint")
-    for key, here in identity.items():
-        found = header["identity"].get(key)
-        if found != here:
-            raise ValueError(f"{path}: a checkpoint of another training: {key} {found}, not {here}")
-    for name in SCALARS:
-        setattr(state, name, header[name])
-    state.order = arrays.pop("order")
-    for name, array in arrays.items():
-        setattr(state, name, like(array, state.theta))
-    rng.bit_generator.state = header["rng"]
 
 
 @contextmanager

@@ -179,7 +179,7 @@ def test_theta_of_another_model_is_refused():
         (lambda: MVAE(MODALITIES, hidden=dict.fromkeys(MODALITIES, (8, 8))), "hidden: .*a pair"),
         (lambda: MVAE(["image"]), r"modalities: expected a dict name → likelihood, found \['im"),
         (lambda: MVAE({0: Normal(2)}), "modalities: expected a str for each name, found 0"),
-        (lambda: MVAE(MODALITIES, subsets=-1), "subsets: expected a whole number, found -1"),
+        (lambda: MVAE(MODALITIES, subsets=-1), "subsets: expected a whole number, at least 0"),
         (lambda: Categorical(0), "features: expected a whole number, at least 1, found 0"),
         (lambda: Normal(2.0), "features: expected a whole number, at least 1, found 2.0"),
         (lambda: Normal(2, scale=inf), "scale: expected a positive number .* found inf"),

@@ -356,9 +356,9 @@ def test_what_cannot_be_estimated_is_said():
         model.log_conditional(x, None, rng=rng)
     with pytest.raises(ValueError, match="theta: found None; `fit` or `load`"):
         marginal(model, None, x, rng=rng)
-    with pytest.raises(ValueError, match="K: expected a whole number .* found 1000.0"):
+    with pytest.raises(ValueError, match="K: expected a whole number, at least 1, found 1000.0"):
         model.log_marginal(x, K=1e3, rng=rng)
-    with pytest.raises(ValueError, match="K: expected a whole number .* at least 1, found 0"):
+    with pytest.raises(ValueError, match="K: expected a whole number, at least 1, found 0"):
         model.log_marginal(x, K=0, rng=rng)
     fewer = {"a": x["a"][:2]}
     with pytest.raises(ValueError, match="given: expected 5 examples as x, found 2"):

@@ -618,8 +618,8 @@ def test_a_seed_may_stand_for_a_generator():
     ("modalities", "options", "sentence"),
     [
         ({"a": 5}, {}, "modalities: expected a likelihood for 'a', such as Bernoulli"),
-        ({"a": Bernoulli(3)}, {"latent": 0}, "latent: expected a whole number of dimensions"),
-        ({"a": Bernoulli(3)}, {"latent": 4.0}, "latent: expected a whole number .*, found 4.0"),
+        ({"a": Bernoulli(3)}, {"latent": 0}, "latent: expected a whole number, at least 1"),
+        ({"a": Bernoulli(3)}, {"latent": 4.0}, "latent: expected a whole number, .*, found 4.0"),
     ],
 )
 def test_bad_arguments_of_a_model(modalities, options, sentence):

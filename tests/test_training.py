@@ -282,6 +282,20 @@ def test_the_learning_rate_falls_linearly_over_the_last_steps(monkeypatch):
 # ---- checkpoints that are not ours, or not whole ----
 
 
+def test_checkpoints_keep_their_format(tmp_path):
+    """Else those that users have would be refused."""
+    model, x, options = prepared("VAE")
+    model.fit(x, checkpoint=tmp_path / "run.npz", **options)
+    header, arrays = storage.read_arrays(tmp_path / "run.npz", "checkpoint")
+    assert set(header["identity"]) == set(
+        "system config dtype examples seed learning_rate anneal estimator batch_size samples "
+        "interval binarise decay_from".split()
+    )
+    numbers = {"step", "position", "best_bound", "stale", "count", "history"}
+    assert set(header) == {"kind", "identity", "rng", *numbers}
+    assert set(arrays) == {"theta", "m", "v", "order", "total"}
+
+
 @pytest.mark.parametrize(
     ("change", "key"),
     [

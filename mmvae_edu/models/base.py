@@ -15,6 +15,7 @@ from ..networks import ACTIVATIONS, INITIAL, init_mlp, mlp, mlp_by_class, mlp_sh
 from ..ops import without_negligible
 from ..support import files as storage
 from ..support.batches import check_batch
+from ..support.checks import whole_number
 from ..support.devices import generator, like, to_host
 from ..support.parameters import Tree, leaves
 
@@ -63,8 +64,7 @@ class MultimodalVAE:
                     f"modalities: expected a likelihood for {name!r}, such as Bernoulli(784), "
                     f"found {likelihood!r}"
                 )
-        if not isinstance(latent, int | np.integer) or latent < 1:
-            raise ValueError(f"latent: expected a whole number of dimensions, found {latent!r}")
+        whole_number("latent", latent, 1)
         unknown = set(weights or {}) - set(modalities)
         if unknown:
             raise ValueError(

@@ -5,6 +5,7 @@ import numpy as np
 from ..gaussian import gaussian_sample
 from ..objectives import log_prior_ratio, sample_subsets, subsampled_terms
 from ..posteriors import product_of_subsets
+from ..support.checks import whole_number
 from .base import MultimodalVAE
 
 
@@ -20,8 +21,7 @@ class MVAE(MultimodalVAE):
 
     def __init__(self, modalities, *, subsets=0, kl="closed_form", **options):
         super().__init__(modalities, **options)
-        if not isinstance(subsets, int | np.integer) or subsets < 0:
-            raise ValueError(f"subsets: expected a whole number, found {subsets!r}")
+        whole_number("subsets", subsets, 0)
         self.subsets = subsets
         self.kl = self._choice("kl", kl, "closed_form", "monte_carlo")
 
