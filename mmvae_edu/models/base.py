@@ -4,11 +4,9 @@ A system says three things in a file of its own: how the experts become a poster
 subsets are encoded and decoded, and how log-weights reduce to a bound.
 """
 
-from dataclasses import asdict
-
 import numpy as np
 
-from .. import estimators, likelihoods, training
+from .. import estimators, training
 from ..gaussian import gaussian_log_prob, gaussian_sample, standard_normal_log_prob
 from ..kernels import best
 from ..networks import ACTIVATIONS, INITIAL, init_mlp, mlp, mlp_by_class, mlp_shapes
@@ -18,6 +16,14 @@ from ..support.batches import check_batch
 from ..support.checks import whole_number
 from ..support.devices import generator, like, to_host
 from ..support.parameters import Tree, leaves
+from .settings import (
+    check_hidden,
+    check_modalities,
+    choice,
+    likelihoods_as_json,
+    likelihoods_from_json,
+    number_per_modality,
+)
 
 
 class MultimodalVAE:
@@ -52,37 +58,17 @@ class MultimodalVAE:
         weights=None,
         kernels=None,
     ):  # fmt: skip
-        if not isinstance(modalities, dict):
-            raise ValueError(f"modalities: expected a dict name → likelihood, found {modalities!r}")
-        if not modalities:
-            raise ValueError("modalities: expected at least one, found none")
-        for name, likelihood in modalities.items():
-            if not isinstance(name, str):
-                raise ValueError(f"modalities: expected a str for each name, found {name!r}")
-            if not hasattr(likelihood, "features"):
-                raise ValueError(
-                    f"modalities: expected a likelihood for {name!r}, such as Bernoulli(784), "
-                    f"found {likelihood!r}"
-                )
+        check_modalities(modalities)
         whole_number("latent", latent, 1)
-        unknown = set(weights or {}) - set(modalities)
-        if unknown:
-            raise ValueError(
-                f"weights: unknown modality {sorted(unknown)}, known {list(modalities)}"
-            )
-        if not _are_sizes(hidden, modalities):
-            raise ValueError(
-                "hidden: expected sizes such as (256, 256), or for every modality a pair of them, "
-                f"found {hidden}"
-            )
-        for name, weight in (weights or {}).items():
+        check_hidden(hidden, modalities)
+        self.modalities, self.latent, self.hidden = dict(modalities), int(latent), hidden
+        self.activation = choice("activation", activation, ACTIVATIONS)
+        self.initial = choice("initial", initial, INITIAL)
+        self.kernels = kernels
+        self.weights = number_per_modality("weights", weights, modalities)
+        for name, weight in self.weights.items():
             if not 0 <= weight < np.inf:
                 raise ValueError(f"weights: expected 0 or more for {name!r}, found {weight}")
-        self.modalities, self.latent, self.hidden = dict(modalities), int(latent), hidden
-        self.activation = self._choice("activation", activation, *ACTIVATIONS)
-        self.initial = self._choice("initial", initial, *INITIAL)
-        self.kernels = kernels
-        self.weights = {name: float((weights or {}).get(name, 1)) for name in modalities}
         self.tree = Tree({name: self._shapes(name) for name in modalities})
         self.theta = None
 
@@ -295,12 +281,8 @@ class MultimodalVAE:
 
     def config(self):
         """The constructor's arguments, as JSON can hold them."""
-        kinds = {
-            name: {"likelihood": type(likelihood).__name__, **asdict(likelihood)}
-            for name, likelihood in self.modalities.items()
-        }
         return {
-            "modalities": kinds,
+            "modalities": likelihoods_as_json(self.modalities),
             "latent": self.latent,
             "hidden": self.hidden,
             "activation": self.activation,
@@ -321,10 +303,7 @@ class MultimodalVAE:
         if header["system"] != cls.__name__:
             raise ValueError(f"{path}: expected a {cls.__name__}, found a {header['system']}")
         config = header["config"]
-        config["modalities"] = {
-            name: getattr(likelihoods, arguments.pop("likelihood"))(**arguments)
-            for name, arguments in config["modalities"].items()
-        }
+        config["modalities"] = likelihoods_from_json(config["modalities"])
         model = cls(**config)
         model.theta = arrays["theta"]
         model.tree.views(model.theta)  # checks the size
@@ -335,31 +314,9 @@ class MultimodalVAE:
             raise ValueError(f"this {type(self).__name__} has no parameters yet: fit or load first")
         return self.theta
 
-    @staticmethod
-    def _choice(name, value, *choices):
-        if value not in choices:
-            raise ValueError(f"{name}: expected one of {choices}, found {value!r}")
-        return value
-
     def _known(self, name):
         if name not in self.modalities:
             raise ValueError(f"unknown modality {name!r}; this model has {list(self.modalities)}")
-
-
-def _are_sizes(hidden, modalities):
-    """Whether these are hidden layer sizes, or for every modality a pair of such."""
-    if isinstance(hidden, dict):
-        pairs = [hidden.get(name) for name in modalities]
-        return all(
-            isinstance(pair, tuple | list) and len(pair) == 2 and all(map(_all_whole, pair))
-            for pair in pairs
-        )
-    return _all_whole(hidden)
-
-
-def _all_whole(sizes):
-    whole = isinstance(sizes, tuple | list)
-    return whole and all(isinstance(n, int | np.integer) and n > 0 for n in sizes)
 
 
 def evenly(indices):

@@ -6,6 +6,7 @@ from ..gaussian import gaussian_sample
 from ..objectives import log_prior_ratio
 from ..posteriors import only_expert
 from .base import MultimodalVAE, evenly
+from .settings import KL, choice, number_per_modality
 
 
 class BiVCCA(MultimodalVAE):
@@ -19,15 +20,11 @@ class BiVCCA(MultimodalVAE):
 
     def __init__(self, modalities, *, share=None, kl="closed_form", **options):
         super().__init__(modalities, **options)
-        unknown = set(share or {}) - set(modalities)
-        if unknown:
-            known = list(modalities)
-            raise ValueError(f"share: unknown modality {sorted(unknown)}, known {known}")
-        share = {name: float((share or {}).get(name, 1)) for name in modalities}
+        share = number_per_modality("share", share, modalities)
         if not all(0 < part < np.inf for part in share.values()):
             raise ValueError(f"share: expected finite positive numbers, found {share}")
         self.share = {name: part / sum(share.values()) for name, part in share.items()}
-        self.kl = self._choice("kl", kl, "closed_form", "monte_carlo")
+        self.kl = choice("kl", kl, KL)
 
     def noise_shape(self, N, K):
         """(M, K, N, D): K samples from each encoder."""

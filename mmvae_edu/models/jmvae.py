@@ -8,6 +8,7 @@ from ..objectives import log_prior_ratio
 from ..posteriors import only_expert
 from ..support.parameters import Tree
 from .base import MultimodalVAE
+from .settings import KL, choice
 
 JOINT = "joint encoder"  # stands beside the modalities in the tree of weights
 
@@ -31,7 +32,7 @@ class JMVAE(MultimodalVAE):
         self.alpha = float(alpha)
         if not 0 <= self.alpha < np.inf:
             raise ValueError(f"alpha: expected a finite number, 0 or more, found {alpha}")
-        self.kl = self._choice("kl", kl, "closed_form", "monte_carlo")
+        self.kl = choice("kl", kl, KL)
         self.tree = Tree(self.tree.shapes | {JOINT: self._joint_shapes()})
 
     def _joint_shapes(self):

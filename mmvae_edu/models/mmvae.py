@@ -7,6 +7,7 @@ from ..objectives import mixture_elbo, mixture_iwae, stratified_iwae
 from ..posteriors import log_mixture_weights
 from ..support.devices import like
 from .base import MultimodalVAE, evenly
+from .settings import choice
 
 OBJECTIVES = {"elbo": mixture_elbo, "iwae": mixture_iwae, "stratified": stratified_iwae}
 
@@ -23,7 +24,7 @@ class MMVAE(MultimodalVAE):
 
     def __init__(self, modalities, *, objective="iwae", **options):
         super().__init__(modalities, **options)
-        self.objective = self._choice("objective", objective, *OBJECTIVES)
+        self.objective = choice("objective", objective, OBJECTIVES)
 
     def noise_shape(self, N, K):
         """(M, K, N, D): K samples from each expert."""

@@ -7,6 +7,7 @@ from ..objectives import log_prior_ratio, sample_subsets, subsampled_terms
 from ..posteriors import product_of_subsets
 from ..support.checks import whole_number
 from .base import MultimodalVAE
+from .settings import KL, choice
 
 
 class MVAE(MultimodalVAE):
@@ -23,7 +24,7 @@ class MVAE(MultimodalVAE):
         super().__init__(modalities, **options)
         whole_number("subsets", subsets, 0)
         self.subsets = subsets
-        self.kl = self._choice("kl", kl, "closed_form", "monte_carlo")
+        self.kl = choice("kl", kl, KL)
 
     def noise_shape(self, N, K):
         """(T, K, N, D): the joint term, one term a modality, k random subsets."""

@@ -5,6 +5,7 @@ import numpy as np
 from ..gaussian import gaussian_sample
 from ..objectives import elbo, log_prior_ratio
 from .base import MultimodalVAE
+from .settings import KL, choice
 
 
 class VAE(MultimodalVAE):
@@ -23,7 +24,7 @@ class VAE(MultimodalVAE):
             raise ValueError(
                 f"{type(self).__name__}: expected 1 modality{besides}, found {explained}"
             )
-        self.kl = self._choice("kl", kl, "closed_form", "monte_carlo")
+        self.kl = choice("kl", kl, KL)
 
     def bound(self, theta, x, *, mask=None, eps, beta=1.0):
         """L^v = E_q[λ log p(x|z)] − β KL(q(z|x) ‖ p(z)), by K samples.           [S5.10, S6.1]

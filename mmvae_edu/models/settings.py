@@ -1,0 +1,78 @@
+"""Settings of a system: their checks, and likelihoods in the form that JSON holds."""
+
+from dataclasses import asdict
+from numbers import Integral
+
+from .. import likelihoods
+
+KL = ("closed_form", "monte_carlo")  # of the ELBO's second part                  [S5.11]
+
+
+def check_modalities(modalities):
+    """Raise a ValueError unless modalities is a dict name → likelihood, and not empty."""
+    if not isinstance(modalities, dict):
+        raise ValueError(f"modalities: expected a dict name → likelihood, found {modalities!r}")
+    if not modalities:
+        raise ValueError("modalities: expected at least one, found none")
+    for name, likelihood in modalities.items():
+        if not isinstance(name, str):
+            raise ValueError(f"modalities: expected a str for each name, found {name!r}")
+        if not hasattr(likelihood, "features"):
+            raise ValueError(
+                f"modalities: expected a likelihood for {name!r}, such as Bernoulli(784), "
+                f"found {likelihood!r}"
+            )
+
+
+def check_hidden(hidden, modalities):
+    """Raise a ValueError unless hidden has layer sizes, or for every modality a pair of them."""
+    if isinstance(hidden, dict):
+        pairs = [hidden.get(name) for name in modalities]
+        valid = all(
+            isinstance(p, tuple | list) and len(p) == 2 and all(map(_sizes, p)) for p in pairs
+        )
+    else:
+        valid = _sizes(hidden)
+    if not valid:
+        raise ValueError(
+            "hidden: expected sizes such as (256, 256), or for every modality a pair of them, "
+            f"found {hidden}"
+        )
+
+
+def _sizes(found):
+    """Tell whether these are layer sizes: whole numbers above 0, or none."""
+    return isinstance(found, tuple | list) and all(isinstance(n, Integral) and n > 0 for n in found)
+
+
+def choice(name, value, choices):
+    """Return value; a ValueError unless it is one of the choices."""
+    if value not in choices:
+        raise ValueError(f"{name}: expected one of {tuple(choices)}, found {value!r}")
+    return value
+
+
+def number_per_modality(name, numbers, modalities):
+    """Complete a dict modality → number, None for an empty one, by 1 for each absent modality."""
+    unknown = set(numbers or {}) - set(modalities)
+    if unknown:
+        raise ValueError(f"{name}: unknown modality {sorted(unknown)}, known {list(modalities)}")
+    return {modality: float((numbers or {}).get(modality, 1)) for modality in modalities}
+
+
+def likelihoods_as_json(modalities):
+    """Write each likelihood as a dict of its class's name and its arguments."""
+    return {
+        name: {"likelihood": type(likelihood).__name__, **asdict(likelihood)}
+        for name, likelihood in modalities.items()
+    }
+
+
+def likelihoods_from_json(kinds):
+    """Build the likelihoods that `likelihoods_as_json` wrote."""
+    return {
+        name: getattr(likelihoods, kind["likelihood"])(
+            **{argument: value for argument, value in kind.items() if argument != "likelihood"}
+        )
+        for name, kind in kinds.items()
+    }
