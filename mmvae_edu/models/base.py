@@ -1,4 +1,4 @@
-"""What all systems share: networks on one flat vector, encoding, decoding, using, saving.
+"""The functional part of all systems: networks on one flat vector, encoders, decoders, noise.
 
 A system says three things in a file of its own: how the experts become a posterior, which
 subsets are encoded and decoded, and how log-weights reduce to a bound.
@@ -6,27 +6,18 @@ subsets are encoded and decoded, and how log-weights reduce to a bound.
 
 import numpy as np
 
-from .. import estimators, training
 from ..gaussian import gaussian_log_prob, gaussian_sample, standard_normal_log_prob
 from ..kernels import best
 from ..networks import ACTIVATIONS, INITIAL, init_mlp, mlp, mlp_by_class, mlp_shapes
 from ..ops import without_negligible
-from ..support import files as storage
 from ..support.batches import check_batch
 from ..support.checks import whole_number
-from ..support.devices import generator, like, to_host
+from ..support.devices import generator, like
 from ..support.parameters import Tree, leaves
-from .settings import (
-    check_hidden,
-    check_modalities,
-    choice,
-    likelihoods_as_json,
-    likelihoods_from_json,
-    number_per_modality,
-)
+from .settings import check_hidden, check_modalities, choice, number_per_modality
 
 
-class MultimodalVAE:
+class FunctionalModel:
     """A latent z ~ N(0, I) of D dimensions, and for each modality an encoder and a decoder.
 
     modalities   dict name → likelihood, in the model's order: {"image": Binomial(64, n=16)}
@@ -39,9 +30,7 @@ class MultimodalVAE:
     weights      λ_m of the training objective, dict name → number; 1 where absent       [S6.3]
     kernels      a backend module of mmvae_edu.kernels; by default the best for the arrays
 
-    `bound(theta, x, ...)` is functional: theta is one flat vector, and the pullback returns its
-    gradient.  `fit`, `encode`, `generate` and the others use the vector that `fit` or `load` left
-    in `model.theta`.
+    Every method is a function of its arguments: theta is one flat vector, w its named views.
     """
 
     own_arguments = ()  # the constructor's arguments that a system adds, kept under their names
@@ -70,7 +59,6 @@ class MultimodalVAE:
             if not 0 <= weight < np.inf:
                 raise ValueError(f"weights: expected 0 or more for {name!r}, found {weight}")
         self.tree = Tree({name: self._shapes(name) for name in modalities})
-        self.theta = None
 
     def _sizes(self, name):
         """A modality's hidden layer sizes: (its encoder's, its decoder's)."""
@@ -199,17 +187,6 @@ class MultimodalVAE:
 
         return total, log_likelihood_pullback if pullback else None
 
-    # ---- for the user: these read self.theta ------------------------------------------------
-
-    def fit(self, x, **options):
-        """Train on x, a dict name → (n, P); `training.fit` lists the options.  The history."""
-        return training.fit(self, x, **options)
-
-    def encode(self, x, *, mask=None):
-        """The posterior's parameters given these modalities, as the system defines it."""
-        batch, w = self.open(self._trained(), x, mask)
-        return self.infer(w, batch)
-
     def infer(self, w, batch):
         """The posterior's parameters given a batch."""
         (mu, log_var), _ = self.encode_experts(w, batch)
@@ -234,89 +211,6 @@ class MultimodalVAE:
             return standard_normal_pullback(dlog_pz)
 
         return log_pz, log_prior_pullback
-
-    def posterior_sample(self, x, *, mask=None, K=1, rng):
-        """K draws of z from q(z|x): (K, N, D).  `rng`: a generator, or a seed for one."""
-        batch, w = self.open(self._trained(), x, mask)
-        return self.posterior_samples(w, batch, K, np.random.default_rng(rng))[0]
-
-    def decode(self, z, names=None):
-        """The mean of each modality given z (…, D), or of those named: dict name → (…, P)."""
-        theta = self._trained()
-        w, z = self.tree.views(theta), self._latents(z, theta)
-        names, means = [names] if isinstance(names, str) else names, {}
-        for name in self.modalities if names is None else names:
-            self._known(name)
-            outputs, _ = mlp(
-                w[name]["decoder"], z, activation=self.activation, kernels=self.backend(z)
-            )
-            means[name] = self.modalities[name].mean(outputs)
-        return means
-
-    def _latents(self, z, theta):
-        """z (…, D) in theta's dtype and on its device."""
-        z = like(z, theta).astype(theta.dtype, copy=False)
-        if z.shape[-1:] != (self.latent,):
-            raise ValueError(f"z: expected shape (…, {self.latent}), found {z.shape}")
-        return z
-
-    def sample(self, n, *, rng):
-        """n draws z ~ p(z), decoded: dict name → (n, P) of means."""
-        rng = np.random.default_rng(rng)
-        return self.decode(self.prior_samples(self._trained(), (1, n, self.latent), rng)[0])
-
-    def generate(self, given, target=None, *, mask=None, rng):
-        """Decode one z ~ q(z|given) an example: dict name → (N, P) of means, of `target` names."""
-        z = self.posterior_sample(given, mask=mask, rng=rng)[0]
-        return self.decode(z, target)
-
-    def log_marginal(self, x, *, given=None, K=1000, rng):
-        """log p(x) by importance sampling from q(z|given), (N,) nats; see `estimators.marginal`."""
-        return estimators.marginal(self, self._trained(), x, given=given, K=K, rng=rng).log_p
-
-    def log_conditional(self, x, given, *, K=1000, rng, **proposals):
-        """log p(x|given) by importance sampling, (N,) nats; see `estimators.conditional`."""
-        theta = self._trained()
-        return estimators.conditional(self, theta, x, given, K=K, rng=rng, **proposals).log_p
-
-    def config(self):
-        """The constructor's arguments, as JSON can hold them."""
-        return {
-            "modalities": likelihoods_as_json(self.modalities),
-            "latent": self.latent,
-            "hidden": self.hidden,
-            "activation": self.activation,
-            "initial": self.initial,
-            "weights": self.weights,
-            **{name: getattr(self, name) for name in self.own_arguments},
-        }
-
-    def save(self, path):
-        """Write the system and its parameters to one .npz file, whole or not at all."""
-        header = {"kind": "model", "system": type(self).__name__, "config": self.config()}
-        storage.write_arrays(path, header, {"theta": to_host(self._trained())})
-
-    @classmethod
-    def load(cls, path):
-        """The model that `save` wrote; a ValueError if the file holds another system."""
-        header, arrays = storage.read_arrays(path, "model")
-        if header["system"] != cls.__name__:
-            raise ValueError(f"{path}: expected a {cls.__name__}, found a {header['system']}")
-        config = header["config"]
-        config["modalities"] = likelihoods_from_json(config["modalities"])
-        model = cls(**config)
-        model.theta = arrays["theta"]
-        model.tree.views(model.theta)  # checks the size
-        return model
-
-    def _trained(self):
-        if self.theta is None:
-            raise ValueError(f"this {type(self).__name__} has no parameters yet: fit or load first")
-        return self.theta
-
-    def _known(self, name):
-        if name not in self.modalities:
-            raise ValueError(f"unknown modality {name!r}; this model has {list(self.modalities)}")
 
 
 def evenly(indices):

@@ -5,7 +5,8 @@ import numpy as np
 from ..gaussian import gaussian_sample
 from ..objectives import log_prior_ratio
 from ..posteriors import only_expert
-from .base import MultimodalVAE, evenly
+from .base import evenly
+from .multimodal_vae import MultimodalVAE
 from .settings import KL, choice, number_per_modality
 
 

@@ -7,7 +7,7 @@ from ..networks import bias_and_activation, init_mlp, mlp, mlp_shapes
 from ..objectives import log_prior_ratio
 from ..posteriors import only_expert
 from ..support.parameters import Tree
-from .base import MultimodalVAE
+from .multimodal_vae import MultimodalVAE
 from .settings import KL, choice
 
 JOINT = "joint encoder"  # stands beside the modalities in the tree of weights

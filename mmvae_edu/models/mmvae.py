@@ -6,7 +6,8 @@ from ..gaussian import gaussian_sample
 from ..objectives import mixture_elbo, mixture_iwae, stratified_iwae
 from ..posteriors import log_mixture_weights
 from ..support.devices import like
-from .base import MultimodalVAE, evenly
+from .base import evenly
+from .multimodal_vae import MultimodalVAE
 from .settings import choice
 
 OBJECTIVES = {"elbo": mixture_elbo, "iwae": mixture_iwae, "stratified": stratified_iwae}

@@ -6,7 +6,7 @@ from ..gaussian import gaussian_sample
 from ..objectives import log_prior_ratio, sample_subsets, subsampled_terms
 from ..posteriors import product_of_subsets
 from ..support.checks import whole_number
-from .base import MultimodalVAE
+from .multimodal_vae import MultimodalVAE
 from .settings import KL, choice
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..gaussian import gaussian_sample
 from ..objectives import elbo, log_prior_ratio
-from .base import MultimodalVAE
+from .multimodal_vae import MultimodalVAE
 from .settings import KL, choice
 
 
