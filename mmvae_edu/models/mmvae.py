@@ -102,7 +102,7 @@ class MMVAE(MultimodalVAE):
             dz = decode_pullback(dlog_w, dw) + prior_pullback(beta * dlog_w, dw)
             dz = dz + dz_q.reshape(z.shape)
             if normalised is not None:
-                scale = 1 - beta * own_responsibilities(r, M) * (1 - normalised)
+                scale = 1 - beta * own_responsibilities(r) * (1 - normalised)
                 own_score = self.score(z, mu, log_var)
                 extra, dmu, dlog_var = own_density_as_path(
                     dlog_q, r, z, mu, log_var, own_score, family
@@ -148,9 +148,10 @@ class MMVAE(MultimodalVAE):
         return z[:, 0], log_q
 
 
-def own_responsibilities(r, M):
-    """r_m(z_m^k), each expert's responsibility at its own samples: (M, M·K, N) → (M, K, N)."""
-    return r.reshape(M * M, -1, r.shape[-1])[:: M + 1]  # the diagonal of the M × M pairs
+def own_responsibilities(r):
+    """View r_m(z_m^k), each expert's responsibility at its own samples: (M, M·K, N) → (M, K, N)."""
+    M, _, N = r.shape
+    return np.einsum("mmkn->mkn", r.reshape(M, M, -1, N))
 
 
 def own_density_as_path(dlog_q, r, z, mu, log_var, own_score, family):
@@ -165,11 +166,11 @@ def own_density_as_path(dlog_q, r, z, mu, log_var, own_score, family):
     M, K, N, D = z.shape
     z_all = z.reshape(M * K, N, D)
     others = r.copy()
-    own_responsibilities(others, M)[...] = 0
+    own_responsibilities(others)[...] = 0
     _, dmu, dlog_var = family.mixture_log_prob_vjp(dlog_q, others, z_all, mu, log_var)
     ones = np.ones_like(dlog_q)
     mixture_score, _, _ = family.mixture_log_prob_vjp(ones, r, z_all, mu, log_var)
-    dr = own_responsibilities(r, M)[..., None] * (own_score - mixture_score.reshape(z.shape))
+    dr = own_responsibilities(r)[..., None] * (own_score - mixture_score.reshape(z.shape))
     return dlog_q.reshape(M, K, N)[..., None] * dr, dmu, dlog_var
 
 
