@@ -62,7 +62,7 @@ def sections(picture):
     equation = Equation("S5.1", 5, "L03", f"title {NASTY}", r"L = \log p(x)")
     table = report.Table(f"caption {NASTY}", ["model", NASTY], [[NASTY, "−1.5"]])
     checked = report.CheckedEquation(equation, [result(statement=NASTY, note=NASTY)])
-    blocks = [report.Paragraph(NASTY), table, report.Illustration(picture), checked]
+    blocks = [report.Paragraph(NASTY), table, picture, checked]
     return [report.Section(f"section {NASTY}", blocks), report.Section("empty", [])]
 
 
@@ -109,7 +109,7 @@ def test_same_content_same_bytes(tmp_path, sections):
 
 
 def test_picture_is_embedded_whole(picture):
-    outline = Outline(report.Illustration(picture).html())
+    outline = Outline(picture.html())
     image = next(attributes for tag, attributes in outline.tags if tag == "img")
     data = image["src"].removeprefix("data:image/png;base64,")
     assert base64.b64decode(data, validate=True) == picture.path.read_bytes()
@@ -172,7 +172,7 @@ def test_every_equation_of_the_ledger(equation):
 
 def test_a_record_gives_the_same_page(tmp_path, picture):
     table = report.Table(f"caption {NASTY}", ["model", "bound"], [["MVAE", "−1.5"]])
-    blocks = [report.Paragraph(NASTY), table, report.Illustration(picture)]
+    blocks = [report.Paragraph(NASTY), table, picture]
     sections = [report.Section("first", blocks), report.Section("second", [])]
     tour_record.save(tmp_path / "r.json", sections)
     loaded = tour_record.load(tmp_path / "r.json")
@@ -182,7 +182,7 @@ def test_a_record_gives_the_same_page(tmp_path, picture):
 @pytest.mark.parametrize("damage", ["text", "version", "picture", "kind", "list"])
 def test_a_damaged_record_is_one_sentence(tmp_path, picture, damage):
     path = tmp_path / "r.json"
-    tour_record.save(path, [report.Section("t", [report.Illustration(picture)])])
+    tour_record.save(path, [report.Section("t", [picture])])
     content = json.loads(path.read_text("utf-8"))
     if damage == "version":
         content["mmvae_edu"] = "0.0.1"

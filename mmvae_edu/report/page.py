@@ -3,12 +3,9 @@
 A page is a title and sections; a section is a title and blocks; each block knows its HTML.
 """
 
-import base64
 import re
-import struct
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 
 from latex2mathml.converter import convert
 from rich.table import Table as Grid
@@ -102,23 +99,6 @@ class Table:
             grid.add_row(*row)
         console.print(f"\n{self.caption}", style="bold", highlight=False)
         console.print(grid, highlight=False)
-
-
-@dataclass(frozen=True)
-class Illustration:
-    """A saved picture (plots.Picture), embedded in the page."""
-
-    picture: object
-
-    def html(self):
-        png = Path(self.picture.path).read_bytes()
-        width, height = struct.unpack(">II", png[16:24])  # so that nothing moves while it loads
-        data = base64.b64encode(png).decode()
-        return (
-            f'<figure><div class="scroll"><img src="data:image/png;base64,{data}" width="{width}" '
-            f'height="{height}" alt="{escape(self.picture.alt)}"></div>'
-            f"<figcaption>{escape(self.picture.caption)}</figcaption></figure>"
-        )
 
 
 @dataclass(frozen=True)

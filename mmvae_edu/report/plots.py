@@ -4,8 +4,11 @@ Every function returns a Figure; `save` writes the picture, and the plotted numb
 Colours are Okabe and Ito's, which readers with any colour vision can tell apart.
 """
 
+import base64
 import csv
+import struct
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +38,17 @@ class Picture:
     path: Path
     alt: str
     caption: str
+
+    def html(self):
+        """Embed the picture in a page (`page.Section`)."""
+        png = self.path.read_bytes()
+        width, height = struct.unpack(">II", png[16:24])  # keeps the page still while it loads
+        data = base64.b64encode(png).decode()
+        return (
+            f'<figure><div class="scroll"><img src="data:image/png;base64,{data}" width="{width}" '
+            f'height="{height}" alt="{escape(self.alt)}"></div>'
+            f"<figcaption>{escape(self.caption)}</figcaption></figure>"
+        )
 
 
 def save(figure, path, *, alt, caption, numbers):

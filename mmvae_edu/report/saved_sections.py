@@ -1,4 +1,4 @@
-"""Sections kept beside the tour's figures, so that a later report need not train again."""
+"""Sections of a report kept beside the tour's figures; a later report need not train again."""
 
 import json
 from dataclasses import asdict
@@ -6,21 +6,21 @@ from pathlib import Path
 
 from ..support import files as storage
 from ..version import __version__
-from .page import Illustration, Paragraph, Section, Table
+from .page import Paragraph, Section, Table
 from .plots import Picture
 
 KINDS = {kind.__name__: kind for kind in (Paragraph, Table)}
 
 
 def save(path, sections):
-    """Write sections of paragraphs, tables and illustrations as JSON, beside their pictures."""
+    """Write sections of paragraphs, tables and pictures as JSON, beside their pictures."""
     rows = [{"title": s.title, "blocks": [_row(block) for block in s.blocks]} for s in sections]
     text = json.dumps({"mmvae_edu": __version__, "sections": rows}, indent=1) + "\n"
     storage.write_text(path, text)
 
 
 def load(path):
-    """The sections of a record; ValueError where it is damaged, or of another version."""
+    """Read the sections of a record; ValueError where it is damaged, or of another version."""
     try:
         content = json.loads(Path(path).read_text("utf-8"))
         if content["mmvae_edu"] == __version__:
@@ -36,9 +36,8 @@ def load(path):
 
 
 def _row(block):
-    if isinstance(block, Illustration):
-        picture = block.picture
-        return {"file": picture.path.name, "alt": picture.alt, "caption": picture.caption}
+    if isinstance(block, Picture):
+        return {"file": block.path.name, "alt": block.alt, "caption": block.caption}
     return {"kind": type(block).__name__, **asdict(block)}
 
 
@@ -48,4 +47,4 @@ def _block(row, folder):
     picture = Picture(folder / row["file"], row["alt"], row["caption"])
     if not picture.path.is_file():
         raise ValueError(f"{row['file']} is gone")
-    return Illustration(picture)
+    return picture

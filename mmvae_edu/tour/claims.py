@@ -3,7 +3,7 @@
 from ..claims import CLAIMS, run
 from ..claims.registry import T0, T1, T2, T2C, T3, T4
 from ..report import plots
-from ..report.page import CheckedEquation, Illustration, Paragraph, Section, Table
+from ..report.page import CheckedEquation, Paragraph, Section, Table
 from ..slides.equations import load_equations
 
 ABOUT = (
@@ -73,5 +73,5 @@ def claims_section(checked, out):
         numbers=numbers,
     )
     equations = [CheckedEquation(equation, found) for equation, found in checked.items()]
-    blocks = [Paragraph(f"{words}. {ABOUT}"), Illustration(picture), *equations]
+    blocks = [Paragraph(f"{words}. {ABOUT}"), picture, *equations]
     return Section("The equations, checked", blocks)

@@ -2,7 +2,7 @@
 
 from ..models import IWAE, MMVAE
 from ..report import plots
-from ..report.page import Illustration, Section, Table
+from ..report.page import Section, Table
 from .gradient_noise import encoder_gradient_noise
 
 
@@ -37,4 +37,4 @@ def gradients_section(console, out, seed):
     caption = "Linear-Gaussian IWAE and MMVAE; mean over the encoders' parameters of |mean| / std."
     path, numbers = out / "gradient-noise.png", [table.header, *rows]
     picture = plots.save(figure, path, alt=title, caption=caption, numbers=numbers)
-    return Section("Two estimators of a gradient", [table, Illustration(picture)])
+    return Section("Two estimators of a gradient", [table, picture])

@@ -2,27 +2,17 @@
 
 import numpy as np
 
+from ..measure.tables.tables import slides
 from ..report import plots
-from ..report.page import Illustration, Paragraph, Section, Table
+from ..report.page import Paragraph, Section, Table
 from . import digits as systems
 
-SLIDE = {  # slide 13, Tables 1 and 2, in percent; image ↔ MNIST, strokes ↔ SVHN
-    "MMVAE latent image": 91.3,
-    "MMVAE latent strokes": 68.0,
-    "MVAE latent image": 95.7,
-    "MVAE latent strokes": 9.1,
-    "MVAE latent both": (94.9, 90.1),
-    "VAE latent image": 85.3,
-    "VAE latent strokes": 20.7,
-    "MMVAE joint": 42.1,
-    "MMVAE image → strokes": 86.4,
-    "MMVAE strokes → image": 69.1,
-    "MVAE joint": 12.7,
-}
+BOTH = ("MMVAE", "MVAE")
+COHERENCES = ("joint", "image → strokes", "strokes → image")
 
 
 def systems_sections(console, out, seeds, fast):
-    """Train, measure, draw: the sections of the report."""
+    """Train and measure the systems, and draw the pictures: the sections of the report."""
     steps = systems.FAST_STEPS if fast else systems.STEPS
     runs = []
     for seed in seeds:
@@ -43,10 +33,9 @@ def systems_sections(console, out, seeds, fast):
         "theirs, on MNIST and SVHN: compare the pattern, not the figures."
     )
     console.print(f"\n{note}", highlight=False, style="dim")
-    figures = [Illustration(picture) for picture in draw(runs[0], numbers, out)]
     return [
         Section("Slide 13's tables, in small", [*tables, Paragraph(note)]),
-        Section("Pictures", figures),
+        Section("Pictures", draw(runs[0], numbers, out)),
     ]
 
 
@@ -54,27 +43,36 @@ def percent(fraction):
     return f"{100 * fraction:.1f}"
 
 
+def printed(equation):
+    """The numbers of slide 13's table, image ↔ MNIST and strokes ↔ SVHN: system → strings."""
+    rows = slides()[equation]["rows"]["mnist-svhn"]
+    return {system: ["–" if v != v else str(v) for v in row] for system, row in rows.items()}
+
+
 def latent_table(numbers):
-    """Table 1: how much a linear classifier reads from z."""
-    rows = []
-    for label, name in ("MMVAE", "MMVAE"), ("MVAE (single)", "MVAE"), ("single-VAE", "VAE"):
-        keys = f"{name} latent image", f"{name} latent strokes"
-        rows.append([label, *(percent(numbers[k]) for k in keys), *(str(SLIDE[k]) for k in keys)])
-    both = percent(numbers["MVAE latent both"])
-    rows.insert(2, ["MVAE (both)", both, both, *map(str, SLIDE["MVAE latent both"])])
+    """Table 1: the accuracy of a linear classifier of z."""
+    keys = {
+        "MMVAE": ("MMVAE latent image", "MMVAE latent strokes"),
+        "MVAE (single)": ("MVAE latent image", "MVAE latent strokes"),
+        "MVAE (both)": ("MVAE latent both", "MVAE latent both"),
+        "single-VAE": ("VAE latent image", "VAE latent strokes"),
+    }
+    theirs = printed("S13.T1")
+    rows = [
+        [label, *(percent(numbers[key]) for key in ours), *theirs[label]]
+        for label, ours in keys.items()
+    ]
     header = ["z from", "image", "strokes", "slide: MNIST", "slide: SVHN"]
     return Table("Table 1. Digit read from z by a linear classifier, accuracy %", header, rows)
 
 
 def coherence_table(numbers):
-    """Table 2: whether what is generated together shows one digit."""
-    columns = "joint", "image → strokes", "strokes → image"
+    """Table 2: how often what is generated together shows one digit."""
+    theirs = printed("S13.T2")
     rows = [
-        [name, *(percent(numbers[f"{name} {c}"]) for c in columns)]
-        + [str(SLIDE.get(f"{name} {c}", "–")) for c in columns]
-        for name in ("MMVAE", "MVAE")
+        [name, *(percent(numbers[f"{name} {c}"]) for c in COHERENCES), *theirs[name]]
+        for name in BOTH
     ]
-    rows[1][-1] = "9.5"  # the slide's text lost a cell: 9.5 stands in one of the two cross columns
     header = ["model", "joint", "I → S", "S → I", "slide: joint", "M → S", "S → M"]
     return Table("Table 2. Generated digits that match, %", header, rows)
 
@@ -90,75 +88,96 @@ def likelihood_table(numbers):
 
 
 def draw(run, numbers, out):
-    """All pictures of one training run, saved into `out`."""
+    """Draw all pictures of one training run into the folder `out`: a list of Pictures."""
     test, rng = run.digits.test, np.random.default_rng(run.seed)
-    shown = np.array([np.flatnonzero(test.label == digit)[run.seed] for digit in range(10)])
+    shown = [np.flatnonzero(test.label == digit)[run.seed] for digit in range(10)]
     x = {name: values[shown] for name, values in test.x.items()}
-    pictures = []
+    drawn = {
+        "image-to-strokes": cross_generation(run, x, "image", "strokes", numbers, rng),
+        "strokes-to-image": cross_generation(run, x, "strokes", "image", numbers, rng),
+        "reconstructions": reconstructions(run, x, rng),
+        "prior-samples": prior_samples(run, numbers, rng),
+        "latent-space": latent_space(run, numbers, rng),
+        "training": training(run),
+    }
+    return [
+        plots.save(figure, out / f"{name}.png", alt=title, caption=caption, numbers=rows)
+        for name, (figure, title, caption, rows) in drawn.items()
+    ]
 
-    def keep(figure, name, alt, caption, numbers):
-        path = out / f"{name}.png"
-        pictures.append(plots.save(figure, path, alt=alt, caption=caption, numbers=numbers))
 
-    for source, target in ("image", "strokes"), ("strokes", "image"):
-        key = f"{source} → {target}"
-        rows = [(f"given\n{source}", x[source])]
-        for name in "MMVAE", "MVAE":
-            generated = run.models[name].generate({source: x[source]}, target, rng=rng)[target]
-            rows.append((name, generated))
-        m, v = (percent(numbers[f"{name} {key}"]) for name in ("MMVAE", "MVAE"))
-        title = f"From {source} to {target}: MMVAE keeps the digit in {m}% of cases, MVAE in {v}%"
-        caption = "One z ~ q(z|given) an example, decoded. Digits by writers unseen in training."
-        keep(plots.digit_grid(rows, title), f"{source}-to-{target}", title, caption, table(rows))
+# A picture is a figure, its title, its caption, and rows of the numbers drawn.
 
+
+def cross_generation(run, x, source, target, numbers, rng):
+    """Draw one modality generated from the other."""
+    rows = [(f"given\n{source}", x[source])]
+    for name in BOTH:
+        given = {source: x[source]}
+        rows.append((name, run.models[name].generate(given, target, rng=rng)[target]))
+    m, v = (percent(numbers[f"{name} {source} → {target}"]) for name in BOTH)
+    title = f"From {source} to {target}: MMVAE keeps the digit in {m}% of cases, MVAE in {v}%"
+    caption = "One z ~ q(z|given) an example, decoded. Digits by writers unseen in training."
+    return plots.digit_grid(rows, title), title, caption, labelled(rows)
+
+
+def reconstructions(run, x, rng):
+    """Draw the digits that a VAE of one modality makes of test digits."""
     rows = []
-    for name, model in (("VAE image", "image"), ("VAE strokes", "strokes")):
-        given = {model: x[model]}
-        rows.append((f"test\n{model}", x[model]))
-        rows.append(("VAE", run.models[name].generate(given, rng=rng)[model]))
+    for name in x:
+        given = {name: x[name]}
+        rows.append((f"test\n{name}", x[name]))
+        rows.append(("VAE", run.models[f"VAE {name}"].generate(given, rng=rng)[name]))
     title = "Reconstructions by the single-modality VAEs"
-    keep(plots.digit_grid(rows, title), "reconstructions", title, "Decoded means.", table(rows))
+    return plots.digit_grid(rows, title), title, "Decoded means.", labelled(rows)
 
+
+def prior_samples(run, numbers, rng):
+    """Draw both modalities of the same z ~ p(z)."""
     rows = []
-    for name in "MMVAE", "MVAE":
+    for name in BOTH:
         sample = run.models[name].sample(10, rng=rng)
         rows += [(f"{name}\n{modality}", sample[modality]) for modality in sample]
-    joint = ", ".join(f"{name} {percent(numbers[f'{name} joint'])}%" for name in ("MMVAE", "MVAE"))
+    joint = ", ".join(f"{name} {percent(numbers[f'{name} joint'])}%" for name in BOTH)
     title = f"Drawn from the prior, image and strokes of one z show one digit: {joint}"
     caption = "Each column of a pair of rows decodes one z ~ p(z); MMVAE above MVAE."
-    keep(plots.digit_grid(rows, title), "prior-samples", title, caption, table(rows))
+    return plots.digit_grid(rows, title), title, caption, labelled(rows)
 
+
+def latent_space(run, numbers, rng):
+    """Draw the latents of test digits given either modality."""
+    test = run.digits.test
     few = rng.permutation(len(test.label))[:400]
     draws = {
         name: {
             source: run.models[name].posterior_sample({source: test.x[source][few]}, rng=rng)[0]
             for source in systems.MODALITIES
         }
-        for name in ("MMVAE", "MVAE")
+        for name in BOTH
     }
-    readings = ", ".join(
-        f"{name} {percent(numbers[f'{name} shared'])}%" for name in ("MMVAE", "MVAE")
-    )
+    readings = ", ".join(f"{name} {percent(numbers[f'{name} shared'])}%" for name in BOTH)
     title = f"A linear classifier of z given strokes reads z given an image: {readings}"
-    flat = [(f"{name}|{source}", z) for name, d in draws.items() for source, z in d.items()]
     caption = "400 test digits, each drawn as its label; one plane a row."
-    figure = plots.latent_space(draws, test.label[few], title)
-    keep(figure, "latent-space", title, caption, table(flat))
+    flat = [(f"{name}|{source}", z) for name, d in draws.items() for source, z in d.items()]
+    return plots.latent_space(draws, test.label[few], title), title, caption, labelled(flat)
+
+
+def training(run):
+    """Draw each system's bound over the steps."""
     rising = sum(h[-1]["bound"] > h[0]["bound"] for h in run.histories.values())
     title = f"Training raised {rising} of {len(run.histories)} bounds"
-    curve = [["system", "step", "bound"]]
-    for name, history in run.histories.items():
-        curve += [[name, h["step"], h["bound"]] for h in history]
     caption = (
         f"Means over {systems.INTERVAL} steps; the last one in each title. Not to be compared "
+        f"with one another: IWAE's has K = {systems.IWAE_SAMPLES}, MVAE's is three ELBOs."
     )
-    caption += f"with one another: IWAE's has K = {systems.IWAE_SAMPLES}, MVAE's is three ELBOs."
-    keep(plots.training_curves(run.histories, title), "training", title, caption, curve)
-    return pictures
+    rows = [["system", "step", "bound"]]
+    for name, history in run.histories.items():
+        rows += [[name, h["step"], h["bound"]] for h in history]
+    return plots.training_curves(run.histories, title), title, caption, rows
 
 
-def table(rows):
-    """The numbers behind a picture: label, then the values."""
+def labelled(rows):
+    """Number rows for a CSV file: the label, then the values."""
     return [
         [label.replace("\n", " "), *np.round(values, 4).tolist()]
         for label, array in rows
