@@ -4,7 +4,6 @@ import json
 import os
 import sys
 import time
-from dataclasses import asdict
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,14 +12,13 @@ from mmvae_edu.kernels import numba_cpu
 from rich.console import Console
 
 from mmvae_edu.measure import speed as bench
-from mmvae_edu.measure.speed import growth, on_gpu
+from mmvae_edu.measure.speed import growth, turns
 from mmvae_edu.measure.speed.epoch import PEERS as EPOCH_PEERS
 from mmvae_edu.measure.speed.epoch import bench_epoch, epoch_table, make_epoch
 from mmvae_edu.measure.speed.evaluation import bench_evaluation, decoder_products, evaluation_table
 from mmvae_edu.measure.speed.kernels import SIZES, bench_kernel, kernel_table, make_kernel, traffic
 from mmvae_edu.measure.speed.steps import (  # fmt: skip
     BATCH,
-    StepRow,
     bench_step,
     our_step,
     problem,
@@ -30,15 +28,15 @@ from mmvae_edu.measure.speed.steps import (  # fmt: skip
 from mmvae_edu.measure.speed.turns import (  # fmt: skip
     LEAST,
     MOST,
+    Contender,
     Turns,
-    company,
+    Worker,
+    interleaved,
+    kernel_milliseconds,
     library_threads,
     milliseconds,
     peak_memory,
-    play,
-    show_problems,
-    take_turns,
-    turn,
+    time_all,
 )
 
 
@@ -56,9 +54,9 @@ def shown(table, width=80):
 @pytest.mark.slow
 def test_a_step_is_timed_beside_its_products():
     row = bench_step("MVAE", 1, rounds=1, peers=False)
-    assert row.turns["ours"].milliseconds > 0
-    assert row.turns["ours"].peak > 10
-    text = shown(step_table(row))
+    assert row["turns"]["ours"].milliseconds > 0
+    assert row["turns"]["ours"].peak > 10
+    text = shown(step_table(**row))
     assert "products" in text
     assert "failed" not in text
 
@@ -66,25 +64,24 @@ def test_a_step_is_timed_beside_its_products():
 @pytest.mark.slow
 def test_an_epoch_is_timed():
     row = bench_epoch(examples=150, rounds=1, peers=False)
-    assert row.turns["ours"].milliseconds > 0
-    assert "failed" not in shown(epoch_table(row))
+    assert row["turns"]["ours"].milliseconds > 0
+    assert "failed" not in shown(epoch_table(**row))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EPOCH_PEERS)
 def test_the_peers_epoch_runs(name):
     pytest.importorskip("torch")
-    run, timer = make_epoch(name, 150, 1)
-    assert timer(run) > 0
+    assert milliseconds(make_epoch(name, 150, 1)) > 0
 
 
 @pytest.mark.slow
 def test_the_estimator_is_timed_beside_the_products_of_its_decoders():
     row = bench_evaluation(examples=2, K=50, rounds=1)
-    text = shown(evaluation_table(row))
+    text = shown(evaluation_table(**row))
     assert "products" in text
     assert "failed" not in text
-    assert all(turn.milliseconds > 0 for turn in row.turns.values())
+    assert all(turn.milliseconds > 0 for turn in row["turns"].values())
 
 
 @pytest.mark.slow
@@ -93,16 +90,15 @@ def test_a_kernel_is_timed_beside_a_copy_of_as_many_bytes():
     text = shown(kernel_table(rows))
     assert "%" in text
     assert "failed" not in text
-    assert set(rows[0].turns) == {"ours", "copy", "reference"}
-    assert all(turn.peak > 10 for turn in rows[0].turns.values())
+    assert set(rows[0]["turns"]) == {"ours", "copy", "reference"}
+    assert all(turn.peak > 10 for turn in rows[0]["turns"].values())
 
 
 @pytest.mark.parametrize("kernel", SIZES)
 def test_every_kernel_can_be_called(kernel):
     size = {name: min(n, 32) for name, n in SIZES[kernel].items()}
     for name in "ours", "copy", "reference":
-        run, timer = make_kernel(name, kernel, size, 1, "cpu")
-        assert timer(run) >= 0
+        assert milliseconds(make_kernel(name, kernel, size, 1, "cpu")) >= 0
 
 
 def test_traffic_counts_each_number_once():
@@ -157,40 +153,54 @@ def test_products_are_those_of_the_decoders(counted, rows):
 
 
 def test_a_turn_has_more_of_the_short_runs():
-    assert len(turn(lambda: time.sleep(0.06), milliseconds)) == LEAST
-    assert len(turn(nothing, milliseconds)) == MOST
+    contender = Contender()
+    for run, runs in ((lambda: time.sleep(0.06)), LEAST), (nothing, MOST):
+        contender.run = run
+        assert len(contender.turn()) == runs
 
 
-def test_a_player_plays_again_and_a_new_one_takes_the_place_of_one_that_failed():
-    with company(["a", "b"], 1) as players:
-        first = {name: player.process.pid for name, player in players.items()}
-        turns = play(players, make_contender, {"a": ("well",), "b": ("run",)}, 1)
-        assert [turn.problem for turn in turns.values()] == [None, "ArithmeticError: halfway"]
-        turns = play(players, make_contender, {"a": ("well",), "b": ("well",)}, 1)
-        assert [turn.problem for turn in turns.values()] == [None, None]
-        again = {name: player.process.pid for name, player in players.items()}
-        assert again["a"] == first["a"]
-        assert again["b"] != first["b"]
+@pytest.fixture
+def workers():
+    found = {}
+    yield found
+    for worker in found.values():
+        worker.leave()
 
 
-def test_a_player_that_is_killed_between_turns_is_one_that_failed():
-    with company(["a"], 1) as players:
-        play(players, make_contender, {"a": ("well",)}, 1)
-        players["a"].process.kill()
-        players["a"].process.join()
-        assert players["a"].turns().problem == "its process ended with code -9"
-        (turns,) = play(players, make_contender, {"a": ("well",)}, 1).values()
-        assert turns.problem is None
+def test_a_worker_works_again_and_a_new_one_takes_the_place_of_one_that_failed(workers):
+    workers |= {"a": Worker(), "b": Worker()}
+    first = {name: worker.process.pid for name, worker in workers.items()}
+    found = interleaved(workers, make_contender, {"a": ("well",), "b": ("run",)}, 1)
+    assert [turn.problem for turn in found.values()] == [None, "ArithmeticError: halfway"]
+    found = interleaved(workers, make_contender, {"a": ("well",), "b": ("well",)}, 1)
+    assert [turn.problem for turn in found.values()] == [None, None]
+    again = {name: worker.process.pid for name, worker in workers.items()}
+    assert again["a"] == first["a"]
+    assert again["b"] != first["b"]
+
+
+def test_a_worker_that_is_killed_between_turns_is_one_that_failed(workers):
+    workers["a"] = Worker()
+    interleaved(workers, make_contender, {"a": ("well",)}, 1)
+    workers["a"].process.kill()
+    workers["a"].process.join()
+    assert workers["a"].turns().problem == "its process ended with code -9"
+    (found,) = interleaved(workers, make_contender, {"a": ("well",)}, 1).values()
+    assert found.problem is None
 
 
 def test_growth_says_what_failed_and_is_json():
-    turns = {n: Turns(2.0 * n, 9.0) for n in (1, 2, 4)} | {8: Turns(problem="no memory")}
-    row = growth.GrowthRow("N", turns)
+    found = {n: Turns(2.0 * n, 9.0) for n in (1, 2, 4)} | {8: Turns(problem="no memory")}
+    row = {"size": "N", "turns": found}
     assert "8: failed" in shown(growth.growth_table([row]))
-    text = json.dumps(asdict(row, dict_factory=bench.without_nan), allow_nan=False)
-    assert json.loads(text)["turns"]["8"]["problem"] == "no memory"
-    steady = growth.GrowthRow("N", {1: Turns(2.0), 2: Turns(4.0), 4: Turns(16.0)})
-    assert steady.slope == pytest.approx(2)
+    text = json.dumps(row, default=bench.without_nan, allow_nan=False)
+    assert json.loads(text)["turns"]["8"] == {
+        "milliseconds": None,
+        "peak": None,
+        "problem": "no memory",
+    }
+    steady = {1: Turns(2.0), 2: Turns(4.0), 4: Turns(16.0)}
+    assert growth.slope(steady) == pytest.approx(2)
 
 
 # ---- on a GPU, whose part is played ----
@@ -224,21 +234,21 @@ class PlayedGpu:
 @pytest.fixture
 def played(monkeypatch):
     gpu = PlayedGpu()
-    monkeypatch.setattr(on_gpu, "namespace", lambda device: gpu)
-    on_gpu._flush.cache_clear()
+    monkeypatch.setattr(turns, "namespace", lambda device: gpu)
+    turns._flush.cache_clear()
     yield gpu
-    on_gpu._flush.cache_clear()
+    turns._flush.cache_clear()
 
 
 def test_a_kernel_is_timed_by_events_without_what_empties_the_cache(played):
-    assert on_gpu.kernel_milliseconds(played.run) == 2
+    assert kernel_milliseconds(played.run) == 2
     assert played.now == 4
 
 
 @pytest.mark.usefixtures("played")
 def test_a_step_is_timed_in_a_series():
     steps = []
-    assert on_gpu.step_milliseconds(lambda: steps.append(time.sleep(0.004))) >= 4
+    assert turns.step_milliseconds(lambda: steps.append(time.sleep(0.004))) >= 4
     assert len(steps) > 1
 
 
@@ -254,12 +264,13 @@ def test_contenders_on_a_gpu_take_turns_here_and_say_what_failed(played):
             if behaviour == "later" and len(runs) > 4:
                 raise ArithmeticError("halfway")
 
-        return run, on_gpu.kernel_milliseconds
+        return run
 
-    contenders = [("well",), ("set up",), ("later",)]
-    turns = take_turns(make, contenders, 2, threads=1, device="cuda")
-    assert turns[0] == Turns(2.0, 3.0)
-    assert [turn.problem for turn in turns[1:]] == [
+    case = {behaviour: (behaviour,) for behaviour in ("well", "set up", "later")}
+    options = {"threads": 1, "device": "cuda", "gpu_clock": kernel_milliseconds}
+    first, *others = time_all(make, [case], 2, **options)[0].values()
+    assert first == Turns(2.0, 3.0)
+    assert [turn.problem for turn in others] == [
         "ValueError: no compiler",
         "ArithmeticError: halfway",
     ]
@@ -278,35 +289,35 @@ def make_contender(behaviour):
         if behaviour == "die":
             os._exit(3)
 
-    return run, milliseconds
+    return run
 
 
 def test_a_contender_that_fails_says_why_and_the_others_go_on():
     behaviours = ["well", "set up", "run", "die"]
-    turns = take_turns(make_contender, [(b,) for b in behaviours], 1, threads=1)
-    assert [turn.problem for turn in turns] == [
+    (found,) = time_all(make_contender, [{b: (b,) for b in behaviours}], 1, threads=1)
+    assert [turn.problem for turn in found.values()] == [
         None,
         "ValueError: no compiler",
         "ArithmeticError: halfway",
         "its process ended with code 3",
     ]
-    assert turns[0].milliseconds >= 0
+    assert found["well"].milliseconds >= 0
     console = Console(width=80)
     with console.capture() as capture:
-        show_problems(console, "here", dict(zip(behaviours, turns, strict=True)))
+        bench.show(console, growth.Table("", [], []), [{"turns": found}], "here")
     assert "here, set up: ValueError: no compiler" in capture.get()
 
 
 def make_thread_count():
     assert os.environ["OPENBLAS_NUM_THREADS"] == os.environ["NUMBA_NUM_THREADS"] == "3"
-    return nothing, milliseconds
+    return nothing
 
 
 def test_contenders_get_the_threads_asked_for(monkeypatch):
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "7")
     monkeypatch.delenv("NUMBA_NUM_THREADS", raising=False)
-    (turn,) = take_turns(make_thread_count, [()], 1, threads=3)
-    assert turn.problem is None
+    (found,) = time_all(make_thread_count, [{"ours": ()}], 1, threads=3)
+    assert found["ours"].problem is None
     with library_threads(2):
         assert os.environ["NUMBA_NUM_THREADS"] == "2"
     assert os.environ["OPENBLAS_NUM_THREADS"] == "7"
@@ -325,7 +336,7 @@ def test_the_environment_says_what_a_number_depends_on():
 def test_a_system_that_does_not_say_its_peak_has_none_in_the_table(monkeypatch):
     assert peak_memory() > 10
     monkeypatch.setitem(sys.modules, "resource", None)  # as on Windows
-    text = shown(step_table(StepRow("MVAE", 1, {"ours": Turns(2.0, peak_memory())})))
+    text = shown(step_table("MVAE", 1, {"ours": Turns(2.0, peak_memory())}))
     assert text.splitlines()[-1].split() == ["ours", "2.0", "1.00×", "-"]
 
 
@@ -334,4 +345,3 @@ def test_results_are_written_whole_as_json(tmp_path):
     bench.bench(Console(width=80, quiet=True), parts=(), out=path)
     assert json.loads(path.read_text())["environment"]["threads"] == 2
     assert [each.name for each in tmp_path.iterdir()] == ["bench.json"]
-    assert bench.without_nan([("peak", float("nan")), ("K", 1)]) == {"peak": None, "K": 1}

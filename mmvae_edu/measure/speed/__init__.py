@@ -1,6 +1,6 @@
 """`mmvae-edu bench`: kernels and training steps beside their peers, and how the cost grows.
 
-Medians of runs by turns, one process a contender, on a GPU one for all; see `turns` and `on_gpu`.
+Medians of interleaved runs, one process a contender, on a GPU one for all; see `turns`.
 The peers come with the `bench` extra; without it their columns are absent.
 """
 
@@ -16,7 +16,6 @@ from pathlib import Path
 
 from ...support import files as storage
 from ...support.devices import namespace
-from .turns import show_problems
 
 PARTS = ("kernels", "steps", "growth")
 
@@ -42,40 +41,39 @@ def bench(console, *, device="cpu", parts=PARTS, threads=2, out=None):
         console.print("\nKernels, float32; × says how many times faster ours is", highlight=False)
         for kernel in SIZES:
             rows = bench_kernel(kernel, **options)
-            kernel_table(rows).show(console)
-            for row in rows:
-                show_problems(console, row.size, row.turns)
-            results["kernels"] += [asdict(row, dict_factory=without_nan) for row in rows]
+            results["kernels"] += show(console, kernel_table(rows), rows)
     if "steps" in parts:
         for case in CASES:
             row = bench_step(*case, **options)
-            step_table(row).show(console)
-            show_problems(console, "step", row.turns)
-            results["steps"].append(asdict(row, dict_factory=without_nan))
+            results["steps"] += show(console, step_table(**row), [row], "step")
         if device == "cpu":
-            row = bench_epoch(peers=peers, threads=threads)
-            epoch_table(row).show(console)
-            show_problems(console, "epoch", row.turns)
-            results["epoch"] = asdict(row, dict_factory=without_nan)
-        row = bench_evaluation(threads=threads, device=device)
-        evaluation_table(row).show(console)
-        show_problems(console, "evaluation", row.turns)
-        results["evaluation"] = asdict(row, dict_factory=without_nan)
+            row = results["epoch"] = bench_epoch(peers=peers, threads=threads)
+            show(console, epoch_table(**row), [row], "epoch")
+        row = results["evaluation"] = bench_evaluation(threads=threads, device=device)
+        show(console, evaluation_table(**row), [row], "evaluation")
     if "growth" in parts:
         rows = bench_growth(threads=threads, device=device)
-        growth_table(rows).show(console)
-        for row in rows:
-            show_problems(console, row.size, row.turns)
-            results["growth"].append(asdict(row, dict_factory=without_nan))
+        results["growth"] += show(console, growth_table(rows), rows)
     console.print(f"\n{time.monotonic() - start:.0f} s", highlight=False)
     if out is not None:
-        storage.write_text(out, json.dumps(results, indent=1) + "\n")
+        storage.write_text(out, json.dumps(results, indent=1, default=without_nan) + "\n")
         console.print(f"written: {out}", highlight=False)
 
 
-def without_nan(pairs):
-    """A dict that JSON can hold: None for NaN, the time of a contender that failed."""
-    return {key: None if value != value else value for key, value in pairs}
+def show(console, table, rows, what=None):
+    """Print the table of these rows, and why contenders have no times; returns the rows."""
+    table.show(console)
+    for row in rows:
+        for name, turns in row["turns"].items():
+            if turns.problem is not None:
+                words = f"{what or row['size']}, {name}: {turns.problem}"
+                console.print(words, highlight=False)
+    return rows
+
+
+def without_nan(turns):
+    """Turns as JSON holds them: None for NaN, the time of a contender that failed."""
+    return {key: None if value != value else value for key, value in asdict(turns).items()}
 
 
 def environment(device, threads):

@@ -1,38 +1,30 @@
 """An epoch of training: its steps, and what they need, batches of the data and noise."""
 
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from ...report.page import Table
 from .steps import BATCH, problem
-from .turns import milliseconds, ratio, take_turns, written
+from .tables import contender_table, times_ours
+from .turns import time_all
 
 EXAMPLES = 10_000
 PEERS = ("torch eager, as released", "torch eager, its images in one tensor")
 
 
-@dataclass(frozen=True)
-class EpochRow:
-    """MVAE over so many images of MNIST's size and their labels: Turns of each contender.
+def bench_epoch(*, examples=EXAMPLES, rounds=1, peers=True, threads=2):
+    """Time MVAE over so many images of MNIST's size and their labels, on the CPU.
 
     "as released" has the authors' data loader: one picture at a time, from 8 bits to floats.
     """
-
-    examples: int
-    turns: dict
-
-
-def bench_epoch(*, examples=EXAMPLES, rounds=1, peers=True, threads=2):
-    """The EpochRow of the MNIST networks of the MVAE release, on the CPU."""
     names = ["ours", *(PEERS if peers else ())]
-    contenders = [(name, examples, threads) for name in names]
-    turns = take_turns(make_epoch, contenders, rounds, threads=threads)
-    return EpochRow(examples, dict(zip(names, turns, strict=True)))
+    case = {name: (name, examples, threads) for name in names}
+    (turns,) = time_all(make_epoch, [case], rounds, threads=threads)
+    return {"examples": examples, "turns": turns}
 
 
 def make_epoch(name, examples, threads):
-    """The contender's epoch, and its timer.  Ours is `fit`, as a user calls it."""
+    """Make the contender's epoch.  Ours is `fit`, as a user calls it."""
     model, theta, _ = problem("MVAE")
     rng = np.random.default_rng(0)
     pictures = rng.integers(0, 256, (examples, 28, 28), np.uint8)
@@ -41,25 +33,15 @@ def make_epoch(name, examples, threads):
         from . import torch_steps
 
         one_by_one = name == PEERS[0]
-        epoch = torch_steps.make_epoch(model, theta, pictures, labels, BATCH, threads, one_by_one)
-        return epoch, milliseconds
+        return torch_steps.make_epoch(model, theta, pictures, labels, BATCH, threads, one_by_one)
     image = pictures.reshape(examples, -1).astype(np.float32) / 255
     x = {"image": image, "label": np.eye(10, dtype=np.float32)[labels]}
     steps = -(-examples // BATCH)
     options = {"steps": steps, "batch_size": BATCH, "interval": steps, "progress": False}
-    return lambda: model.fit(x, **options), milliseconds
+    return partial(model.fit, x, **options)
 
 
-def epoch_table(row):
-    """A report.Table of the row."""
-    cells = [
-        [
-            name,
-            written(turns.milliseconds, ".0f"),
-            written(ratio(row.turns, name), ".2f", "×"),
-            written(turns.peak, ".0f", none="-"),
-        ]
-        for name, turns in row.turns.items()
-    ]
-    title = f"Epoch of MVAE, {row.examples} images and labels, batch {BATCH}"
-    return Table(title, ["", "ms", "to ours", "peak MB"], cells)
+def epoch_table(examples, turns):
+    """A report.Table of the epochs."""
+    title = f"Epoch of MVAE, {examples} images and labels, batch {BATCH}"
+    return contender_table(title, turns, ["ms", "to ours"], ".0f", partial(times_ours, turns))

@@ -1,56 +1,41 @@
 """The likelihood estimator, beside the matrix products that it cannot do without."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ...estimators import marginals
 from ...kernels.memory import keep_pages
-from ...report.page import Table
 from ...support.devices import namespace
-from .on_gpu import step_milliseconds
 from .steps import forward_product, inputs_and_outputs, layers, problem
-from .turns import milliseconds, ratio, take_turns, written
+from .tables import contender_table, ratio, written
+from .turns import time_all
 
 EXAMPLES, K = 20, 1000
 CHUNK = {"cpu": 5_000, "cuda": 100_000}  # rows at a time, as in `estimators`
 
 
-@dataclass(frozen=True)
-class EvaluationRow:
-    """log p(image, label) of so many examples by K samples from q(z|image): Turns of each.
+def bench_evaluation(*, examples=EXAMPLES, K=K, rounds=3, threads=2, device="cpu"):
+    """Time log p(image, label) of so many examples by K samples from q(z|image).
 
     "products" are those of both decoders on the same K · examples rows.
     """
-
-    examples: int
-    K: int
-    turns: dict
-
-
-def bench_evaluation(*, examples=EXAMPLES, K=K, rounds=3, threads=2, device="cpu"):
-    """The EvaluationRow of the MNIST networks of the MVAE release."""
-    names = ["ours", "products"]
-    contenders = [(name, examples, K, device) for name in names]
-    turns = take_turns(make_evaluation, contenders, rounds, threads=threads, device=device)
-    return EvaluationRow(examples, K, dict(zip(names, turns, strict=True)))
+    case = {name: (name, examples, K, device) for name in ("ours", "products")}
+    (turns,) = time_all(make_evaluation, [case], rounds, threads=threads, device=device)
+    return {"examples": examples, "K": K, "turns": turns}
 
 
 def make_evaluation(name, examples, K, device):
-    """The contender's evaluation, and its timer."""
+    """Make the contender's evaluation."""
     model, theta, x = problem("MVAE")
-    xp = namespace(device)
-    theta = xp.asarray(theta)
-    timer = step_milliseconds if device == "cuda" else milliseconds
+    theta = namespace(device).asarray(theta)
     if name == "products":
-        return decoder_products(model, theta, examples * K, CHUNK[device]), timer
+        return decoder_products(model, theta, examples * K, CHUNK[device])
     image, label = ({name: x[name][:examples]} for name in ("image", "label"))
 
     def evaluate():
         rng = np.random.default_rng(1)
         marginals(model, theta, [image, label], given=image, K=K, rng=rng, chunk=CHUNK[device])
 
-    return evaluate, timer
+    return evaluate
 
 
 def decoder_products(model, theta, rows, chunk=CHUNK["cpu"]):
@@ -72,16 +57,11 @@ def decoder_products(model, theta, rows, chunk=CHUNK["cpu"]):
     return run
 
 
-def evaluation_table(row):
-    """A report.Table of the row."""
-    cells = [
-        [
-            name,
-            written(turns.milliseconds, ".0f"),
-            written(1 / ratio(row.turns, name), ".2f", "×"),
-            written(turns.peak, ".0f", none="-"),
-        ]
-        for name, turns in row.turns.items()
-    ]
-    title = f"log p(image, label) of MVAE, {row.examples} examples, K = {row.K}"
-    return Table(title, ["", "ms", "ours takes", "peak MB"], cells)
+def evaluation_table(examples, K, turns):
+    """A report.Table of the evaluations."""
+
+    def compared(name):
+        return written(1 / ratio(turns, name), ".2f", "×")
+
+    title = f"log p(image, label) of MVAE, {examples} examples, K = {K}"
+    return contender_table(title, turns, ["ms", "ours takes"], ".0f", compared)

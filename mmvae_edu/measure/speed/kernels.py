@@ -1,6 +1,5 @@
 """Each kernel in float32 at three sizes: time, bandwidth, and ratios to NumPy and PyTorch."""
 
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -10,8 +9,8 @@ from ...kernels import reference
 from ...kernels.memory import keep_pages
 from ...report.page import Table
 from ...support.devices import generator, namespace
-from .on_gpu import kernel_milliseconds
-from .turns import company, milliseconds, play, ratio, written
+from .tables import ratio, written
+from .turns import kernel_milliseconds, time_all
 
 # name → the dimensions of the acceptance figures; the smaller and larger sizes scale the first
 SIZES = {
@@ -32,36 +31,32 @@ SCALES = {
 EARLIER = {"product_of_experts": ("v1", "v2"), "importance_weights": ("v1", "v2")}  # in CUDA C
 
 
-@dataclass(frozen=True)
-class KernelRow:
-    """One kernel at one size: bytes that must move, and Turns of each contender.
-
-    "copy" is np.copyto of as many bytes: what memory alone allows.  "v1" and "v2" are what ours was
-    before it had all its ideas, on a GPU.
-    """
-
-    kernel: str
-    size: dict
-    bytes: int
-    turns: dict
-
-
 def bench_kernel(kernel, *, rounds=5, peers=True, threads=2, device="cpu", scales=None):
-    """KernelRows of one kernel at each scale, from the smallest; contenders take turns."""
-    rows, dimensions, first = [], SIZES[kernel], next(iter(SIZES[kernel]))
+    """Time one kernel at each scale, from the smallest: rows of its size, bytes and turns.
+
+    bytes must move at least; "copy" is np.copyto of as many, the limit that memory sets.  "v1" and
+    "v2" are earlier versions of ours, on a GPU.
+    """
+    dimensions, first = SIZES[kernel], next(iter(SIZES[kernel]))
     names = ["ours", "copy", "reference", *(("torch eager", "torch compile") if peers else ())]
     names += EARLIER.get(kernel, ()) if device == "cuda" else ()
-    with company(names, threads, device) as players:
-        for scale, times in (scales or SCALES[device]).items():
-            size = dimensions | {first: max(1, int(dimensions[first] * times))}
-            contenders = {
+    sizes, cases = [], []
+    for scale, times in (scales or SCALES[device]).items():
+        size = dimensions | {first: max(1, int(dimensions[first] * times))}
+        sizes.append(size)
+        cases.append(
+            {
                 name: (name, kernel, size, threads, device)
                 for name in names
                 if name != "torch compile" or scale == "stated"  # compiling takes long
             }
-            turns = play(players, make_kernel, contenders, rounds)
-            rows.append(KernelRow(kernel, size, traffic(kernel, size), turns))
-    return rows
+        )
+    options = {"threads": threads, "device": device, "gpu_clock": kernel_milliseconds}
+    found = time_all(make_kernel, cases, rounds, **options)
+    return [
+        {"kernel": kernel, "size": size, "bytes": traffic(kernel, size), "turns": turns}
+        for size, turns in zip(sizes, found, strict=True)
+    ]
 
 
 def inputs(kernel, size, rng, xp=np):
@@ -113,27 +108,23 @@ def traffic(kernel, size):
 
 
 def make_kernel(name, kernel, size, threads, device):
-    """The contender's call, and its timer."""
+    """Make the contender's call."""
     keep_pages()  # as in training; else large outputs would time the system's clearing of pages
-    xp, timer = namespace(device), kernel_milliseconds if device == "cuda" else milliseconds
     if name == "copy":
-        return make_copy(traffic(kernel, size), threads, device), timer
+        return make_copy(traffic(kernel, size), threads, device)
+    xp = namespace(device)
     arguments = inputs(kernel, size, generator(np.random.default_rng(0), xp), xp)
     if name.startswith("torch"):
         from . import torch_kernels
 
         sample = inputs(kernel, dict.fromkeys(size, 8), np.random.default_rng(1))
         torch_kernels.check(kernel, sample)
-        return torch_kernels.make(kernel, arguments, name == "torch compile", threads), timer
+        return torch_kernels.make(kernel, arguments, name == "torch compile", threads)
     if name in EARLIER.get(kernel, ()):
-        return earlier(f"{kernel}_{name}<{{real}}>", kernel, arguments), timer
+        return earlier(f"{kernel}_{name}<{{real}}>", kernel, arguments)
     backend = reference if name == "reference" else kernels.best(arguments[0])
     options = {"step": 3, "learning_rate": 1e-3} if kernel == "adam_step" else {}
-
-    def run():
-        getattr(backend, kernel)(*arguments, **options)
-
-    return run, timer
+    return partial(getattr(backend, kernel), *arguments, **options)
 
 
 def earlier(version, kernel, arguments):
@@ -172,15 +163,15 @@ def make_copy(moved, threads, device):
 
 def kernel_table(rows):
     """A report.Table of one kernel's rows."""
-    names = dict.fromkeys(name for row in rows for name in row.turns)
+    names = dict.fromkeys(name for row in rows for name in row["turns"])
     peers = [name for name in names if name not in ("ours", "copy")]
     cells = []
     for row in rows:
-        size = " ".join(f"{name} {n}" for name, n in row.size.items())
-        ours = row.turns["ours"].milliseconds
-        times = [written(ratio(row.turns, p), ".1f", "×") if p in row.turns else "-" for p in peers]
-        numbers = [written(ours, ".3f"), written(row.bytes / ours / 1e6, ".1f")]
-        of_copy = written(100 * ratio(row.turns, "copy"), ".0f", "%")
+        turns, size = row["turns"], " ".join(f"{name} {n}" for name, n in row["size"].items())
+        ours = turns["ours"].milliseconds
+        times = [written(ratio(turns, p), ".1f", "×") if p in turns else "-" for p in peers]
+        numbers = [written(ours, ".3f"), written(row["bytes"] / ours / 1e6, ".1f")]
+        of_copy = written(100 * ratio(turns, "copy"), ".0f", "%")
         cells.append([size, *numbers, of_copy, *times])
     header = ["size", "ours, ms", "GB/s", "of copy", *(name.replace(" ", "\n") for name in peers)]
-    return Table(rows[0].kernel, header, cells)
+    return Table(rows[0]["kernel"], header, cells)

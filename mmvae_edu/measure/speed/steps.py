@@ -1,7 +1,5 @@
 """Whole training steps, ours beside PyTorch's."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ... import training
@@ -9,10 +7,9 @@ from ...kernels.graph import Recorded
 from ...kernels.memory import keep_pages
 from ...likelihoods import Bernoulli, Categorical
 from ...models import MMVAE, MVAE
-from ...report.page import Table
 from ...support.devices import namespace
-from .on_gpu import step_milliseconds
-from .turns import milliseconds, ratio, take_turns, written
+from .tables import contender_table, ratio, times_ours, written
+from .turns import time_all
 
 BATCH = 100
 HIDDEN = ((512, 512), (512, 512, 512))
@@ -21,18 +18,6 @@ CASES = (("MVAE", 1), ("MMVAE", 1), ("MMVAE", 10), ("MMVAE", 30))
 PEERS = tuple(
     f"torch {how}, {form}" for form in ("as released", "same graph") for how in ("eager", "compile")
 )
-
-
-@dataclass(frozen=True)
-class StepRow:
-    """One system and K: Turns of each contender.
-
-    "products" are the matrix products of our step alone: what no code in NumPy can do without.
-    """
-
-    system: str
-    K: int
-    turns: dict
 
 
 def problem(system):
@@ -48,19 +33,21 @@ def problem(system):
 
 
 def bench_step(system, K, *, rounds=8, peers=True, threads=2, device="cpu"):
-    """The StepRow of a case; contenders take turns of a few steps."""
+    """Time a training step of a system at K: its row for `step_table`.
+
+    "products" are the matrix products of our step alone: no code in NumPy can do without them.
+    """
     names = ["ours", "products", *(PEERS if peers else ())]
     if device == "cuda" and system != "MVAE":  # to compile them would take longer than all else
         names = [name for name in names if "compile" not in name]
-    contenders = [(name, system, K, threads, device) for name in names]
+    case = {name: (name, system, K, threads, device) for name in names}
     rounds = rounds if K < 10 and device == "cpu" else 3
-    turns = take_turns(make_step, contenders, rounds, threads=threads, device=device)
-    return StepRow(system, K, dict(zip(names, turns, strict=True)))
+    (turns,) = time_all(make_step, [case], rounds, threads=threads, device=device)
+    return {"system": system, "K": K, "turns": turns}
 
 
 def make_step(name, system, K, threads, device):
-    """The contender's training step, and its timer."""
-    timer = step_milliseconds if device == "cuda" else milliseconds
+    """Make the contender's training step."""
     model, theta, x = problem(system)
     eps = model.draw_noise(np.random.default_rng(1), BATCH, K)["eps"]
     if name.startswith("torch"):
@@ -71,21 +58,21 @@ def make_step(name, system, K, threads, device):
             form, model, theta, x, eps, compiled=how == "compile", threads=threads, device=device
         )
         np.testing.assert_allclose(bound(), model.bound(theta, x, eps=eps)[0], rtol=2e-4)
-        return step, timer
+        return step
     xp = namespace(device)
     theta, eps = xp.asarray(theta), xp.asarray(eps)
     if name == "products":
         products = products_of(model, theta, eps.shape[1])
-        return Recorded(products) if device == "cuda" else products, timer
-    return our_step(model, theta, x, eps), timer
+        return Recorded(products) if device == "cuda" else products
+    return our_step(model, theta, x, eps)
 
 
 def our_step(model, theta, x, eps):
-    """The trainer's own step: bound, gradient, Adam; freed memory is kept, as in `fit`."""
+    """Make the trainer's own step: bound, gradient, Adam; freed memory is kept, as in `fit`."""
     keep_pages()
-    state = training.State(theta, np.zeros_like(theta), np.zeros_like(theta), np.arange(BATCH))
+    state = training.State(theta, np.zeros_like(theta), np.zeros_like(theta), order=None)
     batch, _ = model.open(theta, x)
-    gradient = training.gradient_of(model.bound, theta, BATCH)
+    gradient = training.gradient_of(model.bound, theta, batch.size)
 
     def step():
         training.ascend(model, gradient, state, batch, 1e-3, beta=1.0, eps=eps)
@@ -143,17 +130,13 @@ def forward_product(W, a, y, outer):
     return (W.T, a.T, y.T) if outer else (a, W, y)
 
 
-def step_table(row):
+def step_table(system, K, turns):
     """A report.Table of a case."""
-    cells = []
-    for name, turns in row.turns.items():
-        to_ours = ratio(row.turns, name)
-        to_ours = (
-            written(100 * to_ours, ".0f", "%")
-            if name == "products"
-            else written(to_ours, ".2f", "×")
-        )
-        peak = written(turns.peak, ".0f", none="-")
-        cells.append([name, written(turns.milliseconds, ".1f"), to_ours, peak])
-    header = ["", "ms a step", "to ours", "peak MB"]
-    return Table(f"Training step of {row.system}, K = {row.K}, batch {BATCH}", header, cells)
+
+    def compared(name):
+        if name == "products":
+            return written(100 * ratio(turns, name), ".0f", "%")
+        return times_ours(turns, name)
+
+    title = f"Training step of {system}, K = {K}, batch {BATCH}"
+    return contender_table(title, turns, ["ms a step", "to ours"], ".1f", compared)

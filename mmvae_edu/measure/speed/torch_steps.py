@@ -106,10 +106,10 @@ def mmvae_released(nets, x, eps, weights):
     for m, (mu, log_var) in enumerate(experts.values()):
         z = mu + torch.exp(log_var / 2) * eps[m]
         log_q = torch.logsumexp(torch.stack([gaussian(z, *e) for e in experts.values()]), 0)
-        log_w = gaussian(z, z.new_zeros(()), z.new_zeros(())) - log_q + _log(len(experts))
+        log_w = gaussian(z, z.new_zeros(()), z.new_zeros(())) - log_q + math.log(len(experts))
         for name in x:
             log_w = log_w + weights[name] * log_likelihood(name, nets.decode(name, z), x[name])
-        bound = bound + torch.logsumexp(log_w, 0) - _log(len(eps[m]))
+        bound = bound + torch.logsumexp(log_w, 0) - math.log(len(eps[m]))
     return bound / len(experts)
 
 
@@ -118,15 +118,11 @@ def mmvae_same(nets, x, eps, weights):
     mu, log_var = (torch.stack(p) for p in zip(*nets.experts(x).values(), strict=True))
     z = mu[:, None] + torch.exp(log_var / 2)[:, None] * eps
     pairs = gaussian(z[None], mu[:, None, None], log_var[:, None, None])
-    log_q = torch.logsumexp(pairs, 0) - _log(len(mu))
+    log_q = torch.logsumexp(pairs, 0) - math.log(len(mu))
     log_w = gaussian(z, z.new_zeros(()), z.new_zeros(())) - log_q
     for name in x:
         log_w = log_w + weights[name] * log_likelihood(name, nets.decode(name, z), x[name])
-    return (torch.logsumexp(log_w, 1) - _log(eps.shape[1])).mean(0)
-
-
-def _log(n):
-    return math.log(n)
+    return (torch.logsumexp(log_w, 1) - math.log(eps.shape[1])).mean(0)
 
 
 FORMS = {

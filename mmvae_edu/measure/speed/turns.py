@@ -1,155 +1,82 @@
-"""Timing by turns: each contender in a process of its own, so that the threads of one library,
-which spin for a while after their work, do not slow the next one down."""
+"""Interleaved timing: contenders run by turns, and none disturbs the next.
 
-import math
+On the CPU each contender has a process of its own, because the threads of a library spin for a
+while after their work.  On a GPU all share this process, since no threads compete there.
+"""
+
 import multiprocessing
 import os
 import sys
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
+from ...support.devices import namespace
+
 WARM = 0.01  # seconds of runs before a turn counts: threads, caches, the processor's frequency
 TURN, LEAST, MOST = 0.1, 3, 25  # counted runs: for so many seconds, at least and at most so many
+SERIES = 0.02  # seconds of steps, one after the other, that are timed as one
+FLUSHED = 256 << 20  # bytes read between two runs of a kernel: more than any L2 cache holds
 
 
 @dataclass(frozen=True)
 class Turns:
-    """What one contender took: median milliseconds, peak memory in MB; or why it has none."""
+    """One contender's median milliseconds and peak memory in MB, or why it has none."""
 
     milliseconds: float = float("nan")
     peak: float = float("nan")
     problem: str | None = None
 
 
-def take_turns(make, contenders, rounds, *, threads, device="cpu"):
-    """Turns of each contender, in a process of its own that has so many threads.
+# ---- clocks: each times one run, in milliseconds ------------------------------------------------
 
-    contenders: a list of the arguments of `make`, as in `play`.
+
+def milliseconds(run):
+    """Time one run by the clock."""
+    start = time.perf_counter()
+    run()
+    return 1000 * (time.perf_counter() - start)
+
+
+def step_milliseconds(run):
+    """Time a step on the GPU in a series: Python may run ahead of the GPU, as in training."""
+    synchronize()
+    steps, start = 0, time.perf_counter()
+    while not steps or time.perf_counter() < start + SERIES:
+        run()
+        steps += 1
+    synchronize()
+    return 1000 * (time.perf_counter() - start) / steps
+
+
+def kernel_milliseconds(run):
+    """Time one run on the GPU between two events, without its launch, its inputs in no cache.
+
+    Both come from reading a large array first: the GPU is busy with it while Python launches.
     """
-    with company(range(len(contenders)), threads, device) as players:
-        return list(play(players, make, dict(enumerate(contenders)), rounds).values())
+    cupy = namespace("cuda")
+    _flush().max()  # writing would leave the timed run lines to write back
+    start, end = cupy.cuda.Event(), cupy.cuda.Event()
+    start.record()
+    run()
+    end.record()
+    end.synchronize()
+    return cupy.cuda.get_elapsed_time(start, end)
 
 
-@contextmanager
-def company(names, threads, device="cpu"):
-    """A Player for each name, with so many threads in every library, while the context lasts."""
-    from .on_gpu import GpuPlayer
-
-    with library_threads(threads):
-        players = {name: GpuPlayer() if device == "cuda" else Player() for name in names}
-        try:
-            yield players
-        finally:
-            for player in players.values():
-                player.leave()
+@cache
+def _flush():
+    return namespace("cuda").zeros(FLUSHED // 4, np.float32)
 
 
-def play(players, make, contenders, rounds):
-    """Name → Turns of each contender, which uses the player of that name.
-
-    make(*arguments) returns, in the player's process, the function to time and its timer, such as
-    `milliseconds`; contenders: name → arguments.  A player that plays again should need more memory
-    each time, since its peak is that of its whole life.
-    """
-    for name, arguments in contenders.items():
-        players[name].prepare(make, arguments)
-    for name in contenders:
-        players[name].hear()  # ready: set up, compiled and warm
-    for _ in range(rounds):
-        for name in contenders:
-            players[name].samples += players[name].ask("go") or []
-    return {name: players[name].turns() for name in contenders}
+def synchronize():
+    namespace("cuda").cuda.Device().synchronize()
 
 
-class Player:
-    """A contender's process, seen from here."""
-
-    def __init__(self):
-        self.start()
-
-    def start(self):
-        """Begin a process, which waits."""
-        context = multiprocessing.get_context("spawn")
-        self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=contend, args=(theirs,), daemon=True)
-        self.process.start()
-        theirs.close()
-        self.samples, self.problem = [], None
-
-    def prepare(self, make, arguments):
-        """Begin to set up; a process that has failed is replaced."""
-        if self.problem is not None:
-            self.leave()
-            self.start()
-        self.samples = []
-        self.tell((make, arguments))
-
-    def tell(self, word):
-        """Send it a word, which nobody reads where its process has ended: `hear` says so."""
-        with suppress(OSError):
-            self.pipe.send(word)
-
-    def hear(self):
-        """Its answer, or None once it has failed."""
-        try:
-            problem, answer = self.pipe.recv()
-        except (EOFError, OSError):
-            self.process.join()
-            problem, answer = f"its process ended with code {self.process.exitcode}", None
-        self.problem = problem
-        return answer
-
-    def ask(self, word):
-        if self.problem is None:
-            if word == "go":
-                time.sleep(0.05)  # the last one's idle threads go to sleep
-            self.tell(word)
-            return self.hear()
-
-    def turns(self):
-        """What it took since it was prepared."""
-        peak = self.ask("peak")
-        if self.problem is not None:
-            return Turns(problem=self.problem)
-        return Turns(float(np.median(self.samples)), peak)
-
-    def leave(self):
-        """End its process."""
-        self.pipe.close()
-        self.process.join()
-
-
-def contend(pipe):
-    """A contender's process: set up, and a turn of timed runs whenever it is told to go."""
-    run = timer = None
-    try:
-        while True:
-            word = pipe.recv()
-            if word == "go":
-                answer = turn(run, timer)
-            elif word == "peak":
-                answer = peak_memory()
-            else:
-                make, arguments = word
-                run = timer = None  # the last one's arrays
-                run, timer = make(*arguments)
-                for _ in range(3):
-                    run()
-                answer = "ready"
-            pipe.send((None, answer))
-    except EOFError:
-        return  # nobody asks any more
-    except Exception as problem:
-        pipe.send((in_a_sentence(problem), None))
-
-
-def in_a_sentence(problem):
-    """What went wrong, without the lines that follow the first."""
-    sentence = (str(problem).strip().splitlines() or [""])[0]
-    return f"{type(problem).__name__}: {sentence}"
+# ---- memory -------------------------------------------------------------------------------------
 
 
 def peak_memory():
@@ -162,20 +89,196 @@ def peak_memory():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
-def turn(run, timer):
-    """Milliseconds of each counted run of a turn."""
-    start = time.perf_counter()
-    while time.perf_counter() < start + WARM:
-        timer(run)
-    times, start = [], time.perf_counter()
-    while len(times) < LEAST or (len(times) < MOST and time.perf_counter() < start + TURN):
-        times.append(timer(run))
-    return times
+def free_memory(keep=False):
+    """Free bytes of the GPU; unless `keep`, libraries first give back their unused memory."""
+    cupy = namespace("cuda")
+    if not keep:
+        cupy.get_default_memory_pool().free_all_blocks()
+        if "torch" in sys.modules:  # a contender has imported it
+            sys.modules["torch"].cuda.empty_cache()
+    return cupy.cuda.runtime.memGetInfo()[0]
+
+
+# ---- turns --------------------------------------------------------------------------------------
+
+
+def time_all(make, cases, rounds, *, threads, device="cpu", gpu_clock=step_milliseconds):
+    """Time the contenders of each case: a list of dicts name → Turns.
+
+    cases: dicts name → arguments; make(*arguments) returns the function to time.  A contender of
+    several cases keeps its process and so its peak: the cases should need more and more memory.
+    """
+    names = dict.fromkeys(name for case in cases for name in case)
+    with library_threads(threads):
+        workers = {name: GpuWorker(gpu_clock) if device == "cuda" else Worker() for name in names}
+        try:
+            return [interleaved(workers, make, case, rounds) for case in cases]
+        finally:
+            for worker in workers.values():
+                worker.leave()
+
+
+def interleaved(workers, make, contenders, rounds):
+    """Time contenders (name → arguments), each by the worker of its name: name → Turns."""
+    for name, arguments in contenders.items():
+        workers[name].prepare(make, arguments)
+    for name in contenders:
+        workers[name].answer()  # it is set up, compiled and warm
+    for _ in range(rounds):
+        for name in contenders:
+            workers[name].take_turn()
+    return {name: workers[name].turns() for name in contenders}
+
+
+class Contender:
+    """The function to time, where it runs."""
+
+    clock = staticmethod(milliseconds)
+    peak = staticmethod(peak_memory)
+
+    def set_up(self, make, arguments):
+        self.run = None  # frees the last case's arrays
+        self.run = make(*arguments)
+        for _ in range(3):
+            self.run()
+
+    def turn(self):
+        """Milliseconds of each counted run of a turn."""
+        start = time.perf_counter()
+        while time.perf_counter() < start + WARM:
+            self.clock(self.run)
+        times, start = [], time.perf_counter()
+        while len(times) < LEAST or (len(times) < MOST and time.perf_counter() < start + TURN):
+            times.append(self.clock(self.run))
+        return times
+
+
+class GpuContender(Contender):
+    """The same on a GPU; its peak is what setting up takes of the GPU's memory."""
+
+    def __init__(self, clock):
+        self.clock = clock
+
+    def set_up(self, make, arguments):
+        self.run = None
+        before = free_memory()
+        super().set_up(make, arguments)
+        synchronize()
+        self.taken = (before - free_memory(keep=True)) / 2**20
+
+    def peak(self):
+        return self.taken
+
+
+class Worker:
+    """A contender in a process of its own, seen from this one."""
+
+    pause = 0.05  # seconds before a turn, in which the last one's idle threads go to sleep
+
+    def __init__(self):
+        self.start()
+
+    def start(self):
+        """Begin a process, which waits for what to prepare."""
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(target=work, args=(theirs,), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.samples, self.problem = [], None
+
+    def prepare(self, make, arguments):
+        """Begin to set up; a process that has failed is replaced."""
+        if self.problem is not None:
+            self.leave()
+            self.start()
+        self.samples = []
+        self.tell("set_up", make, arguments)
+
+    def tell(self, method, *arguments):
+        """Send a call; if the process has ended nobody reads it, and `answer` says so."""
+        with suppress(OSError):
+            self.pipe.send((method, arguments))
+
+    def answer(self):
+        """Wait for what the call returns; None once the process has failed."""
+        try:
+            self.problem, answer = self.pipe.recv()
+        except (EOFError, OSError):
+            self.process.join()
+            self.problem, answer = f"its process ended with code {self.process.exitcode}", None
+        return answer
+
+    def take_turn(self):
+        """Add the times of one turn."""
+        if self.problem is None:
+            time.sleep(self.pause)
+            self.tell("turn")
+            self.samples += self.answer() or []
+
+    def turns(self):
+        """The Turns since `prepare`."""
+        if self.problem is None:
+            self.tell("peak")
+            peak = self.answer()
+        if self.problem is not None:
+            return Turns(problem=self.problem)
+        return Turns(float(np.median(self.samples)), peak)
+
+    def leave(self):
+        """End the process."""
+        self.pipe.close()
+        self.process.join()
+
+
+def work(pipe):
+    """Run a contender in a Worker's process: answer its calls until it closes the pipe."""
+    contender = Contender()
+    try:
+        while True:
+            method, arguments = pipe.recv()
+            pipe.send((None, getattr(contender, method)(*arguments)))
+    except EOFError:
+        return
+    except Exception as problem:
+        pipe.send((in_a_sentence(problem), None))
+
+
+class GpuWorker(Worker):
+    """A contender on the GPU, in this process."""
+
+    pause = 0
+
+    def __init__(self, clock):
+        self.contender = GpuContender(clock)
+        self.start()
+
+    def start(self):
+        self.samples, self.problem = [], None
+
+    def tell(self, method, *arguments):
+        self.result = None
+        try:
+            self.result = getattr(self.contender, method)(*arguments)
+        except Exception as problem:
+            self.problem = in_a_sentence(problem)
+
+    def answer(self):
+        return self.result
+
+    def leave(self):
+        self.contender.run = None
+
+
+def in_a_sentence(problem):
+    """The exception's type and the first line of its text."""
+    sentence = (str(problem).strip().splitlines() or [""])[0]
+    return f"{type(problem).__name__}: {sentence}"
 
 
 @contextmanager
 def library_threads(threads):
-    """Processes started meanwhile have so many threads in every library."""
+    """Set the number of threads of every library, for processes that start in this context."""
     names = [f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL", "NUMBA")]
     before = {name: os.environ.get(name) for name in names}
     os.environ.update(dict.fromkeys(names, str(threads)))
@@ -187,27 +290,3 @@ def library_threads(threads):
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-def milliseconds(run):
-    """One run, by the clock."""
-    start = time.perf_counter()
-    run()
-    return 1000 * (time.perf_counter() - start)
-
-
-def ratio(turns, contender):
-    """How many times faster ours is: turns, a dict name → Turns."""
-    return turns[contender].milliseconds / turns["ours"].milliseconds
-
-
-def written(number, form, unit="", none="failed"):
-    """The number with its unit, for a table."""
-    return none if math.isnan(number) else f"{number:{form}}{unit}"
-
-
-def show_problems(console, row, turns):
-    """Print why contenders have no times: turns, a dict name → Turns."""
-    for name, turn in turns.items():
-        if turn.problem is not None:
-            console.print(f"{row}, {name}: {turn.problem}", highlight=False)
