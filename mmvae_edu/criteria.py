@@ -1,4 +1,4 @@
-"""The four criteria of S10, measured: what the latent knows, and whether generations agree."""
+"""Measures of the four criteria of S10: probes of the latent, and coherence of generations."""
 
 import numpy as np
 
@@ -13,9 +13,9 @@ from .support.parameters import Tree
 class Classifier:
     """log p(label|x) by the MLP of the models; with hidden=() it is a linear probe.
 
-    likelihood: that of the inputs, which says how many features there are and how the network
-    sees them.  Trained by the same `training.fit` as the models: its "bound" is the log
-    probability of the label, in nats an example.
+    likelihood: that of the inputs, which gives the number of features and what the network sees.
+    `training.fit` trains it like a model: its "bound" is the log probability of the label, in nats
+    an example.
     """
 
     def __init__(self, likelihood, classes=10, hidden=(256, 256)):
@@ -39,7 +39,7 @@ class Classifier:
         return best(array)
 
     def bound(self, theta, x, *, beta=1.0):
-        """log p(label|x), (N,) in nats, and its pullback: dbound (N,) → dtheta."""
+        """Compute log p(label|x), (N,) in nats, and its pullback: dbound (N,) → dtheta."""
         batch, w = self.open(theta, x)
         x, kernels = self._input(batch.x["x"]), self.backend(theta)
         logits, mlp_pullback = mlp(w, x, input_gradient=False, kernels=kernels)
@@ -60,13 +60,13 @@ class Classifier:
         return self
 
     def predict(self, x):
-        """The most probable label of each row, (n,) int."""
+        """Return the most probable label of each row, (n,) int."""
         if self.theta is None:
             raise ValueError("this Classifier has no parameters yet: fit first")
         return mlp(self.tree.views(self.theta), self._input(x))[0].argmax(axis=-1)
 
     def accuracy(self, x, label):
-        """The fraction of rows whose most probable label is `label` (micro accuracy)."""
+        """Compute the fraction of rows whose most probable label is `label` (micro accuracy)."""
         return float((self.predict(x) == label).mean())
 
     def config(self):
@@ -77,9 +77,9 @@ class Classifier:
 
 
 def probe(z, label, *, classes=10, steps=600, seed=0):
-    """Latent factorisation: a linear classifier of z (n, D), one draw an example.  [S10.a, S13.T1]
+    """Train a linear classifier of z (n, D), one draw an example, by Adam.  [S10.a, S13.T1]
 
-    Trained by Adam; test it on the latents of other examples.
+    It measures latent factorisation; test it on the latents of other examples.
     """
     options = {"steps": steps, "batch_size": 256, "learning_rate": 1e-2, "progress": False}
     linear = Classifier(Normal(z.shape[1]), classes, hidden=())
@@ -87,28 +87,28 @@ def probe(z, label, *, classes=10, steps=600, seed=0):
 
 
 def cross_coherence(model, x, label, source, target, classifier, *, rng):
-    """How often what one z ~ q(z|source) generates shows the right digit.       [S10.c, S13.T2]"""
+    """Measure how often the target generated from one z ~ q(z|source) is right.  [S10.c, S13.T2]"""
     generated = model.generate({source: x[source]}, target, rng=rng)[target]
     return classifier.accuracy(generated, label)
 
 
 def joint_coherence(model, classifiers, *, n=10_000, rng):
-    """How often all modalities of one z ~ p(z) show the same digit.             [S10.b, S13.T2]"""
+    """Measure how often all modalities of one z ~ p(z) show the same class.  [S10.b, S13.T2]"""
     generated = model.sample(n, rng=rng)
     return coherence(np.array([c.predict(generated[name]) for name, c in classifiers.items()]))
 
 
 def linear_probe(z, y, *, folds, tested=None):
-    """Latent factorisation: the class that a linear map reads from each row of z.         [S10.a]
+    """Predict each row's class from z by a linear map, to measure latent factorisation.  [S10.a]
 
         W_f = argmin Σ_{n not in fold f} ‖one_hot(y_n) − [1, z_n] W‖²
         class of row n in fold f:  argmax [1, tested_n] W_f
 
     z (N, D) latents, one draw a row; y (N,) classes 0..V−1; folds (N,) ints; tested (N, D) other
-    latents of the same rows, z by default: given another modality, right answers mean that the
-    two share what they know.  Returns two (N,) arrays of classes: the probe's, and as baseline
-    the majority's, the most common class of the other folds.  Of equal classes the first counts.
-    Raises ValueError where all rows are of one fold, which leaves none to learn from.
+    latents of the same rows, z by default: if they were inferred from another modality, right
+    answers show information that both share.  Returns two (N,) arrays of classes: the probe's, and
+    as baseline the most common class of the other folds (of equal ones the first).
+    Raises ValueError if all rows are of one fold, since none is left to learn from.
     """
     if (folds == folds[0]).all():
         raise ValueError(f"folds: expected at least 2, found fold {folds[0]} alone")
@@ -124,31 +124,31 @@ def linear_probe(z, y, *, folds, tested=None):
 
 
 def micro_and_macro(predicted, y):
-    """Accuracy with equal weight for each row, and with equal weight for each class of y. [S10.c]
+    """Compute accuracy with equal weight for each row, and for each class of y.   [S10.c]
 
-    predicted, y (N,) classes; they differ where the classes differ in size and in difficulty.
+    predicted, y (N,) classes.  The two differ where the classes differ in size and difficulty.
     """
     hit = predicted == y
     return float(hit.mean()), float(np.mean([hit[y == c].mean() for c in np.unique(y)]))
 
 
 def coherence(y, *, given=None):
-    """How often all that one z generates shows one class.                          [S10.b, S10.c]
+    """Compute the fraction of N generations whose M modalities show one class.  [S10.b, S10.c]
 
     y (M, N): the class that a classifier sees in modality m of generation n; given (N,): the class
-    of what z was inferred from, which all must show then.  The fraction of the N.
+    of the data from which z was inferred, which all must show then.
     """
     return float((y == (y[0] if given is None else given)).all(axis=0).mean())
 
 
 def pair_table(first, second, *, classes):
-    """The frequency of each pair of classes: first, second (N,) ints; (V, V), it sums to 1."""
+    """Compute the frequency of each pair of classes: first, second (N,) ints; (V, V), sum 1."""
     cell = _within(first, classes) * classes + _within(second, classes)
     return np.bincount(cell, minlength=classes**2).reshape(classes, classes) / len(cell)
 
 
 def _within(y, classes):
-    """The classes y (N,) as int64, which hold any index; a ValueError where one is not 0..V−1."""
+    """Return the classes y (N,) as int64; a ValueError where one is not 0..V−1."""
     y = np.asarray(y)
     if y.dtype.kind not in "iu" or not y.size:
         raise ValueError(f"expected classes as integers, found {y.dtype} of shape {y.shape}")
@@ -158,7 +158,7 @@ def _within(y, classes):
 
 
 def confusion(label, predicted, *, classes):
-    """P(predicted|label) of a classifier on real data: (V, V), each row sums to 1.
+    """Estimate P(predicted|label) of a classifier on real data: (V, V), each row sums to 1.
 
     Raises ValueError where a class has no row.
     """
@@ -170,7 +170,7 @@ def confusion(label, predicted, *, classes):
 
 
 def correct_for_classifiers(table, first, second):
-    """The pairs of true classes behind pairs of predicted ones.                    [S10.b, S10.c]
+    """Estimate the pairs of true classes behind pairs of predicted ones.   [S10.b, S10.c]
 
         table = firstᵀ J second   solved for J;   the coherence is trace(J)
 
@@ -184,13 +184,13 @@ def correct_for_classifiers(table, first, second):
 
 
 def corrected_coherence(first, second, C_first, C_second):
-    """The coherence behind pairs of predicted classes, and its standard error.      [S10.b, S10.c]
+    """Estimate the coherence behind pairs of predicted classes, and its error.  [S10.b, S10.c]
 
         trace(J) = mean_n W[first_n, second_n],   W = C_first⁻¹ C_second⁻ᵀ
 
     J as in `correct_for_classifiers`; first, second (N,): the predicted classes of N generations,
     or a given label, whose matrix is the identity.  C (V, V): P(predicted|true), taken as known:
-    the error is that of the N alone.  Raises LinAlgError where a C cannot be inverted.
+    the standard error is that of the N alone.  Raises LinAlgError where a C cannot be inverted.
     """
     weights, V = np.linalg.solve(C_first, np.linalg.inv(C_second).T), len(C_first)
     scores = weights[_within(first, V), _within(second, V)]
@@ -198,11 +198,11 @@ def corrected_coherence(first, second, C_first, C_second):
 
 
 def wilson_interval(hits, n, *, z=1.96):
-    """Where the probability behind `hits` out of n may lie: low, high.             [S10.b, S10.c]
+    """Compute Wilson's interval (low, high) for the probability of `hits` in n.  [S10.b, S10.c]
 
         |hits/n − p| = z sqrt(p (1 − p) / n)   solved for p
 
-    The standard error is that of p, not of hits/n, so that 0 of n hits is no certainty.
+    The standard error is that of p, not of hits/n: 0 of n hits does not mean certainty.
     """
     hits, n = np.asarray(hits, float), np.asarray(n, float)
     if not ((hits >= 0) & (hits <= n) & (n > 0)).all():
@@ -213,11 +213,11 @@ def wilson_interval(hits, n, *, z=1.96):
 
 
 def synergy(both, single):
-    """What the second modality adds: the mean of both − single, and its standard error.   [S10.d]
+    """Compute the second modality's gain, the mean of both − single, and its error.  [S10.d]
 
-    both, single (N,): a score of the same N examples given both modalities and given one, as
-    log p(x_m|·) or log p(label|·) in nats, or hits 0 and 1 or bool of a probe.  The differences are
-    paired, so that what makes an example easy or hard for both drops out.
+    both, single (N,): a score of the same N examples given both modalities and given one, such as
+    log p(x_m|·) or log p(label|·) in nats, or a probe's hits (0 and 1, or bool).  The differences
+    are paired, which removes how easy or hard an example is for both.
     """
     difference = 1.0 * both - single
     return difference.mean(), difference.std(ddof=1) / np.sqrt(len(difference))

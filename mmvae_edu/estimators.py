@@ -1,6 +1,6 @@
-"""Likelihoods by importance sampling: what a trained model says about data.               [S8]
+"""Log likelihoods of a trained model by importance sampling, in nats.                     [S8]
 
-λ and β play no part here: these are log likelihoods in nats, and nothing else.
+λ and β play no part here: they weigh the training objective only.
 """
 
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from .support.devices import to_host
 
 @dataclass(frozen=True)
 class Estimate:
-    """An estimated log likelihood of each of N examples, and how far to trust it.
+    """An estimated log likelihood of each of N examples, with its standard error.
 
     log_p   (N,) nats
-    error   (N,) its standard error, from the spread of K independent weights: it is honest only
-            where ess is large, since weights that were never drawn have no part in it, and too
-            large where a mixture's samples are dealt out evenly among its experts
+    error   (N,) its standard error, from the spread of K independent weights: it is too small
+            unless ess is large, since weights that were never drawn do not count, and too
+            large where a mixture's samples are divided evenly among its experts
     ess     (N,) effective sample size of the weights, between 1 and K
     """
 
@@ -33,22 +33,22 @@ class Estimate:
 
     @property
     def mean(self):
-        """The mean over the examples, nats."""
+        """Compute the mean over the examples, nats."""
         return float(self.log_p.mean(dtype=np.float64))
 
     @property
     def mean_error(self):
-        """The standard error of that mean: the examples' spread, which holds their noise too."""
+        """Compute the standard error of that mean, from the spread of the examples' estimates."""
         if len(self.log_p) == 1:
             return float("inf")
         return float(self.log_p.std(ddof=1, dtype=np.float64) / np.sqrt(len(self.log_p)))
 
     def take(self, rows):
-        """The estimates of these examples, which may repeat: an array of indices."""
+        """Select the estimates of these examples: an array of indices, which may repeat."""
         return Estimate(self.log_p[rows], self.error[rows], self.ess[rows], self.K)
 
     def __sub__(self, other):
-        """log p(a) − log p(b) of independent estimates; `ess` is the lower of the two."""
+        """Subtract an independent estimate: log p(a) − log p(b); `ess` is the lower of the two."""
         return Estimate(
             self.log_p - other.log_p,
             np.hypot(self.error, other.error),
@@ -58,24 +58,24 @@ class Estimate:
 
 
 def marginal(model, theta, x, *, given=None, K=1000, rng, chunk=None):
-    """log p(x), all modalities of x together, by K samples from q(z|given), the proposal. [S8, S9]
+    """Estimate log p(x) of all modalities of x by K samples of the proposal q(z|given).   [S8, S9]
 
         log (1/K) Σ_k p(x|z_k) p(z_k) / q(z_k|given),   z_k ~ q(z|given)
 
     x, given: dicts name → (N, P), or with missing rows what `model.open` makes of one and a mask;
-    given = x by default, and {} is the prior p(z).  An Estimate, on average below log p(x) and
-    tending to it with K, for any proposal.  At most `chunk` rows (examples × samples) are decoded
-    at once, by default 5,000, and 100,000 on a GPU; the result does not depend on it.
+    given = x by default, and {} is the prior p(z).  Returns an Estimate, on average below log p(x)
+    and tending to it with K, for any proposal.  At most `chunk` rows (examples × samples) are
+    decoded at once, by default 5,000, and 100,000 on a GPU; the result does not depend on it.
     """
     return marginals(model, theta, [x], given=given, K=K, rng=rng, chunk=chunk)[0]
 
 
 def marginals(model, theta, parts, *, given=None, K=1000, rng, chunk=None):
-    """log p(x_1), log p(x_1, x_2), … from the same samples z_k ~ q(z|given).             [S8.T2]
+    """Estimate log p(x_1), log p(x_1, x_2), … by the same samples z_k ~ q(z|given).  [S8.T2]
 
     parts: dicts x_1, x_2, … of different modalities, name → (N, P); given = all of them by default.
-    An Estimate for each, as `marginal` has it, with every decoder run once; their errors are not
-    independent.
+    Returns an Estimate for each, as `marginal` does, but runs every decoder once; their errors are
+    not independent.
     """
     together = reduce(_union, parts)
     given = together if given is None else given
@@ -91,15 +91,15 @@ def marginals(model, theta, parts, *, given=None, K=1000, rng, chunk=None):
 def conditional(
     model, theta, x, given, *, proposal=None, proposal_given=None, K=1000, rng, chunk=None
 ):  # fmt: skip
-    """log p(x|given) = log p(x, given) − log p(given), an Estimate.                          [S8]
+    """Estimate log p(x|given) = log p(x, given) − log p(given).                      [S8]
 
     x, given: dicts name → (N, P) with different names.  The joint is estimated from
     q(z|proposal), by default q(z|x, given), the other from q(z|proposal_given), by default
-    q(z|given); {} is the prior.  Each part is on average too low, so that the difference may err
-    either way: of two proposals for a part, the one that gives the higher mean is the better.
-    Of a conditional model it is one estimate, from q(z|proposal).
+    q(z|given); {} is the prior.  Each part is on average too low, and the difference may err
+    either way: of two proposals for a part, the one with the higher mean is better.
+    A conditional model has one estimate, from q(z|proposal).
     """
-    both, rng = _union(x, given), np.random.default_rng(rng)  # of a seed one stream, not two alike
+    both, rng = _union(x, given), np.random.default_rng(rng)  # one stream, also of a seed
     if model.condition:
         if set(given) != set(model.condition):
             raise ValueError(f"given: expected {list(model.condition)}, found {list(given)}")
@@ -112,7 +112,7 @@ def conditional(
 def conditional_by_prior(
     model, theta, x, given, *, K=1000, prior_samples=5000, rng, chunk=None
 ):  # fmt: skip
-    """log p(x|given) as the slides' table estimates it: both parts without q(z|given).       [S8]
+    """Estimate log p(x|given) as the slides' table does, both parts without q(z|given).  [S8]
 
         log (1/K) Σ_k p(x, given|z_k) p(z_k) / q(z_k|x)  −  log (1/L) Σ_l p(given|z_l)
         z_k ~ q(z|x),  z_l ~ p(z)
@@ -125,9 +125,10 @@ def conditional_by_prior(
 
 
 def log_weights(model, theta, targets, proposal, K, rng, chunk=5_000):
-    """log p(x_1 … x_t|z) + log p(z) − log q(z|given), z ~ q(z|given), for each t: (K, N). [S9.5]
+    """Compute log p(x_1 … x_t|z) + log p(z) − log q(z|given) at z ~ q(z|given).    [S9.5]
 
-    targets: the Batches of x_1, x_2, …; proposal: given's, None for the prior.  A list, in nats.
+    targets: the Batches of x_1, x_2, …; proposal: that of `given`, None for the prior.  Returns a
+    list of (K, N), one for each t, in nats.
     """
     w, N = model.tree.views(theta), targets[0].size
     if proposal is None:
@@ -174,7 +175,7 @@ def _estimates(model, theta, parts, given, K, rng, chunk):
 
 
 def _reduced(log_w, kernels):
-    """log p and the effective sample size from (K, N) log-weights, on the host."""
+    """Reduce (K, N) log-weights to log p and the effective sample size, on the host."""
     log_p, _ = iwae(log_w, kernels=kernels)
     return to_host(log_p), to_host(effective_sample_size(log_w))
 
@@ -198,9 +199,9 @@ def _union(x, given):
 
 
 class Streams:
-    """One random stream an example, so that no draw depends on how the examples are chunked.
+    """One random stream for each example: no draw depends on how the examples are chunked.
 
-    Offers what `posterior_samples` asks of a generator; shapes are (K, N, …).
+    It has the methods of a generator that `posterior_samples` uses; shapes are (K, N, …).
     """
 
     def __init__(self, root, rows):

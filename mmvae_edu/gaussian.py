@@ -1,4 +1,4 @@
-"""Diagonal Gaussians by mean `mu` and `log_var`, with std = exp(log_var / 2).
+"""Diagonal Gaussians with mean `mu` and log-variance `log_var`: std = exp(log_var / 2).
 
 Densities are sums over the last axis (the D latent dimensions), in nats.
 """
@@ -10,7 +10,7 @@ from .ops import unbroadcast
 
 
 def gaussian_log_prob(z, mu, log_var):
-    """log N(z; mu, var) = −½ Σ_d [log 2π + log var + (z − mu)² / var].
+    """Compute log N(z; mu, var) = −½ Σ_d [log 2π + log var + (z − mu)² / var].
 
     z (…, N, D), mu and log_var broadcastable to it; returns (…, N), nats.
     """
@@ -32,7 +32,7 @@ def gaussian_log_prob(z, mu, log_var):
 
 
 def standard_normal_log_prob(z):
-    """log N(z; 0, I), the prior.  z (…, N, D); returns (…, N), nats."""
+    """Compute the prior log N(z; 0, I).  z (…, N, D); returns (…, N), nats."""
     D = z.shape[-1]
 
     def standard_normal_log_prob_pullback(dlog_prob):
@@ -42,7 +42,7 @@ def standard_normal_log_prob(z):
 
 
 def gaussian_sample(mu, log_var, *, eps):
-    """z = mu + std · eps, so that z ~ N(mu, var) when eps ~ N(0, I).                  [S5.12]
+    """Compute z = mu + std · eps, which is N(mu, var) when eps ~ N(0, I).         [S5.12]
 
     mu, log_var (…, N, D), eps (…, K, N, D); returns z (…, K, N, D).
     """
@@ -56,7 +56,7 @@ def gaussian_sample(mu, log_var, *, eps):
 
 
 def neg_kl_std_normal(mu, log_var):
-    """L1 = −KL(N(mu, var) ‖ N(0, I)) = ½ Σ_d [1 + log var − mu² − var].               [S5.11]
+    """Compute L1 = −KL(N(mu, var) ‖ N(0, I)) = ½ Σ_d [1 + log var − mu² − var].   [S5.11]
 
     mu, log_var (…, N, D); returns (…, N) in nats, at most 0, and 0 only at the prior.
     """
@@ -71,7 +71,9 @@ def neg_kl_std_normal(mu, log_var):
 
 
 def kl_gauss(mu1, log_var1, mu2, log_var2):
-    """KL(N(mu1, var1) ‖ N(mu2, var2)) = ½ Σ_d [r − 1 − log r + (mu1 − mu2)² / var2], r = var1/var2.
+    """Compute KL(N(mu1, var1) ‖ N(mu2, var2)).
+
+        ½ Σ_d [r − 1 − log r + (mu1 − mu2)² / var2],   r = var1 / var2
 
     All (…, N, D); returns (…, N) in nats, at least 0.
     """

@@ -1,4 +1,4 @@
-"""Is a pullback the derivative of its function?
+"""Checks that a pullback is the derivative of its function.
 
 An op maps theta to y, and with J = ∂y/∂theta its pullback must map a cotangent dy to Jᵀ dy. For a
 direction v, one number is computed in two ways, from the op alone and from the pullback alone:
@@ -19,7 +19,7 @@ no gradient hides behind a larger one. The two numbers may differ by
 where the norms are the size of such sums for random signs (the sum itself may cancel) and noise is
 the rounding of the quotient, 10 eps |y| / h for differences and 10 eps |y| for a complex step.
 So an error below 1e-7 of its whole array's gradient passes; the complex step sees 1e-13 of it.
-Where value and gradient both vanish, differences are rounding only: check at a point beside it.
+If value and gradient both vanish, differences are rounding only: check at a point beside it.
 """
 
 import inspect
@@ -41,7 +41,7 @@ class GradientError(AssertionError):
 
 
 def check_pullback(op, *args, rng, **constants):
-    """Checks the pullback of `op` at `args` by central differences.
+    """Check the pullback of `op` at `args` by central differences.
 
     op(*args, **constants) returns (value, pullback); value is an array or a tuple of arrays. args
     are float64 arrays, floats, or dicts, lists and tuples of them. The pullback takes one cotangent
@@ -56,7 +56,7 @@ def check_pullback(op, *args, rng, **constants):
 
 
 def complex_step(op, *args, rng, **constants):
-    """Checks the pullback of `op` at `args` by a complex step: as `check_pullback`, but to 1e-13.
+    """Check the pullback of `op` at `args` by a complex step: as `check_pullback`, but to 1e-13.
 
     The op's code must take complex arrays and be analytic: no abs, ReLU or conjugate.
     """
@@ -88,7 +88,7 @@ def _check(f, rng, derivative, rtol):
 
 
 def _check_convention(f, rng):
-    """The value and the pullback are functions, and the pullback is linear."""
+    """Check that value and pullback repeat when called again, and that the pullback is linear."""
     y, pullback = f(f.theta)
     dy, dy2 = rng.standard_normal((2, y.size))
     dtheta, dtheta2 = pullback(dy), pullback(dy2)
@@ -103,33 +103,33 @@ def _check_convention(f, rng):
 
 
 def _direction(theta, part, rng):
-    """Random v, zero outside `part`, of length max(1, |theta[part]|)."""
+    """Draw a random v, zero outside `part`, of length max(1, |theta[part]|)."""
     v = np.zeros_like(theta)
     v[part] = rng.standard_normal(theta[part].size)
     return v * max(1.0, norm(theta[part])) / (norm(v) or 1.0)
 
 
 def _central_difference(f, v, step=STEP):
-    """J v and its noise / rtol."""
+    """Compute J v and its noise / rtol."""
     plus, minus = f(f.theta + step * v)[0], f(f.theta - step * v)[0]
     return (plus - minus) / (2 * step), 5 * EPS * (abs(plus) + abs(minus)) / step / RTOL
 
 
 def _complex_difference(f, v):
-    """J v and its noise / rtol."""
+    """Compute J v and its noise / rtol."""
     y = f(f.theta + 1e-30j * v)[0]
     return y.imag / 1e-30, 10 * EPS * abs(y.real) / RTOL_COMPLEX
 
 
 def _two_sides(f, dy, dtheta, v, derivative):
-    """<dy, J v>, <dtheta, v> and the scale of their difference."""
+    """Compute <dy, J v>, <dtheta, v> and the scale of their difference."""
     Jv, floor = derivative(f, v)
     scale = max(norm(dy * Jv), norm(dtheta * v))
     return dy @ Jv, dtheta @ v, scale + norm(dy * floor)
 
 
 def _locate(f, dy, dtheta, v, part, derivative):
-    """Names a wrong coordinate: halves `part` and keeps the half with the larger gap.
+    """Name a wrong coordinate: halve `part` and keep the half with the larger gap.
 
     The gaps of two halves add up to that of the whole, so no gap is less than half of the last.
     """
@@ -157,7 +157,7 @@ def _locate(f, dy, dtheta, v, part, derivative):
 
 
 class _VectorOp:
-    """An op as y = f(theta) between vectors; every call watches over the convention.
+    """An op as y = f(theta) between vectors; every call checks the convention.
 
     leaves: path -> array, such as "params['W']"; theta: these end to end; parts: their slices.
     """
@@ -205,7 +205,7 @@ class _VectorOp:
         return y, vector_pullback
 
     def _join(self, arrays, like, what=""):
-        """The arrays end to end; their paths, shapes and dtype are those of `like`, all finite."""
+        """Join the arrays end to end; fail unless they are finite and in form like `like`."""
         for path in arrays | like:
             kind, expected = _kind(arrays.get(path)), _kind(like.get(path))
             if kind != expected:
@@ -220,7 +220,7 @@ class _VectorOp:
     @contextmanager
     def _untouched(self, leaves, who):
         arrays = {path: leaf for path, leaf in leaves.items() if isinstance(leaf, np.ndarray)}
-        before = {path: array.tobytes() for path, array in arrays.items()}  # so that NaN == NaN
+        before = {path: array.tobytes() for path, array in arrays.items()}  # bytes: NaN is NaN
         yield
         for path, array in arrays.items():
             if array.tobytes() != before[path]:
@@ -228,7 +228,7 @@ class _VectorOp:
 
 
 def _positional_names(op, n):
-    """The names of the first n positional parameters; those of *xs are xs[0], xs[1], ..."""
+    """Name the first n positional parameters; those of *xs are xs[0], xs[1], ..."""
     parameters = inspect.signature(op).parameters.values()
     names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     rest = "".join(p.name for p in parameters if p.kind == p.VAR_POSITIONAL)
@@ -236,7 +236,7 @@ def _positional_names(op, n):
 
 
 def _flatten(trees):
-    """The leaves of nested dicts, lists and tuples, each under the expression that reaches it."""
+    """Collect the leaves of nested dicts, lists and tuples, each under the expression for it."""
     leaves = {}
     for path, tree in trees.items():
         children = dict(enumerate(tree)) if isinstance(tree, list | tuple) else tree
@@ -248,7 +248,7 @@ def _flatten(trees):
 
 
 def _unflatten(like, leaves):
-    """The containers of `like` around the next leaves."""
+    """Build the containers of `like` around the next leaves."""
     if isinstance(like, dict):
         return {key: _unflatten(child, leaves) for key, child in like.items()}
     if isinstance(like, list | tuple):
@@ -257,14 +257,14 @@ def _unflatten(like, leaves):
 
 
 def _split(vector, like):
-    """Cuts a vector into views of the shapes of `like`; shape () becomes a NumPy scalar."""
+    """Cut a vector into views of the shapes of `like`; shape () becomes a NumPy scalar."""
     parts = np.split(vector, np.cumsum([*map(np.size, like.values())]))[:-1]
     pairs = zip(like.items(), parts, strict=True)
     return {path: part.reshape(np.shape(leaf))[()] for (path, leaf), part in pairs}
 
 
 def _coordinate(leaves, i):
-    """The name of coordinate i of the leaves laid end to end, such as W[2, 1]."""
+    """Name coordinate i of the leaves laid end to end, such as W[2, 1]."""
     for path, leaf in leaves.items():
         if i < np.size(leaf):
             index = [int(k) for k in np.unravel_index(i, np.shape(leaf))]

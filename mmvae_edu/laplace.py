@@ -1,7 +1,7 @@
-"""Diagonal Laplace distributions by location `mu` and `log_scale`; the variance is 2·scale².
+"""Diagonal Laplace distributions with location `mu` and `log_scale`; the variance is 2·scale².
 
-The MMVAE paper's prior, posteriors and likelihoods.  Densities are sums over the last axis,
-in nats.
+The MMVAE paper uses them as prior, posteriors and likelihoods.  Densities are sums over the last
+axis, in nats.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ LOG_2 = float(np.log(2))
 
 
 def laplace_log_prob(z, mu, log_scale):
-    """log Laplace(z; mu, b) = −Σ_d [log 2b + |z − mu| / b], with b = exp(log_scale).
+    """Compute log Laplace(z; mu, b) = −Σ_d [log 2b + |z − mu| / b], with b = exp(log_scale).
 
     z (…, N, D), mu and log_scale broadcastable to it; returns (…, N), nats.
     The derivative at z = mu is taken as 0.
@@ -37,7 +37,7 @@ def laplace_log_prob(z, mu, log_scale):
 
 
 def laplace_sample(mu, log_scale, *, eps):
-    """z = mu + scale · eps, where eps has density exp(−|eps|) / 2.
+    """Compute z = mu + scale · eps, where eps has density exp(−|eps|) / 2.
 
     mu, log_scale (…, N, D), eps (…, K, N, D) from `laplace_noise`; returns z (…, K, N, D).
     """
@@ -51,13 +51,13 @@ def laplace_sample(mu, log_scale, *, eps):
 
 
 def laplace_noise(rng, shape, dtype=np.float64):
-    """Standard Laplace noise: an exponential variable with a random sign."""
+    """Draw standard Laplace noise: an exponential variable with a random sign."""
     sign = 1 - 2 * rng.integers(0, 2, size=shape).astype(dtype)
     return sign * rng.standard_exponential(shape, dtype=dtype)
 
 
 def competing_scales(head):
-    """log b of scales b = D softmax(head), whose mean over the D dimensions is 1."""
+    """Compute log b of the scales b = D softmax(head), whose mean over the D dimensions is 1."""
     log_sum, log_sum_exp_pullback = log_sum_exp(head, axis=-1)
     log_D = float(np.log(head.shape[-1]))
 
@@ -68,10 +68,10 @@ def competing_scales(head):
 
 
 def mixture_log_prob(z, mu, log_scale, log_alpha):
-    """log Σ_m α_m Laplace(z; mu_m, b_m) and the responsibilities r_m.                   [S11.3]
+    """Compute log Σ_m α_m Laplace(z; mu_m, b_m) and the responsibilities r_m.     [S11.3]
 
     z (K, N, D), mu, log_scale (M, N, D), log_alpha (M, N), −∞ for an absent expert, whose mu and
-    log_scale still have to be finite; returns (K, N) in nats and (M, K, N).
+    log_scale must be finite all the same; returns (K, N) in nats and (M, K, N).
     """
     log_q, _ = laplace_log_prob(z, mu[:, None], log_scale[:, None])
     log_sum, responsibilities = reference.log_sum_exp_and_weights(
@@ -81,16 +81,18 @@ def mixture_log_prob(z, mu, log_scale, log_alpha):
 
 
 def mixture_log_prob_vjp(dlog_q, responsibilities, z, mu, log_scale):
-    """Cotangents of z (K, N, D), mu and log_scale (M, N, D)."""
+    """Compute the cotangents of z (K, N, D), mu and log_scale (M, N, D)."""
     _, laplace_pullback = laplace_log_prob(z, mu[:, None], log_scale[:, None])
     dz, dmu, dlog_scale = laplace_pullback(dlog_q * responsibilities)
     return dz, dmu[:, 0], dlog_scale[:, 0]
 
 
 def kl_laplace(mu1, log_scale1, mu2, log_scale2):
-    """KL(Laplace(mu1, b1) ‖ Laplace(mu2, b2)) = Σ_d [log b2/b1 + (b1 e^(−δ/b1) + δ)/b2 − 1].
+    """Compute KL(Laplace(mu1, b1) ‖ Laplace(mu2, b2)).
 
-    δ = |mu1 − mu2|.  All (…, N, D); returns (…, N) in nats, at least 0.
+        Σ_d [log b2/b1 + (b1 e^(−δ/b1) + δ)/b2 − 1],   δ = |mu1 − mu2|
+
+    All (…, N, D); returns (…, N) in nats, at least 0.
     """
     difference = mu1 - mu2
     delta = np.abs(difference)

@@ -1,4 +1,4 @@
-"""What a decoder's outputs say about the data: log p(x|z), its mean, and what x must look like.
+"""Likelihoods p(x|z) of a decoder's outputs: log probability, mean, samples, and checks of x.
 
 The ops come first, then one small class a likelihood.  Every log probability is summed over
 the P features, in nats, one per sample and example: outputs (…, N, P), x (N, P) → (…, N).
@@ -19,7 +19,7 @@ from .support.checks import whole_number
 
 
 def binomial_log_prob(logits, *, x, n=1, kernels=reference):
-    """log Binomial(x; n, sigmoid(l)) = Σ_P log C(n, x) + x·l − n·softplus(l).
+    """Compute log Binomial(x; n, sigmoid(l)) = Σ_P log C(n, x) + x·l − n·softplus(l).
 
     Bernoulli at n = 1, where grey values in [0, 1] are accepted too: a score, not a density.
     """
@@ -35,7 +35,7 @@ _COEFFICIENTS = {}  # log C(n, k) for all k, copied to a GPU once
 
 
 def log_binomial_coefficient(x, n):
-    """Σ_P log C(n, x): (N, P) → (N,).  0 at n = 1."""
+    """Compute Σ_P log C(n, x): (N, P) → (N,).  0 at n = 1."""
     if n == 1:
         return 0
     key = n, x.dtype, type(x)
@@ -46,7 +46,7 @@ def log_binomial_coefficient(x, n):
 
 
 def categorical_log_prob(logits, *, x):
-    """log Π_v p_v^{x_v} = Σ_v x_v l_v − log Σ_v exp(l_v), with x one-hot."""
+    """Compute log Π_v p_v^{x_v} = Σ_v x_v l_v − log Σ_v exp(l_v), with x one-hot."""
     log_normaliser, log_sum_exp_pullback = log_sum_exp(logits, axis=-1)
 
     def categorical_log_prob_pullback(dlog_prob):
@@ -57,7 +57,7 @@ def categorical_log_prob(logits, *, x):
 
 @dataclass(frozen=True)
 class Binomial:
-    """Counts out of n, logits from the decoder; the network sees x / n."""
+    """Counts out of n.  The decoder gives the logits; the encoder sees x / n."""
 
     features: int
     n: int = 1
@@ -89,7 +89,7 @@ class Binomial:
         return rng.binomial(self.n, reference.sigmoid(outputs)).astype(outputs.dtype)
 
     def problem(self, x):
-        """What is wrong with these observed values, or None."""
+        """Return (expected, found) if something is wrong with these observed values, else None."""
         if (x < 0).any() or (x > self.n).any():
             return f"values in [0, {self.n}]", f"the range [{x.min():g}, {x.max():g}]"
         if self.n > 1 and (x != np.round(x)).any():
@@ -101,7 +101,7 @@ Bernoulli = partial(Binomial, n=1)  # binary features, or grey values in [0, 1] 
 
 @dataclass(frozen=True)
 class Categorical:
-    """One of `features` classes, one-hot; logits from the decoder."""
+    """One of `features` classes, one-hot.  The decoder gives the logits."""
 
     features: int
 
@@ -132,17 +132,17 @@ class Categorical:
         return np.eye(self.features, dtype=outputs.dtype)[(outputs + gumbel).argmax(axis=-1)]
 
     def problem(self, x):
-        """What is wrong with these observed values, or None."""
+        """Return (expected, found) if something is wrong with these observed values, else None."""
         if ((x != 0) & (x != 1)).any() or (x.sum(axis=-1) != 1).any():
             return "one-hot rows", "rows that are not"
 
 
 @dataclass(frozen=True)
 class Normal:
-    """Real features, the mean from the decoder, one scale for each feature.
+    """Real features.  The decoder gives the mean; each feature has one scale.
 
     `scale` is the fixed standard deviation, or "learnt": exp of a log scale that a sigmoid keeps
-    between log 0.02 and log 5, so that exact repeats in the data cannot drive a density to ∞.
+    between log 0.02 and log 5, because exact repeats in the data could drive a density to ∞.
     """
 
     features: int
@@ -166,7 +166,7 @@ class Normal:
         return x
 
     def log_scale(self, weights):
-        """log scale, one per feature, and its pullback to the raw parameter."""
+        """Compute log scale, one per feature, and its pullback to the raw parameter."""
         if self.scale != "learnt":
             return float(np.log(self.scale)), None
         low, high = np.log(self.bounds).tolist()
@@ -205,12 +205,12 @@ class Normal:
         return outputs + scale * self.noise(rng, outputs.shape, outputs.dtype)
 
     def problem(self, x):
-        """What is wrong with these observed values, or None: any finite number will do."""
+        """Return None: any finite number will do."""
 
 
 @dataclass(frozen=True)
 class Laplace(Normal):
-    """Real features, the median from the decoder; `scale` is b, the mean absolute deviation."""
+    """Real features.  The decoder gives the median; `scale` is b, the mean absolute deviation."""
 
     density = staticmethod(laplace_log_prob)
     parameter_per_log_scale = 1

@@ -1,4 +1,4 @@
-"""Multilayer perceptrons with manual backprop."""
+"""Multilayer perceptrons, their initialisation, and their gradients by hand."""
 
 import numpy as np
 
@@ -6,13 +6,13 @@ from .kernels import reference
 
 
 def bias_relu(a, b, overwrite_a=False, slope=True):
-    """y = max(a + b, 0), and its derivative, taken as 0 at 0: a (N, H), b (H,) → (N, H) each."""
+    """Compute y = max(a + b, 0) and dy/da, taken as 0 at 0: a (N, H), b (H,) → (N, H) each."""
     y = np.maximum(a + b, 0)
     return y, (y > 0).astype(y.dtype) if slope else None
 
 
 def bias_tanh(a, b, overwrite_a=False, slope=True):
-    """y = tanh(a + b), and its derivative: a (N, H), b (H,) → (N, H) each."""
+    """Compute y = tanh(a + b) and dy/da: a (N, H), b (H,) → (N, H) each."""
     y = np.tanh(a + b)
     return y, 1 - y * y if slope else None
 
@@ -21,12 +21,12 @@ ACTIVATIONS = ("swish", "relu", "tanh")
 
 
 def bias_and_activation(name, kernels=reference):
-    """The op (a, b) → (y, dy/da) of this activation."""
+    """Return the op (a, b) → (y, dy/da) of this activation."""
     return {"swish": kernels.bias_swish, "relu": bias_relu, "tanh": bias_tanh}[name]
 
 
 def mlp_shapes(sizes, *, first_bias=True):
-    """Names and shapes of the weights of an MLP with these layer sizes.
+    """List names and shapes of the weights of an MLP with these layer sizes.
 
     Without its first bias, the first layer on a one-hot input is an embedding.
     """
@@ -42,7 +42,7 @@ INITIAL = ("glorot", "pytorch")
 
 
 def init_mlp(weights, rng, initial="glorot"):
-    """Fill the views in place.
+    """Draw initial weights into the views, in place.
 
     glorot    matrices (P, H) uniform between ±√(6 / (P + H)), biases 0
     pytorch   as `torch.nn`: matrices and biases uniform between ±1/√P, an embedding N(0, 1)
@@ -62,12 +62,12 @@ def init_mlp(weights, rng, initial="glorot"):
 def mlp(
     weights, x, *, activation="swish", input_gradient=True, pullback=True, kernels=reference
 ):  # fmt: skip
-    """Affine layers with an activation between them; the last layer is affine.
+    """Apply affine layers with an activation between them; the last layer is affine.
 
-    weights: the arrays named by `mlp_shapes`; x (…, P); returns (…, H).  The pullback gives
-    (dweights, dx); `out`, a dict like weights, names where to write dweights.  dx is None
-    without `input_gradient`, which saves the largest product where x is data; and the pullback is
-    None without `pullback`, which saves what only it needs.
+    weights: the arrays named by `mlp_shapes`; x (…, P); returns (…, H).  The pullback returns
+    (dweights, dx); it writes dweights into `out`, a dict like weights, if given.  Without
+    `input_gradient` dx is None, which saves the largest product where x is data; without
+    `pullback` the pullback is None, which saves memory.
     """
     activate = bias_and_activation(activation, kernels)
     last = sum(name.startswith("W") for name in weights) - 1
@@ -102,10 +102,10 @@ def mlp(
 
 
 def mlp_by_class(weights, x, *, kernels=reference, **options):
-    """`mlp` on one-hot rows x (N, V), run once for each of the V classes.
+    """Apply `mlp` to one-hot rows x (N, V), running it once for each of the V classes.
 
-    Each row picks the output of its class, so a hundred labels of ten classes cost ten; a row of
-    zeros, a missing label, gets zeros.  Options as for `mlp`; dx is None.
+    Each row picks the output of its class: a hundred labels of ten classes cost ten.  A row of
+    zeros, which is a missing label, gets zeros.  Options as for `mlp`; dx is None.
     """
     classes = np.eye(x.shape[1], dtype=x.dtype, like=x)
     outputs, mlp_pullback = mlp(weights, classes, kernels=kernels, **options)
@@ -118,9 +118,9 @@ def mlp_by_class(weights, x, *, kernels=reference, **options):
 
 
 def product(x, W, kernels):
-    """x W, on the CPU stored column after column.
+    """Compute x W; on the CPU the result is stored column after column.
 
-    OpenBLAS multiplies such an x by the next matrix faster, and a transposed matrix much faster.
+    OpenBLAS then multiplies it by the next matrix faster, and by a transposed one much faster.
     """
     if isinstance(x, np.ndarray):
         return kernels.matmul(W.T, x.T).T

@@ -1,8 +1,8 @@
-"""Bounds as reductions of log-weights, and which subsets of modalities an objective scores.
+"""Bounds as reductions of log-weights, and the subsets of modalities that an objective scores.
 
     log w = Σ_m λ_m log p(x_m|z) + β [log p(z) − log q(z|x)]                    [S6.3, S9.5]
 
-Every bound is one number per example, in nats, higher is better.
+A bound is one number per example, in nats, higher is better.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from .kernels import reference
 
 
 def elbo(log_w):
-    """E_q log w by the mean over K samples.  (K, N) → (N,).                    [S5.13, S9.1]"""
+    """Estimate E_q log w by the mean over K samples.  (K, N) → (N,).        [S5.13, S9.1]"""
     K = len(log_w)
 
     def elbo_pullback(dbound):
@@ -22,7 +22,7 @@ def elbo(log_w):
 
 
 def iwae(log_w, *, kernels=reference):
-    """log (1/K) Σ_k w_k; its gradient weighs ∇log w_k by w̃_k.  (K, N) → (N,).  [S9.2, S9.4]
+    """Compute log (1/K) Σ_k w_k; its gradient is Σ_k w̃_k ∇log w_k.  (K, N) → (N,).  [S9.2, S9.4]
 
     Equal to `elbo` at K = 1, and on average never below it.  Source: Burda et al. (2016).
     """
@@ -35,7 +35,7 @@ def iwae(log_w, *, kernels=reference):
 
 
 def mixture_elbo(log_w, *, present=None):
-    """(1/M) Σ_m E_{q_m} log w: the ELBO of a mixture, one stratum an expert.  [S11.1, S12.1]
+    """Compute (1/M) Σ_m E_{q_m} log w: the ELBO of a mixture, a stratum an expert.  [S11.1, S12.1]
 
     log_w (M, K, N); present (M, N) bool leaves out the strata of absent experts; (N,).
     """
@@ -43,7 +43,7 @@ def mixture_elbo(log_w, *, present=None):
 
 
 def mixture_iwae(log_w, *, present=None, kernels=reference):
-    """(1/M) Σ_m log (1/K) Σ_k w(z_m^k): the bound of MMVAE.                     [S11.4, S12.3]
+    """Compute (1/M) Σ_m log (1/K) Σ_k w(z_m^k), the bound of MMVAE.        [S11.4, S12.3]
 
     log_w (M, K, N); present (M, N) bool leaves out the strata of absent experts; (N,).
     Source: Shi et al. (2019), equation 3.
@@ -56,7 +56,7 @@ def mixture_iwae(log_w, *, present=None, kernels=reference):
 
 
 def stratified_iwae(log_w, *, present=None, kernels=reference):
-    """log (1/MK) Σ_m Σ_k w(z_m^k): the mean over experts inside the logarithm.
+    """Compute log (1/MK) Σ_m Σ_k w(z_m^k): the mean over experts inside the logarithm.
 
     Never below `mixture_iwae` on the same draws.  log_w (M, K, N), present (M, N); (N,).
     """
@@ -80,7 +80,7 @@ def _spread_evenly(log_w):
 
 
 def _mean_over_experts(stratum_bound, weights, present):
-    """The mean over present strata (M, N) → (N,), given each stratum's derivative (M, K, N)."""
+    """Average over present strata (M, N) → (N,), given each stratum's derivative (M, K, N)."""
     if present is None:
         present = np.ones_like(stratum_bound, dtype=bool)
     count = np.maximum(present.sum(axis=0), 1).astype(weights.dtype)
@@ -93,9 +93,9 @@ def _mean_over_experts(stratum_bound, weights, present):
 
 
 def log_prior_ratio(z, mu, log_var, *, closed_form=False):
-    """log p(z) − log q(z|x), the weights' second part, for a Gaussian q and the prior N(0, I).
+    """Compute log p(z) − log q(z|x), the weights' second part, for a Gaussian q and p = N(0, I).
 
-    z (…, K, N, D), mu, log_var (…, N, D); returns (…, K, N).  In closed form each sample's ratio
+    z (…, K, N, D), mu, log_var (…, N, D); returns (…, K, N).  With closed_form each sample's ratio
     is replaced by its expectation −KL(q ‖ p) [S5.11]: the same mean, less noise; ELBO only.
     """
     mu, log_var = mu[..., None, :, :], log_var[..., None, :, :]
@@ -119,16 +119,16 @@ def log_prior_ratio(z, mu, log_var, *, closed_form=False):
 
 
 def effective_sample_size(log_w):
-    """1 / Σ_k w̃_k², between 1 and K; 0 where every weight is 0.  (K, N) → (N,)."""
+    """Compute 1 / Σ_k w̃_k², between 1 and K; 0 where every weight is 0.  (K, N) → (N,)."""
     _, weights = reference.importance_weights(log_w)
     total = (weights * weights).sum(axis=0)
     return (total > 0) / np.where(total > 0, total, 1)
 
 
 def sample_subsets(M, k, rng):
-    """k random proper subsets of M ≥ 2 modalities, as (k, M) bool.                    [S7.6]
+    """Draw k random proper subsets of M ≥ 2 modalities, as (k, M) bool.            [S7.6]
 
-    The size is uniform on 2..M−1 (1 at M = 2), then the subset uniform among those of that
+    The size is uniform on 2..M−1 (1 at M = 2), and the subset is uniform among those of that
     size, as in the MVAE release.
     """
     if M < 2:
@@ -139,10 +139,10 @@ def sample_subsets(M, k, rng):
 
 
 def subsampled_terms(present, sampled=None):
-    """The subsets that MVAE's objective scores, row by row.                           [S7.6]
+    """List the subsets that MVAE's objective scores, row by row.                   [S7.6]
 
-    All present modalities together, each alone, and the sampled subsets (k, M) cut down to
-    what is present.  present (M, N) bool; returns subsets (T, M, N) and counted (T, N), which
+    They are all present modalities together, each alone, and the sampled subsets (k, M) without
+    absent modalities.  present (M, N) bool; returns subsets (T, M, N) and counted (T, N), which
     is False where a subset is empty or stands earlier in that row: ELBO(x1) is not counted
     twice for a row that has only x1.
     """

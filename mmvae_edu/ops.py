@@ -1,8 +1,8 @@
 """Differentiable building blocks: each returns its value and its pullback.
 
-The pullback takes one cotangent per output and returns one per positional argument, in order
-(bare where there is one).  Positional arguments are differentiated; keyword-only arguments are
-constants.  A pullback mutates nothing and may be called twice.
+The pullback takes one cotangent per output and returns one per positional argument, in order (a
+tuple, unless there is only one).  Positional arguments are differentiated; keyword-only arguments
+are constants.  A pullback mutates nothing and may be called twice.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from .kernels import reference
 
 
 def linear(x, W, b):
-    """y = x W + b for each row.  x (N, P), W (P, H), b (H,); y (N, H)."""
+    """Compute y = x W + b for each row.  x (N, P), W (P, H), b (H,); y (N, H)."""
     y = x @ W + b
 
     def linear_pullback(dy):
@@ -21,7 +21,7 @@ def linear(x, W, b):
 
 
 def relu(a):
-    """max(a, 0), elementwise; the derivative at 0 is taken as 0."""
+    """Compute max(a, 0), elementwise; the derivative at 0 is taken as 0."""
     active = a > 0
 
     def relu_pullback(dy):
@@ -31,7 +31,7 @@ def relu(a):
 
 
 def tanh(a):
-    """tanh(a), elementwise."""
+    """Compute tanh(a), elementwise."""
     y = np.tanh(a)
 
     def tanh_pullback(dy):
@@ -41,7 +41,7 @@ def tanh(a):
 
 
 def sigmoid(a):
-    """1 / (1 + exp(−a)), elementwise."""
+    """Compute 1 / (1 + exp(−a)), elementwise."""
     y = reference.sigmoid(a)
 
     def sigmoid_pullback(dy):
@@ -51,7 +51,7 @@ def sigmoid(a):
 
 
 def softplus(a):
-    """log(1 + exp(a)), elementwise."""
+    """Compute log(1 + exp(a)), elementwise."""
 
     def softplus_pullback(dy):
         return dy * reference.sigmoid(a)
@@ -60,7 +60,7 @@ def softplus(a):
 
 
 def swish(a):
-    """a · sigmoid(a), elementwise (also called SiLU)."""
+    """Compute a · sigmoid(a), elementwise (also called SiLU)."""
     gate = reference.sigmoid(a)
     y = a * gate
 
@@ -71,7 +71,7 @@ def swish(a):
 
 
 def log_sum_exp(a, *, axis):
-    """log Σ exp(a) along `axis`, in nats; −∞ only where every entry is −∞."""
+    """Compute log Σ exp(a) along `axis`, in nats; −∞ only where every entry is −∞."""
     log_sum, weights = reference.log_sum_exp_and_weights(a, axis)
 
     def log_sum_exp_pullback(dy):
@@ -81,7 +81,7 @@ def log_sum_exp(a, *, axis):
 
 
 def log_mean_exp(a, *, axis):
-    """log (1/K) Σ exp(a) along `axis` of length K, in nats."""
+    """Compute log (1/K) Σ exp(a) along `axis` of length K, in nats."""
     log_sum, log_mean_exp_pullback = log_sum_exp(a, axis=axis)
     return log_sum - float(np.log(a.shape[axis])), log_mean_exp_pullback
 
@@ -94,10 +94,10 @@ def unbroadcast(dy, shape):
 
 
 def without_negligible(d):
-    """d, on the CPU with 0 for what is below √(least normal number) times its greatest.
+    """Set entries of d below √(least normal number) times its greatest to 0, on the CPU.
 
     The weight of a poor sample, e⁻⁸⁰ in float32, is lost in any sum with the others.  But its
-    products with a network's matrices are subnormal, which takes a CPU many times as long.
+    products with a network's matrices are subnormal numbers, on which a CPU is many times slower.
     """
     if not isinstance(d, np.ndarray) or not d.size:
         return d

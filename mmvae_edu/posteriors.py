@@ -1,6 +1,6 @@
-"""How experts q̃(z|x_m) or q(z|x_m) become a posterior given any subset of modalities.
+"""Posteriors given any subset of modalities, from experts q̃(z|x_m) or q(z|x_m).
 
-mu, log_var (M, N, D); mask (M, N) bool, True = present; what stands under False is ignored.
+mu, log_var (M, N, D); mask (M, N) bool, True = present; values under False are ignored.
 """
 
 from functools import partial
@@ -11,7 +11,7 @@ from .kernels import reference
 
 
 def product_of_experts(mu, log_var, *, mask=None, kernels=reference):
-    """q(z|X) ∝ p(z) Π_m q̃(z|x_m) with the prior N(0, I) as one expert.                [S7.5]
+    """Compute q(z|X) ∝ p(z) Π_m q̃(z|x_m) with the prior N(0, I) as one expert.    [S7.5]
 
         1/var = 1 + Σ_m 1/var_m        mean = var Σ_m mu_m / var_m
 
@@ -29,7 +29,7 @@ def product_of_experts(mu, log_var, *, mask=None, kernels=reference):
 
 
 def product_of_subsets(mu, log_var, *, subsets, kernels=reference):
-    """The product of experts for each of T subsets at once.                     [S7.5, S7.6]
+    """Compute the product of experts for each of T subsets at once.          [S7.5, S7.6]
 
     subsets (T, M, N) bool; returns (mean, log_var), each (T, N, D).
     """
@@ -37,13 +37,13 @@ def product_of_subsets(mu, log_var, *, subsets, kernels=reference):
 
 
 def quotient_of_experts(mu, log_var, *, mask=None):
-    """q(z|X) ∝ Π_m q(z|x_m) / p(z)^(M'−1) over the M' present full posteriors.        [S7.3]
+    """Compute q(z|X) ∝ Π_m q(z|x_m) / p(z)^(M'−1) over the M' present full posteriors.  [S7.3]
 
         1/var = Σ_m 1/var_m − (M' − 1)        mean = var Σ_m mu_m / var_m
 
-    Returns (mean, log_var, valid), each (N, D).  Where the precision is not positive there is
-    no such density: `valid` is False there, and mean and log_var are NaN, never clipped.
-    The pullback takes the cotangents of mean and log_var, and gives 0 where invalid.
+    Returns (mean, log_var, valid), each (N, D).  If the precision is not positive, there is no
+    such density: `valid` is False there, and mean and log_var are NaN, never clipped.
+    The pullback takes the cotangents of mean and log_var, and returns 0 where invalid.
     """
     M, N, _ = mu.shape
     if mask is None:
@@ -68,7 +68,7 @@ def quotient_of_experts(mu, log_var, *, mask=None):
 
 
 def quotient_of_subsets(mu, log_var, *, subsets):
-    """The quotient of experts for each of T subsets at once.                    [S7.3, S7.6]
+    """Compute the quotient of experts for each of T subsets at once.         [S7.3, S7.6]
 
     subsets (T, M, N) bool; returns (mean, log_var, valid), each (T, N, D); the prior for none.
     """
@@ -76,7 +76,7 @@ def quotient_of_subsets(mu, log_var, *, subsets):
 
 
 def _over_subsets(fuse, mu, log_var, subsets):
-    """fuse, an op on experts (M, N, D) with a mask (M, N), for each of T subsets (T, M, N)."""
+    """Apply fuse, an op on experts (M, N, D) with a mask (M, N), to T subsets (T, M, N)."""
     M, N, D = mu.shape
     T = len(subsets)
     mask = np.moveaxis(subsets, 0, 1).reshape(M, T * N)
@@ -94,7 +94,7 @@ def _over_subsets(fuse, mu, log_var, subsets):
 
 
 def mixture_log_prob(z, mu, log_var, *, log_alpha, kernels=reference):
-    """log q(z|X) = log Σ_m α_m N(z; mu_m, var_m).                                    [S11.3]
+    """Compute log q(z|X) = log Σ_m α_m N(z; mu_m, var_m).                         [S11.3]
 
     z (K, N, D), mu, log_var (M, N, D), log_alpha (M, N) from `log_mixture_weights`; (K, N), nats.
     """
@@ -107,11 +107,11 @@ def mixture_log_prob(z, mu, log_var, *, log_alpha, kernels=reference):
 
 
 def log_mixture_weights(mask, dtype=np.float64):
-    """log α_m (M, N): −log M' for each of the M' present experts, −∞ for the absent.   [S11.3]"""
+    """Compute log α_m (M, N): −log M' for each of M' present experts, else −∞.    [S11.3]"""
     count = np.maximum(mask.sum(axis=0), 1).astype(dtype)
     return np.where(mask, -np.log(count), -np.inf)
 
 
 def only_expert(mu, log_var, present):
-    """Row by row the one present expert's mu and log_var, (N, D) each.  present (M, N) bool."""
+    """Pick each row's one present expert: its mu and log_var, (N, D) each.  present (M, N) bool."""
     return tuple(np.where(present[..., None], part, 0).sum(axis=0) for part in (mu, log_var))

@@ -63,7 +63,7 @@ class Settings:
         object.__setattr__(self, "binarise", names)
 
     def objective(self, model):
-        """The model's method that is trained; a ValueError if these settings do not fit it."""
+        """Return the model's method to train; a ValueError if these settings do not fit it."""
         objective = getattr(model, self.estimator, None) if self.estimator in ESTIMATORS else None
         if objective is None:
             raise ValueError(f"estimator: {type(model).__name__} has no {self.estimator!r}")
@@ -75,16 +75,16 @@ class Settings:
         return objective
 
     def beta(self, step):
-        """β in this step, counted from 0.                                              [S6.1]"""
+        """Compute β in this step, counted from 0.                                      [S6.1]"""
         return min(1.0, (step + 1) / self.anneal) if self.anneal else 1.0
 
     def rate(self, step):
-        """The learning rate in this step, counted from 0."""
+        """Compute the learning rate in this step, counted from 0."""
         left = (self.steps - step) / self.decay if self.decay else 1.0
         return self.learning_rate * min(1.0, left)
 
     def identity(self, model, examples):
-        """What a checkpoint must share with a training that resumes it, as JSON holds it."""
+        """List what a checkpoint must share with a training that resumes it, as JSON holds it."""
         names = ("seed", "learning_rate", "anneal", "estimator")
         names += ("batch_size", "samples", "interval", "binarise")
         identity = {
@@ -101,7 +101,7 @@ class Settings:
 def fit(model, x, *, mask=None, validation=None, checkpoint=None, progress=True, **settings):
     """Raise the model's bound on x by Adam; leaves the parameters in `model.theta`.
 
-    x, mask        dict name → (n, P), and (M, n) bool, True = present; or x a `batch.Paired`
+    x, mask        dict name → (n, P), and (M, n) bool, True = present; or x a `batches.Paired`
     validation     such data, never the test split; its bound (β = 1, fixed noise) decides which
                    parameters are kept
     checkpoint     a file, also written on Ctrl-C; if it exists, training goes on from it, and with
@@ -160,7 +160,7 @@ def fit(model, x, *, mask=None, validation=None, checkpoint=None, progress=True,
 
 
 def drawn(batch, names, rng, xp=np):
-    """The batch with these modalities' grey values drawn as 0 or 1: dynamic binarisation."""
+    """Draw these modalities' grey values as 0 or 1: dynamic binarisation of a batch."""
     if not names:
         return batch
     x, rng = dict(batch.x), generator(rng, xp)
@@ -171,7 +171,7 @@ def drawn(batch, names, rng, xp=np):
 
 
 def ascend(model, gradient, state, batch, learning_rate, **arguments):
-    """One step of Adam up the mean bound of a batch; gradient: `mean_gradient` of an objective."""
+    """Take one step of Adam up the mean bound of a batch; gradient: that of `gradient_of`."""
     total, dtheta = gradient(state.theta, batch, **arguments)
     state.step += 1
     model.backend(state.theta).adam_step(
@@ -182,13 +182,13 @@ def ascend(model, gradient, state, batch, learning_rate, **arguments):
 
 
 def mean_gradient(objective, theta, batch, **arguments):
-    """The sum of the bounds of a batch, and the gradient of its loss, their negated mean."""
+    """Compute the sum of the bounds of a batch, and the gradient of their negated mean."""
     bound, pullback = objective(theta, batch, **arguments)
     return bound.sum(dtype=np.float64), pullback(np.full_like(bound, -1 / batch.size))
 
 
 def gradient_of(objective, theta, batch_size):
-    """`mean_gradient` of this objective, in the way that is fastest where theta lies."""
+    """Choose the fastest form of `mean_gradient` for the device of theta."""
     on_host = isinstance(theta, np.ndarray)
     return partial(mean_gradient, objective) if on_host else OnGpu(objective, batch_size)
 
@@ -196,9 +196,9 @@ def gradient_of(objective, theta, batch_size):
 class OnGpu:
     """`mean_gradient` of an objective on a GPU: one CUDA graph, launched again with new numbers.
 
-    That needs batches of `size` whose steps all run the same kernels.  So a batch with something
-    missing, or with random subsets, runs kernel by kernel; and one of more than 8 modalities, which
-    CuPy joins by a list that it copies from the host.
+    The graph needs batches of `size` whose steps all run the same kernels.  A batch with missing
+    values or random subsets therefore runs kernel by kernel; so does one of more than 8 modalities,
+    since CuPy joins them by a list that it copies from the host.
     """
 
     def __init__(self, objective, size):
@@ -244,7 +244,7 @@ def record(model, state, held_out, settings):
 
 
 def mean_bound(model, theta, batch, samples=1, seed=0, chunk=1000):
-    """The mean bound at β = 1 with noise fixed by the seed, in nats an example."""
+    """Compute the mean bound at β = 1 with noise fixed by the seed, in nats an example."""
     rng = np.random.default_rng(seed or 0)  # fixed for None too
     total = 0.0
     for start in range(0, batch.size, chunk):
@@ -258,7 +258,7 @@ def mean_bound(model, theta, batch, samples=1, seed=0, chunk=1000):
 
 @contextmanager
 def interruptible():
-    """Let Ctrl-C wait for the end of the step, so that it never leaves one half done."""
+    """Delay Ctrl-C to the end of the step, in this context; yields whether it was pressed."""
     pressed = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield pressed.is_set
@@ -272,7 +272,7 @@ def interruptible():
 
 @contextmanager
 def _bar(visible, model, state, steps):
-    """A progress bar; yields the function that updates it.  It never waits for the GPU."""
+    """Show a progress bar; yields the function that updates it, which never waits for a GPU."""
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
     columns += [TimeRemainingColumn(), TextColumn("{task.fields[bound]}")]
     with Progress(*columns, disable=not visible) as bar:

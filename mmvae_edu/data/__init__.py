@@ -1,4 +1,4 @@
-"""The digits that ship with the package: images, pen strokes and labels, paired by class."""
+"""Data sets: the digits that ship with the package, and larger sets from a cache."""
 
 from .digits import SETTINGS, Digits, Split, load_digits, stroke_path, verify
 

@@ -1,7 +1,7 @@
-"""Eighteen binary attributes of a digit image, so that 19 modalities exist on real data.
+"""Eighteen binary attributes of a digit image: with it, 19 modalities of real data.
 
 Six follow from the label.  Twelve are measured on the image and compared with the median of the
-training images, so that each is 1 for about half of them:
+training images; each is 1 for about half of them:
 
     even, prime, five_or_more, multiple_of_three    arithmetic of the digit
     loop              0, 6, 8, 9: drawn with a closed line
@@ -31,7 +31,7 @@ FROM_LABEL = {
 
 
 def measured(images):
-    """name → (n,): the twelve measurements of images (n, 784)."""
+    """Measure images (n, 784) in twelve ways: name → (n,)."""
     x = images.reshape(-1, 28, 28)
     ink = np.maximum(x.sum(axis=(1, 2)), 1e-9)
     share = x / ink[:, None, None]
@@ -57,7 +57,7 @@ def measured(images):
 
 
 def attributes(values, label, limits):
-    """name → (n, 1) of 0 and 1: `values` from `measured` above `limits`, and the label's."""
+    """Compare `values` of `measured` with `limits`, and add the label's: name → (n, 1) of 0, 1."""
     flags = {name: np.isin(label, digits) for name, digits in FROM_LABEL.items()}
     flags |= {name: values[name] > limits[name] for name in values}
     return {name: flag[:, None].astype(np.float32) for name, flag in flags.items()}

@@ -20,7 +20,7 @@ SETTINGS = ("image+label", "image+strokes", "image+strokes+label")
 class Split:
     """n examples: x maps a modality's name to (n, P) floats; label (n,) is the digit, an int.
 
-    Where `rows` is there, example i of a modality is x[name][rows[name][i]]: pairs without copies.
+    If `rows` is given, example i of a modality is x[name][rows[name][i]]: pairs without copies.
     """
 
     x: dict[str, np.ndarray]
@@ -40,7 +40,7 @@ class Digits:
 def load_digits(
     setting="image+strokes", *, pairs=20, seed=0, validation=0.1, dtype=np.float32
 ) -> Digits:
-    """The embedded digits in one of SETTINGS, split first and paired second.
+    """Load the embedded digits in one of SETTINGS, split first and paired second.
 
     image (n, 64): ink counts 0..16, unscaled, for a Binomial(16, p) likelihood, which is normalised
     on them (a modelling choice: the 16 pixels of a cell are not independent).
@@ -51,7 +51,7 @@ def load_digits(
     goes to 0: a learnt scale needs a lower bound, and the nats depend on it.
     label (n, 10): one-hot.
 
-    Test digits come from writers whom train and validation never saw. `validation` is the share of
+    Test digits come from writers who are not in train and validation. `validation` is the share of
     each class held out of the training writers' images and strokes, at random, hence by the same
     writers as train. Images and strokes have no writer in common, so pairs are drawn within a
     class: an image gets `pairs` distinct partners in train and stands there in as many consecutive
@@ -74,7 +74,7 @@ def load_digits(
     names = setting.split("+")
     image, strokes = _read("train", dtype)
     rng = np.random.default_rng(seed)
-    # The draws whose number depends on an argument come last, so that it moves nothing before them.
+    # Draws whose number depends on an argument come last: the argument changes none before them.
     test = _pair(*_read("test", dtype), names, 1, rng)
     out_image, out_strokes = (_held_out(label, validation, rng) for _, label in (image, strokes))
     held_out = _pair(_rows(image, out_image), _rows(strokes, out_strokes), names, 1, rng)
@@ -84,12 +84,12 @@ def load_digits(
 
 
 def stroke_path(x):
-    """The pen's path in the original box 0..100, the scaling undone: (..., 16) to (..., 8, 2)."""
+    """Undo the scaling of strokes: the pen's path in the box 0..100, (..., 16) to (..., 8, 2)."""
     return 50 * (x.reshape(*x.shape[:-1], 8, 2) + 1)
 
 
 def verify(path=FILE) -> bytes:
-    """The bytes of the digits' file, or ValueError if their SHA-256 is not the recorded one."""
+    """Read the bytes of the digits' file; a ValueError if their SHA-256 is not the recorded one."""
     content = Path(path).read_bytes()
     found = hashlib.sha256(content).hexdigest()
     if found != SHA256:
@@ -98,7 +98,7 @@ def verify(path=FILE) -> bytes:
 
 
 def _read(part, dtype):
-    """((images (n, 64), label (n,)), (strokes (n', 16), label (n',))) of "train" or "test"."""
+    """Read ((images (n, 64), label (n,)), (strokes (n', 16), label (n',))) of "train" or "test"."""
     with np.load(io.BytesIO(verify(FILE)), allow_pickle=False) as raw:  # the bytes just verified
         image = raw[f"image_{part}"].reshape(-1, 64).astype(dtype)
         strokes = raw[f"stroke_{part}"].reshape(-1, 16).astype(dtype) / 50 - 1
@@ -112,7 +112,7 @@ def _rows(view, mask):
 
 
 def _held_out(label, share, rng):
-    """A mask (n,), True for `share` of the rows of each class, rounded down."""
+    """Draw a mask (n,), True for `share` of the rows of each class, rounded down."""
     mask = np.zeros(len(label), dtype=bool)
     for c in range(10):
         rows = rng.permutation(np.flatnonzero(label == c))
@@ -121,7 +121,7 @@ def _held_out(label, share, rng):
 
 
 def _partners(label, stroke_label, pairs, rng):
-    """Rows of same-class strokes (n, pairs), distinct in each row, and in each column if n allows.
+    """Draw rows of same-class strokes (n, pairs), distinct in a row, and in a column if n allows.
 
     Image i of a class takes strokes i + shift_1, i + shift_2, ... of one shuffled circle.
     """

@@ -1,4 +1,4 @@
-"""Bring a data set's files into the cache: from the network, or from a folder."""
+"""The arrival of a data set's files in the cache: from the network, or from a folder."""
 
 import importlib.util
 from pathlib import Path
@@ -9,7 +9,7 @@ from .files import FILES, CannotWrite, accept, candidates, state, unfinished
 def fetch(source, *, progress=True):
     """Download the files of FILES[source] that are missing or damaged; returns their paths.
 
-    Raises ValueError where no address answers or what it sends is not the file.
+    Raises ValueError if no address answers, or none sends the file.
     """
     new = [file for file in FILES[source] if state(file, thorough=True) != "there"]
     if new and importlib.util.find_spec("pooch") is None:
@@ -22,7 +22,7 @@ def fetch(source, *, progress=True):
 def import_from(source, folder):
     """Copy the missing files of FILES[source] out of a folder, found by name and known by hash.
 
-    Returns the new paths; where some are not there, a ValueError says what was found instead, and
+    Returns the new paths.  If some are not there, a ValueError names what was found instead, and
     the others are in the cache.
     """
     folder = Path(folder)
@@ -36,7 +36,7 @@ def import_from(source, folder):
 
 
 def _take(folder, file):
-    """Put the file into the cache from where it lies below the folder; else why that cannot be."""
+    """Put the file into the cache from below the folder; returns why, if that is impossible."""
     problems = []
     for path in candidates(folder, file):
         try:
@@ -68,7 +68,7 @@ def _download(file, progress):
 
 
 def _retrieve(url, path, name, progress):
-    """Write to the path what the address sends; a ValueError if it sends nothing."""
+    """Download from the address to the path; a ValueError if it sends nothing."""
     import pooch
     import requests
 
@@ -84,7 +84,7 @@ def _retrieve(url, path, name, progress):
 
 
 def _reason(problem):
-    """Why a request failed, in a few words; requests' own text is a page of nested objects."""
+    """Say why a request failed in a few words; requests' own text is a page of nested objects."""
     response = getattr(problem, "response", None)
     if response is not None:
         return f"answers {response.status_code} {response.reason}"

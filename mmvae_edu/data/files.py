@@ -1,7 +1,7 @@
 """The larger data sets' files: kept in a cache, verified by SHA-256, written whole or not at all.
 
-A file is known by the hash of its uncompressed content, so that it does not matter where it comes
-from, whether it is gzipped, or that MNIST's and Fashion-MNIST's files have the same names.
+A file is known by the hash of its uncompressed content: any source will do, gzipped or not, and
+files of MNIST and Fashion-MNIST, which have the same names, are told apart.
 """
 
 import contextlib
@@ -85,7 +85,7 @@ FILES = {
 
 
 def cache():
-    """Where the files stand: $MMVAE_EDU_DATA, else the user's cache folder."""
+    """Name the folder of the files: $MMVAE_EDU_DATA, else the user's cache folder."""
     if given := os.environ.get("MMVAE_EDU_DATA"):
         return Path(given).expanduser()
     base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
@@ -93,7 +93,7 @@ def cache():
 
 
 def state(file, *, thorough=False):
-    """ "there", "missing", "damaged" or "closed" to this user.
+    """Tell whether the file is "there", "missing", "damaged" or "closed" to this user.
 
     thorough: by the hash, otherwise by the size alone.
     """
@@ -110,7 +110,7 @@ def state(file, *, thorough=False):
 
 
 def content(file):
-    """The verified bytes of a cached file; a ValueError that says how to get it otherwise."""
+    """Read the verified bytes of a cached file; otherwise a ValueError says how to get it."""
     if not file.path.is_file():
         raise ValueError(
             f"{file.path} is missing: `mmvae-edu data fetch {file.folder}`, "
@@ -126,14 +126,14 @@ def content(file):
 
 
 class CannotWrite(ValueError):
-    """The cache takes no more, wherever the file comes from."""
+    """The cache cannot be written, whatever the source of the file."""
 
 
 @contextlib.contextmanager
 def unfinished(file, kind):
-    """A path beside the cached file for what is not whole yet; nothing stays there.
+    """Yield a temporary path beside the cached file; nothing stays there.
 
-    What the operating system refuses meanwhile raises CannotWrite.
+    An error of the operating system in this context raises CannotWrite.
     """
     path = file.path.with_name(f"{file.name}.{os.getpid()}.{kind}")
     try:
@@ -167,7 +167,7 @@ def accept(source, file, *, called=None):
 
 
 def _blocks(source, called):
-    """The uncompressed content, CHUNK bytes at a time."""
+    """Yield the uncompressed content, CHUNK bytes at a time."""
     try:
         with source.open("rb") as start:
             gzipped = start.read(2) == b"\x1f\x8b"
@@ -189,6 +189,6 @@ def _require(found, called, file):
 
 
 def candidates(folder, file):
-    """Files below a folder that by their name could be this one, gzipped or not."""
+    """List files below a folder that by their name could be this one, gzipped or not."""
     pattern = file.name.replace("-idx", "?idx") + "*"  # some copies have a dot there
     return sorted(path for path in Path(folder).rglob(pattern) if path.is_file())

@@ -7,7 +7,7 @@ import numpy as np
 
 
 def parse_idx(content, name):
-    """An IDX file of unsigned bytes as an array; a ValueError names what is wrong with it.
+    """Parse an IDX file of unsigned bytes to an array; a ValueError names what is wrong with it.
 
     The format: two zero bytes, the type (8: unsigned byte), the number of axes, their lengths as
     big-endian 32-bit integers, then the values, the last axis fastest.
@@ -24,7 +24,7 @@ def parse_idx(content, name):
 
 
 def parse_svhn(content, name):
-    """SVHN's cropped digits: images (n, 32, 32, 3) and labels (n,) in 0..9, both uint8.
+    """Parse SVHN's cropped digits: images (n, 32, 32, 3) and labels (n,) in 0..9, both uint8.
 
     The file's X is (32, 32, 3, n) and its y writes the digit 0 as 10.
     """

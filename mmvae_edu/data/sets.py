@@ -19,17 +19,17 @@ PAIR_LIMIT = 10_000  # rows of a class that are paired, as released with MMVAE
 
 
 def load(name, *, validation=5_000, pairs=5, together=False, seed=0, dtype=np.float32) -> Digits:
-    """One of SETS from the cache: train, validation and test, as `Split`s.
+    """Load one of SETS from the cache: train, validation and test, as `Split`s.
 
     Images (n, 784) or (n, 3072) in [0, 1]; label (n, 10) one-hot; each attribute (n, 1).
-    validation     so many of the last training rows are held out (of each file, where two are
+    validation     the number of last training rows that are held out (of each file, if two are
                    paired); 0 leaves that split empty
-    pairs          so many random matchings of the rows of a class, in train alone     [MMVAE: 30]
+    pairs          the number of random matchings of the rows of a class, in train     [MMVAE: 30]
     together       the 18 attributes as one modality "attributes" (n, 18) instead of 18
-    A paired Split keeps each image once; `rows` says which of them an example has.
+    A paired Split stores each image once, and `rows` maps examples to images.
     "binary-mnist" has grey images in train, to be drawn as 0 or 1 at every use
     (`fit(..., binarise=("image",))`); those of validation and test are drawn once, by the seed.
-    Raises ValueError for an unknown name, or a file that is missing, damaged or not what it says.
+    Raises ValueError for an unknown name, or a file that is missing, damaged or another one.
     """
     if name not in SETS:
         raise ValueError(f"no data set {name!r}; there are {', '.join(SETS)}")
@@ -53,9 +53,9 @@ def load(name, *, validation=5_000, pairs=5, together=False, seed=0, dtype=np.fl
 
 
 def pair_by_class(label, other, pairs, rng, limit=PAIR_LIMIT):
-    """Rows (n,) of two sets whose labels agree: `pairs` random matchings of every class.
+    """Draw rows (n,) of two sets whose labels agree: `pairs` random matchings of every class.
 
-    A class takes part with as many of its first rows as both sets have, `limit` at most.
+    Of each class both sets contribute equally many first rows, `limit` at most.
     """
     chosen = [], []
     for c in np.intersect1d(label, other):
@@ -68,7 +68,7 @@ def pair_by_class(label, other, pairs, rng, limit=PAIR_LIMIT):
 
 
 def _views(source, validation, dtype):
-    """((images, label) of train, of validation, of test); images (n, P) in [0, 1]."""
+    """Read ((images, label) of train, of validation, of test); images (n, P) in [0, 1]."""
     if source == "svhn":
         train, test = (parse_svhn(content(file), file.name) for file in FILES[source])
     else:

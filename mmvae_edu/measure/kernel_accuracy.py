@@ -1,13 +1,13 @@
-"""How far the kernels are from arithmetic of 50 digits, beside SciPy's and PyTorch's functions.
+"""Errors of the kernels against arithmetic of 50 digits, beside those of SciPy and PyTorch.
 
 An error is given in ulp of the sum of the terms' magnitudes:
 
     |computed − exact| / ulp(s),   ulp(s) = 2^(e − p + 1) for 2^e ≤ s < 2^(e + 1),
 
-with p = 24 digits in float32 and 53 in float64.  `exact` is the function of the very inputs that
-the backend saw, to 50 digits; s is the size that `fifty_digits` defines, the sum of |terms| and
-not the sum, which may cancel.  0.5 is what one rounding costs.  A backend may put 0 for what is
-subnormal; so where s is within a factor 1 / ε of that, a result which is too counts as exact.
+with p = 24 digits in float32 and 53 in float64.  `exact` is the function of the backend's own
+inputs, to 50 digits; s is the size that `fifty_digits` defines, the sum of |terms| and not the sum,
+which may cancel.  One rounding costs 0.5.  A backend may put 0 for a subnormal number; therefore if
+s and the result are both below the least normal number / ε, the result counts as exact.
 """
 
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ class AccuracyRow:
 
 
 def accuracy_rows(seed=0, *, backends=None, N=16):
-    """An AccuracyRow for each op, output, backend that has the op, dtype and kind of input."""
+    """Measure each op and output of each backend that has it, by dtype and kind of input."""
     backends, rows = backends or contenders()[0], []
     for dtype in EXTREME:
         for kind in "ordinary", "extreme":
@@ -70,7 +70,7 @@ def accuracy_rows(seed=0, *, backends=None, N=16):
 
 
 def contenders():
-    """name → module of the CPU's backends and of the peers; name → reason of the absent ones."""
+    """Find the CPU's backends and the peers: name → module, and name → reason of absent ones."""
     found = {name: backend for name, backend in kernels.available().items() if "cuda" not in name}
     for name, fix in PEERS.items():
         try:
@@ -82,7 +82,7 @@ def contenders():
 
 
 def inputs(op, dtype, extreme, N, rng):
-    """The arguments of an op, as the exact functions take them: without a mask."""
+    """Draw the arguments of an op, as the exact functions take them: without a mask."""
     K, M, D, P = 10, 3, 8, 200
 
     def normal(*shape, scale=1):
@@ -102,7 +102,7 @@ def inputs(op, dtype, extreme, N, rng):
         log_alpha = np.full((M, N), -np.log(M), dtype)
         r = rng.dirichlet(np.ones(M), (K, N)).transpose(2, 0, 1).astype(dtype)
         return (normal(K, N), r, z, mu, log_var) if "vjp" in op else (z, mu, log_var, log_alpha)
-    if op == "importance_weights":  # from nearly equal weights to one that has it all
+    if op == "importance_weights":  # from nearly equal weights to one that is nearly 1
         scale = rng.choice([0.1, 1, 10] if not extreme else [100, 1000], N)
         return (normal(100 * K, N, scale=scale) - dtype(90),)
     if op == "bias_swish":
@@ -111,7 +111,7 @@ def inputs(op, dtype, extreme, N, rng):
 
 
 def compute(backend, op, arguments):
-    """The outputs of the backend's function, a tuple of NumPy arrays."""
+    """Call the backend's function; a list of its outputs as NumPy arrays."""
     if torch := getattr(backend, "torch", None):
         arguments = [torch.from_numpy(a) for a in arguments]
     elif op == "product_of_experts_vjp":  # ours take a mask
@@ -121,7 +121,7 @@ def compute(backend, op, arguments):
 
 
 def errors(found, value, size, dtype):
-    """|found − value| in ulp of size; NaN where found is; TypeError for another dtype."""
+    """Compute |found − value| in ulp of size; NaN where found is; TypeError for another dtype."""
     limits = np.finfo(dtype)
     if found.dtype != dtype:
         raise TypeError(f"expected {np.dtype(dtype)}, found {found.dtype}")
@@ -138,7 +138,7 @@ def errors(found, value, size, dtype):
 
 
 def print_accuracy(console, seed=0):
-    """A table an op, a column a backend; absent backends are said to be absent."""
+    """Print a table for each op with a column for each backend, and the absent backends."""
     present, absent = contenders()
     tables = list(accuracy_tables(accuracy_rows(seed, backends=present)))
     console.print(
@@ -151,7 +151,7 @@ def print_accuracy(console, seed=0):
 
 
 def accuracy_tables(rows):
-    """A report.Table for each op, narrow enough for a terminal of 80 columns."""
+    """Make a report.Table for each op, narrow enough for a terminal of 80 columns."""
     names = list(dict.fromkeys(row.backend for row in rows))
     for op in dict.fromkeys(row.op for row in rows):
         cells = {}

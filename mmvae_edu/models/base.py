@@ -18,15 +18,15 @@ from .settings import check_hidden, check_modalities, choice, number_per_modalit
 
 
 class FunctionalModel:
-    """A latent z ~ N(0, I) of D dimensions, and for each modality an encoder and a decoder.
+    """A latent z ~ N(0, I) of D dimensions, and an encoder and a decoder for each modality.
 
     modalities   dict name → likelihood, in the model's order: {"image": Binomial(64, n=16)}
     latent       D, the number of latent dimensions
     hidden       hidden layer sizes, of every encoder and, reversed, of every decoder; or a dict
                  name → (encoder sizes, decoder sizes)
     activation   "swish", "relu" or "tanh"
-    initial      what `init` draws: "glorot" or "pytorch", see `networks.init_mlp`; of two local
-                 optima it can decide which one training finds
+    initial      the initial weights: "glorot" or "pytorch", see `networks.init_mlp`; they can
+                 decide which of two local optima training finds
     weights      λ_m of the training objective, dict name → number; 1 where absent       [S6.3]
     kernels      a backend module of mmvae_edu.kernels; by default the best for the arrays
 
@@ -34,7 +34,7 @@ class FunctionalModel:
     """
 
     own_arguments = ()  # the constructor's arguments that a system adds, kept under their names
-    condition = ()  # the modalities that a system is given and does not explain
+    condition = ()  # the modalities on which a system is conditioned
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class FunctionalModel:
         self.tree = Tree({name: self._shapes(name) for name in modalities})
 
     def _sizes(self, name):
-        """A modality's hidden layer sizes: (its encoder's, its decoder's)."""
+        """Return a modality's hidden layer sizes: (its encoder's, its decoder's)."""
         if isinstance(self.hidden, dict):
             return self.hidden[name]
         return self.hidden, tuple(reversed(self.hidden))
@@ -77,7 +77,7 @@ class FunctionalModel:
         }
 
     def init(self, rng, dtype=np.float32):
-        """A fresh parameter vector."""
+        """Draw an initial parameter vector."""
         theta = np.zeros(self.tree.size, dtype=dtype)
         w = self.tree.views(theta)
         for name in self.modalities:
@@ -86,15 +86,15 @@ class FunctionalModel:
         return theta
 
     def noise_shape(self, N, K):
-        """The shape (T, K, N, D) of `eps`: T terms of the objective, K samples, N examples."""
+        """Return the shape of `eps`, (T, K, N, D): T terms of the objective, K samples."""
         return (1, K, N, self.latent)
 
     def draw_noise(self, rng, N, K, dtype=np.float32, xp=np):
-        """The random arguments of `bound`: a dict with eps, an array of the library `xp`."""
+        """Draw the random arguments of `bound`: a dict with eps, an array of the library `xp`."""
         return {"eps": self.noise(generator(rng, xp), self.noise_shape(N, K), dtype)}
 
     def noise(self, rng, shape, dtype):
-        """What reparameterised samples start from: eps ~ N(0, I)."""
+        """Draw eps ~ N(0, I), from which samples are reparameterised."""
         return rng.standard_normal(shape, dtype=dtype)
 
     def open(self, theta, x, mask=None, eps=None):
@@ -119,11 +119,11 @@ class FunctionalModel:
         return self.kernels or best(array)
 
     def encode_experts(self, w, batch):
-        """Every encoder once: mu, log_var (M, N, D) of the modalities in the batch."""
+        """Run every encoder once: mu, log_var (M, N, D) of the modalities in the batch."""
         outputs, pullbacks = [], []
         for name, x in batch.x.items():
             likelihood = self.modalities[name]
-            few = likelihood.one_hot and likelihood.features < batch.size  # classes, than examples
+            few = likelihood.one_hot and likelihood.features < batch.size  # fewer classes than rows
             network = mlp_by_class if few else mlp
             output, mlp_pullback = network(
                 w[name]["encoder"],
@@ -138,7 +138,7 @@ class FunctionalModel:
         mu, log_var = outputs[..., : self.latent], outputs[..., self.latent :]
 
         def encode_experts_pullback(dmu, dlog_var, dw):
-            """Writes the encoders' gradients into dw; those of absent modalities are 0."""
+            """Write the encoders' gradients into dw; those of absent modalities are 0."""
             zero_absent(dw, batch, "encoder")
             doutputs = np.concatenate([dmu, dlog_var], axis=-1)
             for name, mlp_pullback, doutput in zip(batch.x, pullbacks, doutputs, strict=True):
@@ -147,11 +147,11 @@ class FunctionalModel:
         return (mu, log_var), encode_experts_pullback
 
     def log_likelihood(self, w, batch, z, *, weights, scored=None, pullback=True):
-        """Σ_m λ_m log p(x_m|z) over the scored modalities, each decoder run once.     [S6.2, S6.3]
+        """Compute Σ_m λ_m log p(x_m|z) over the scored modalities.           [S6.2, S6.3]
 
         z (T, K, N, D) for T terms; scored (T, M, N) bool, None = all; returns (T, K, N), nats.
-        A modality that no row of a term scores is not decoded there.  The pullback is None without
-        `pullback`, which saves time and memory.
+        Each decoder runs once, without the terms of which no row scores its modality.  Without
+        `pullback` the pullback is None, which saves time and memory.
         """
         total = np.zeros_like(z, shape=z.shape[:-1])
         decoded = []
@@ -176,7 +176,7 @@ class FunctionalModel:
                 decoded.append((name, terms, counts, mlp_pullback, likelihood_pullback))
 
         def log_likelihood_pullback(dtotal, dw):
-            """dz; writes the decoders' gradients into dw, 0 for absent modalities."""
+            """Return dz, and write the decoders' gradients into dw, 0 for absent modalities."""
             zero_absent(dw, batch, "decoder", "likelihood")
             dtotal, dz = without_negligible(dtotal), np.zeros_like(z)
             for name, terms, counts, mlp_pullback, likelihood_pullback in decoded:
@@ -188,23 +188,23 @@ class FunctionalModel:
         return total, log_likelihood_pullback if pullback else None
 
     def infer(self, w, batch):
-        """The posterior's parameters given a batch."""
+        """Compute the posterior's parameters given a batch."""
         (mu, log_var), _ = self.encode_experts(w, batch)
         return self.posterior(mu, log_var, batch)
 
     def posterior_samples(self, w, batch, K, rng):
-        """z ~ q(z|batch) and log q(z|batch): (K, N, D), (K, N)."""
+        """Draw z ~ q(z|batch) and compute log q(z|batch): (K, N, D), (K, N)."""
         mu, log_var = self.infer(w, batch)
         eps = like(self.noise(rng, (K, *mu.shape), mu.dtype), mu)
         z, _ = gaussian_sample(mu, log_var, eps=eps)
         return z, gaussian_log_prob(z, mu, log_var)[0]
 
     def prior_samples(self, theta, shape, rng):
-        """z ~ p(z) = N(0, I), of shape (K, N, D)."""
+        """Draw z ~ p(z) = N(0, I), of shape (K, N, D)."""
         return like(self.noise(rng, shape, theta.dtype), theta)
 
     def log_prior(self, w, z):
-        """log p(z), nats: z (…, D) → (…); and its pullback (dlog_pz, dw) → dz."""
+        """Compute log p(z), nats: z (…, D) → (…); and its pullback (dlog_pz, dw) → dz."""
         log_pz, standard_normal_pullback = standard_normal_log_prob(z)
 
         def log_prior_pullback(dlog_pz, dw):
@@ -214,7 +214,7 @@ class FunctionalModel:
 
 
 def evenly(indices):
-    """A slice, which views instead of copying, where a list of indices is evenly spaced."""
+    """Turn evenly spaced indices into a slice, which makes a view instead of a copy."""
     step = indices[1] - indices[0] if len(indices) > 1 else 1
     if not indices or step < 1 or indices != list(range(indices[0], indices[-1] + 1, step)):
         return indices
@@ -222,11 +222,12 @@ def evenly(indices):
 
 
 def _keep(log_prob, counts):
-    """Zero where a term does not score a row: (T, K, N), counts (T, N) bool."""
+    """Set log_prob (T, K, N) to 0 where a term does not score a row, by counts (T, N) bool."""
     return log_prob if counts is None else np.where(counts[:, None], log_prob, 0)
 
 
 def zero_absent(dw, batch, *parts):
+    """Set the gradients of these parts to 0 for the modalities that the batch lacks."""
     for name in dw.keys() - batch.x.keys():
         for part in dw[name].keys() & parts:
             for _, view in leaves(dw[name][part]):

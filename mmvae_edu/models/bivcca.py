@@ -28,11 +28,11 @@ class BiVCCA(MultimodalVAE):
         self.kl = choice("kl", kl, KL)
 
     def noise_shape(self, N, K):
-        """(M, K, N, D): K samples from each encoder."""
+        """Return (M, K, N, D): K samples from each encoder."""
         return (len(self.modalities), K, N, self.latent)
 
     def bound(self, theta, x, *, mask=None, eps, beta=1.0):
-        """Σ_m μ_m {E_q(z|x_m)[Σ_j λ_j log p(x_j|z)] − β KL(q(z|x_m) ‖ p(z))}.
+        """Compute Σ_m μ_m {E_q(z|x_m)[Σ_j λ_j log p(x_j|z)] − β KL(q(z|x_m) ‖ p(z))}.
 
         Under a mask, j runs over the present modalities and their μ_m are scaled to sum to 1.
         theta (size,), x dict name → (N, P), mask (M, N), eps (M, K, N, D); returns the bound (N,)
@@ -67,12 +67,12 @@ class BiVCCA(MultimodalVAE):
         return bound, bound_pullback
 
     def _shares(self, batch):
-        """μ_m over the present modalities of each row, (M, N); 0 for the absent."""
+        """Scale μ_m over the present modalities of each row to sum 1: (M, N), absent 0."""
         share = np.array([self.share[name] for name in batch.x])[:, None] * batch.present
         return share / share.sum(axis=0)
 
     def posterior(self, mu, log_var, batch):
-        """q(z|x_m) of rows that have one modality: mu, log_var (N, D)."""
+        """Pick q(z|x_m) of rows that have one modality: mu, log_var (N, D)."""
         several = np.flatnonzero(batch.present.sum(axis=0) > 1)
         if len(several):
             raise ValueError(

@@ -11,7 +11,7 @@ class CVAE(VAE):
     """The conditional VAE: p(x_1|x_2) = ∫ p(x_1|z, x_2) p(z) dz with the prior N(0, I).
 
     `condition` names x_2: one modality or several, which the encoder and the decoder of the
-    remaining one, x_1, take as extra inputs.  It says nothing of p(x_2), so it has no joint.
+    remaining one, x_1, take as extra inputs.  It does not model p(x_2), so it has no joint.
     """
 
     own_arguments = ("condition", "kl")
@@ -39,10 +39,10 @@ class CVAE(VAE):
             "likelihood": self.modalities[name].shapes(),
         }
 
-    # bound: L = E_q(z|x_1,x_2)[λ log p(x_1|z, x_2)] − β KL(q(z|x_1, x_2) ‖ p(z)) is VAE's, with:
+    # `bound` is VAE's, E_q(z|x_1,x_2)[λ log p(x_1|z, x_2)] − β KL(q(z|x_1, x_2) ‖ p(z)), by:
 
     def encode_experts(self, w, batch):
-        """q(z|x_1, x_2): mu, log_var (1, N, D)."""
+        """Encode q(z|x_1, x_2): mu, log_var (1, N, D)."""
         self._need(batch, *self.modalities)
         x = self.modalities[self.target].network_input(batch.x[self.target])
         output, mlp_pullback = mlp(
@@ -60,7 +60,7 @@ class CVAE(VAE):
         return tuple(np.split(output[None], 2, axis=-1)), encode_experts_pullback
 
     def log_likelihood(self, w, batch, z, *, weights, scored=None, pullback=True):
-        """λ log p(x_1|z, x_2): z (T, K, N, D) → (T, K, N), nats."""
+        """Compute λ log p(x_1|z, x_2): z (T, K, N, D) → (T, K, N), nats."""
         self._need(batch, *self.modalities)
         row = list(batch.x).index(self.target)
         target = Batch(
@@ -76,7 +76,7 @@ class CVAE(VAE):
         return log_px_z, log_likelihood_pullback if pullback else None
 
     def infer(self, w, batch):
-        """mu, log_var (N, D) of q(z|x_1, x_2); of the prior where x_1 is no key of x."""
+        """Compute mu, log_var (N, D) of q(z|x_1, x_2), or of the prior if x_1 is no key of x."""
         if self.target in batch.x:
             return super().infer(w, batch)
         self._need(batch, *self.condition)
@@ -84,7 +84,7 @@ class CVAE(VAE):
         return prior, prior
 
     def decode(self, z, names=None, *, given):
-        """The mean of x_1 given z (…, N, D) and x_2, which `given` holds: dict name → (…, N, P)."""
+        """Compute the mean of x_1 given z (…, N, D) and x_2, in `given`: dict name → (…, N, P)."""
         for name in [names] if isinstance(names, str) else names or ():
             self._known(name)
             if name in self.condition:
@@ -102,7 +102,7 @@ class CVAE(VAE):
         return {self.target: self.modalities[self.target].mean(outputs)}
 
     def sample(self, n, *, rng):
-        """A ValueError: what it is given has no distribution here."""
+        """Raise a ValueError: the model has no distribution of its condition."""
         given = ", ".join(self.condition)
         raise ValueError(f"CVAE has no p({given}) to sample from: generate takes {given} as given")
 
@@ -113,7 +113,7 @@ class CVAE(VAE):
         return self.decode(z[0], target, given=batch)
 
     def _beside_condition(self, values, batch):
-        """values (…, N, P) with x_2 appended: (…, N, P + C)."""
+        """Append x_2 to values (…, N, P): (…, N, P + C)."""
         given = [self.modalities[name].network_input(batch.x[name]) for name in self.condition]
         C = sum(x.shape[-1] for x in given)
         given = np.broadcast_to(np.concatenate(given, axis=-1), (*values.shape[:-1], C))

@@ -13,11 +13,11 @@ class IWAE(VAE):
         super().__init__(modalities, kl="monte_carlo", **options)
 
     def reduce(self, log_w):
-        """log (1/K) Σ_k w_k.                                                            [S9.2]"""
+        """Compute log (1/K) Σ_k w_k.                                               [S9.2]"""
         return iwae(log_w, kernels=self.backend(log_w))
 
     def doubly_reparameterised(self, theta, x, *, mask=None, eps, beta=1.0):
-        """The same bound, with a gradient estimator of less variance in the encoder.
+        """Compute the same bound, with an estimator of the encoder's gradient of less variance.
 
             Σ_k w̃_k [1 − β(1 − w̃_k)] ∂log w_k/∂z_k ∂z_k/∂φ       (w̃_k² at β = 1)
 

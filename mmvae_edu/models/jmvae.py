@@ -16,9 +16,9 @@ JOINT = "joint encoder"  # stands beside the modalities in the tree of weights
 class JMVAE(MultimodalVAE):
     """The joint multimodal VAE ("JMVAE-kl").
 
-    `alpha` draws each modality's encoder towards the joint one; `kl` is "closed_form" [S5.11] or
-    "monte_carlo".  The joint encoder has the sizes of the first modality's: one layer for each
-    modality, side by side, and the others on top.
+    `alpha` weighs the KL from the joint encoder to each modality's; `kl` is "closed_form" [S5.11]
+    or "monte_carlo".  The joint encoder has the sizes of the first modality's: a first layer for
+    each modality, whose outputs are joined, and the other layers on top.
     """
 
     own_arguments = ("alpha", "kl")
@@ -46,7 +46,7 @@ class JMVAE(MultimodalVAE):
         return {"first": first, "rest": mlp_shapes((width, *sizes[1:], 2 * self.latent))}
 
     def init(self, rng, dtype=np.float32):
-        """A fresh parameter vector."""
+        """Draw an initial parameter vector."""
         theta = super().init(rng, dtype)
         joint = self.tree.views(theta)[JOINT]
         for weights in (*joint["first"].values(), joint["rest"]):
@@ -54,7 +54,7 @@ class JMVAE(MultimodalVAE):
         return theta
 
     def bound(self, theta, x, *, mask=None, eps, beta=1.0):
-        """ELBO(x_1..M) of the joint encoder − α Σ_m KL(q(z|x_1..M) ‖ q(z|x_m)).
+        """Compute ELBO(x_1..M) of the joint encoder − α Σ_m KL(q(z|x_1..M) ‖ q(z|x_m)).
 
             ELBO(X) = E_q(z|X)[Σ_m λ_m log p(x_m|z)] − β KL(q(z|X) ‖ p(z))                [S6.3]
 
@@ -94,7 +94,7 @@ class JMVAE(MultimodalVAE):
         return bound, bound_pullback
 
     def encode_jointly(self, w, batch):
-        """q(z|x_1..M): mu, log_var (N, D), of a batch with every modality."""
+        """Encode q(z|x_1..M): mu, log_var (N, D), of a batch with every modality."""
         joint = w[JOINT]
         kernels = self.backend(joint["rest"]["W0"])
         blocks = [self.modalities[name].network_input(x) for name, x in batch.x.items()]
@@ -111,7 +111,7 @@ class JMVAE(MultimodalVAE):
         output, rest_pullback = mlp(joint["rest"], h, activation=self.activation, kernels=kernels)
 
         def encode_jointly_pullback(dmu, dlog_var, dw):
-            """Writes the joint encoder's gradient into dw."""
+            """Write the joint encoder's gradient into dw."""
             doutput = np.concatenate([dmu, dlog_var], axis=-1)
             _, dh = rest_pullback(doutput, out=dw[JOINT]["rest"])
             if first_pullbacks:
@@ -125,7 +125,7 @@ class JMVAE(MultimodalVAE):
         return tuple(np.split(output, 2, axis=-1)), encode_jointly_pullback
 
     def infer(self, w, batch):
-        """mu, log_var (N, D) of q(z|x_1..M) for complete rows, of q(z|x_m) for rows with one."""
+        """Compute mu, log_var (N, D) of q(z|x_1..M) for complete rows, q(z|x_m) for single ones."""
         M, count = len(self.modalities), batch.present.sum(axis=0)
         neither = np.flatnonzero((count > 1) & (count < M))
         if len(neither):

@@ -28,11 +28,11 @@ class MMVAE(MultimodalVAE):
         self.objective = choice("objective", objective, OBJECTIVES)
 
     def noise_shape(self, N, K):
-        """(M, K, N, D): K samples from each expert."""
+        """Return (M, K, N, D): K samples from each expert."""
         return (len(self.modalities), K, N, self.latent)
 
     def bound(self, theta, x, *, mask=None, eps, beta=1.0):
-        """(1/M) Σ_m E_{z_m ~ q_m} log (1/K) Σ_k p(z_m^k, x_1..M) / q_Φ(z_m^k|x_1..M).    [S11.4]
+        """Compute (1/M) Σ_m E_{q_m} log (1/K) Σ_k p(z_m^k, x_1..M) / q_Φ(z_m^k|x_1..M).    [S11.4]
 
         Under a mask M is the number of present modalities.  theta (size,), x dict name → (N, P),
         mask (M, N), eps (M, K, N, D); returns the bound (N,) in nats, higher is better, and its
@@ -48,14 +48,14 @@ class MMVAE(MultimodalVAE):
         return bound, bound_pullback
 
     def doubly_reparameterised(self, theta, x, *, mask=None, eps, beta=1.0):
-        """The same bound, with a gradient estimator of less variance in the encoders.
+        """Compute the same bound, with an estimator of the encoders' gradient of less variance.
 
-        Its expectation is the bound's gradient, also for K > 1, where the usual w̃² form (which
-        drops log q_Φ's direct terms) is biased: they vanish only if q_Φ drew the samples.
+        Its expectation is the bound's gradient, also for K > 1, where the usual w̃² form is biased:
+        it drops log q_Φ's direct terms, which vanish only if q_Φ drew the samples.
         """
         log_w, present, log_weights_pullback = self.log_weights(theta, x, mask, eps, beta)
         bound, reduce_pullback = self.reduce(log_w, present)
-        normalised = reduce_pullback(np.ones_like(bound))  # of the draws that share a logarithm
+        normalised = reduce_pullback(np.ones_like(bound))  # w̃ among the draws within one logarithm
         if self.objective == "iwae":
             normalised = normalised * present.sum(axis=0).astype(normalised.dtype)
         elif self.objective == "elbo":
@@ -68,16 +68,16 @@ class MMVAE(MultimodalVAE):
         return bound, gradient_estimator
 
     def reduce(self, log_w, present):
-        """The bound of the log-weights (M, K, N), and its pullback."""
+        """Reduce log-weights (M, K, N) to the bound, and return its pullback."""
         if self.objective == "elbo":
             return mixture_elbo(log_w, present=present)
         return OBJECTIVES[self.objective](log_w, present=present, kernels=self.backend(log_w))
 
     def log_weights(self, theta, x, mask, eps, beta=1.0):
-        """log w = Σ_j λ_j log p(x_j|z) + β [log p(z) − log q_Φ(z|X)] at each expert's samples.
+        """Compute log w = Σ_j λ_j log p(x_j|z) + β [log p(z) − log q_Φ(z|X)], z_m^k ~ q_m.
 
-        (M, K, N); those of absent experts are finite and mean nothing.  Also returns which experts
-        are present (M, N), and the pullback dlog_w → dtheta.
+        (M, K, N); those of absent experts are finite and not to be used.  Also returns which
+        experts are present (M, N), and the pullback dlog_w → dtheta.
         """
         batch, w = self.open(theta, x, mask, eps)
         (mu, log_var), present, strata, components_pullback = self.components(w, batch)
@@ -94,7 +94,7 @@ class MMVAE(MultimodalVAE):
         log_q, r = family.mixture_log_prob(z_all, mu, log_var, log_alpha)  # log q_Φ   [S11.3]
 
         def log_weights_pullback(dlog_w, normalised=None):
-            """dtheta; given the normalised weights, the doubly reparameterised estimator of it."""
+            """Compute dtheta; with `normalised` weights, its doubly reparameterised estimator."""
             dtheta = np.empty_like(theta)
             dw = self.tree.views(dtheta)
             dlog_q = (-beta * dlog_w).reshape(M * K, N)
@@ -116,28 +116,28 @@ class MMVAE(MultimodalVAE):
         return log_w, present, log_weights_pullback
 
     def family(self, array):
-        """The module with the mixture's density and its vjp: for Gaussians, a backend."""
+        """Return the module with the mixture's density and its vjp: for Gaussians, a backend."""
         return self.backend(array)
 
     def score(self, z, mu, log_var):
-        """∂log q_m/∂z at each component's own samples z (M, K, N, D)."""
+        """Compute ∂log q_m/∂z at each component's own samples z (M, K, N, D)."""
         return (mu[:, None] - z) * np.exp(-log_var)[:, None]
 
     def components(self, w, batch):
-        """The densities that q_Φ mixes evenly, here the experts q_m(z|x_m).               [S11.3]
+        """Compute the densities that q_Φ mixes evenly, here the experts q_m(z|x_m).  [S11.3]
 
-        mu, log_var (M, N, D); which of them are present (M, N); where they stand in eps; and the
+        Returns mu, log_var (M, N, D); which of them are present (M, N); their rows in eps; and the
         pullback, which writes the encoders' gradients.
         """
         (mu, log_var), encode_pullback = self.encode_experts(w, batch)
         return (mu, log_var), batch.present, batch.index, encode_pullback
 
     def infer(self, w, batch):
-        """The parameters of the components, (M, N, D) each; q_Φ mixes those present.     [S11.3]"""
+        """Compute the components' parameters, (M, N, D) each; q_Φ mixes those present.  [S11.3]"""
         return self.components(w, batch)[0]
 
     def posterior_samples(self, w, batch, K, rng):
-        """z ~ q_Φ(z|batch), stratified over the present experts, and log q_Φ: (K, N, D), (K, N)."""
+        """Draw z ~ q_Φ(z|batch), stratified over present experts; z (K, N, D), log q_Φ (K, N)."""
         (mu, log_var), present, _, _ = self.components(w, batch)
         expert = like(stratified_experts(present, K, rng), mu)  # (K, N)
         rows = like(np.arange(batch.size), mu)
@@ -155,7 +155,7 @@ def own_responsibilities(r):
 
 
 def own_density_as_path(dlog_q, r, z, mu, log_var, own_score, family):
-    """The direct terms of log q_Φ, with each expert's own turned into path terms.
+    """Compute the direct terms of log q_Φ, with each expert's own turned into path terms.
 
     Expert m's parameters stand directly in log q_Φ(z_m) with weight r_m, and z_m was drawn from
     q_m, so that E[w̃ r_m ∂log q_m/∂φ_m] = E[∂(w̃ r_m)/∂z ∂z/∂φ_m]  (Bauer and Mnih 2021).
@@ -175,10 +175,10 @@ def own_density_as_path(dlog_q, r, z, mu, log_var, own_score, family):
 
 
 def stratified_experts(present, K, rng):
-    """Which expert draws sample k of example n: (M, N) bool → (K, N) int.
+    """Choose the expert that draws sample k of example n: (M, N) bool → (K, N) int.
 
-    Round robin over the present experts from a random start, so that each sample's expert is
-    uniform, and every expert gets its share of the K.
+    The present experts take turns from a random start: each sample's expert is uniform, and every
+    expert gets its share of the K.
     """
     order = np.argsort(~present, axis=0, kind="stable")  # the present experts first
     count = present.sum(axis=0)

@@ -13,8 +13,8 @@ PRIOR = "latent prior"  # stands beside the modalities in the tree of weights
 class LaplaceMMVAE(MMVAE):
     """MMVAE with q_m(z|x_m) = Laplace(mu_m, b_m) and p(z) = Laplace(0, b), b learnt.
 
-    All scales are D softmax(head): their mean over the D dimensions is 1, so that a dimension can
-    only grow surer at the others' cost.  `encode` gives mu and log b.  The paper's likelihoods are
+    All scales are D softmax(head): their mean over the D dimensions is 1, so one scale shrinks only
+    if others grow.  `encode` returns mu and log b.  The paper's likelihoods are
     likelihoods.Laplace(features, scale=0.75); with one modality this is its "single-VAE".
     """
 
@@ -27,19 +27,19 @@ class LaplaceMMVAE(MMVAE):
         self.tree = Tree(self.tree.shapes | {PRIOR: {"head": (self.latent,)}})
 
     def family(self, array):
-        """The module with the mixture's density and its vjp."""
+        """Return the module with the mixture's density and its vjp."""
         return laplace
 
     def score(self, z, mu, log_scale):
-        """∂log q_m/∂z at each expert's own samples z (M, K, N, D)."""
+        """Compute ∂log q_m/∂z at each expert's own samples z (M, K, N, D)."""
         return np.sign(mu[:, None] - z) * np.exp(-log_scale)[:, None]
 
     def noise(self, rng, shape, dtype):
-        """Standard Laplace noise."""
+        """Draw standard Laplace noise."""
         return laplace.laplace_noise(rng, shape, dtype)
 
     def encode_experts(self, w, batch):
-        """The experts' mu and log b, (M, N, D) each."""
+        """Compute the experts' mu and log b, (M, N, D) each."""
         (mu, head), heads_pullback = super().encode_experts(w, batch)
         log_scale, scales_pullback = laplace.competing_scales(head)
 
@@ -49,7 +49,7 @@ class LaplaceMMVAE(MMVAE):
         return (mu, log_scale), encode_experts_pullback
 
     def log_prior(self, w, z):
-        """log p(z), nats: z (…, D) → (…); and its pullback, which writes the prior's gradient."""
+        """Compute log p(z), nats: z (…, D) → (…); its pullback writes the prior's gradient."""
         log_scale, scales_pullback = laplace.competing_scales(w[PRIOR]["head"])
         log_pz, laplace_pullback = laplace.laplace_log_prob(z, np.zeros_like(log_scale), log_scale)
 
@@ -61,6 +61,6 @@ class LaplaceMMVAE(MMVAE):
         return log_pz, log_prior_pullback
 
     def prior_samples(self, theta, shape, rng):
-        """z ~ p(z), of shape (K, N, D)."""
+        """Draw z ~ p(z), of shape (K, N, D)."""
         log_scale, _ = laplace.competing_scales(self.tree.views(theta)[PRIOR]["head"])
         return np.exp(log_scale) * like(self.noise(rng, shape, theta.dtype), theta)

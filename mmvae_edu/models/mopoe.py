@@ -13,10 +13,10 @@ class MoPoE(MMVAE):
 
         q_Φ(z|X) = 1/(2^M − 1) Σ_A q(z|X_A),    q(z|X_A) ∝ p(z) Π_{m in A} q̃(z|x_m)        [S7.5]
 
-    Its two ends are the subsets of one modality, MMVAE's mixture, and the subset of all, MVAE's
+    The subsets of one modality alone give MMVAE's mixture, and the subset of all gives MVAE's
     product.  Every product has the prior as an expert, as in MVAE; the paper leaves it out.
-    Under a mask the subsets of the present modalities are mixed.  Samples, and with them the
-    cost, grow like 2^M.
+    Under a mask the subsets of the present modalities are mixed.  The number of samples, and with
+    it the cost, grows like 2^M.
     """
 
     def __init__(self, modalities, **options):
@@ -25,11 +25,11 @@ class MoPoE(MMVAE):
         self.members = np.array(list(members)[1:])  # (2^M − 1, M)
 
     def noise_shape(self, N, K):
-        """(2^M − 1, K, N, D): K samples from each subset's product."""
+        """Return (2^M − 1, K, N, D): K samples from each subset's product."""
         return (len(self.members), K, N, self.latent)
 
     def components(self, w, batch):
-        """The products q(z|X_A) of the subsets A of the batch's modalities, (S, N, D).   [S7.5]"""
+        """Compute q(z|X_A) for every subset A of the batch's modalities, (S, N, D).       [S7.5]"""
         (mu, log_var), encode_pullback = self.encode_experts(w, batch)
         absent = [m for m in range(len(self.modalities)) if m not in batch.index]
         strata = np.flatnonzero(~self.members[:, absent].any(axis=1)).tolist()

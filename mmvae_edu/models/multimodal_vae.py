@@ -1,4 +1,4 @@
-"""The user's part of all systems: a model that keeps its parameters, from training to a file."""
+"""The user's part of all systems: a model that keeps its parameters; training, use, files."""
 
 import numpy as np
 
@@ -20,21 +20,21 @@ class MultimodalVAE(FunctionalModel):
     theta = None
 
     def fit(self, x, **options):
-        """Train on x, a dict name → (n, P); `training.fit` lists the options.  The history."""
+        """Train on x, a dict name → (n, P), by `training.fit`, which has the options."""
         return training.fit(self, x, **options)
 
     def encode(self, x, *, mask=None):
-        """The posterior's parameters given these modalities, as the system defines it."""
+        """Compute the posterior's parameters given these modalities, as the system defines it."""
         batch, w = self.open(self._trained(), x, mask)
         return self.infer(w, batch)
 
     def posterior_sample(self, x, *, mask=None, K=1, rng):
-        """K draws of z from q(z|x): (K, N, D).  `rng`: a generator, or a seed for one."""
+        """Draw K samples z ~ q(z|x): (K, N, D).  `rng`: a generator, or a seed for one."""
         batch, w = self.open(self._trained(), x, mask)
         return self.posterior_samples(w, batch, K, np.random.default_rng(rng))[0]
 
     def decode(self, z, names=None):
-        """The mean of each modality given z (…, D), or of those named: dict name → (…, P)."""
+        """Compute the mean of each (or each named) modality given z (…, D): dict name → (…, P)."""
         theta = self._trained()
         w, z = self.tree.views(theta), self._latents(z, theta)
         names, means = [names] if isinstance(names, str) else names, {}
@@ -47,14 +47,14 @@ class MultimodalVAE(FunctionalModel):
         return means
 
     def _latents(self, z, theta):
-        """z (…, D) in theta's dtype and on its device."""
+        """Return z (…, D) in theta's dtype and on its device."""
         z = like(z, theta).astype(theta.dtype, copy=False)
         if z.shape[-1:] != (self.latent,):
             raise ValueError(f"z: expected shape (…, {self.latent}), found {z.shape}")
         return z
 
     def sample(self, n, *, rng):
-        """n draws z ~ p(z), decoded: dict name → (n, P) of means."""
+        """Decode n draws z ~ p(z): dict name → (n, P) of means."""
         rng = np.random.default_rng(rng)
         return self.decode(self.prior_samples(self._trained(), (1, n, self.latent), rng)[0])
 
@@ -64,16 +64,16 @@ class MultimodalVAE(FunctionalModel):
         return self.decode(z, target)
 
     def log_marginal(self, x, *, given=None, K=1000, rng):
-        """log p(x) by importance sampling from q(z|given), (N,) nats; see `estimators.marginal`."""
+        """Estimate log p(x) by K samples of q(z|given), (N,) nats; see `estimators.marginal`."""
         return estimators.marginal(self, self._trained(), x, given=given, K=K, rng=rng).log_p
 
     def log_conditional(self, x, given, *, K=1000, rng, **proposals):
-        """log p(x|given) by importance sampling, (N,) nats; see `estimators.conditional`."""
+        """Estimate log p(x|given) by K samples, (N,) nats; see `estimators.conditional`."""
         theta = self._trained()
         return estimators.conditional(self, theta, x, given, K=K, rng=rng, **proposals).log_p
 
     def config(self):
-        """The constructor's arguments, as JSON can hold them."""
+        """List the constructor's arguments, as JSON can hold them."""
         return {
             "modalities": likelihoods_as_json(self.modalities),
             "latent": self.latent,
@@ -91,7 +91,7 @@ class MultimodalVAE(FunctionalModel):
 
     @classmethod
     def load(cls, path):
-        """The model that `save` wrote; a ValueError if the file holds another system."""
+        """Read a model that `save` wrote; a ValueError if the file holds another system."""
         header, arrays = storage.read_arrays(path, "model")
         if header["system"] != cls.__name__:
             raise ValueError(f"{path}: expected a {cls.__name__}, found a {header['system']}")

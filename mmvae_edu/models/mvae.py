@@ -27,19 +27,19 @@ class MVAE(MultimodalVAE):
         self.kl = choice("kl", kl, KL)
 
     def noise_shape(self, N, K):
-        """(T, K, N, D): the joint term, one term a modality, k random subsets."""
+        """Return (T, K, N, D): the joint term, one term a modality, k random subsets."""
         M = len(self.modalities)
         return (1 + M + self.subsets, K, N, self.latent)
 
     def draw_noise(self, rng, N, K, dtype=np.float32, xp=np):
-        """eps, and the random subsets where the objective has some."""
+        """Draw eps, and the random subsets if the objective has some."""
         noise = super().draw_noise(rng, N, K, dtype, xp)
         if self.subsets:
             noise["sampled"] = sample_subsets(len(self.modalities), self.subsets, rng)
         return noise
 
     def bound(self, theta, x, *, mask=None, eps, beta=1.0, sampled=None):
-        """ELBO(x_1..M) + Σ_m ELBO(x_m) + Σ_j ELBO(X_j), each over its distinct subsets.  [S7.6]
+        """Compute ELBO(x_1..M) + Σ_m ELBO(x_m) + Σ_j ELBO(X_j) over distinct subsets.    [S7.6]
 
             ELBO(X) = E_q(z|X)[Σ_{x_m in X} λ_m log p(x_m|z)] − β KL(q(z|X) ‖ p(z))       [S6.3]
 
@@ -80,10 +80,10 @@ class MVAE(MultimodalVAE):
         return bound, bound_pullback
 
     def fuse(self, mu, log_var, subsets):
-        """q(z|X) ∝ p(z) Π_m q̃(z|x_m) of T subsets, (T, N, D), and its pullback.          [S7.5]"""
+        """Compute q(z|X) ∝ p(z) Π_m q̃(z|x_m) of T subsets, (T, N, D), and its pullback.  [S7.5]"""
         return product_of_subsets(mu, log_var, subsets=subsets, kernels=self.backend(mu))
 
     def posterior(self, mu, log_var, batch):
-        """q(z|X) of the present modalities: mean, log_var (N, D).                        [S7.5]"""
+        """Compute q(z|X) of the present modalities: mean, log_var (N, D).          [S7.5]"""
         (mean, joint_log_var), _ = self.fuse(mu, log_var, batch.on_device(batch.present[None]))
         return mean[0], joint_log_var[0]

@@ -27,7 +27,7 @@ class VAE(MultimodalVAE):
         self.kl = choice("kl", kl, KL)
 
     def bound(self, theta, x, *, mask=None, eps, beta=1.0):
-        """L^v = E_q[λ log p(x|z)] − β KL(q(z|x) ‖ p(z)), by K samples.           [S5.10, S6.1]
+        """Estimate L^v = E_q[λ log p(x|z)] − β KL(q(z|x) ‖ p(z)) by K samples.  [S5.10, S6.1]
 
         theta (size,), x dict name → (N, P), eps (1, K, N, D); returns the bound (N,) in nats,
         higher is better, and its pullback: dbound (N,) → dtheta (size,).
@@ -42,11 +42,11 @@ class VAE(MultimodalVAE):
         return bound, bound_pullback
 
     def reduce(self, log_w):
-        """The mean over K samples.                                                     [S5.13]"""
+        """Compute the mean over K samples.                                        [S5.13]"""
         return elbo(log_w)
 
     def log_weights(self, theta, x, *, mask=None, eps, beta=1.0):
-        """log w = λ log p(x|z) + β [log p(z) − log q(z|x)], one per sample: (K, N).     [S9.5]"""
+        """Compute log w = λ log p(x|z) + β [log p(z) − log q(z|x)] a sample: (K, N).  [S9.5]"""
         batch, w = self.open(theta, x, mask, eps)
         (mu, log_var), encode_pullback = self.encode_experts(w, batch)  # q(z|x): (1, N, D)
         z, sample_pullback = gaussian_sample(mu, log_var, eps=eps)  # (1, K, N, D)       [S5.12]
@@ -56,7 +56,7 @@ class VAE(MultimodalVAE):
         )
 
         def log_weights_pullback(dlog_w, normalised=None):
-            """dtheta; given the normalised weights, the doubly reparameterised estimator of it."""
+            """Compute dtheta; with `normalised` weights, its doubly reparameterised estimator."""
             dtheta = np.empty_like(theta)
             dw = self.tree.views(dtheta)
             dlog_w = dlog_w[None]
@@ -71,5 +71,5 @@ class VAE(MultimodalVAE):
         return (log_px_z + beta * log_ratio)[0], log_weights_pullback
 
     def posterior(self, mu, log_var, batch):
-        """q(z|x): mu, log_var (N, D)."""
+        """Return q(z|x): mu, log_var (N, D)."""
         return mu[0], log_var[0]

@@ -1,7 +1,7 @@
-"""Models whose every quantity is known exactly, to check everything else against.
+"""Models whose every quantity is known exactly, against which everything else is checked.
 
-They import numpy and the standard library, and nothing of mmvae_edu, so that an error in the
-library cannot hide in the ruler that measures it.
+They import numpy and the standard library, and nothing of mmvae_edu: an error of the library cannot
+hide in the oracle that checks it.
 
     DiscreteModel      S latent states, M modalities of V symbols: every sum is finite
     NonlinearModel     one latent dimension, a tanh decoder: every integral by quadrature

@@ -11,7 +11,7 @@ class DiscreteModel:
 
     log_prior (S,), log_lik M arrays (S, V_m), one row a state; natural logarithms, -inf allowed.
     An observation x is M integers; a subset is modality indices or M booleans, None means all.
-    Plain loops and math.fsum throughout, so that nothing is shared with array code.
+    The code is plain loops and math.fsum, and shares nothing with array code.
     Raises ValueError if a row of probabilities does not sum to 1.
     """
 
@@ -29,24 +29,24 @@ class DiscreteModel:
 
     @classmethod
     def random(cls, rng, S, M, V):
-        """A model with S states and M modalities of V symbols, all rows uniform on the simplex."""
+        """Draw a model: S states, M modalities of V symbols, all rows uniform on the simplex."""
         return cls(
             np.log(rng.dirichlet(np.ones(S))),
             [np.log(rng.dirichlet(np.ones(V), size=S)) for _ in range(M)],
         )
 
     def all_x(self):
-        """Every observation, as tuples of M symbols in lexicographic order."""
+        """List every observation, as tuples of M symbols in lexicographic order."""
         return list(itertools.product(*(range(table.shape[1]) for table in self.log_lik)))
 
     def sample(self, rng, N):
-        """N draws from the joint: states z (N,) and symbols x (N, M)."""
+        """Draw N examples from the joint: states z (N,) and symbols x (N, M)."""
         z = rng.choice(len(self.log_prior), size=N, p=np.exp(self.log_prior))
         x = [[rng.choice(t.shape[1], p=np.exp(t[s])) for t in self.log_lik] for s in z]
         return z, np.array(x)
 
     def log_joint(self, x, subset=None):
-        """log p(x_subset, z) for every state, (S,): a missing modality's factor is dropped."""
+        """Compute log p(x_subset, z) for every state, (S,), without missing modalities."""
         kept = self._indices(subset)
         return np.array(
             [
@@ -56,7 +56,7 @@ class DiscreteModel:
         )
 
     def log_evidence(self, x, subset=None):
-        """log p(x_subset) = log sum_z p(x_subset, z), in nats.                            [S5.1]"""
+        """Compute log p(x_subset) = log sum_z p(x_subset, z), in nats.                    [S5.1]"""
         log_joint = self.log_joint(x, subset)
         top = float(log_joint.max())
         if top == -math.inf:
@@ -64,22 +64,24 @@ class DiscreteModel:
         return top + math.log(math.fsum(math.exp(a - top) for a in log_joint))
 
     def posterior(self, x, subset=None):
-        """p(z | x_subset), (S,).  Raises ValueError if x_subset is impossible.            [S7.1]"""
+        """Compute p(z | x_subset), (S,).  Raises ValueError if x_subset is impossible.    [S7.1]"""
         log_evidence = self.log_evidence(x, subset)
         if log_evidence == -math.inf:
             raise ValueError(f"x = {tuple(x)} has probability 0 and no posterior")
         return np.array([math.exp(a - log_evidence) for a in self.log_joint(x, subset)])
 
     def log_conditional(self, x, target, given):
-        """log p(x_target | x_given) = log p(x_target, x_given) - log p(x_given), in nats."""
+        """Compute log p(x_target | x_given) = log p(x_target, x_given) - log p(x_given), nats."""
         target, given = self._indices(target), self._indices(given)
         if set(target) & set(given):
             raise ValueError(f"target {target} and given {given} overlap")
         return self.log_evidence(x, target + given) - self.log_evidence(x, given)
 
     def elbo(self, q, x, subset=None):
-        """sum_z q(z) log p(x_subset, z) / q(z) with 0 log 0 = 0, in nats, <= log_evidence.
-        q (S,).                                                                            [S5.7]"""
+        """Compute sum_z q(z) log p(x_subset, z) / q(z) with 0 log 0 = 0, in nats.         [S5.7]
+
+        q (S,); at most log_evidence.
+        """
         log_joint = self.log_joint(x, subset)
         return math.fsum(p * (a - math.log(p)) for p, a in zip(q, log_joint, strict=True) if p > 0)
 

@@ -1,8 +1,8 @@
-"""The kernels' functions in arithmetic of 50 digits, and the sizes of the terms they add up.
+"""The kernels' functions in arithmetic of 50 digits, and the sizes of the terms that they add.
 
 Each function returns a pair (value, size) for each output of the kernel of its name, as arrays of
 mpmath numbers; nothing overflows, so each is its equation as written, without a shift.  The size
-is the sum of the magnitudes of the terms, the ruler against which an error is measured:
+is the sum of the magnitudes of the terms, and an error is measured relative to it:
 
     y = Σ t_i            size Σ |t_i|:  rounding a term costs half an ulp of the term, not of y
     e^a  as a factor     counts 1 + |a| times, since an exponent wrong by |a|δ changes e^a by that
@@ -20,7 +20,7 @@ LOG_2PI = digits.log(2 * digits.pi)
 
 
 def product_of_experts(mu, log_var):
-    """1/var = 1 + Σ_m 1/var_m,  mean = var Σ_m mu_m / var_m: mean, log_var.               [S7.5]"""
+    """Compute mean and log var: 1/var = 1 + Σ_m 1/var_m,  mean = var Σ_m mu_m / var_m.    [S7.5]"""
     mu, log_var = number(mu), number(log_var)
     log_precision = np.concatenate([np.full_like(log_var[:1], digits.zero), -log_var])
     log_total, share, size = _log_sum_exp(log_precision, abs(log_precision))
@@ -30,7 +30,7 @@ def product_of_experts(mu, log_var):
 
 
 def product_of_experts_vjp(dmean, djoint_log_var, mu, log_var, mean, joint_log_var):
-    """share_m dmean and share_m (dlog_var − (mu_m − mean) dmean),  share_m = var / var_m."""
+    """Compute s_m dmean and s_m (dlog_var − (mu_m − mean) dmean),  s_m = var / var_m."""
     dmean, djoint_log_var, mu, log_var, mean, joint_log_var = map(
         number, (dmean, djoint_log_var, mu, log_var, mean, joint_log_var)
     )
@@ -42,7 +42,7 @@ def product_of_experts_vjp(dmean, djoint_log_var, mu, log_var, mean, joint_log_v
 
 
 def importance_weights(log_w):
-    """log (1/K) Σ_k w_k and w_k / Σ_j w_j.                                          [S9.2, S9.5]"""
+    """Compute log (1/K) Σ_k w_k and w_k / Σ_j w_j.                                  [S9.2, S9.5]"""
     log_w = number(log_w)
     log_sum, weights, size = _log_sum_exp(log_w, abs(log_w))
     log_K = digits.log(len(log_w))
@@ -50,7 +50,7 @@ def importance_weights(log_w):
 
 
 def mixture_log_prob(z, mu, log_var, log_alpha):
-    """log Σ_m α_m N(z; mu_m, var_m) and the responsibilities.                            [S11.3]"""
+    """Compute log Σ_m α_m N(z; mu_m, var_m) and the responsibilities.                    [S11.3]"""
     z, mu, log_var, log_alpha = map(number, (z, mu, log_var, log_alpha))
     squared = (z - mu[:, None]) ** 2 * exp(-log_var)[:, None]
     log_joint = log_alpha[:, None] - (squared + (LOG_2PI + log_var)[:, None]).sum(axis=-1) / 2
@@ -60,7 +60,7 @@ def mixture_log_prob(z, mu, log_var, log_alpha):
 
 
 def mixture_log_prob_vjp(dlog_q, responsibilities, z, mu, log_var):
-    """dz = −Σ_m,  dmu = Σ_k of dlog_q r (z − mu) / var;  dlog_var = Σ_k ½ dlog_q r (s² − 1)."""
+    """Compute dz = −Σ_m, dmu = Σ_k of dlog_q r (z − mu)/var; dlog_var = Σ_k ½ dlog_q r (s² − 1)."""
     dlog_q, r, z, mu, log_var = map(number, (dlog_q, responsibilities, z, mu, log_var))
     weight, precision = (dlog_q * r)[..., None], exp(-log_var)[:, None]
     terms = weight * (z - mu[:, None]) * precision
@@ -74,7 +74,7 @@ def mixture_log_prob_vjp(dlog_q, responsibilities, z, mu, log_var):
 
 
 def binomial_log_prob_value_and_grad(logits, x):
-    """Σ_P x·l − softplus(l) and x − sigmoid(l)."""
+    """Compute Σ_P x·l − softplus(l) and x − sigmoid(l)."""
     logits, x = number(logits), number(x)
     softplus, gate = log(1 + exp(logits)), 1 / (1 + exp(-logits))
     value = (x * logits - softplus).sum(axis=-1)
@@ -82,12 +82,12 @@ def binomial_log_prob_value_and_grad(logits, x):
 
 
 def binomial_log_prob(logits, x):
-    """Σ_P x·l − softplus(l)."""
+    """Compute Σ_P x·l − softplus(l)."""
     return binomial_log_prob_value_and_grad(logits, x)[:1]
 
 
 def bias_swish(a, b):
-    """y = c·sigmoid(c) and its derivative by c = a + b, sigmoid(c) + y − y·sigmoid(c)."""
+    """Compute y = c·sigmoid(c) and dy/dc = sigmoid(c) + y − y·sigmoid(c),  c = a + b."""
     a, b = number(a), number(b)
     c, size = a + b, abs(a) + abs(b)
     gate = 1 / (1 + exp(-c))
@@ -97,7 +97,7 @@ def bias_swish(a, b):
 
 
 def _log_sum_exp(a, size):
-    """log Σ_i e^(a_i) along axis 0, the weights, and the size of the sum, given those of a."""
+    """Compute log Σ_i e^(a_i) along axis 0, the weights, and the sum's size, given that of a."""
     top = a.max(axis=0)
     log_sum = top + log(exp(a - top).sum(axis=0))
     weights = exp(a - log_sum)

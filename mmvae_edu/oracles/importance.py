@@ -24,7 +24,7 @@ STEP, START = 0.25, -41.0  # of u; below START the integrand, at most e^u, adds 
 
 
 def expected_log_mean(q, log_w, K):
-    """E log of the mean of G K weights, K drawn independently from each of the G rows of q.
+    """Compute E log of the mean of G K weights, K drawn independently from each row of q.
 
         E log sum w = integral of (e^-t - prod_g L_g(t)^K) / t dt,  L_g(t) = sum_s q_gs e^(-t w_gs)
 
@@ -54,7 +54,7 @@ def expected_log_mean(q, log_w, K):
 
 
 def _transform(q, log_tw, K):
-    """(sum_s q_s e^(-t w_s))^K, to rounding error however close to 1 the sum and large K."""
+    """Compute (sum_s q_s e^(-t w_s))^K to rounding error, for any K and a sum near 1 as well."""
     tw = np.exp(np.where(log_tw.real < 6.8, log_tw, 6.8))  # e^-(e^6.8) is 0 already
     lost = -(q * np.expm1(-tw)).sum()
     if lost.real < 0.5:
@@ -64,7 +64,7 @@ def _transform(q, log_tw, K):
 
 
 def _log1p(a):
-    """log(1 + a), accurate for small complex a as well, where np.log1p cancels."""
+    """Compute log(1 + a), accurate for small complex a as well, where np.log1p cancels."""
     if not np.iscomplexobj(a):
         return np.log1p(a)
     slope = a.imag / (1 + a.real)
@@ -72,7 +72,7 @@ def _log1p(a):
 
 
 def iwae_exact(q, w, K):
-    """L_K = E log (1/K) sum_k w(z_k), z_k ~ q, for a discrete q; any K >= 1.              [S9.2]
+    """Compute L_K = E log (1/K) sum_k w(z_k), z_k ~ q, for a discrete q; any K >= 1.      [S9.2]
 
     q (S,), w (S,) >= 0, which is p(x, z) / q(z) for a bound on log p(x). A scalar in nats.
     """
@@ -80,7 +80,7 @@ def iwae_exact(q, w, K):
 
 
 def mixture_iwae_exact(q, w, K):
-    """(1/M) sum_m E log (1/K) sum_k w(z_k), z_k ~ q_m: the bound of the slides.          [S11.4]
+    """Compute (1/M) sum_m E log (1/K) sum_k w(z_k), z_k ~ q_m, the slides' bound.        [S11.4]
 
     q (M, S) experts, w (S,), which is p(x, z) / ((1/M) sum_m q_m(z)). A scalar in nats.
     """
@@ -88,7 +88,7 @@ def mixture_iwae_exact(q, w, K):
 
 
 def stratified_iwae_exact(q, w, K):
-    """E log of the mean of w over M K samples, K from each expert. q (M, S), w (S,); nats.
+    """Compute E log of the mean of w over M K samples, K from each expert. q (M, S), w (S,); nats.
 
     Between the IWAE bound with M K samples of the mixture and log p(x).
     """
@@ -100,12 +100,12 @@ def stratified_iwae_exact(q, w, K):
 
 
 def iwae_enumerated(q, w, K):
-    """`iwae_exact` as a sum over all multisets of K states, for small K and S."""
+    """Compute `iwae_exact` as a sum over all multisets of K states, for small K and S."""
     return stratified_iwae_enumerated([q], w, K)
 
 
 def stratified_iwae_enumerated(q, w, K):
-    """`stratified_iwae_exact` as a sum over all outcomes, each expert's a multinomial count."""
+    """Compute `stratified_iwae_exact` as a sum over all outcomes, multinomial for each expert."""
     terms = []
     for draw in itertools.product(*(_outcomes(q_m, w, K) for q_m in q)):
         chance = math.prod(p for p, _ in draw)
@@ -116,7 +116,7 @@ def stratified_iwae_enumerated(q, w, K):
 
 
 def _outcomes(q, w, K):
-    """(probability, sum of weights) of every multiset of K draws from q."""
+    """Yield (probability, sum of weights) of every multiset of K draws from q."""
     for states in itertools.combinations_with_replacement(range(len(q)), K):
         orders = math.factorial(K)
         for count in Counter(states).values():
@@ -125,7 +125,7 @@ def _outcomes(q, w, K):
 
 
 def iwae_continuous(log_joint, mu, log_var, K, nodes=2001):
-    """L_K for q = N(mu, var) in one dimension; log_joint(z) = log p(x, z) of (nodes,).  [S9.2]
+    """Compute L_K of q = N(mu, var), one dimension; log_joint(z) = log p(x, z), (nodes,).  [S9.2]
 
     mu, log_var numbers. A scalar in nats, to rounding error while the posterior spans several of
     the nodes, which lie var^(1/2) / 100 apart.
@@ -134,7 +134,7 @@ def iwae_continuous(log_joint, mu, log_var, K, nodes=2001):
 
 
 def mixture_iwae_continuous(log_joint, mu, log_var, K, nodes=2001):
-    """(1/M) sum_m E log (1/K) sum_k w(z_k), z_k ~ N(mu_m, var_m), w = p(x, z) / q_mix(z). [S11.4]
+    """Compute (1/M) sum_m E log (1/K) sum_k w(z_k), z_k ~ N(mu_m, var_m), w = p / q_mix. [S11.4]
 
     log_joint(z) = log p(x, z) of (nodes,); mu, log_var (M,). A scalar in nats.
     """
@@ -143,12 +143,12 @@ def mixture_iwae_continuous(log_joint, mu, log_var, K, nodes=2001):
 
 
 def stratified_iwae_continuous(log_joint, mu, log_var, K, nodes=2001):
-    """`stratified_iwae_exact` for Gaussian experts; arguments as `mixture_iwae_continuous`."""
+    """Compute `stratified_iwae_exact` for Gaussian experts, as `mixture_iwae_continuous`."""
     return expected_log_mean(*_expert_grids(log_joint, mu, log_var, nodes), K)
 
 
 def _expert_grids(log_joint, mu, log_var, nodes):
-    """Each expert's own weights q (M, nodes) and the log-weights there under the mixture."""
+    """Compute each expert's weights q (M, nodes) at its nodes, and the log-weights there."""
     grids = [gaussian_grid(*expert, nodes) for expert in zip(mu, log_var, strict=True)]
     z = np.array([nodes_m for nodes_m, _ in grids])
     log_q = np.array([log_normal(z, *expert) for expert in zip(mu, log_var, strict=True)])
@@ -160,10 +160,10 @@ def _expert_grids(log_joint, mu, log_var, nodes):
 
 
 def bound_gradient(bound, log_joint, mu, log_var, K):
-    """(d/dmu, d/dlog_var) of one of the continuous bounds, of mu's shape, without sampling error.
+    """Compute (d/dmu, d/dlog_var) of a continuous bound, of mu's shape, without sampling error.
 
-    The full derivative: q moves the samples and stands in every weight. A derivative with respect
-    to parameters of log_joint is `complex_step` over a function that builds log_joint.
+    It is the full derivative: q moves the samples and stands in every weight. A derivative with
+    respect to parameters of log_joint is `complex_step` over a function that builds log_joint.
     """
     grad = complex_step(
         lambda theta: bound(log_joint, theta[0], theta[1], K), np.stack([mu, log_var])

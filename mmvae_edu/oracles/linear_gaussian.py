@@ -1,4 +1,4 @@
-"""The linear-Gaussian model: probabilistic PCA with several modalities, all in closed form."""
+"""The linear-Gaussian model: probabilistic PCA with several modalities, in closed form."""
 
 import math
 
@@ -12,7 +12,7 @@ class LinearGaussian:
 
     W, b, sigma are dicts by modality: W_m (P_m, D), b_m (P_m,), sigma_m > 0 a number.
     x is a dict name -> (N, P_m); a subset is a list of names, None means the keys of x.
-    Where W_m has orthogonal columns, every posterior has a diagonal covariance.
+    If every W_m has orthogonal columns, every posterior has a diagonal covariance.
     Raises ValueError on mismatched names or shapes.  All values in nats, one per example (N,).
     Source: Tipping and Bishop, Probabilistic principal component analysis, JRSS B 1999.
     """
@@ -34,7 +34,7 @@ class LinearGaussian:
 
     @classmethod
     def random(cls, rng, D, features, orthogonal=True):
-        """A random model; features is a dict name -> P_m.
+        """Draw a random model; features is a dict name -> P_m.
 
         orthogonal=True draws W_m with nonzero, mutually orthogonal columns (every P_m >= D).
         """
@@ -50,7 +50,7 @@ class LinearGaussian:
         return cls(W, b, sigma)
 
     def sample(self, rng, N):
-        """N draws from the joint: z (N, D) and the dict x."""
+        """Draw N examples from the joint: z (N, D) and the dict x."""
         z = rng.normal(size=(N, self.D))
         x = {
             m: z @ W.T + self.b[m] + self.sigma[m] * rng.normal(size=(N, len(W)))
@@ -59,18 +59,18 @@ class LinearGaussian:
         return z, x
 
     def log_lik(self, z, x_m, m):
-        """log p(x_m | z).  z (..., N, D), x_m (N, P_m); (..., N)."""
+        """Compute log p(x_m | z).  z (..., N, D), x_m (N, P_m); (..., N)."""
         residual = (x_m - self.b[m] - z @ self.W[m].T) / self.sigma[m]
         P = len(self.b[m])
         return -0.5 * (residual**2).sum(axis=-1) - P * (0.5 * LOG_2PI + math.log(self.sigma[m]))
 
     def log_joint(self, z, x, subset=None):
-        """log p(x_subset, z).  z (..., N, D); (..., N)."""
+        """Compute log p(x_subset, z).  z (..., N, D); (..., N)."""
         log_pz = -0.5 * (z**2 + LOG_2PI).sum(axis=-1)
         return log_pz + sum(self.log_lik(z, x[m], m) for m in self._names(x, subset))
 
     def log_prob(self, x, subset=None):
-        """log p(x_subset), from N(b, W W' + diag(sigma^2)) over stacked features.         [S5.1]"""
+        """Compute log p(x_subset) by N(b, W W' + diag(sigma^2)) over stacked features.   [S5.1]"""
         names = self._names(x, subset)
         if not names:
             return np.zeros(len(next(iter(x.values()))))
@@ -82,13 +82,13 @@ class LinearGaussian:
         return -0.5 * (quadratic + np.linalg.slogdet(cov)[1] + len(noise) * LOG_2PI)
 
     def log_conditional(self, x, target, given):
-        """log p(x_target | x_given) = log p(x_target, x_given) - log p(x_given)."""
+        """Compute log p(x_target | x_given) = log p(x_target, x_given) - log p(x_given)."""
         if set(target) & set(given):
             raise ValueError(f"target {list(target)} and given {list(given)} overlap")
         return self.log_prob(x, [*target, *given]) - self.log_prob(x, given)
 
     def posterior(self, x, subset=None):
-        """Mean (N, D) and covariance (D, D) of p(z | x_subset).                           [S7.1]
+        """Compute mean (N, D) and covariance (D, D) of p(z | x_subset).                   [S7.1]
 
         cov^-1 = I + sum_m W_m' W_m / sigma_m^2
         mean = cov sum_m W_m' (x_m - b_m) / sigma_m^2
@@ -102,7 +102,7 @@ class LinearGaussian:
         return shift @ cov, cov
 
     def expert_without_prior(self, x_m, m):
-        """The exact expert (mu, log_var), (N, D) each: p(x_m | z) normalised over z.         [S7.5]
+        """Compute the exact expert (mu, log_var), (N, D): p(x_m | z) normalised over z.      [S7.5]
 
         p(z | x_subset) is proportional to p(z) times its experts. Raises ValueError unless W_m has
         nonzero orthogonal columns, since only then is it a Gaussian with a diagonal covariance.
@@ -115,22 +115,22 @@ class LinearGaussian:
         return mu, np.broadcast_to(2 * math.log(self.sigma[m]) - np.log(square), mu.shape)
 
     def expected_log_lik(self, mu, log_var, x_m, m):
-        """E_q log p(x_m | z) for q = N(mu, diag var), (N,).  mu, log_var (N, D).       [S5.10]"""
+        """Compute E_q log p(x_m | z), q = N(mu, diag var), (N,).  mu, log_var (N, D).  [S5.10]"""
         spread = np.exp(log_var) @ (self.W[m] ** 2).sum(axis=0)  # trace of W diag(var) W'
         return self.log_lik(mu, x_m, m) - 0.5 * spread / self.sigma[m] ** 2
 
     def elbo(self, mu, log_var, x, subset=None):
-        """E_q log p(x_subset | z) - KL(q || N(0, I)) for q = N(mu, diag var), (N,).      [S6.3]"""
+        """Compute E_q log p(x_subset | z) - KL(q || N(0, I)), q = N(mu, diag var), (N,).  [S6.3]"""
         kl = 0.5 * (mu**2 + np.exp(log_var) - 1 - log_var).sum(axis=-1)
         return -kl + sum(
             self.expected_log_lik(mu, log_var, x[m], m) for m in self._names(x, subset)
         )
 
     def best_diagonal(self, x, subset=None):
-        """The diagonal Gaussian (mu, log_var), (N, D) each, with the highest ELBO.
+        """Compute the diagonal Gaussian (mu, log_var), (N, D) each, with the highest ELBO.
 
-        Its mean is the posterior's, its precision the diagonal of the posterior's precision L;
-        what it loses, log p - elbo = (sum_d log L_dd - log det L) / 2, is 0 for orthogonal columns.
+        Its mean is the posterior's, its precision the diagonal of the posterior's precision L; its
+        gap log p - elbo = (sum_d log L_dd - log det L) / 2 is 0 for orthogonal columns.
         """
         mean, cov = self.posterior(x, subset)
         return mean, np.broadcast_to(-np.log(np.diag(np.linalg.inv(cov))), mean.shape)

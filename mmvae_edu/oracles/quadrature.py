@@ -1,4 +1,4 @@
-"""One latent dimension: every expectation is an integral, and the trapezoidal rule is exact.
+"""Quadrature in one latent dimension, where the trapezoidal rule is exact to rounding error.
 
 For a function analytic in the strip |Im z| < a and vanishing at both ends, the trapezoidal rule
 with step h errs by about exp(-2 pi a / h): a few hundred nodes reach rounding error.
@@ -13,13 +13,13 @@ REACH = 10.0  # standard deviations to each side: a mass of 1.5e-23 stays outsid
 
 
 def integrate(f, lo, hi, nodes=4001):
-    """Integral of f over [lo, hi], at both ends of which f has died away; f takes an array."""
+    """Integrate f over [lo, hi], at whose ends f vanishes; f takes an array."""
     z, step = np.linspace(lo, hi, nodes, retstep=True)
     return f(z).sum() * step
 
 
 def log_integrate(log_f, lo, hi, nodes=4001):
-    """log of the integral of exp(log_f) over [lo, hi]; log_f may be complex."""
+    """Compute log of the integral of exp(log_f) over [lo, hi]; log_f may be complex."""
     z, step = np.linspace(lo, hi, nodes, retstep=True)
     a = log_f(z)
     top = a.real.max()
@@ -27,15 +27,15 @@ def log_integrate(log_f, lo, hi, nodes=4001):
 
 
 def log_normal(z, mu, log_var):
-    """log N(z; mu, var) of one dimension, elementwise, in nats."""
+    """Compute log N(z; mu, var) of one dimension, elementwise, in nats."""
     return -0.5 * (math.log(2 * math.pi) + log_var + (z - mu) ** 2 * np.exp(-log_var))
 
 
 def gaussian_grid(mu, log_var, nodes=2001):
-    """Nodes z and weights N(z; mu, var) dz, (nodes,) each; the weights sum to 1.
+    """Compute nodes z and weights N(z; mu, var) dz, (nodes,) each; the weights sum to 1.
 
-    The nodes are real and stay put when mu or log_var takes a complex step: z is integrated over,
-    only the weights depend on the parameters.
+    The nodes are real and do not move when mu or log_var takes a complex step: z is integrated
+    over, and only the weights depend on the parameters.
     """
     mid, sd = np.real(mu), math.exp(np.real(log_var) / 2)
     z, step = np.linspace(mid - REACH * sd, mid + REACH * sd, nodes, retstep=True)
@@ -43,13 +43,13 @@ def gaussian_grid(mu, log_var, nodes=2001):
 
 
 def expect_gaussian(f, mu, log_var, nodes=2001):
-    """E f(z) under N(mu, var); f takes an array (nodes,)."""
+    """Compute E f(z) under N(mu, var); f takes an array (nodes,)."""
     z, weight = gaussian_grid(mu, log_var, nodes)
     return (weight * f(z)).sum()
 
 
 def complex_step(f, theta, step=1e-30):
-    """Gradient of a real-analytic scalar f at theta, of theta's shape, to rounding error.
+    """Compute the gradient of a real-analytic scalar f at theta, of its shape, to rounding error.
 
         df/dtheta_i = Im f(theta + i h e_i) / h, with nothing subtracted
 
@@ -78,20 +78,20 @@ class NonlinearModel:
 
     @classmethod
     def random(cls, rng, H, P, n=1):
-        """A model whose H hidden units saturate at different z, so that posteriors are skewed."""
+        """Draw a model whose H hidden units saturate at different z: its posteriors are skewed."""
         w, a = rng.normal(0, 1, H), rng.normal(0, 1, H)
         return cls(w, a, rng.normal(0, 1, (H, P)), rng.normal(0, 0.5, P), n)
 
     def logits(self, z):
-        """Natural parameters for z (...): (..., P)."""
+        """Compute the natural parameters for z (...): (..., P)."""
         return np.tanh(np.asarray(z)[..., None] * self.w + self.a) @ self.W + self.b
 
     def log_joint(self, z, x, mask=None):
-        """log p(x_present, z), of z's shape."""
+        """Compute log p(x_present, z), of z's shape."""
         return log_normal(z, 0.0, 0.0) + self.log_lik(z, x, mask)
 
     def log_lik(self, z, x, mask=None):
-        """sum_p log p(x_p | z) over present features, of z's shape; normalised over counts."""
+        """Sum log p(x_p | z) over present features: of z's shape, normalised over counts."""
         x = np.asarray(x)
         present = np.ones(x.shape, bool) if mask is None else np.asarray(mask, bool)
         counts = x[present]
@@ -104,11 +104,11 @@ class NonlinearModel:
         return (counts * l - self.n * softplus).sum(axis=-1) + coefficient
 
     def log_evidence(self, x, mask=None):
-        """log p(x_present) = log of the integral of p(x_present, z) dz."""
+        """Compute log p(x_present), the log of the integral of p(x_present, z) dz."""
         return log_integrate(lambda z: self.log_joint(z, x, mask), -20.0, 20.0)
 
     def posterior(self, x, mask=None):
-        """Mean and variance of p(z | x_present), by the same integral."""
+        """Compute mean and variance of p(z | x_present), by the same integral."""
         log_evidence = self.log_evidence(x, mask)
 
         def moment(f):
@@ -120,11 +120,11 @@ class NonlinearModel:
         return mean, moment(lambda z: (z - mean) ** 2)
 
     def elbo(self, mu, log_var, x, mask=None):
-        """E_q[log p(x_present, z) - log q(z)] for q = N(mu, var), <= log_evidence.        [S5.7]"""
+        """Compute E_q[log p(x_present, z) - log q(z)], q = N(mu, var), <= log_evidence.   [S5.7]"""
         return expect_gaussian(
             lambda z: self.log_joint(z, x, mask) - log_normal(z, mu, log_var), mu, log_var
         )
 
     def elbo_gradient(self, mu, log_var, x, mask=None):
-        """(d/dmu, d/dlog_var) of `elbo`, by a complex step through the integral."""
+        """Compute (d/dmu, d/dlog_var) of `elbo`, by a complex step through the integral."""
         return tuple(complex_step(lambda q: self.elbo(q[0], q[1], x, mask), [mu, log_var]))

@@ -1,6 +1,6 @@
 """One offline HTML page: equations as MathML, claims, tables, figures; no network, no JavaScript.
 
-A page is a title and sections; a section is a title and blocks; each block knows its HTML.
+A page is a title and sections; a section is a title and blocks; a block has a method `html`.
 """
 
 import re
@@ -122,7 +122,7 @@ class CheckedEquation:
 
 
 def scripts(text):
-    """Escaped prose whose one-letter symbols get their index below, and exponents above.
+    """Escape prose, and set the indices of one-letter symbols below, and exponents above.
 
     "x_i", "L_{K+1}", "w̃_k", "2^M", "e^−t", "p(z)^(N−1)", "L^MoE_K", "e^−0.4", "w̃_k²"
     """
@@ -132,7 +132,7 @@ def scripts(text):
 
 
 def claim_line(result):
-    """✓ or ✗, the statement, and the small print: error, tolerance, oracle, what was raised."""
+    """Write ✓ or ✗, the statement, and the small print: error, tolerance, oracle, exception."""
     claim = result.claim
     holds = '<span class="holds" role="img" aria-label="holds">✓</span>'
     mark = holds if result.passed else '<span class="fails">✗ fails</span>'
@@ -151,7 +151,7 @@ class Section:
 
 
 def write_report(path, title, subtitle, sections):
-    """Write the page under a temporary name, then rename it: whole or not at all."""
+    """Write the page, whole or not at all."""
     links = "".join(f'<a href="#s{i}">{escape(s.title)}</a>' for i, s in enumerate(sections))
     body = "".join(
         f'<section><h2 id="s{i}">{escape(section.title)}</h2>'

@@ -1,4 +1,4 @@
-"""The figures: titles state the finding, series differ by marker and dash as well as by colour.
+"""Figures: titles state the finding, series differ by marker and dash as well as by colour.
 
 Every function returns a Figure; `save` writes the picture, and the plotted numbers as CSV.
 Colours are Okabe and Ito's, which readers with any colour vision can tell apart.
@@ -60,7 +60,7 @@ def save(figure, path, *, alt, caption, numbers):
 
 
 def canvas(width, height, *grid, **options):
-    """A figure and its axes, in the house style."""
+    """Make a figure and its axes, in the house style."""
     import matplotlib
 
     with matplotlib.rc_context(STYLE):
@@ -69,7 +69,7 @@ def canvas(width, height, *grid, **options):
 
 
 def digit_grid(rows, title):
-    """A row of digits for each (label, array): images (n, 64) or pen paths (n, 16)."""
+    """Draw a row of digits for each (label, array): images (n, 64) or pen paths (n, 16)."""
     n = len(rows[0][1])
     figure, axes = canvas(1.6 + 0.72 * n, 0.55 + 0.78 * len(rows), len(rows), n, squeeze=False)
     figure.suptitle(title, x=0.01, ha="left", fontsize=12)
@@ -81,7 +81,7 @@ def digit_grid(rows, title):
 
 
 def draw_digit(axis, digit):
-    """An 8×8 image of ink counts, or a pen path with a dot where the pen starts."""
+    """Draw an 8×8 image of ink counts, or a pen path with a dot where the pen starts."""
     axis.set(xticks=[], yticks=[], aspect="equal")
     axis.spines[:].set_visible(False)
     if digit.size == 64:
@@ -95,7 +95,7 @@ def draw_digit(axis, digit):
 
 
 def smooth(path, steps=8):
-    """A Catmull-Rom curve through the points of a pen path: (8, 2) → (7·steps + 1, 2)."""
+    """Compute a Catmull-Rom curve through a pen path's points: (8, 2) → (7·steps + 1, 2)."""
     before = np.concatenate([path[:1], path[:-2]])
     after = np.concatenate([path[2:], path[-1:]])
     start, end = path[:-1], path[1:]
@@ -110,11 +110,10 @@ def smooth(path, steps=8):
 
 
 def latent_space(systems, labels, title):
-    """Latent draws, each written as its digit; a row a system, a column a given modality.
+    """Draw latents as their digits: a row for each system, a column for each given modality.
 
-    systems: name → dict modality → z (n, D).  A row's panels share one plane, the two main
-    directions of all its draws, so that places can be compared; the outermost 1% in either
-    direction are left out.
+    systems: name → dict modality → z (n, D).  A row's panels share one plane, the first two
+    principal directions of all its draws; the outermost 1% in either direction are left out.
     """
     columns = len(next(iter(systems.values())))
     figure, axes = canvas(4.4 * columns, 4.2 * len(systems), len(systems), columns, squeeze=False)
@@ -139,7 +138,7 @@ def latent_space(systems, labels, title):
 
 
 def training_curves(histories, title):
-    """The bound over the steps, one panel a system since their bounds are of different things."""
+    """Draw the bound over the steps, a panel for each system: the bounds are not comparable."""
     columns = min(3, len(histories))
     rows = -(-len(histories) // columns)
     figure, axes = canvas(3.6 * columns, 2.7 * rows + 0.3, rows, columns, squeeze=False)
@@ -155,7 +154,7 @@ def training_curves(histories, title):
 
 
 def lines(series, title, xlabel, ylabel, *, log_x=False, log_y=False):
-    """Curves told apart by colour, marker and dash; series: label → (x, y)."""
+    """Draw curves that differ by colour, marker and dash; series: label → (x, y)."""
     figure, axis = canvas(7.2, 4.2)
     for i, (label, (x, y)) in enumerate(series.items()):
         style = {"color": COLOURS[i], "marker": MARKERS[i], "linestyle": DASHES[i]}
@@ -174,7 +173,7 @@ def lines(series, title, xlabel, ylabel, *, log_x=False, log_y=False):
 
 
 def claims_overview(results, ids, title):
-    """The achieved error of every claim as a fraction of its tolerance, a row an equation id."""
+    """Draw each claim's error as a fraction of its tolerance, a row for each equation id."""
     figure, axis = canvas(7.6, 1.2 + 0.23 * len(ids))
     floor, failed = 1e-6, any(not result.passed for result in results)
     for result in results:

@@ -20,7 +20,7 @@ def save(path, sections):
 
 
 def load(path):
-    """Read the sections of a record; ValueError where it is damaged, or of another version."""
+    """Read the sections of a record; ValueError if it is damaged, or of another version."""
     try:
         content = json.loads(Path(path).read_text("utf-8"))
         if content["mmvae_edu"] == __version__:

@@ -1,4 +1,4 @@
-"""Checked data: what a model may assume of its input after one look at it."""
+"""Batches: data that are checked once, and on which a model then relies."""
 
 from dataclasses import dataclass, field
 
@@ -12,7 +12,7 @@ class Batch:
     """Observed values and which of them are present, for the M modalities that appear at all.
 
     x         dict name → (N, P), in the model's order; 0 where missing
-    present   (M, N) bool, always a NumPy array: which terms to compute is decided on the host
+    present   (M, N) bool, always a NumPy array: the host decides which terms to compute
     index     the modalities' positions in the model's order
     """
 
@@ -26,9 +26,9 @@ class Batch:
         return self.present.shape[1]
 
     def on_device(self, array):
-        """A small array of the host beside x, copied once however often this batch is used.
+        """Copy a small array of the host to the device of x, once for each batch.
 
-        The second use of a batch copies nothing, and so may be recorded as a CUDA graph.
+        The second use of a batch copies nothing, as the recording of a CUDA graph requires.
         """
         key = array.dtype.str, array.shape, array.tobytes()
         if key not in self.copies:
@@ -37,11 +37,11 @@ class Batch:
 
     @property
     def mask(self):
-        """None where nothing is missing, else `present`."""
+        """Return `present`, or None if nothing is missing."""
         return None if self.present.all() else self.present
 
     def present_in(self, modalities):
-        """`present` with a row for every modality of the model, absent ones False."""
+        """Return `present` with a row for every modality of the model, absent ones False."""
         present = np.zeros((len(modalities), self.size), dtype=bool)
         present[self.index] = self.present
         return present
@@ -57,7 +57,7 @@ class Batch:
 class Paired:
     """Data whose examples share rows: example n has row rows[name][n] of x[name], (n_name, P).
 
-    So an image that stands in thirty pairs is kept once.  No modality is missing anywhere.
+    An image that stands in thirty pairs is stored once.  No modality is missing anywhere.
     """
 
     x: dict
@@ -90,12 +90,12 @@ def _check_paired(modalities, data, theta):
 
 
 def check_batch(modalities, x, mask, theta):
-    """A Batch in theta's dtype and on its device, or a ValueError that says what to mend.
+    """Check data; returns a Batch in theta's dtype and on its device, or raises a ValueError.
 
     modalities: dict name → likelihood, in the model's order; x: dict name → (N, P), an absent
     modality is an absent key; mask (M, N) bool over all M modalities of the model, True = present.
-    What stands under False may be anything, NaN included.  A Batch is returned as it is, and of a
-    Paired its checked like, from which batches are taken.
+    Values under False may be anything, NaN included.  A Batch is returned as it is; a Paired
+    becomes one of checked Batches.
     """
     if isinstance(x, Batch | Paired):
         if mask is not None:
@@ -111,7 +111,7 @@ def check_batch(modalities, x, mask, theta):
         if not present[m].all():
             keep = like(present[m], values)[:, None]
             values = np.where(keep, values, 0)
-        with np.errstate(over="ignore"):  # what is too large becomes inf, and is refused
+        with np.errstate(over="ignore"):  # values that are too large become inf, and are refused
             values = values.astype(dtype, copy=False)
         arrays[name] = like(values, theta)
         _check_values(name, modalities[name], values, to_host(present[m]))
@@ -131,7 +131,7 @@ def _names(modalities, x):
 
 
 def _numbers(name, values):
-    """An array of real numbers where it lies; lists become NumPy arrays."""
+    """Check that values are real numbers, and leave them where they are; lists become arrays."""
     if not hasattr(getattr(values, "dtype", None), "kind"):  # nor of NumPy or CuPy
         try:
             values = np.asarray(values)

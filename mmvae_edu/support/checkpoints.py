@@ -1,4 +1,4 @@
-"""Checkpoints: the state of a training, and the file that resumes it bit for bit."""
+"""Checkpoints: the state of a training, and the file from which it resumes bit for bit."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""The one module that picks the array library: NumPy on the CPU, CuPy on a GPU.
+"""The choice of the array library, made in this module alone: NumPy on the CPU, CuPy on a GPU.
 
 All other code calls np functions, which CuPy arrays dispatch to CuPy.
 """
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def namespace(device="cpu"):
-    """numpy for "cpu", cupy for "cuda"; a sentence with the fix where CuPy or a GPU is absent."""
+    """Return numpy for "cpu", cupy for "cuda"; a ValueError if CuPy or a GPU is absent."""
     if device == "cpu":
         return np
     if device != "cuda":
@@ -27,19 +27,19 @@ def namespace(device="cpu"):
 
 
 def to_host(array):
-    """A NumPy array, copied from the GPU if it lies there."""
+    """Return a NumPy array, copied from the GPU if it lies there."""
     return array.get() if hasattr(array, "get") else np.asarray(array)
 
 
 def like(array, reference):
-    """`array` (NumPy) in the library, and on the device, of `reference`."""
+    """Convert `array` (NumPy) to the library, and the device, of `reference`."""
     return np.asarray(array, like=reference)
 
 
 def generator(rng, xp):
-    """A random generator for arrays of the library `xp`: NumPy's rng itself, or one on the GPU.
+    """Return a random generator for arrays of the library `xp`: rng itself, or one on the GPU.
 
-    The latter is new, and seeded by a draw from rng, so that rng's state says all that follows.
+    The one on the GPU is seeded by a draw from rng, whose state so determines all that follows.
     """
     if xp is np:
         return rng

@@ -1,4 +1,4 @@
-"""Files written whole or not at all: text, and arrays with a JSON header, read without pickle."""
+"""Files that are written whole or not at all: text, and arrays with a JSON header (no pickle)."""
 
 import contextlib
 import json
@@ -11,7 +11,7 @@ import numpy as np
 
 
 def folder(path):
-    """The folder, made if need be; a ValueError where it cannot be written."""
+    """Make the folder if it is absent; a ValueError if it cannot be written."""
     path = Path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -23,7 +23,7 @@ def folder(path):
 
 @contextlib.contextmanager
 def _unfinished(path):
-    """A path beside this one, for what is not whole yet; at the end it takes its name."""
+    """Yield a temporary path, renamed to `path` once writing has succeeded."""
     path = Path(path)
     partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
@@ -37,24 +37,24 @@ def _unfinished(path):
 
 
 def write_text(path, text):
-    """Write a text file under a temporary name, then rename it: whole or not at all."""
+    """Write a text file whole or not at all."""
     with _unfinished(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
 def as_json(value):
-    """JSON of a value that may hold NumPy's numbers."""
+    """Write a value that may hold NumPy's numbers as JSON."""
     return json.dumps(value, default=np.generic.item)
 
 
 def write_arrays(path, header, arrays):
-    """Write an .npz file under a temporary name, then rename it.  header: a JSON-able dict."""
+    """Write an .npz file whole or not at all.  header: a dict that JSON can hold."""
     with _unfinished(path) as partial, partial.open("wb") as file:
         np.savez(file, header=np.array(as_json(header)), **arrays)
 
 
 def read_arrays(path, kind):
-    """(header, dict of arrays) of a file written by `write_arrays` whose header has this kind."""
+    """Read (header, dict of arrays) from a file of `write_arrays` whose header has this kind."""
     try:
         with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}

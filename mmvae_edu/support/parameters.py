@@ -21,14 +21,14 @@ class Tree:
         self.size = sum(prod(shape) for _, shape in leaves(shapes))
 
     def views(self, flat):
-        """The nested dict of views into `flat`: writing to a view writes to the vector."""
+        """Return the nested dict of views into `flat`: writing to a view writes to the vector."""
         if flat.shape != (self.size,):
             raise ValueError(f"theta: expected shape ({self.size},), found {flat.shape}")
         return _views(self.shapes, flat, 0)[0]
 
 
 def leaves(tree, path=""):
-    """(path, leaf) pairs in order, the path written with slashes."""
+    """Yield (path, leaf) pairs in order, the path written with slashes."""
     for name, branch in tree.items():
         if isinstance(branch, dict):
             yield from leaves(branch, f"{path}{name}/")

@@ -1,4 +1,4 @@
-"""The main job: verify the equations, train the systems, print the tables, write the report."""
+"""The tour: it checks the equations, trains the systems, prints tables and writes a report."""
 
 import platform
 import tempfile
@@ -16,11 +16,11 @@ from ..version import __version__
 from .claims import check_equations, claims_section, distinct, show, show_count
 from .progress import progress_sections
 
-RECORDS = ("systems.json", "gradients.json")  # what the tour measured, beside its figures
+RECORDS = ("systems.json", "gradients.json")  # the tour's sections, beside its figures
 
 
 def tour(out, *, seeds=(0,), fast=False, only=None):
-    """Run the tour; returns the exit code, 1 where a claim fails."""
+    """Run the tour; returns the exit code, 1 if a claim fails."""
     console, start = Console(), time.perf_counter()
     out = storage.folder(out)
     console.print(
@@ -49,9 +49,9 @@ def tour(out, *, seeds=(0,), fast=False, only=None):
 
 
 def report_only(path, folder):
-    """Check the claims and write the page with what a tour left in `folder`; the exit code."""
+    """Check the claims and write the page with a tour's results in `folder`; the exit code."""
     storage.folder(path.parent)
-    if path.is_dir():  # said before the work, not after it
+    if path.is_dir():  # before the work, not after it
         raise ValueError(f"{path}: cannot write here (it is a folder)")
     systems, gradients = (
         tour_record.load(folder / name) if (folder / name).exists() else [] for name in RECORDS
@@ -68,7 +68,7 @@ def report_only(path, folder):
 
 
 def write(path, seeds, sections):
-    """The page, headed by the date and the versions."""
+    """Write the page, headed by the date and the versions."""
     subtitle = (
         f"{date.today().isoformat()} · mmvae_edu {__version__} · seed {', '.join(map(str, seeds))}"
         f" · Python {platform.python_version()}, NumPy {np.__version__}"

@@ -24,12 +24,12 @@ def check_equations(seed):
 
 
 def distinct(checked):
-    """The results, each once: a claim may be about several equations."""
+    """List each result once: a claim may be about several equations."""
     return list({r.claim.name: r for results in checked.values() for r in results}.values())
 
 
 def count(checked):
-    """How many claims hold, in words."""
+    """Say how many claims hold."""
     results = distinct(checked)
     held, about = sum(r.passed for r in results), sum(map(bool, checked.values()))
     return f"{held} of {len(results)} claims about {about} equations hold"
@@ -59,7 +59,7 @@ def show_count(console, checked):
 
 
 def claims_section(checked, out):
-    """The section of the report; its figure and numbers are saved into `out`."""
+    """Make the section of the report; its figure and numbers are saved into `out`."""
     results, words = distinct(checked), count(checked)
     numbers = [["claim", "equations", "error", "limit"]]
     numbers += [

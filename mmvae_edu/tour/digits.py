@@ -1,7 +1,8 @@
-"""The four systems on the embedded digits: trained, measured, and compared with slide 13.
+"""The four systems on the embedded digits: their training, and measurements as on slide 13.
 
-Image (8×8 ink counts) and pen strokes of the same digit, test digits by writers unseen in
-training: slide 13's MNIST and SVHN in small.  The same networks for every system.
+The modalities are an image (8×8 ink counts) and the pen strokes of the same digit, instead of slide
+13's MNIST and SVHN; test digits are by writers unseen in training.  All systems have the same
+networks.
 
 The activation and the strokes' likelihood were first chosen for MMVAE by its coherence on the test
 digits, then confirmed on the validation digits; MVAE was not tuned.
@@ -25,7 +26,7 @@ INTERVAL = 25  # steps between points of the training curves
 
 @dataclass
 class Trained:
-    """Everything that one seed's training leaves behind."""
+    """The data, models, histories and classifiers of one seed."""
 
     seed: int
     digits: Digits
@@ -35,7 +36,7 @@ class Trained:
 
 
 def systems():
-    """Name → (model, its modalities, K of the bound): what is trained, in order."""
+    """List the systems in the order of their training: name → (model, K of the bound)."""
     image, strokes = ({name: likelihood} for name, likelihood in MODALITIES.items())
     return {
         "VAE image": (VAE(image, **NETWORKS), 1),
@@ -68,13 +69,13 @@ def train(*, seed=0, steps=STEPS, progress=True):
 
 
 def distinct(x, label):
-    """Each row of x once, with its label: pairing repeats them."""
+    """Select each row of x once, with its label: pairing repeats rows."""
     _, rows = np.unique(x, axis=0, return_index=True)
     return x[rows], label[rows]
 
 
 def measure(trained):
-    """All numbers of the two tables, by name; fractions, and nats for the log likelihoods."""
+    """Measure all numbers of the tables: name → a fraction, or nats for a log likelihood."""
     test, models = trained.digits.test, trained.models
     rng = np.random.default_rng(trained.seed)
     numbers = {
@@ -102,7 +103,7 @@ def measure(trained):
 
 
 def read_off(trained, model, fitted, tested, rng, n=6000):
-    """Accuracy of a linear classifier of z ~ q(z|fitted), on test digits' z ~ q(z|tested)."""
+    """Fit a linear classifier to z ~ q(z|fitted); its accuracy on test digits' z ~ q(z|tested)."""
     train, test = trained.digits.train, trained.digits.test
     rows = rng.permutation(len(train.label))[:n]
     z_train = model.posterior_sample({name: train.x[name][rows] for name in fitted}, rng=rng)[0]

@@ -1,8 +1,8 @@
-"""How noisy the encoders' gradient is: plain against doubly reparameterised, as K grows.
+"""The noise of the encoders' gradient: plain against doubly reparameterised, as K grows.
 
-With more samples IWAE's bound depends less on the encoder, so its plain gradient drowns in noise:
-the signal-to-noise ratio falls as K^(−1/2) (Rainforth et al. 2018).  The doubly
-reparameterised estimator has the same mean, and a ratio that rises as K^(1/2) (Tucker et al. 2019).
+With more samples IWAE's bound depends less on the encoder, and the signal-to-noise ratio of its
+plain gradient falls as K^(−1/2) (Rainforth et al. 2018).  The doubly reparameterised estimator has
+the same mean, and a ratio that rises as K^(1/2) (Tucker et al. 2019).
 """
 
 from dataclasses import dataclass
@@ -28,12 +28,12 @@ class GradientNoise:
 def encoder_gradient_noise(
     system=IWAE, samples=(1, 2, 8, 32, 128), *, replicates=400, seed=0
 ):  # fmt: skip
-    """Rows of GradientNoise: both estimators at each K, on the same noise, the plain one first.
+    """Measure both estimators at each K on the same noise: rows of GradientNoise, plain first.
 
-    system: IWAE (one modality) or MMVAE (two).  The problem is linear-Gaussian, the encoders near
-    the exact posteriors, one observation, and `replicates` independent draws of the noise.  Both
-    estimators have the same mean, the signal; it is taken from the doubly reparameterised one,
-    which knows it better.
+    system: IWAE (one modality) or MMVAE (two).  The model is linear-Gaussian, the encoders are near
+    the exact posteriors; there are one observation and `replicates` independent draws of the noise.
+    Both estimators have the same mean, the signal; the doubly reparameterised one estimates it,
+    with less error.
     """
     rng = np.random.default_rng(seed)
     model, theta, x = _near_the_posterior(system, rng)
@@ -53,7 +53,7 @@ def encoder_gradient_noise(
 
 
 def _near_the_posterior(system, rng, D=2, P=4, distance=0.1):
-    """A model, parameters whose encoders are `distance` off the exact posteriors, and one x."""
+    """Make a model, parameters `distance` off the exact posteriors, and one observation x."""
     twin = LinearGaussian.random(rng, D, {"x": P} if system is IWAE else {"x": P, "y": P})
     _, x = twin.sample(rng, 1)
     likelihoods = {name: Normal(P, scale=twin.sigma[name]) for name in x}

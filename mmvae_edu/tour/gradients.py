@@ -1,4 +1,4 @@
-"""The tour's look at gradients: the noise of two estimators as K grows (S9.4, S11.4)."""
+"""The tour's section on gradients: the noise of two estimators as K grows (S9.4, S11.4)."""
 
 from ..models import IWAE, MMVAE
 from ..report import plots
@@ -7,7 +7,7 @@ from .gradient_noise import encoder_gradient_noise
 
 
 def gradients_section(console, out, seed):
-    """The gradient for the encoders: its noise under both estimators, over K."""
+    """Measure and draw the noise of the encoders' gradient under both estimators, over K."""
     measured = [
         row for system in (IWAE, MMVAE) for row in encoder_gradient_noise(system, seed=seed)
     ]

@@ -12,7 +12,7 @@ COHERENCES = ("joint", "image → strokes", "strokes → image")
 
 
 def systems_sections(console, out, seeds, fast):
-    """Train and measure the systems, and draw the pictures: the sections of the report."""
+    """Train and measure the systems, and draw the pictures; returns the report's sections."""
     steps = systems.FAST_STEPS if fast else systems.STEPS
     runs = []
     for seed in seeds:
@@ -44,13 +44,13 @@ def percent(fraction):
 
 
 def printed(equation):
-    """The numbers of slide 13's table, image ↔ MNIST and strokes ↔ SVHN: system → strings."""
+    """Read slide 13's table, image ↔ MNIST and strokes ↔ SVHN: system → strings."""
     rows = slides()[equation]["rows"]["mnist-svhn"]
     return {system: ["–" if v != v else str(v) for v in row] for system, row in rows.items()}
 
 
 def latent_table(numbers):
-    """Table 1: the accuracy of a linear classifier of z."""
+    """Make Table 1: the accuracy of a linear classifier of z."""
     keys = {
         "MMVAE": ("MMVAE latent image", "MMVAE latent strokes"),
         "MVAE (single)": ("MVAE latent image", "MVAE latent strokes"),
@@ -67,7 +67,7 @@ def latent_table(numbers):
 
 
 def coherence_table(numbers):
-    """Table 2: how often what is generated together shows one digit."""
+    """Make Table 2: how often modalities generated from one z show one digit."""
     theirs = printed("S13.T2")
     rows = [
         [name, *(percent(numbers[f"{name} {c}"]) for c in COHERENCES), *theirs[name]]
@@ -78,7 +78,7 @@ def coherence_table(numbers):
 
 
 def likelihood_table(numbers):
-    """VAE against IWAE with the same networks and steps."""
+    """Compare VAE and IWAE with the same networks and steps."""
     rows = [[name, f"{numbers[f'{name} log p(image)']:.2f}"] for name in ("VAE", "IWAE")]
     caption = (
         f"log p(image) of test images, nats, by 100 importance samples; IWAE was trained with "
@@ -177,7 +177,7 @@ def training(run):
 
 
 def labelled(rows):
-    """Number rows for a CSV file: the label, then the values."""
+    """Make rows for a CSV file: the label, then the values."""
     return [
         [label.replace("\n", " "), *np.round(values, 4).tolist()]
         for label, array in rows

@@ -8,7 +8,7 @@ HEADER = ["lesson", "exercises", "right", "wrong", "changed since", "not checked
 
 
 def progress_sections():
-    """One section where a folder of exercises is found; none without, or with several."""
+    """Make one section if a folder of exercises is found; none without, or with several."""
     try:
         folder = progress.find_folder()
     except ValueError:
@@ -29,20 +29,20 @@ def is_right(row):
 
 
 def lesson_table(rows):
-    """How many exercises of each lesson are in each state, and how many hints were shown."""
+    """Count each lesson's exercises by state, and the hints that were shown."""
     table = []
     for lesson, group in by_lesson(rows).items():
         counts = dict.fromkeys(HEADER[2:], 0)
         for row in group:
             column = "changed since" if row.changed else row.state
-            counts[column if column in counts else "not checked"] += 1  # the checker's own fault
+            counts[column if column in counts else "not checked"] += 1  # the checker itself failed
         numbers = [len(group), *counts.values(), sum(len(row.hints) for row in group)]
         table.append([lesson, *(str(n) if n else "–" for n in numbers)])
     return Table("Exercises by lesson", [*HEADER, "hints"], table)
 
 
 def wrong_table(rows):
-    """What the last check said of the exercises that are wrong."""
+    """List the mistakes that the last check found in wrong exercises."""
     says = {mutant.name: mutant.says for row in rows for mutant in row.exercise.mutants}
     table = [
         [row.exercise.id, "; ".join(says.get(name, name) for name in row.mistakes) or "–"]

@@ -1,4 +1,4 @@
-"""`mmvae-edu bench`: kernels and training steps beside their peers, and how the cost grows.
+"""Benchmarks: kernels and training steps beside their peers, and the growth of a step's cost.
 
 Medians of interleaved runs, one process a contender, on a GPU one for all; see `turns`.
 The peers come with the `bench` extra; without it their columns are absent.
@@ -28,7 +28,7 @@ def bench(console, *, device="cpu", parts=PARTS, threads=2, out=None):
     from .kernels import SIZES, bench_kernel, kernel_table
     from .steps import CASES, bench_step, step_table
 
-    namespace(device)  # a sentence now if there is no such device
+    namespace(device)  # raises now if there is no such device
     start = time.monotonic()
     peers = util.find_spec("torch") is not None
     found = environment(device, threads)
@@ -72,12 +72,12 @@ def show(console, table, rows, what=None):
 
 
 def without_nan(turns):
-    """Turns as JSON holds them: None for NaN, the time of a contender that failed."""
+    """Convert Turns for JSON: None for NaN, the time of a contender that failed."""
     return {key: None if value != value else value for key, value in asdict(turns).items()}
 
 
 def environment(device, threads):
-    """What a measurement depends on: date, machine, versions, threads, command."""
+    """List what a measurement depends on: date, machine, versions, threads, command."""
     versions = {}
     for package in "numpy", "numba", "torch", "cupy-cuda12x", "cupy-cuda13x":
         try:
@@ -96,7 +96,7 @@ def environment(device, threads):
 
 
 def device_name(device):
-    """The processor's or the GPU's name."""
+    """Name the processor or the GPU."""
     if device == "cuda":
         return namespace(device).cuda.runtime.getDeviceProperties(0)["name"].decode()
     try:

@@ -1,4 +1,4 @@
-"""An epoch of training: its steps, and what they need, batches of the data and noise."""
+"""An epoch of training: its steps, with the batches of data and the noise that they need."""
 
 from functools import partial
 
@@ -42,6 +42,6 @@ def make_epoch(name, examples, threads):
 
 
 def epoch_table(examples, turns):
-    """A report.Table of the epochs."""
+    """Make a report.Table of the epochs."""
     title = f"Epoch of MVAE, {examples} images and labels, batch {BATCH}"
     return contender_table(title, turns, ["ms", "to ours"], ".0f", partial(times_ours, turns))

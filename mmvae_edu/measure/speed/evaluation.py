@@ -1,4 +1,4 @@
-"""The likelihood estimator, beside the matrix products that it cannot do without."""
+"""The likelihood estimator, beside the matrix products that it needs."""
 
 import numpy as np
 
@@ -39,7 +39,7 @@ def make_evaluation(name, examples, K, device):
 
 
 def decoder_products(model, theta, rows, chunk=CHUNK["cpu"]):
-    """The forward products of all decoders on so many rows, at most `chunk` of them at a time."""
+    """Make the forward products of all decoders on so many rows, at most `chunk` at a time."""
     keep_pages()  # as the estimator does
     chunks = [min(chunk, rows - done) for done in range(0, rows, chunk)]
     products = []
@@ -58,7 +58,7 @@ def decoder_products(model, theta, rows, chunk=CHUNK["cpu"]):
 
 
 def evaluation_table(examples, K, turns):
-    """A report.Table of the evaluations."""
+    """Make a report.Table of the evaluations."""
 
     def compared(name):
         return written(1 / ratio(turns, name), ".2f", "×")

@@ -37,21 +37,19 @@ def make_step(size, device):
 
 
 def slope(turns):
-    """The last log-log slope; at 1 twice the size takes twice the time."""
+    """Compute the last log-log slope; at 1 twice the size takes twice the time."""
     (a, s), (b, t) = list(turns.items())[-2:]
     return float(np.log(t.milliseconds / s.milliseconds) / np.log(b / a))
 
 
 def growth_table(rows):
-    """A report.Table of the rows."""
+    """Make a report.Table of the rows."""
     cells = []
     for row in rows:
         times = [f"{n}: {written(t.milliseconds, '.1f')}" for n, t in row["turns"].items()]
         cells.append([row["size"], *times, written(slope(row["turns"]), ".2f")])
     base = ", ".join(f"{name} {value}" for name, value in BASE.items())
     header = ["size", *(f"×{factor}, ms" for factor in FACTORS), "last slope"]
-    once = [
-        next(iter(row["turns"].values())).milliseconds for row in rows
-    ]  # the same step each time
-    took = f"which took {min(once):.1f} to {max(once):.1f} ms"
+    base_step = [next(iter(row["turns"].values())).milliseconds for row in rows]
+    took = f"which took {min(base_step):.1f} to {max(base_step):.1f} ms"
     return Table(f"MMVAE's step as one size grows from {base}, {took}", header, cells)

@@ -60,7 +60,7 @@ def bench_kernel(kernel, *, rounds=5, peers=True, threads=2, device="cpu", scale
 
 
 def inputs(kernel, size, rng, xp=np):
-    """The arguments of a kernel at a size, as float32 arrays of xp, whose generator rng is."""
+    """Draw the arguments of a kernel at a size: float32 arrays of the library xp, by its rng."""
 
     def normal(*shape):
         return rng.standard_normal(shape, dtype=np.float32)
@@ -90,7 +90,7 @@ def inputs(kernel, size, rng, xp=np):
 
 
 def traffic(kernel, size):
-    """Bytes that must move: every input read once, every output written once."""
+    """Count the bytes that must move: every input read once, every output written once."""
     arrays = {name: size.get(name, 1) for name in ("N", "K", "M", "D", "P", "H", "size")}
     N, K, M, D, P, H, S = arrays.values()
     numbers = {
@@ -128,7 +128,7 @@ def make_kernel(name, kernel, size, threads, device):
 
 
 def earlier(version, kernel, arguments):
-    """The call of ours with a version that reads one number at a time, in place while it runs."""
+    """Make our call with an earlier version of the kernel, which reads one number at a time."""
     from ...kernels import cuda_c
 
     def run():
@@ -143,7 +143,7 @@ def earlier(version, kernel, arguments):
 
 
 def make_copy(moved, threads, device):
-    """A plain copy that moves so many bytes, half in and half out, by as many threads."""
+    """Make a plain copy that moves so many bytes, half in and half out, by so many threads."""
     from concurrent.futures import ThreadPoolExecutor
 
     xp = namespace(device)
@@ -162,7 +162,7 @@ def make_copy(moved, threads, device):
 
 
 def kernel_table(rows):
-    """A report.Table of one kernel's rows."""
+    """Make a report.Table of one kernel's rows."""
     names = dict.fromkeys(name for row in rows for name in row["turns"])
     peers = [name for name in names if name not in ("ours", "copy")]
     cells = []

@@ -1,4 +1,4 @@
-"""The peers of `kernels` in SciPy, for what it has functions for."""
+"""Peers of `kernels` in SciPy, where it has the functions."""
 
 import numpy as np
 from scipy.special import expit, log_expit, logsumexp, softmax

@@ -21,7 +21,7 @@ PEERS = tuple(
 
 
 def problem(system):
-    """The MNIST networks of the MVAE release on a random batch: (model, theta, x)."""
+    """Make the MNIST networks of the MVAE release and a random batch: (model, theta, x)."""
     rng = np.random.default_rng(0)
     options = {"latent": 64, "hidden": dict.fromkeys(MODALITIES, HIDDEN)}
     if system == "MVAE":
@@ -81,9 +81,9 @@ def our_step(model, theta, x, eps):
 
 
 def products_of(model, theta, K):
-    """The matrix products of our step and nothing else, on arrays of the same shapes and layouts.
+    """Make the matrix products of our step alone, on arrays of the same shapes and layouts.
 
-    What `networks.product` makes lies column after column, and so is multiplied transposed.
+    Results of `networks.product` are stored by columns, and are therefore multiplied transposed.
     """
     decoded = 2  # MVAE: two of the three terms score a modality; MMVAE: both experts' samples
     forward, backward = [], []
@@ -114,24 +114,24 @@ def products_of(model, theta, K):
 
 
 def layers(weights):
-    """Each layer's matrix, whether a layer is before it, and whether one is behind it."""
+    """List each layer's matrix, whether a layer is before it, and whether one is behind it."""
     matrices = [W for key, W in weights.items() if key.startswith("W")]
     return [(W, layer > 0, W is not matrices[-1]) for layer, W in enumerate(matrices)]
 
 
 def inputs_and_outputs(W, inner, outer, rows):
-    """Arrays for y = a W, in the layout that `networks.product` gives them."""
+    """Make arrays for y = a W, in the layout that `networks.product` gives them."""
     a = np.full_like(W, 0.5, shape=(rows, W.shape[0]), order="CF"[inner])
     return a, np.empty_like(W, shape=(rows, W.shape[1]), order="CF"[outer])
 
 
 def forward_product(W, a, y, outer):
-    """Left, right and result of y = a W."""
+    """Order y = a W as (left, right, result)."""
     return (W.T, a.T, y.T) if outer else (a, W, y)
 
 
 def step_table(system, K, turns):
-    """A report.Table of a case."""
+    """Make a report.Table of a case."""
 
     def compared(name):
         if name == "products":

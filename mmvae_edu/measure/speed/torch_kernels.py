@@ -1,4 +1,4 @@
-"""The peers of `kernels`: the same functions as one would write them in PyTorch."""
+"""Peers of `kernels`: the same functions as one would write them in PyTorch."""
 
 import math
 
@@ -62,7 +62,7 @@ def adam_step(theta, grad, m, v):
 
 
 def make(kernel, arguments, compiled, threads):
-    """The call, on tensors that are the arguments' memory, of NumPy or CuPy."""
+    """Make the call, on tensors that share the memory of the arguments, of NumPy or CuPy."""
     torch.set_num_threads(threads)
     tensors = [torch.from_dlpack(a) for a in arguments if a is not None]
     if kernel == "adam_step" and not compiled:
@@ -77,7 +77,7 @@ def make(kernel, arguments, compiled, threads):
 
 
 def check(kernel, arguments):
-    """An AssertionError unless our function of that name computes what the reference does."""
+    """Assert that the function of that name here computes what the reference does."""
     function, expected = globals()[kernel], [None if a is None else a.copy() for a in arguments]
     found = [torch.from_numpy(a) for a in arguments if a is not None]
     if kernel == "adam_step":  # works in place
@@ -92,7 +92,7 @@ def check(kernel, arguments):
 
 
 def fused_adam(tensors):
-    """PyTorch's own fast one."""
+    """Make a step of PyTorch's own fused Adam."""
     theta, grad, _, _ = tensors
     parameter = torch.nn.Parameter(theta)
     parameter.grad = grad

@@ -1,4 +1,4 @@
-"""The peers of `steps`: the same training steps in PyTorch, the obvious way.
+"""Peers of `steps`: the same training steps in PyTorch, written in the obvious way.
 
 Two forms of each system.  *As released* runs every forward pass that the authors' code runs:
 MVAE calls the whole model three times and decodes every modality each time; MMVAE decodes every
@@ -28,7 +28,7 @@ class Networks(nn.Module):
         return getattr(self, f"{name}_encoder")(x).chunk(2, dim=-1)
 
     def experts(self, x):
-        """name → mean and log-variance; the label's network sees its ten classes, not its rows."""
+        """Encode x: name → mean and log-variance; the label's network runs once a class."""
         classes = torch.eye(x["label"].shape[-1], device=x["label"].device)
         label = x["label"] @ self.label_encoder(classes)
         return {"image": self.encode("image", x["image"]), "label": label.chunk(2, dim=-1)}
@@ -51,7 +51,7 @@ def _sequential(weights):
 
 
 def log_likelihood(name, logits, x):
-    """log p(x|z), summed over features: Bernoulli for the image, categorical for the label."""
+    """Compute log p(x|z), summed over features: Bernoulli the image, categorical the label."""
     x = x.expand_as(logits)
     if name == "image":
         return -F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(-1)
@@ -59,7 +59,7 @@ def log_likelihood(name, logits, x):
 
 
 def product(experts):
-    """The prior times the experts: mean and log-variance."""
+    """Multiply the prior and the experts: mean and log-variance."""
     precision = 1 + sum(torch.exp(-log_var) for _, log_var in experts)
     mean = sum(mu * torch.exp(-log_var) for mu, log_var in experts) / precision
     return mean, -torch.log(precision)
@@ -70,7 +70,7 @@ def elbo(log_px_z, mean, log_var):
 
 
 def mvae_released(nets, x, eps, weights):
-    """Three calls of the whole model: both modalities, the image alone, the label alone."""
+    """Call the whole model three times: both modalities, the image alone, the label alone."""
     bound = 0
     for t, given in enumerate((("image", "label"), ("image",), ("label",))):
         mean, log_var = product([nets.encode(name, x[name]) for name in given])
@@ -82,7 +82,7 @@ def mvae_released(nets, x, eps, weights):
 
 
 def mvae_same(nets, x, eps, weights):
-    """Encoders once; each decoder once, on the samples of the terms that score it."""
+    """Run each encoder once, and each decoder once, on the samples of the terms that score it."""
     experts = nets.experts(x)
     terms = [product(list(experts.values())), *(product([expert]) for expert in experts.values())]
     mean, log_var = (torch.stack(parameter) for parameter in zip(*terms, strict=True))
@@ -100,7 +100,7 @@ def gaussian(z, mu, log_var):
 
 
 def mmvae_released(nets, x, eps, weights):
-    """Every expert's samples through every decoder, one pair after the other."""
+    """Decode every expert's samples by every decoder, one pair after the other."""
     experts = {name: nets.encode(name, x[name]) for name in x}
     bound = 0
     for m, (mu, log_var) in enumerate(experts.values()):
@@ -114,7 +114,7 @@ def mmvae_released(nets, x, eps, weights):
 
 
 def mmvae_same(nets, x, eps, weights):
-    """All samples stacked: each decoder, the mixture and the reduction run once."""
+    """Stack all samples: each decoder, the mixture and the reduction run once."""
     mu, log_var = (torch.stack(p) for p in zip(*nets.experts(x).values(), strict=True))
     z = mu[:, None] + torch.exp(log_var / 2)[:, None] * eps
     pairs = gaussian(z[None], mu[:, None, None], log_var[:, None, None])
@@ -134,7 +134,7 @@ FORMS = {
 
 
 def make_step(form, model, theta, x, eps, *, compiled=False, threads=2, device="cpu"):
-    """The bound of the batch, as a function, and the training step."""
+    """Make the bound of the batch, as a function, and the training step."""
     torch.set_num_threads(threads)
     function = FORMS[type(model).__name__, form]
     nets = Networks(model, model.tree.views(theta)).to(device)
@@ -160,7 +160,7 @@ def make_step(form, model, theta, x, eps, *, compiled=False, threads=2, device="
 
 
 class Pictures(torch.utils.data.Dataset):
-    """One image and label at a time, on the way that torchvision's MNIST and ToTensor take."""
+    """One image and label at a time, converted as torchvision's MNIST and ToTensor do."""
 
     def __init__(self, pictures, labels):
         self.pictures, self.labels = pictures, labels
@@ -174,7 +174,7 @@ class Pictures(torch.utils.data.Dataset):
 
 
 def make_epoch(model, theta, pictures, labels, batch_size, threads, one_by_one):
-    """An epoch of MVAE as released; pictures (n, 28, 28) of 8 bits, labels (n,)."""
+    """Make an epoch of MVAE as released; pictures (n, 28, 28) of 8 bits, labels (n,)."""
     torch.set_num_threads(threads)
     nets = Networks(model, model.tree.views(theta))
     optimiser = torch.optim.Adam(nets.parameters(), lr=1e-3)

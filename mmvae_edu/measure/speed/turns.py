@@ -80,7 +80,7 @@ def synchronize():
 
 
 def peak_memory():
-    """The most MB that this process has held; NaN on Windows, which has no such call."""
+    """Return the most MB that this process has held; NaN on Windows, which has no such call."""
     try:
         import resource
     except ImportError:
@@ -90,7 +90,7 @@ def peak_memory():
 
 
 def free_memory(keep=False):
-    """Free bytes of the GPU; unless `keep`, libraries first give back their unused memory."""
+    """Count the GPU's free bytes; unless `keep`, libraries first give back unused memory."""
     cupy = namespace("cuda")
     if not keep:
         cupy.get_default_memory_pool().free_all_blocks()
@@ -143,7 +143,7 @@ class Contender:
             self.run()
 
     def turn(self):
-        """Milliseconds of each counted run of a turn."""
+        """Time a turn: the milliseconds of each counted run."""
         start = time.perf_counter()
         while time.perf_counter() < start + WARM:
             self.clock(self.run)
@@ -217,7 +217,7 @@ class Worker:
             self.samples += self.answer() or []
 
     def turns(self):
-        """The Turns since `prepare`."""
+        """Summarise the turns since `prepare`."""
         if self.problem is None:
             self.tell("peak")
             peak = self.answer()
@@ -271,7 +271,7 @@ class GpuWorker(Worker):
 
 
 def in_a_sentence(problem):
-    """The exception's type and the first line of its text."""
+    """Write the exception's type and the first line of its text."""
     sentence = (str(problem).strip().splitlines() or [""])[0]
     return f"{type(problem).__name__}: {sentence}"
 

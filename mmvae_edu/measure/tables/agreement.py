@@ -1,6 +1,6 @@
-"""Slide 13's three tables: what z knows, whether generations agree, and four log likelihoods.
+"""Slide 13's three tables: the digit in z, the agreement of generations, four log likelihoods.
 
-Numbers are as in `evaluate`, with two keys more: `part`, the table to which one belongs, and
+Numbers are as in `evaluate`, with two keys more: `part`, the table to which the number belongs, and
 `unit`, of its mean and error.
 """
 
@@ -27,12 +27,12 @@ CORRECTED = "Table 2 corrected for the classifiers' confusion of real test digit
 
 
 def agreement(model, job, data):
-    """Tables 1 to 3: name → mean, standard error, part, unit; for nats the median ESS and n too.
+    """Measure Tables 1 to 3: name → mean, error, part, unit; for nats the median ESS and n too.
 
-    All on the test split; Table 3 on `examples` of its rows at most, drawn by the seed alone.
+    All use the test split; Table 3 uses at most `examples` of its rows, drawn by the seed alone.
     """
     rng, theta = np.random.default_rng((job["seed"], 1)), model.theta
-    model.theta = to_host(theta)  # the classifiers' side; likelihoods stay where the training was
+    model.theta = to_host(theta)  # where classifiers run; likelihoods use the training's device
     found = latents(model, data, job["seed"], rng)
     if len(model.modalities) > 1:
         found |= generations(model, data, job, rng)
@@ -45,20 +45,20 @@ def agreement(model, job, data):
 
 
 def examples(split, names, rows=slice(None)):
-    """These examples of these modalities, pairs put together: dict name → (n, P)."""
+    """Select these examples of these modalities and join pairs: dict name → (n, P)."""
     pairs = split.rows
     return {m: split.x[m][rows if pairs is None else pairs[m][rows]] for m in names}
 
 
 def distinct(split, name):
-    """What one modality shows, each once, with its label: pairing repeats it."""
+    """Select each observation of one modality once, with its label: pairing repeats it."""
     values = split.x[name] if split.rows is None else split.rows[name]
     _, first = np.unique(values, axis=0, return_index=True)
     return examples(split, [name], first)[name], split.label[first]
 
 
 def latents(model, data, seed, rng):
-    """The digit that a linear probe reads from one draw z ~ q(z|given).               [S13.T1]"""
+    """Measure how often a linear probe reads the digit from a draw z ~ q(z|given).    [S13.T1]"""
     train, test, found = data.train, data.test, {}
     rows = rng.permutation(len(train.label))[:PROBED]
     for source, given in _proposals(model.modalities).items():
@@ -70,10 +70,10 @@ def latents(model, data, seed, rng):
 
 
 def generations(model, data, job, rng):
-    """How often means decoded from one z show the same digit, or the given one.       [S13.T2]
+    """Measure how often means decoded from one z show the same digit, or the given one.  [S13.T2]
 
-    Classified by networks that learnt from real training data.  Their accuracy on real test data
-    is among the numbers: rates are raw and count their errors, but for those called corrected.
+    Networks that learnt from real training data classify them.  Their accuracy on real test data
+    is among the numbers: rates include their errors, except for those called corrected.
     """
     test, found, classifiers, errors = data.test, {}, {}, {}
     steps = job["evaluation"].get("classifier_steps", CLASSIFIER["steps"])
@@ -102,11 +102,11 @@ def generations(model, data, job, rng):
 
 
 def log_likelihoods(model, x, job, rng):
-    """log p(x_m) by its proposals, and of a pair the joint and both conditionals.     [S13.T3]
+    """Estimate log p(x_m) by its proposals, and a pair's joint and conditionals.      [S13.T3]
 
         log p(x_m|x_n) = log p(x_m, x_n) − log p(x_n),  proposals q(z|x_m, x_n) and q(z|x_n)
 
-    Unscaled, nats an example: λ has no part in an evaluation, whatever the training's was.
+    The numbers are unscaled, nats an example: no λ of the training enters an evaluation.
     """
     names, found, own = tuple(model.modalities), {}, {}
     settings = {"K": job["evaluation"]["K"], "rng": rng}
@@ -131,12 +131,12 @@ def log_likelihoods(model, x, job, rng):
 
 
 def _proposals(names):
-    """What z may be inferred from: each modality, and all where there are several."""
+    """List the sources from which z is inferred: each modality, and all if there are several."""
     return {name: (name,) for name in names} | ({"all": tuple(names)} if len(names) > 1 else {})
 
 
 def _hits(name, predicted, label, part):
-    """How often the label was predicted, each row alike and each label alike."""
+    """Compute how often the label was predicted, with equal weight a row, and a label."""
     hit = predicted == label
     classes = [hit[label == c] for c in np.unique(label)]
     errors = [_rate(c.mean(), len(c), MACRO)["error"] for c in classes]
@@ -149,7 +149,7 @@ def _hits(name, predicted, label, part):
 
 
 def _corrected(name, first, second, *confusions):
-    """The coherence behind the predicted digits; nothing where a classifier knows too few."""
+    """Correct the coherence for the classifiers' errors; {} if one of them knows too few digits."""
     try:
         rate, error = corrected_coherence(first, second, *confusions)
     except np.linalg.LinAlgError:

@@ -1,4 +1,4 @@
-"""What a trained model is worth: the numbers of the slides' tables, with standard errors."""
+"""Evaluations of a trained model: the numbers of the slides' tables, with standard errors."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from .agreement import agreement
 
 
 def likelihoods(model, job, data):
-    """Table 2 of slide 8: name → the mean over the test split, its error, and the ESS.     [S8.T2]
+    """Measure Table 2 of slide 8: name → mean over the test split, error, and ESS.         [S8.T2]
 
     x1 is the image and x2 all the rest: the label, or the attributes.  "log p(x1|x2)" is the
     slides' difference of estimates, log p(x1,x2) from q(z|x1) and log p(x2); "… by q(z|x1,x2)"
@@ -32,23 +32,22 @@ def likelihoods(model, job, data):
 
 
 def _of_x2(model, x2, K, prior_samples, rng):
-    """log p(x2) from so many samples of the prior, as the slides have it, or K of q(z|x2).
+    """Estimate log p(x2) from so many samples of the prior, as the slides do, or K of q(z|x2).
 
-    The prior serves where x2 takes few values, each estimated once for all its examples, which
-    share its error: the mean's own is that of the examples' draw alone.  Of eighteen attributes
-    there are thousands of values, most of them rare: under the prior few of any K samples explain
-    one.
+    The prior serves if x2 takes few values: each is estimated once for all its examples, which
+    share its error, and the mean's error is that of the examples' draw alone.  Eighteen attributes
+    take thousands of values, most of them rare, which few samples of the prior explain.
     """
     if prior_samples is None:
         return marginal(model, model.theta, x2, K=K, rng=rng)
     ((name, values),) = x2.items()
     values, rows = np.unique(values, axis=0, return_inverse=True)
     prior = marginal(model, model.theta, {name: values}, given={}, K=prior_samples, rng=rng)
-    return prior.take(rows.ravel())  # NumPy 2.0 has a column here
+    return prior.take(rows.ravel())  # NumPy 2.0 returns a column
 
 
 def _numbers(found):
-    """name → the mean in nats, its standard error, and the median effective sample size."""
+    """Summarise estimates: name → mean in nats, standard error, median effective sample size."""
     return {
         name: {
             "mean": estimate.mean,

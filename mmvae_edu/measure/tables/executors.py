@@ -1,7 +1,7 @@
-"""Where jobs run: processes of this machine, or the workers of a Dask cluster.
+"""Executors of jobs: processes of this machine, or the workers of a Dask cluster.
 
-An executor is a function (jobs, work) → iterator of (job, outcome) in the order of their ends; the
-outcome is what the job returned, or a JobFails.  `work` is a folder for checkpoints.
+An executor is a function (jobs, work) → iterator of (job, outcome), as the jobs finish; the
+outcome is the job's result, or a JobFails.  `work` is a folder for checkpoints.
 """
 
 import contextlib
@@ -26,11 +26,11 @@ class JobFails(Exception):
 
 
 class Killed(JobFails):
-    """Its process was killed, so that another try may succeed."""
+    """Its process was killed: another try may succeed."""
 
 
 def in_processes(workers, threads=1, device="cpu"):
-    """An executor: `workers` processes at a time, one for each job, each with so many threads."""
+    """Make an executor of `workers` processes at a time, one a job, each with so many threads."""
 
     def executor(jobs, work):
         pool = ThreadPoolExecutor(workers)
@@ -38,17 +38,17 @@ def in_processes(workers, threads=1, device="cpu"):
         try:
             for future in as_completed(futures):
                 yield futures[future], _outcome(future)
-        finally:  # on Ctrl-C the processes have it too, and leave checkpoints
+        finally:  # Ctrl-C reaches the processes, too, and they leave checkpoints
             pool.shutdown(cancel_futures=True)
 
     return executor
 
 
 def on_a_cluster(address, threads=1, device="cpu", timeout=10):
-    """An executor on the Dask scheduler at this address; its workers must see the folder `work`.
+    """Make an executor on the Dask scheduler at this address; its workers must see `work`.
 
-    A job whose worker dies goes to another worker, and on from its checkpoint.  ConnectionError
-    if the scheduler itself dies.
+    A job whose worker dies resumes on another worker from its checkpoint.  The executor raises
+    ConnectionError if the scheduler itself dies.
     """
     try:
         from distributed import Client
@@ -85,7 +85,7 @@ def on_a_cluster(address, threads=1, device="cpu", timeout=10):
 
 
 def _close_quietly(client):
-    """Close a client that lost its scheduler, without its log of how it tried to reconnect."""
+    """Close a client that lost its scheduler, without a log of its attempts to reconnect."""
     log = logging.getLogger("distributed.client")
     log.disabled = True
     client.close()
@@ -105,7 +105,7 @@ def in_a_process(job, work, threads=1, device="cpu"):
             python(run, str(work), device), stdin=PIPE, stdout=PIPE, stderr=errors, env=environment
         ) as worker,
     ):
-        with contextlib.suppress(BrokenPipeError):  # it died at once
+        with contextlib.suppress(BrokenPipeError):  # the process died at once
             worker.stdin.write(json.dumps(job).encode() + b"\n")
             worker.stdin.flush()
         result = worker.stdout.read()
@@ -120,7 +120,7 @@ def in_a_process(job, work, threads=1, device="cpu"):
 
 
 def _on_a_worker(job, **options):
-    """`in_a_process`, which raises only what another try may mend: Dask tries again."""
+    """Run `in_a_process`, but raise only what another try may mend: Dask tries again."""
     try:
         return in_a_process(job, **options)
     except Killed:
@@ -130,7 +130,7 @@ def _on_a_worker(job, **options):
 
 
 def _outcome(future, lost=()):
-    """What the job returned, or a JobFails; exceptions that say the executor is `lost` pass."""
+    """Return the job's result, or a JobFails; raise exceptions that mean a `lost` executor."""
     try:
         return future.result()
     except JobFails as problem:

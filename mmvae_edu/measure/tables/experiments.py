@@ -1,4 +1,4 @@
-"""The experiments as jobs: one system, one seed, everything that it depends on written out."""
+"""Experiments as jobs: one system and one seed, with all settings written out."""
 
 import tomllib
 from pathlib import Path
@@ -8,7 +8,7 @@ GROUPS = "table2", "all"
 
 
 def experiments():
-    """name → experiment, those that extend another one completed."""
+    """Read the experiments by name, and complete those that extend another one."""
     try:
         found = tomllib.loads(FILE.read_text("utf-8"))
         return {
@@ -22,9 +22,9 @@ def experiments():
 
 
 def members(name):
-    """The experiments that a name stands for: "table2" for those of slide 8, "all", or itself.
+    """List the experiments that a name stands for: "table2" (slide 8), "all", or itself.
 
-    A `long` one is meant by its own name only.
+    A `long` one is in no group.
     """
     known = {one: row for one, row in experiments().items() if not row.get("long")}
     if name == "table2":
@@ -33,10 +33,10 @@ def members(name):
 
 
 def jobs(name, *, seeds=None, systems=None, epochs=None):
-    """The jobs of an experiment in order: every system at one seed before the next seed.
+    """List the jobs of an experiment or group: every system at one seed before the next seed.
 
-    Those of a group are its members' one after the other.  Other epochs than the file's are
-    annealed for the same share.  Raises ValueError for a name that is not there.
+    Other epochs than the file's are annealed for the same share.  Raises ValueError for an unknown
+    name.
     """
     known = experiments()
     if name not in (*known, *GROUPS):

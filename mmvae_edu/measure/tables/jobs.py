@@ -1,4 +1,4 @@
-"""One job, run: the data, the model, its training and what it is worth."""
+"""The run of one job: its data, model, training and evaluation."""
 
 import math
 import time
@@ -16,8 +16,8 @@ from .store import checkpoint, job_id
 def run(job, work, *, device="cpu", progress=False):
     """Train and evaluate one job on a device; its result as JSON can hold it.
 
-    A checkpoint in the folder `work` lets a job that was stopped go on; it stays when the job is
-    done, since it holds the parameters, which another evaluation of the same training takes up.
+    A stopped job resumes from its checkpoint in the folder `work`.  The file stays when the job is
+    done: another evaluation of the same training uses its parameters.
     """
     start = time.perf_counter()
     data = load(job)
@@ -43,7 +43,7 @@ def run(job, work, *, device="cpu", progress=False):
 
 
 def load(job):
-    """The job's three splits: the embedded digits, or a larger set from the cache."""
+    """Load the job's three splits: the embedded digits, or a larger set from the cache."""
     arguments = dict(job["data"])
     name = arguments.pop("name")
     if name == "digits":
@@ -52,7 +52,7 @@ def load(job):
 
 
 def build(job, data):
-    """The job's model, its parameters not yet drawn."""
+    """Build the job's model, without parameters."""
     modalities = {}
     for name in job["modalities"] or data.train.x:
         arguments = dict(_of(name, job["likelihoods"]))
@@ -66,12 +66,12 @@ def build(job, data):
 
 
 def _of(name, settings):
-    """A modality's settings, those of "others" where none stand under its name."""
+    """Look up a modality's settings, or those of "others"."""
     return settings[name if name in settings else "others"]
 
 
 def train(model, job, data, **options):
-    """Fit the model, from the checkpoint where there is one; `training.fit` has the options."""
+    """Fit the model, from the checkpoint if there is one; `training.fit` has the options."""
     training = dict(job["training"])
     x = {name: data.train.x[name] for name in model.modalities}
     n = len(data.train.label)

@@ -1,4 +1,4 @@
-"""Bars of the jobs under way, read from their checkpoints, wherever the jobs run."""
+"""Progress bars of running jobs, read from their checkpoints wherever they run."""
 
 import json
 import time
@@ -13,9 +13,9 @@ from .store import checkpoint
 
 @contextmanager
 def bars(jobs, work, seconds=2):
-    """While it lasts, a terminal shows the epochs of each job that writes a checkpoint.
+    """Show the epochs of each job that writes a checkpoint, on a terminal, in this context.
 
-    What is printed meanwhile stands above the bars.  Yields a function that takes a job's away.
+    Other output stands above the bars.  Yields a function that removes a job's bar.
     """
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
     with Progress(*columns, TextColumn("{task.fields[state]}"), transient=True) as progress:
@@ -58,7 +58,7 @@ def bars(jobs, work, seconds=2):
 
 
 def epoch_and_bound(path):
-    """How far a checkpoint is, and the last mean bound: (int, nats)."""
+    """Read a checkpoint's epoch, and the last mean bound in nats."""
     with np.load(path, allow_pickle=False) as file:
         header = json.loads(str(file["header"]))
     history = header["history"]

@@ -1,4 +1,4 @@
-"""Results as JSON lines: one finished job a line, appended whole, so that a kill loses nothing."""
+"""Results as JSON lines: each finished job is a line, appended whole; a kill loses none."""
 
 import hashlib
 import json
@@ -9,18 +9,18 @@ from ...support.files import folder
 
 
 def job_id(job):
-    """Twelve hex digits of what the job says: another setting is another job."""
+    """Hash all settings of the job to twelve hex digits."""
     return hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def checkpoint(work, job):
-    """The file in the folder `work` of a job's parameters, however they are evaluated."""
+    """Name the file of a job's parameters in the folder `work`, the same for every evaluation."""
     trained = {key: value for key, value in job.items() if key != "evaluation"}
     return Path(work) / f"{job_id(trained)}.npz"
 
 
 def read(path):
-    """The rows of a file, in order; none where there is no file.
+    """Read the rows of a file, in order; none if there is no file.
 
     A job that two runs did at once counts once.  A last line that a kill has cut off is left out;
     any other line that is not a result raises ValueError.
@@ -40,13 +40,13 @@ def read(path):
 
 
 def append(path, row):
-    """Add one row to the file; a torn last line, if there is one, is cut off first."""
+    """Append one row to the file, after removing an incomplete last line."""
     path = Path(path)
     folder(path.parent)
     with path.open("ab+") as file:
         file.seek(0)
         before, end, last = file.read().rpartition(b"\n")
-        whole = _row(last) is not None  # only its end is missing, as some editors leave it
+        whole = _row(last) is not None  # a result without its newline, as some editors leave it
         if last and not whole:
             file.truncate(len(before + end))
         file.write(b"\n" * whole + json.dumps(row).encode() + b"\n")
@@ -55,7 +55,7 @@ def append(path, row):
 
 
 def _row(line):
-    """The result in a line, None if it holds none."""
+    """Parse the result in a line; None if it has none."""
     try:
         row = json.loads(line)
         row["id"], row["job"]["system"], row["job"]["seed"], row["numbers"].values()
@@ -65,7 +65,7 @@ def _row(line):
 
 
 def missing(path, jobs):
-    """The jobs that have no result in the file, once each."""
+    """List the jobs that have no result in the file, once each."""
     done = {row["id"] for row in read(path)}
     wanted = {job_id(job): job for job in jobs}
     return [job for id, job in wanted.items() if id not in done]

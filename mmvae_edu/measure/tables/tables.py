@@ -1,4 +1,4 @@
-"""What was measured beside what the slides print: as text, Markdown, LaTeX and a figure."""
+"""Tables of measured numbers beside the slides': as text, Markdown, LaTeX and a figure."""
 
 import json
 import tomllib
@@ -16,20 +16,20 @@ SLIDES = Path(__file__).with_name("slides.toml")
 
 
 def slides():
-    """The slides' tables by equation id: columns, and rows by data set and system."""
+    """Read the slides' tables by equation id: columns, and rows by data set and system."""
     return tomllib.loads(SLIDES.read_text("utf-8"))
 
 
 def parts(rows):
-    """The tables that an experiment's numbers belong to, in order: [""] where there is one."""
+    """List the tables to which an experiment's numbers belong, in order: [""] if only one."""
     return list(dict.fromkeys(v.get("part", "") for row in rows for v in row["numbers"].values()))
 
 
 def table(name, rows, part=""):
-    """One part of an experiment's results as a report.Table: a row a system, ours (the slides').
+    """Make a report.Table of one part of an experiment's results: a row a system, ours (slides').
 
-    A cell is the mean over the seeds; "±" is half of Student's 95% interval of that mean, or where
-    there is one seed the standard error over the test examples.
+    A cell is the mean over the seeds; "±" is half of Student's 95% interval of that mean, or for a
+    single seed the standard error over the test examples.
     """
     rows = _of_part(_in_order(name, rows), part)
     columns = list(dict.fromkeys(key for row in rows for key in row["numbers"]))
@@ -44,10 +44,10 @@ def table(name, rows, part=""):
 
 
 def _over_seeds(rows):
-    """System → the rows that differ in the seed alone; where it has several such groups, each with
-    the settings in which they differ.
+    """Group rows that differ in the seed alone: label → rows.
 
-    So are the seeds, where it has fewer than the others.
+    The label is the system, the settings in which its groups differ if it has several, and the
+    group's seeds if it lacks some.
     """
     groups, every = {}, {row["job"]["seed"] for row in rows}
     for row in rows:
@@ -65,16 +65,16 @@ def _over_seeds(rows):
 
 
 def _settings(job):
-    """All that a job says but its seed, as a set of "name value"."""
+    """Collect a job's settings except its seed, as a set of "name value"."""
     deep = {key: value for key, value in job.items() if isinstance(value, dict)}
     flat = {key: value for key, value in job.items() if key not in deep and key != "seed"}
     return {f"{key} {value}" for part in (flat, *deep.values()) for key, value in part.items()}
 
 
 def printed(name, column):
-    """What the slides print in a column: system → number, {} where they have no such column.
+    """Read the slides' numbers in a column: system → number, {} if they have no such column.
 
-    Of log p(x2) it is what two of their columns imply.
+    Those of log p(x2) follow from two of their columns.
     """
     experiment = experiments()[name]
     theirs = slides().get(experiment["table"], {"columns": [], "rows": {}})
@@ -88,7 +88,7 @@ def printed(name, column):
 
 
 def _in_order(name, rows):
-    """By the experiment's order of its systems, those that it no longer has last, and the seed."""
+    """Sort by the experiment's order of systems, those that it no longer has last, and by seed."""
     place = {system["name"]: i for i, system in enumerate(experiments()[name]["systems"])}
 
     def key(row):
@@ -98,7 +98,7 @@ def _in_order(name, rows):
 
 
 def _of_part(rows, part):
-    """The rows with the numbers of one part only, those that have none left out."""
+    """Keep the numbers of one part, and the rows that have some."""
     kept = [
         row | {"numbers": {k: v for k, v in row["numbers"].items() if v.get("part", "") == part}}
         for row in rows
@@ -107,7 +107,7 @@ def _of_part(rows, part):
 
 
 def _units(rows):
-    """The unit, of how many examples it is the mean, and how few samples carried the worst."""
+    """Name the unit, the number of test examples, and the least effective sample size."""
     values = [value for row in rows for value in row["numbers"].values()]
     unit = values[0].get("unit", "nats")
     if "ess" not in values[0]:
@@ -146,7 +146,7 @@ def _budget(rows):
 
 
 def markdown(table):
-    """The table in Markdown."""
+    """Write the table in Markdown."""
     lines = [f"**{table.caption}**", "", _line(table.header), _line(["---"] * len(table.header))]
     return "\n".join([*lines, *map(_line, table.rows)]) + "\n"
 
@@ -156,7 +156,7 @@ def _line(cells):
 
 
 def latex(table):
-    """The table as a LaTeX tabular (booktabs)."""
+    """Write the table as a LaTeX tabular (booktabs)."""
     rows = [" & ".join(map(_escaped, cells)) + r" \\" for cells in (table.header, *table.rows)]
     columns = "l" + "r" * (len(table.header) - 1)
     body = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", rows[0], r"\midrule", *rows[1:]]
@@ -177,7 +177,7 @@ def _escaped(text):
 
 
 def figure(name, rows):
-    """A line a part, a panel a column, a row a system: each seed a dot, the slides' a diamond."""
+    """Draw a panel for each part and column; a seed is a dot, the slides' number a diamond."""
     rows = _in_order(name, rows)
     systems = {row["id"]: label for label, group in _over_seeds(rows).items() for row in group}
     by_part = [_of_part(rows, part) for part in parts(rows)]
@@ -190,7 +190,7 @@ def figure(name, rows):
             _panel(axis, column, part, systems, printed(name, column))
         for axis in line[len(names) :]:
             axis.set_visible(False)
-        if title:  # above the first panel's own, which keeps the room
+        if title:  # stands above the first panel's title, which makes room for it
             line[0].set_title(f"\n\n{names[0]}")
             above = line[0].annotate(title, (0, 1), (0, 30), "axes fraction", "offset points")
             above.set(weight="bold", in_layout=False)

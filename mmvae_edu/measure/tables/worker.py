@@ -1,4 +1,4 @@
-"""One job in one process: reads it as JSON from standard input, writes its result as JSON.
+"""The process of one job: it reads the job as JSON from standard input, and writes its result.
 
 Arguments: the folder for checkpoints, and the device.
 """
@@ -25,7 +25,7 @@ def main():
 
 
 def end_with_parent():
-    """Nobody waits for the result once standard input is closed."""
+    """End this process once standard input is closed: nobody waits for the result."""
     while os.read(0, 1):
         pass
     os._exit(1)

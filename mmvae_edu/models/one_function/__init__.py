@@ -1,5 +1,5 @@
-"""Whole systems as one function each: forwards, and backwards read from the bottom up.
+"""Whole systems as one function each: the bound, and its gradient read from the bottom up.
 
-`models` do the same for any networks, modalities and masks; here nothing is general, so that a
+`models` does the same for any networks, modalities and masks; here nothing is general, and a
 system with all its gradients fits on a screen.
 """

@@ -1,4 +1,4 @@
-"""IWAE in one screen: K samples, each weighed by how well it explains x.                 [S9]
+"""IWAE in one function: K samples, each with its importance weight.                      [S9]
 
 w is {"encoder": {W0, b0, W1, b1, …}, "decoder": {…}}, tanh networks of any depth (`mlp`); the
 encoder's output is mu and log_var side by side, the decoder's is x̂, and p(x|z) = N(x; x̂(z), I).
@@ -12,7 +12,7 @@ from ...objectives import iwae
 
 
 def log_weights(w, *, x, eps):
-    """log w_k = log p(x|z_k) + log p(z_k) − log q(z_k|x) at z_k = mu + std · eps_k.          [S9.5]
+    """Compute log w_k = log p(x|z_k) + log p(z_k) − log q(z_k|x), z_k = mu + std · eps_k.    [S9.5]
 
     x (N, P), eps (K, N, D); returns (K, N), nats.
     """
@@ -38,7 +38,7 @@ def log_weights(w, *, x, eps):
 
 
 def iwae_bound(w, *, x, eps):
-    """log (1/K) Σ_k w_k; its gradient is Σ_k w̃_k ∇log w_k.                     [S9.2, S9.4]
+    """Compute log (1/K) Σ_k w_k; its gradient is Σ_k w̃_k ∇log w_k.            [S9.2, S9.4]
 
     x (N, P), eps (K, N, D); returns (N,), nats, higher is better.  At K = 1 it is the VAE's bound.
     """

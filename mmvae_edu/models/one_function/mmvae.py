@@ -1,4 +1,4 @@
-"""MMVAE in one screen: a mixture of experts, every expert's samples decoded by all.      [S11]
+"""MMVAE in one function: a mixture of experts, every expert's samples decoded by all.    [S11]
 
 w is {name: {"encoder": {W0, b0, W1, b1, …}, "decoder": {…}}}, tanh networks of any depth (`mlp`);
 encoder m gives mu_m and log_var_m of the expert q_m(z|x_m), and p(x_m|z) = N(x_m; x̂_m(z), I).
@@ -13,9 +13,10 @@ from ...posteriors import mixture_log_prob
 
 
 def mmvae_bound(w, *, x, eps):
-    """(1/M) Σ_m log (1/K) Σ_k p(z_m^k, x_1..M) / q_Φ(z_m^k), z_m = mu_m + std_m · eps_m.    [S11.4]
+    """Compute (1/M) Σ_m log (1/K) Σ_k p(z_m^k, x_1..M) / q_Φ(z_m^k), z_m = mu_m + std_m · eps_m.
 
-    Expert m's parameters stand in its own samples z_m, and in q_Φ = (1/M) Σ_j q_j at everyone's.
+    Expert m's parameters determine its own samples z_m, and q_Φ = (1/M) Σ_j q_j at the samples of
+    all experts.                                                                   [S11.4]
     x {name: (N, P)} of M modalities, eps (M, K, N, D); returns (N,), nats, higher is better.
     """
     M, K, N, D = eps.shape
@@ -58,7 +59,7 @@ def mmvae_bound(w, *, x, eps):
 
 
 def cross_generate(w, x, *, source, target, eps):
-    """x̂_target(z), z ~ q(z|x_source): one modality made from another.                     [S10.c]
+    """Compute x̂_target(z), z ~ q(z|x_source): one modality generated from another.        [S10.c]
 
     x (N, P) of the source, eps (K, N, D); returns the means of p(x_target|z), (K, N, P_target).
     """

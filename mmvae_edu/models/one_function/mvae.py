@@ -1,4 +1,4 @@
-"""MVAE in one screen: a product of experts, trained on several subsets of modalities.  [S6, S7]
+"""MVAE in one function: a product of experts, trained on several subsets.              [S6, S7]
 
 w is {name: {"encoder": {W0, b0, W1, b1, …}, "decoder": {…}}}, tanh networks of any depth (`mlp`);
 encoder m gives mu_m and log_var_m of the expert q̃(z|x_m), and p(x_m|z) = N(x_m; x̂_m(z), I).
@@ -12,12 +12,12 @@ from ...posteriors import product_of_subsets
 
 
 def subsampled_bound(w, *, x, subsets, eps):
-    """ELBO(x_1..M) + Σ_m ELBO(x_m) + Σ_j ELBO(X_j), each of its own posterior.         [S7.6]
+    """Compute ELBO(x_1..M) + Σ_m ELBO(x_m) + Σ_j ELBO(X_j), each of its own posterior.  [S7.6]
 
         ELBO(X) = (1/K) Σ_k Σ_{x_m in X} log p(x_m|z_k) − KL(q(z|X) ‖ p(z)),  z_k ~ q(z|X)   [S6.3]
 
-    x {name: (N, P)} of M modalities, subsets (k, M) bool: the X_j, each of which counts, also one
-    that is drawn twice; eps (1 + M + k, K, N, D).  Returns (N,), nats, higher is better.
+    x {name: (N, P)} of M modalities; subsets (k, M) bool are the X_j, and one that is drawn twice
+    counts twice; eps (1 + M + k, K, N, D).  Returns (N,), nats, higher is better.
     """
     M = len(x)
     terms = np.concatenate([np.ones((1, M), bool), np.eye(M, dtype=bool), subsets])  # (T, M)

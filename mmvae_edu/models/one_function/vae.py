@@ -1,4 +1,4 @@
-"""The VAE in one screen: two tanh networks, a sample, a closed-form KL, and the way back.   [S5]"""
+"""The VAE in one function: two tanh networks, a sample, a closed-form KL, the pullback.     [S5]"""
 
 import numpy as np
 
@@ -8,9 +8,9 @@ from ...ops import linear, tanh
 
 
 def mlp(weights, x):
-    """Affine layers with tanh between them: tanh(x W0 + b0) W1 + b1, and so on.  [S5.12, S5.13]
+    """Apply affine layers with tanh between them: tanh(x W0 + b0) W1 + b1, ….    [S5.12, S5.13]
 
-    weights {W0, b0, W1, b1, …} of any depth, x (N, P); returns (N, H).  The pullback gives
+    weights {W0, b0, W1, b1, …} of any depth, x (N, P); returns (N, H).  The pullback returns
     (dweights, dx).
     """
     depth, h, layers = len(weights) // 2, x, []
@@ -30,7 +30,7 @@ def mlp(weights, x):
 
 
 def vae_bound(w, *, x, eps):
-    """L^v = L1(mu, log_var) + (1/K) Σ_k log Binomial(x; 16, sigmoid(l(z_k))).       [S5.10, S5.13]
+    """Compute L^v = L1 + (1/K) Σ_k log Binomial(x; 16, sigmoid(l(z_k))).            [S5.10, S5.13]
 
     w {"encoder": {W0, b0, W1, b1}, "decoder": {W0, b0, W1, b1}}: tanh networks (`mlp`) of x / 16
     and of z = mu + std · eps; the encoder's output is mu and log_var side by side, the decoder's
