@@ -1,13 +1,14 @@
 """The user's part of all systems: a model that keeps its parameters; training, use, files."""
 
+from dataclasses import asdict
+
 import numpy as np
 
-from .. import estimators, training
+from .. import estimators, likelihoods, training
 from ..networks import mlp
 from ..support import files as storage
 from ..support.devices import like, to_host
 from .base import FunctionalModel
-from .settings import likelihoods_as_json, likelihoods_from_json
 
 
 class MultimodalVAE(FunctionalModel):
@@ -74,8 +75,12 @@ class MultimodalVAE(FunctionalModel):
 
     def config(self):
         """List the constructor's arguments, as JSON can hold them."""
+        kinds = {
+            name: {"likelihood": type(likelihood).__name__, **asdict(likelihood)}
+            for name, likelihood in self.modalities.items()
+        }
         return {
-            "modalities": likelihoods_as_json(self.modalities),
+            "modalities": kinds,
             "latent": self.latent,
             "hidden": self.hidden,
             "activation": self.activation,
@@ -96,7 +101,10 @@ class MultimodalVAE(FunctionalModel):
         if header["system"] != cls.__name__:
             raise ValueError(f"{path}: expected a {cls.__name__}, found a {header['system']}")
         config = header["config"]
-        config["modalities"] = likelihoods_from_json(config["modalities"])
+        config["modalities"] = {
+            name: getattr(likelihoods, arguments.pop("likelihood"))(**arguments)
+            for name, arguments in config["modalities"].items()
+        }
         model = cls(**config)
         model.theta = arrays["theta"]
         model.tree.views(model.theta)  # checks the size

@@ -1,9 +1,6 @@
-"""Settings of a system: their checks, and likelihoods in the form that JSON holds."""
+"""Settings of a system: the checks of its constructor."""
 
-from dataclasses import asdict
 from numbers import Integral
-
-from .. import likelihoods
 
 KL = ("closed_form", "monte_carlo")  # of the ELBO's second part                  [S5.11]
 
@@ -58,21 +55,3 @@ def number_per_modality(name, numbers, modalities):
     if unknown:
         raise ValueError(f"{name}: unknown modality {sorted(unknown)}, known {list(modalities)}")
     return {modality: float((numbers or {}).get(modality, 1)) for modality in modalities}
-
-
-def likelihoods_as_json(modalities):
-    """Write each likelihood as a dict of its class's name and its arguments."""
-    return {
-        name: {"likelihood": type(likelihood).__name__, **asdict(likelihood)}
-        for name, likelihood in modalities.items()
-    }
-
-
-def likelihoods_from_json(kinds):
-    """Build the likelihoods that `likelihoods_as_json` wrote."""
-    return {
-        name: getattr(likelihoods, kind["likelihood"])(
-            **{argument: value for argument, value in kind.items() if argument != "likelihood"}
-        )
-        for name, kind in kinds.items()
-    }

@@ -102,10 +102,10 @@ def measure(trained):
     return numbers
 
 
-def read_off(trained, model, fitted, tested, rng, n=6000):
+def read_off(trained, model, fitted, tested, rng):
     """Fit a linear classifier to z ~ q(z|fitted); its accuracy on test digits' z ~ q(z|tested)."""
     train, test = trained.digits.train, trained.digits.test
-    rows = rng.permutation(len(train.label))[:n]
+    rows = rng.permutation(len(train.label))[:6000]
     z_train = model.posterior_sample({name: train.x[name][rows] for name in fitted}, rng=rng)[0]
     z_test = model.posterior_sample({name: test.x[name] for name in tested}, rng=rng)[0]
     return probe(z_train, train.label[rows], seed=trained.seed).accuracy(z_test, test.label)

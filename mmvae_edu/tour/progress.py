@@ -14,7 +14,7 @@ def progress_sections():
     except ValueError:
         return []
     rows = standings(folder)
-    right = sum(map(is_right, rows))
+    right = sum(row.state == "right" and not row.changed for row in rows)
     words = (
         f"{right} of {len(rows)} exercises are right. “Changed since”: the file, or the checker, "
         "has changed since the last check."
@@ -22,10 +22,6 @@ def progress_sections():
     blocks = [Paragraph(words), lesson_table(rows)]
     wrong = [row for row in rows if row.state == "wrong"]
     return [Section("Your progress", [*blocks, *([wrong_table(wrong)] if wrong else [])])]
-
-
-def is_right(row):
-    return row.state == "right" and not row.changed
 
 
 def lesson_table(rows):

@@ -163,7 +163,11 @@ def _rate(rate, n, part):
     return {"mean": 100 * rate, "error": 50 * (high - low), "part": part, "unit": "%"}
 
 
+def nats(estimate):
+    """Summarise an estimate: mean in nats, standard error, median effective sample size."""
+    ess = float(np.median(estimate.ess))
+    return {"mean": estimate.mean, "error": estimate.mean_error, "ess": ess}
+
+
 def _nats(estimate, part):
-    numbers = {"mean": estimate.mean, "error": estimate.mean_error}
-    numbers |= {"ess": float(np.median(estimate.ess)), "n": len(estimate.log_p)}
-    return numbers | {"part": part, "unit": "nats"}
+    return nats(estimate) | {"n": len(estimate.log_p), "part": part, "unit": "nats"}

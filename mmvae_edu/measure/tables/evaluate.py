@@ -3,7 +3,7 @@
 import numpy as np
 
 from ...estimators import conditional, marginal, marginals
-from .agreement import agreement
+from .agreement import agreement, nats
 
 
 def likelihoods(model, job, data):
@@ -18,9 +18,9 @@ def likelihoods(model, job, data):
     theta, K = model.theta, job["evaluation"]["K"]
     rng = np.random.default_rng((job["seed"], 1))
     if model.condition:
-        return _numbers({"log p(x1|x2)": conditional(model, theta, x1, x2, K=K, rng=rng)})
+        return {"log p(x1|x2)": nats(conditional(model, theta, x1, x2, K=K, rng=rng))}
     if not x2:
-        return _numbers({"log p(x1)": marginal(model, theta, x1, K=K, rng=rng)})
+        return {"log p(x1)": nats(marginal(model, theta, x1, K=K, rng=rng))}
     first, joint = marginals(model, theta, [x1, x2], given=x1, K=K, rng=rng)
     second = _of_x2(model, x2, K, job["evaluation"].get("prior_samples"), rng)
     found = {"log p(x1)": first, "log p(x1,x2)": joint, "log p(x2)": second}
@@ -28,7 +28,7 @@ def likelihoods(model, job, data):
     if job["class"] != "BiVCCA":  # which has no q(z|x1,x2)
         better = marginal(model, theta, x1 | x2, K=K, rng=rng)
         found["log p(x1|x2) by q(z|x1,x2)"] = better - second
-    return _numbers(found)
+    return {name: nats(estimate) for name, estimate in found.items()}
 
 
 def _of_x2(model, x2, K, prior_samples, rng):
@@ -44,18 +44,6 @@ def _of_x2(model, x2, K, prior_samples, rng):
     values, rows = np.unique(values, axis=0, return_inverse=True)
     prior = marginal(model, model.theta, {name: values}, given={}, K=prior_samples, rng=rng)
     return prior.take(rows.ravel())  # NumPy 2.0 returns a column
-
-
-def _numbers(found):
-    """Summarise estimates: name → mean in nats, standard error, median effective sample size."""
-    return {
-        name: {
-            "mean": estimate.mean,
-            "error": estimate.mean_error,
-            "ess": float(np.median(estimate.ess)),
-        }
-        for name, estimate in found.items()
-    }
 
 
 EVALUATIONS = {"likelihoods": likelihoods, "agreement": agreement}
