@@ -10,20 +10,20 @@ import pytest
 
 from mmvae_edu.claims.registry import TERMS
 from mmvae_edu.course import checker
-from mmvae_edu.course.domain import laws
+from mmvae_edu.course.comparisons import Sample, samples
 from mmvae_edu.course.examine import RIGHT, WRONG
 from mmvae_edu.course.exercises import exercises
 from mmvae_edu.course.explain import plain
 from mmvae_edu.course.lock import Extent
-from mmvae_edu.course.mistakes import GRADIENT, VALUE
 from mmvae_edu.course.recorded import Recorded
-from mmvae_edu.course.regression import CONDITION, regress
 from mmvae_edu.course.runner import check
-from mmvae_edu.course.samples import Sample, samples
-from mmvae_edu.course.shrink import shown
-from mmvae_edu.course.signature import signature
-from mmvae_edu.course.sizes import factor, lengths
-from mmvae_edu.course.values import copied, difference, leaves, named_leaves
+from mmvae_edu.course.stages.factors import factor, lengths
+from mmvae_edu.course.stages.input_laws import laws
+from mmvae_edu.course.stages.mistakes import GRADIENT, VALUE
+from mmvae_edu.course.stages.regression import CONDITION, regress
+from mmvae_edu.course.stages.simple_changes import signature
+from mmvae_edu.course.stages.smallest_example import shown
+from mmvae_edu.course.trees import copied, difference, leaves, named_leaves
 from mmvae_edu.gaussian import gaussian_sample
 from mmvae_edu.slides.equations import load_equations
 

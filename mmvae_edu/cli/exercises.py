@@ -9,7 +9,7 @@ from pathlib import Path
 from ..course import checker, progress
 from ..course.examine import NOT_ATTEMPTED
 from ..course.exercises import current, exercises, select
-from ..course.standing import following, show, standing, standings
+from ..course.status import following, show, standing, standings
 
 CODES = (
     "Checks your solutions. Exit code: 0 right, 1 wrong, 2 not attempted, 3 the checker's own "

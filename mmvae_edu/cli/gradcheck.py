@@ -15,14 +15,14 @@ import numpy as np
 
 from .. import gradcheck
 from ..claims.examples import EXAMPLES, differentiable
-from ..course import regression
+from ..course.comparisons import samples
 from ..course.examine import FAULT, NOT_ATTEMPTED, RIGHT, WRONG
 from ..course.exercises import NotAttempted, exercises
-from ..course.mistakes import GRADIENT
 from ..course.recorded import Recorded, call_mismatch, described
 from ..course.runner import NO_TEXT, Unreadable, load
-from ..course.samples import samples
-from ..course.values import copied, leaves
+from ..course.stages import regression
+from ..course.stages.mistakes import GRADIENT
+from ..course.trees import copied, leaves
 
 POINTS = 5  # inputs of different shapes or values
 HELP = (

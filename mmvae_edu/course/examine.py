@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from ..claims import POWER, T4, registry
-from .diagnosis import diagnose
-from .mistakes import GRADIENT, WHOLE, mistakes, same_breach, wrong_parts
 from .recorded import Call, Recorded, call_mismatch, outcome
-from .shrink import assignments
-from .values import copied, leaves
+from .stages.diagnosis import diagnose
+from .stages.mistakes import GRADIENT, WHOLE, mistakes, same_breach, wrong_parts
+from .stages.smallest_example import assignments
+from .trees import copied, leaves
 
 RIGHT, WRONG, NOT_ATTEMPTED, FAULT, USAGE = 0, 1, 2, 3, 64
 SEEDS = 3

@@ -14,7 +14,7 @@ import numpy as np
 
 from .exercises import NotAttempted
 from .lock import Locked
-from .values import copied, described_value, difference, leaves, same
+from .trees import copied, described_value, difference, leaves, same
 
 RANDOM = "gives another output when called twice with the same input"
 LONG = 200  # letters of an exception's message

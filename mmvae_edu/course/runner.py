@@ -19,7 +19,7 @@ from .examine import FAULT, NOT_ATTEMPTED, WRONG, Verdict, examine
 from .exercises import exercises
 from .lock import Extent, Locked, lock
 from .recorded import described
-from .values import described_value
+from .trees import described_value
 
 MEMORY = 8 * 2**30  # bytes that a check may take
 NO_TEXT = "the file cannot be read as text: save it as UTF-8"

@@ -7,7 +7,7 @@ often as they write into it.  So only the content counts, once it has stood stil
 from time import sleep, strftime
 
 from . import progress
-from .standing import standings
+from .status import standings
 
 LOOK = 0.2  # seconds between looks
 

@@ -1,7 +1,7 @@
 """The learner's progress as a section of the report."""
 
 from ..course import progress
-from ..course.standing import by_lesson, standings
+from ..course.status import by_lesson, standings
 from ..report.page import Paragraph, Section, Table
 
 HEADER = ["lesson", "exercises", "right", "wrong", "changed since", "not checked", "not attempted"]

@@ -6,7 +6,7 @@ present in every column.  What the original inputs do, smaller ones must do as w
 
 import numpy as np
 
-from .values import leaves
+from ..trees import leaves
 
 ONE = 1e-12  # how near to 1 a sum of probabilities is
 

@@ -14,10 +14,10 @@ from types import FunctionType
 
 import numpy as np
 
-from .exercises import exercises
+from ..exercises import exercises
+from ..trees import copied, leaves, named_leaves
+from .factors import factor, lengths
 from .mistakes import error
-from .sizes import factor, lengths
-from .values import copied, leaves, named_leaves
 
 STEP = 1e-5
 DIRECTIONS = 3

@@ -6,8 +6,8 @@ the other way round: each part is told apart from the library's before it is nam
 
 import numpy as np
 
-from .recorded import Raised, Recorded, outcome
-from .values import copied, leaves
+from ..recorded import Raised, Recorded, outcome
+from ..trees import copied, leaves
 
 MATCH = 1e-11  # relative to max(1, |value|): the same formula in another order of summation
 WHOLE, VALUE, GRADIENT = "whole", "value", "gradient"

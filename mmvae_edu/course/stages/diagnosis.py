@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import regression, signature
-from .layers import first_wrong_step
+from ..comparisons import named_gradients, samples
+from ..recorded import outcome
+from ..trees import copied, leaves, named_leaves
+from . import regression, simple_changes
 from .mistakes import GRADIENT, VALUE, WHOLE, error, mistakes
-from .recorded import outcome
-from .samples import named_gradients, samples
-from .shrink import smallest
-from .values import copied, leaves, named_leaves
+from .smallest_example import smallest
+from .wrong_step import first_wrong_step
 
 HERE = re.compile(r" \([^()]* here\)")  # what a factor may be
 
@@ -68,11 +68,11 @@ def _part(exercise, f, part, named, compared):
     bad = next((s for s in compared if _wrong_paths(s)), None)
     if bad is None:
         return None
-    phrases = signature.signature(exercise, compared, part)
+    phrases = simple_changes.signature(exercise, compared, part)
     if len(phrases) != 1 and part == GRADIENT and (place := first_wrong_step(exercise, f.f, bad)):
         return Finding(place.says, place.evidence, place.line)
     if phrases:
-        says = signature.sentence(phrases, compared, part)
+        says = simple_changes.sentence(phrases, compared, part)
         n = f"{len(compared)} draw{'s' * (len(compared) > 1)}"
         return Finding(says, f"the {part} on {n}, to the last digits")
     return _nearest_the_end(bad) if part == GRADIENT else None

@@ -8,11 +8,11 @@ from types import ModuleType
 
 import numpy as np
 
-from .domain import laws
+from ..comparisons import named_gradients, named_values
+from ..recorded import outcome
+from ..trees import copied, in_order_of_names, leaves, named_leaves, same
+from .input_laws import laws
 from .mistakes import GRADIENT
-from .recorded import outcome
-from .samples import named_gradients, named_values
-from .values import copied, in_order_of_names, leaves, named_leaves, same
 
 WRONG = 1e-9  # of the largest number: what is left must be a mistake, not rounding
 ATTEMPTS = 200

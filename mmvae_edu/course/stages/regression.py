@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..claims.registry import TERMS
+from ...claims.registry import TERMS
+from ..trees import copied, leaves
+from .factors import CLOSE, factor, lengths
 from .mistakes import GRADIENT, VALUE
-from .sizes import CLOSE, factor, lengths
-from .values import copied, leaves
 
 LEFT_OVER = 1e-9  # of the whole
 CONDITION = 1e6  # of the terms, each scaled to length 1

@@ -8,8 +8,8 @@ import itertools
 
 import numpy as np
 
+from .factors import factor, lengths
 from .mistakes import VALUE
-from .sizes import factor, lengths
 
 EXACT = 1e-9  # of the array's largest number
 LOG_2PI = float(np.log(2 * np.pi))

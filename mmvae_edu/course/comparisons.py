@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .mistakes import GRADIENT, VALUE
 from .recorded import outcome
-from .values import copied, leaves, named_leaves
+from .stages.mistakes import GRADIENT, VALUE
+from .trees import copied, leaves, named_leaves
 
 KEPT = 30  # samples of a part; what is wrong is wrong in all
 LARGEST = 200_000  # numbers in one
