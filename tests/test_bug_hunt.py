@@ -13,7 +13,6 @@ from mmvae_edu.claims.hunt.versions import Misjudged, files, load
 from mmvae_edu.course.examine import RIGHT, WRONG
 from mmvae_edu.course.exercises import exercises
 from mmvae_edu.course.hunt import gradient_agrees, report, verdict
-from mmvae_edu.course.lock import Extent
 from mmvae_edu.course.planted import BUGS, CHECKS, generic, planted
 from mmvae_edu.course.runner import check
 from mmvae_edu.gaussian import gaussian_log_prob, gaussian_sample, neg_kl_std_normal
@@ -109,7 +108,7 @@ def checked(tmp_path, id, source):
     path = tmp_path / exercise.stub.name
     start = "import numpy as np\nfrom mmvae_edu.course.hunt import verdict, gradient_agrees\n"
     path.write_text(start + dedent(source), encoding="utf-8")
-    return check(exercise, path, range(3), Extent())
+    return check(exercise, path, range(3))
 
 
 BODIES = {  # of a check of file 01, right and differently written

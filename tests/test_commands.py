@@ -448,10 +448,10 @@ def test_another_checker_makes_a_result_old(folder, monkeypatch):
     write(folder, RIGHT)
     cli.main(["check", "vae_grad"])
     assert progress.load(folder)["L17.vae_grad"].checker == progress.checker_version(VAE_GRAD)
-    row = next(r for r in status.standings(folder) if r.exercise is VAE_GRAD)
+    row = next(r for r in status.statuses(folder) if r.exercise is VAE_GRAD)
     assert (row.state, row.changed) == ("right", "")
     monkeypatch.setattr(progress, "checker_version", lambda exercise: "another")
-    row = next(r for r in status.standings(folder) if r.exercise is VAE_GRAD)
+    row = next(r for r in status.statuses(folder) if r.exercise is VAE_GRAD)
     assert (row.state, row.changed) == ("right", "checker")
 
 
@@ -620,7 +620,7 @@ def test_a_solution_need_not_be_a_plain_function(text, folder):
     path = write(folder, VAE_GRAD.stub.read_text("utf-8") + "\n\n" + text)
     assert not progress.untouched(folder, VAE_GRAD)
     code = cli.main(["check", "vae_grad"])
-    now = status.standing(progress.load(folder)[VAE_GRAD.id], folder, VAE_GRAD)
+    now = status.status_of(progress.load(folder)[VAE_GRAD.id], folder, VAE_GRAD)
     assert (code, now.state, now.changed) == (0, "right", "")
     assert cli.main(["reset", "vae_grad"]) == 0
     assert progress.untouched(folder, VAE_GRAD)

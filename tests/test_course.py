@@ -18,9 +18,12 @@ from mmvae_edu.course import checker, dev, progress
 from mmvae_edu.course.dev import confusion, faults_of
 from mmvae_edu.course.examine import FAULT, NOT_ATTEMPTED, RIGHT, WRONG, examine, run_claim
 from mmvae_edu.course.exercises import exercises, select
-from mmvae_edu.course.lock import Extent, Locked, lock
-from mmvae_edu.course.recorded import call_mismatch, difference
+from mmvae_edu.course.lock import Lock, Locked
+from mmvae_edu.course.recorded import call_mismatch
 from mmvae_edu.course.runner import check, load
+from mmvae_edu.course.status import status_of
+from mmvae_edu.course.trees import difference
+from mmvae_edu.slides import s09_importance
 from mmvae_edu.support import clones
 
 EXERCISES = list(exercises().values())
@@ -174,7 +177,7 @@ def written(folder, exercise, source):
 def checked(folder, source, seeds=range(3)):
     """A file's verdict in this process, with nothing locked."""
     exercise = exercise_of(source)
-    return check(exercise, written(folder, exercise, source), seeds, Extent())
+    return check(exercise, written(folder, exercise, source), seeds)
 
 
 @pytest.mark.parametrize("name", RIGHT_ANSWERS)
@@ -336,7 +339,7 @@ def test_wrong_answers_are_told_why(name, tmp_path):
     if source is None:
         exercise = exercises()["L17.vae_grad"]
         path = written(tmp_path, exercise, SOURCES[name])
-        verdict = check(exercise, path, range(3), Extent())
+        verdict = check(exercise, path, range(3))
     else:
         verdict = checked(tmp_path, source)
     assert verdict.code == WRONG
@@ -557,17 +560,21 @@ def test_a_check_that_cannot_start_is_the_checkers_fault(tmp_path, monkeypatch):
     assert "broken" in text
 
 
-def test_locked_only_within_the_extent():
-    extent = Extent()
-    namespace = {}
-    exec("def f(a, *, b=2): return a + b", namespace)
-    f = namespace["f"]
-    lock(f, extent)
-    assert f(1) == 3
-    assert call_mismatch(f, lambda a, *, b=0: 0) is None
-    with extent, pytest.raises(Locked):
-        f(1)
-    assert f(1, b=5) == 6
+def test_locked_only_inside_and_by_every_name():
+    exercise = exercises()["L17.vae_grad"]
+    claim, g, mean = exercise.claims[0], np.ones((3, 2)), exercise.of
+    lock = Lock([mean])
+    with lock:
+        from mmvae_edu.slides.s09_importance import vae_grad as imported
+
+        for function in (imported, s09_importance.vae_grad, claim.of, exercise.of):
+            with pytest.raises(Locked):
+                function(g)
+    for function in (imported, s09_importance.vae_grad, claim.of, exercise.of):
+        assert function(g).tolist() == [1, 1]
+    assert s09_importance.vae_grad is claim.of is exercise.of is mean
+    with lock, pytest.raises(Locked):
+        imported(g)
 
 
 # ---- the folder and the commands --------------------------------------------------------------
@@ -607,7 +614,8 @@ def test_check_status_solution_and_hints(folder, capsys):
     assert f"1 of {len(EXERCISES)} right" in out
     assert "def vae_grad(g): return g.mean(0)" in out
     written(folder, exercise, MEAN + "# later\n")
-    assert progress.state(progress.load(folder), folder, exercise) == (0, True)
+    now = status_of(progress.load(folder)[exercise.id], folder, exercise)
+    assert (now.state, now.changed) == ("right", "file")
     assert cli.main(["solution", "vae_grad"]) == 1
 
 

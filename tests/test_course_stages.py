@@ -10,18 +10,16 @@ import pytest
 
 from mmvae_edu.claims.registry import TERMS
 from mmvae_edu.course import checker
-from mmvae_edu.course.comparisons import Sample, samples
+from mmvae_edu.course.comparisons import GRADIENT, VALUE, Sample, comparable
 from mmvae_edu.course.examine import RIGHT, WRONG
 from mmvae_edu.course.exercises import exercises
 from mmvae_edu.course.explain import plain
-from mmvae_edu.course.lock import Extent
 from mmvae_edu.course.recorded import Recorded
 from mmvae_edu.course.runner import check
 from mmvae_edu.course.stages.factors import factor, lengths
 from mmvae_edu.course.stages.input_laws import laws
-from mmvae_edu.course.stages.mistakes import GRADIENT, VALUE
 from mmvae_edu.course.stages.regression import CONDITION, regress
-from mmvae_edu.course.stages.simple_changes import signature
+from mmvae_edu.course.stages.simple_changes import simple_changes
 from mmvae_edu.course.stages.smallest_example import shown
 from mmvae_edu.course.trees import copied, difference, leaves, named_leaves
 from mmvae_edu.gaussian import gaussian_sample
@@ -33,15 +31,15 @@ def checked(folder, id, source, explain=False):
     exercise = exercises()[id]
     path = folder / exercise.stub.name
     path.write_text("import numpy as np\n" + dedent(source), encoding="utf-8")
-    return check(exercise, path, range(3), Extent(), explain=explain)
+    return check(exercise, path, range(3), explain=explain)
 
 
-def recorded_calls(exercise, f, seeds=(0, 1)):
-    watched = Recorded(f, exercise.of, changes=exercise.changes)
+def compared_calls(exercise, f, seeds=(0, 1)):
+    watched = Recorded(exercise, f)
     for seed in seeds:
         for claim in exercise.claims:
             claim.check(watched, np.random.default_rng(seed))
-    return watched.calls
+    return {part: comparable(watched.samples, part) for part in (VALUE, GRADIENT)}
 
 
 # ---- A3: the terms ----------------------------------------------------------------------------
@@ -51,7 +49,7 @@ WITH_TERMS = [e for e in exercises().values() if e.of in TERMS]
 
 @pytest.mark.parametrize("exercise", WITH_TERMS, ids=lambda exercise: exercise.id)
 def test_terms_add_up_to_the_function(exercise):
-    compared = samples(exercise, recorded_calls(exercise, exercise.of))
+    compared = compared_calls(exercise, exercise.of)
     assert compared[GRADIENT] or compared[VALUE]  # some have no gradient
     for part in VALUE, GRADIENT:
         for sample in compared[part]:
@@ -69,7 +67,7 @@ def test_terms_add_up_to_the_function(exercise):
 
 @pytest.mark.parametrize("exercise", WITH_TERMS, ids=lambda exercise: exercise.id)
 def test_the_claims_inputs_tell_the_terms_apart(exercise):
-    compared = samples(exercise, recorded_calls(exercise, exercise.of))
+    compared = compared_calls(exercise, exercise.of)
     part = GRADIENT if compared[GRADIENT] else VALUE
     fit = regress(exercise, compared[part], part)
     assert fit is not None, f"fewer numbers than terms, or a condition above {CONDITION:.0e}"
@@ -164,9 +162,9 @@ def test_few_numbers_determine_no_coefficients():
     def wrong(mu, log_var):
         return (mu**3).sum(-1), exercise.of(mu, log_var)[1]
 
-    watched = Recorded(wrong, exercise.of)
+    watched = Recorded(exercise, wrong)
     watched(*np.random.default_rng(0).normal(size=(2, 4, 3)))
-    assert regress(exercise, samples(exercise, watched.calls)[VALUE], VALUE) is None
+    assert regress(exercise, comparable(watched.samples, VALUE), VALUE) is None
 
 
 # ---- A2: value and gradient apart -------------------------------------------------------------
@@ -277,8 +275,8 @@ def test_swapped_gradients_and_exchanged_axes_are_named(tmp_path):
 
 def test_of_one_number_nothing_is_a_simple_function():
     exercise = exercises()["L06.gaussian_sample"]
-    one = Sample(["mu"], (np.ones(1),), {}, (), {"": np.array([2.002])}, {"": np.array([2.0])})
-    assert signature(exercise, [one] * 5, VALUE) == {}
+    one = Sample(["mu"], (np.ones(1),), {}, {"": np.array([2.002])}, {"": np.array([2.0])})
+    assert simple_changes(exercise, [one] * 5) == {}
 
 
 def test_a_length_is_told_from_a_constant_only_where_it_varies():

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..course import checker, progress
 from ..course.examine import NOT_ATTEMPTED
 from ..course.exercises import current, exercises, select
-from ..course.status import following, show, standing, standings
+from ..course.status import following, show, status_of, statuses
 
 CODES = (
     "Checks your solutions. Exit code: 0 right, 1 wrong, 2 not attempted, 3 the checker's own "
@@ -104,7 +104,7 @@ def _start(arguments):
     except OSError as problem:
         raise ValueError(f"{arguments.dir}: cannot write here: {problem.strerror}") from None
     print(f"{arguments.dir}: {len(new)} new files; nothing that was there has changed")
-    if after := following(standings(arguments.dir)):
+    if after := following(statuses(arguments.dir)):
         print(f"next: edit {after.file}, then `mmvae-edu check {after.exercise.id}`")
     return 0
 
@@ -113,7 +113,7 @@ def _status(arguments):
     from rich.console import Console
 
     folder = progress.find_folder()
-    rows = standings(folder)
+    rows = statuses(folder)
     if arguments.json:
         print(json.dumps([row.as_dict() for row in rows], indent=1))
     else:
@@ -177,14 +177,14 @@ def _watch(arguments):
     return 0
 
 
-def _standing(exercise):
-    """Return the Standing of an exercise, or None where there is no folder."""
+def _last_status(exercise):
+    """Return the Status of an exercise, or None where there is no folder."""
     try:
         folder = progress.find_folder()
     except ValueError:
         return None
     row = progress.load(folder).get(exercise.id, progress.Row())
-    return standing(row, folder, exercise)
+    return status_of(row, folder, exercise)
 
 
 def _solved(now):
@@ -193,7 +193,7 @@ def _solved(now):
 
 def _hint(arguments):
     exercise = _one(arguments.id)
-    now = _standing(exercise)
+    now = _last_status(exercise)
     if arguments.number:
         numbers = [arguments.number]
     else:
@@ -217,7 +217,7 @@ def fitting(exercise, now):
 
 def _solution(arguments):
     exercise = _one(arguments.id)
-    if not arguments.give_up and not _solved(_standing(exercise)):
+    if not arguments.give_up and not _solved(_last_status(exercise)):
         print(f"{exercise.id} is not solved yet: `mmvae-edu check {exercise.id}`, or --give-up")
         return 1
     try:

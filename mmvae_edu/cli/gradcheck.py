@@ -15,13 +15,12 @@ import numpy as np
 
 from .. import gradcheck
 from ..claims.examples import EXAMPLES, differentiable
-from ..course.comparisons import samples
+from ..course.comparisons import GRADIENT, comparable
 from ..course.examine import FAULT, NOT_ATTEMPTED, RIGHT, WRONG
 from ..course.exercises import NotAttempted, exercises
 from ..course.recorded import Recorded, call_mismatch, described
 from ..course.runner import NO_TEXT, Unreadable, load
 from ..course.stages import regression
-from ..course.stages.mistakes import GRADIENT
 from ..course.trees import copied, leaves
 
 POINTS = 5  # inputs of different shapes or values
@@ -169,13 +168,13 @@ def _check(name, f, path, inputs, seed):
 
 def _print_terms(exercise, f, inputs, seed):
     """Print each term's coefficient in f's gradient, found by least squares."""
-    watched = Recorded(f, exercise.of)
+    watched = Recorded(exercise, f)
     rng = np.random.default_rng(seed)
     for args, constants in inputs:
         for _ in range(3):
             value, pullback = watched(*copied(args), **copied(constants))
             pullback(*(rng.standard_normal(np.shape(leaf)) for leaf in leaves([value])))
-    fit = regression.regress(exercise, samples(exercise, watched.calls)[GRADIENT], GRADIENT)
+    fit = regression.regress(exercise, comparable(watched.samples, GRADIENT), GRADIENT)
     if fit is None:
         print("  your gradient is no sum of the terms with constant coefficients")
         return

@@ -1,4 +1,4 @@
-"""Checks exercises: a fresh process and a time limit for each, and the words of the result."""
+"""The checker: a fresh process and a time limit for each exercise, and the result in words."""
 
 import json
 import os
@@ -24,18 +24,17 @@ WORST_FIRST = (FAULT, WRONG, NOT_ATTEMPTED, RIGHT)
 WORDS = {RIGHT: "RIGHT", WRONG: "WRONG", NOT_ATTEMPTED: "TODO", FAULT: "FAULT"}
 
 
-def check_all(chosen, folder, *, seed=0, limit=LIMIT, explain=False):
+def check_all(chosen, folder, **options):
     """Yield (exercise, Verdict) in order; as many checks at once as there are cores."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        options = {"seed": seed, "limit": limit, "explain": explain}
         verdicts = pool.map(lambda e: check_file(e, folder, **options), chosen)
         yield from zip(chosen, verdicts, strict=True)
 
 
 def check_file(exercise, folder, *, seed=0, limit=LIMIT, explain=False):
-    """Check one exercise of the learner's folder in a process of its own; a Verdict.
+    """Check one exercise of the learner's folder in a process of its own; return a Verdict.
 
-    With `explain` a small example comes with every wrong result, also with one that has a name.
+    With `explain` every wrong result comes with a small example, also one that has a name.
     """
     start = time.perf_counter()
     path = own_file(folder, exercise.stub)
@@ -53,8 +52,8 @@ def _check(exercise, path, seeds, limit, explain):
     if is_stub(path, exercise.name):  # no process is needed to see that
         return Verdict(NOT_ATTEMPTED, "not attempted yet")
     token = secrets.token_hex(8)
-    request = {"id": exercise.id, "path": str(path), "seeds": seeds, "token": token}
-    request["explain"] = explain
+    request = {"id": exercise.id, "path": str(path), "seeds": seeds, "explain": explain}
+    request["token"] = token  # which the learner's file cannot know
     with tempfile.TemporaryFile() as prints:  # no pipe, which its own processes would hold open
         try:
             done = _in_a_process(request, prints, limit)
@@ -83,7 +82,7 @@ def _in_a_process(request, prints, limit):
 
 
 def _end_of(prints):
-    """The last that was printed into a file."""
+    """Return the end of what was printed into a file."""
     prints.seek(max(0, prints.seek(0, os.SEEK_END) - PRINTED))
     return prints.read().decode("utf-8", "replace")
 
@@ -104,7 +103,7 @@ def _answer(line, token):
 
 
 def _audited(exercise, verdict):
-    """Right only if the claims that ran are those registered here, and at least one."""
+    """Accept RIGHT only if the claims that ran are those registered here, and at least one."""
     expected = [claim.name for claim in exercise.claims]
     if verdict.code == RIGHT and (not expected or verdict.claims != expected):
         ran = f"{len(verdict.claims)} of {len(expected)} claims ran"
@@ -113,7 +112,7 @@ def _audited(exercise, verdict):
 
 
 def message(exercise, verdict, *, verbose=False, explain=False):
-    """The result in the words that a learner reads: what, the evidence, and where to look."""
+    """Write the result for the learner: what is wrong, the evidence, and where to look."""
     equations = f" ({', '.join(exercise.equations)})" if exercise.equations else ""
     lines = [f"{WORDS[verdict.code]:5}  {exercise.id}{equations}"]
     if verdict.says:
@@ -140,12 +139,12 @@ def message(exercise, verdict, *, verbose=False, explain=False):
 
 
 def counts(verdicts, seconds):
-    """The last line: claims, draws, seconds and the exit code, which is the worst."""
+    """Write the last line: claims, draws, seconds and the exit code, which is the worst."""
     claims = sum(len(verdict.claims) for verdict in verdicts)
     draws = sum(verdict.draws for verdict in verdicts)
     return f"{claims} claims, {draws} draws, {seconds:.1f} s        exit {worst(verdicts)}"
 
 
 def worst(verdicts):
-    """The exit code of several checks: the checker's fault before wrong before not attempted."""
+    """Return the exit code of several checks: a fault before wrong before not attempted."""
     return next(code for code in WORST_FIRST if any(v.code == code for v in verdicts))

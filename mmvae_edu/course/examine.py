@@ -1,22 +1,21 @@
-"""The stages of a check, on a function that is already loaded.
+"""A check of a function that is already loaded: the contract, the claims, and the verdict.
 
-A0 the contract (in every call, by `Recorded`), A1 the registered claims; `diagnosis` then puts a
+A0 the contract (in every call, by `Recorded`), A1 the registered claims; `stages` then puts a
 failure into words: A2 the catalogued mistakes, A3 the terms of which the function is the sum,
-A4 a simple factor, A5 the step of the way back that goes wrong, A6 a small example.
+A4 a simple change, A5 the step of the way back that goes wrong, A6 a small example.
 """
 
-import inspect
 import warnings
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
 from ..claims import POWER, T4, registry
-from .recorded import Call, Recorded, call_mismatch, outcome
-from .stages.diagnosis import diagnose
-from .stages.mistakes import GRADIENT, WHOLE, mistakes, same_breach, wrong_parts
+from .comparisons import GRADIENT, is_finite, wrong_parts
+from .recorded import Recorded, call_mismatch, line_of
+from .stages import diagnose
+from .stages.mistakes import WHOLE, matching, same_breach
 from .stages.smallest_example import assignments
-from .trees import copied, leaves
 
 RIGHT, WRONG, NOT_ATTEMPTED, FAULT, USAGE = 0, 1, 2, 3, 64
 SEEDS = 3
@@ -25,7 +24,7 @@ FIRST = {"mutated", "random", "locked"}  # said before the name of a mistake
 
 @dataclass
 class Verdict:
-    """What a check found: the exit code, three lines, and the counts behind them."""
+    """The result of a check: the exit code, three lines, and the counts behind them."""
 
     code: int
     says: str = ""
@@ -43,11 +42,11 @@ class Verdict:
     as_dict = asdict
 
 
-def examine(exercise, f, *, seeds, path=None, extent=None, explain=False):
-    """Run every claim of the exercise on f at every seed, until one fails; a Verdict."""
+def examine(exercise, f, *, seeds, path=None, lock=None, explain=False):
+    """Run every claim of the exercise on f at every seed, until one fails; return a Verdict."""
     if wanted := call_mismatch(f, exercise.of):
-        return Verdict(WRONG, f"cannot be called as {wanted}", "its parameters differ", _line(f))
-    f = Recorded(f, exercise.of, path, extent, exercise.changes)
+        return Verdict(WRONG, f"cannot be called as {wanted}", "its parameters differ", line_of(f))
+    f = Recorded(exercise, f, path, lock)
     claims, failures = exercise.claims, []
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -55,42 +54,46 @@ def examine(exercise, f, *, seeds, path=None, extent=None, explain=False):
             failures = [r for claim in claims if not (r := run_claim(claim, f, seed)).passed]
             if failures or f.problem:
                 break
-        verdict = _verdict(exercise, f, failures, explain)
+        verdict = _verdict(f, failures, explain)
     if verdict.code != NOT_ATTEMPTED:
         verdict.claims, verdict.draws = [claim.name for claim in claims], f.draws
     return verdict
 
 
 def run_claim(claim, f, seed):
-    """A claim's Result; a Monte Carlo claim that only just fails has a second, fresh, chance."""
+    """Return a claim's Result; a Monte Carlo claim that only just fails has a second chance."""
     result = registry.run(claim, f, seed=seed)
     if claim.tol is T4 and not result.passed and result.error < POWER:
         return registry.run(claim, f, seed=seed + 1_000_003)
     return result
 
 
-def _verdict(exercise, f, failures, explain):
-    problem = f.problem
+def _verdict(f, failures, explain):
+    exercise, problem = f.exercise, f.problem
     if problem and problem.kind == "todo":
         return Verdict(NOT_ATTEMPTED, _todo(exercise, problem.says), line=problem.line)
     if not exercise.claims or not f.draws:
         return Verdict(WRONG, "no claim was checked", f"{len(exercise.claims)} claims, 0 draws")
     if not problem and not failures:
         return Verdict(RIGHT)
-    if problem:
-        return _broken(exercise, f, failures)
-    wrong = wrong_parts(exercise, f.calls)
-    found = diagnose(exercise, f, wrong, explain=explain)
-    if wrong == [GRADIENT]:  # first what a claim says of it
+    return _broken(f, failures) if problem else _failed(f, failures, explain)
+
+
+def _failed(f, failures, explain):
+    """Return the Verdict on a function that keeps the contract but fails claims."""
+    found = diagnose(f, explain=explain)
+    only_gradient = wrong_parts(f.samples) == [GRADIENT]
+    if only_gradient:  # first what a claim says of it
         failures = sorted(failures, key=_is_of_the_value)
     if not found.says:
         found.says = f"this does not hold: {failures[0].claim.statement}"
-        found.says += " (The value is right.)" if wrong == [GRADIENT] else ""
-    one_each = {r.claim.oracle: r for r in reversed(failures)}
-    one_each = [r for r in failures if one_each[r.claim.oracle] is r]
-    numbers = map(_numbers, one_each[:1] if found.evidence else one_each)
+        found.says += " (The value is right.)" if only_gradient else ""
+    of_each_oracle = {}
+    for result in failures:
+        of_each_oracle.setdefault(result.claim.oracle, result)
+    numbers = map(_numbers, failures[:1] if found.evidence else of_each_oracle.values())
     evidence = "; ".join(text for text in (found.evidence, *numbers) if text)
-    line = found.line or _line(f.f)
+    line = found.line or line_of(f.f)
     return Verdict(
         WRONG, found.says, evidence, line, mistakes=found.mistakes, example=found.example
     )
@@ -100,23 +103,20 @@ def _is_of_the_value(result):
     return result.claim.tol not in (registry.T2, registry.T2C)
 
 
-def _broken(exercise, f, failures):
-    """The Verdict on a broken contract: in the words of the mistake that breaks it likewise."""
-    problem, says = f.problem, f.problem.says
-    named = same_breach(exercise, f)
+def _broken(f, failures):
+    """Return the Verdict on a broken contract, in the words of a mistake that breaks it alike."""
+    exercise, problem, samples = f.exercise, f.problem, f.samples
+    named, elsewhere = same_breach(exercise, f), ""
     if not named and problem.kind not in FIRST:
-        wrong = wrong_parts(exercise, f.calls)
-        named = [m for m, part, _ in mistakes(exercise, f.calls, wrong) if part == WHOLE]
-    calls, elsewhere = f.calls, ""
+        named = [mutant for mutant, _ in matching(exercise, samples, WHOLE)]
     if not named and problem.kind == "finite":  # NaN here and there, and a mistake in the rest
-        calls, elsewhere = [call for call in f.calls if call.finite], "elsewhere it "
-        wrong = wrong_parts(exercise, calls)
-        named = [m for m, part, _ in mistakes(exercise, calls, wrong) if part == WHOLE]
+        samples, elsewhere = [sample for sample in samples if sample.finite], "elsewhere it "
+        named = [mutant for mutant, _ in matching(exercise, samples, WHOLE)]
     judged = [r for r in failures if not r.note or r.note.startswith("GradientError")]
     numbers = "; ".join(map(_numbers, judged[:1] if problem.kind != "locked" else ()))
-    evidence = problem.evidence or numbers
+    evidence, says = problem.evidence or numbers, problem.says
     if named:
-        n, says = f"{len(calls)}/{len(f.calls)}", named[0].says
+        n, says = f"{len(samples)}/{len(f.samples)}", named[0].says
         evidence = f"matches the mistake {named[0].name} on {n} draws: {elsewhere}{problem.says}"
         evidence += f"; {numbers}" if numbers else ""
     names = [mutant.name for mutant in named]
@@ -128,23 +128,12 @@ def _broken(exercise, f, failures):
 
 
 def _not_finite(f):
-    """A line with the smallest inputs at which only the library's result is finite, or none."""
-    calls = [call for call in f.calls if isinstance(call.values, list) and not call.finite]
-    for call in sorted(calls, key=lambda call: sum(map(np.size, leaves(list(call.args))))):
-        try:
-            expected = outcome(f.of, copied(call.args), copied(call.constants), f.changes)
-        except Exception:  # outside the function's domain
-            continue
-        if Call(call.args, call.constants, leaves(_values(expected))).finite:
-            names = dict(zip(f.__signature__.parameters, call.args, strict=False))
-            return [f"not finite at: {assignments(names | call.constants)}"]
+    """Write a line with the smallest inputs at which only the library's result is finite."""
+    samples = [s for s in f.samples if not (isinstance(s.found, str) or s.finite)]
+    for sample in sorted(samples, key=lambda sample: sample.size):
+        if is_finite(sample.expected):
+            return [f"not finite at: {assignments(sample.inputs)}"]
     return []
-
-
-def _values(result):
-    """What a function returns, without its pullback."""
-    has_pullback = isinstance(result, tuple) and result and callable(result[-1])
-    return list(result[:-1]) if has_pullback else [result]
 
 
 def _todo(exercise, id):
@@ -152,15 +141,10 @@ def _todo(exercise, id):
 
 
 def _numbers(result):
-    """A failed claim in numbers: against which oracle, the error reached and the one allowed."""
+    """Write a failed claim in numbers: its oracle, the error reached and the one allowed."""
     if result.note:
         note = result.note.splitlines()[0].removeprefix("GradientError: ")
         return f"against {result.claim.oracle}: {note}"
     if result.error == np.inf:
         return f"against {result.claim.oracle}: no finite number"
     return f"against {result.claim.oracle}: error {result.numbers}"
-
-
-def _line(f):
-    code = getattr(inspect.unwrap(f), "__code__", None)
-    return code.co_firstlineno if code else None

@@ -1,4 +1,4 @@
-"""`check --explain`: the equation, the last two hints, what must hold, and the numbers."""
+"""The explanation of `check --explain`: equation, last two hints, what must hold, numbers."""
 
 import re
 import textwrap
@@ -21,7 +21,7 @@ CALL = r"\w+(\([^()]*\))?"  # needs no parentheses above or below a bar
 
 
 def plain(latex):
-    r"""A LaTeX equation on one line of text: \frac{1}{2} \sum_j is 1/2 Σ_j."""
+    r"""Write a LaTeX equation on one line of text: \frac{1}{2} \sum_j is 1/2 Σ_j."""
     text, before = latex, None
     while text != before:  # from the innermost braces outwards
         before = text
@@ -46,7 +46,7 @@ def _script(found):
 
 
 def explanation(exercise, verdict):
-    """The lines that follow a result when the learner asks for the reason."""
+    """List the lines that follow a result when the learner asks for the reason."""
     lines = []
     for equation in load_equations():
         if equation.id in exercise.equations:

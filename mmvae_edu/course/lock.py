@@ -1,44 +1,56 @@
-"""Locks the library's version of a function while the learner's version of it runs.
+"""The lock on the library's version of a function while the learner's version of it runs.
 
-Claims' oracles and mistakes go on using the library, since they run outside that extent.
+Claims' oracles and mistakes go on using the library, since they run outside the lock.
 """
 
-import types
+import sys
+from functools import wraps
+
+from ..claims import CLAIMS
+from .exercises import exercises
 
 
 class Locked(BaseException):
     """The learner's function called the library's; a BaseException, so no `except` hides it."""
 
 
-class Extent:
-    """`with extent:` marks the code that is the learner's; it may nest."""
+class Lock:
+    """`with lock:` marks code of the learner's, in which calling one of `functions` raises Locked.
 
-    def __init__(self):
+    Inside, a gate stands for the function under every name that the library has for it: in its
+    modules, claims and exercises.  What the learner imports there is the gate.  It may nest.
+    """
+
+    def __init__(self, functions=()):
         self.depth = 0
+        gates = {id(function): self._gate(function) for function in functions}
+        self.places = [
+            (names, name, gates[id(value)], value)
+            for names in map(vars, [*library(), *CLAIMS.values(), *exercises().values()])
+            for name, value in names.items()
+            if id(value) in gates
+        ]
+
+    def _gate(self, function):
+        @wraps(function)
+        def gate(*args, **constants):
+            if self.depth:
+                raise Locked(function.__name__)
+            return function(*args, **constants)
+
+        return gate
 
     def __enter__(self):
         self.depth += 1
+        for names, name, gate, _ in self.places:
+            names[name] = gate
 
     def __exit__(self, *problem):
         self.depth -= 1
+        for names, name, _, function in self.places if self.depth == 0 else ():
+            names[name] = function
 
 
-def lock(function, extent):
-    """Make `function` raise Locked inside the extent, by whatever name it was imported."""
-    original = types.FunctionType(
-        function.__code__, function.__globals__, function.__name__, function.__defaults__
-    )
-    original.__kwdefaults__ = function.__kwdefaults__
-    original.__dict__.update(function.__dict__)  # it may wrap another, as a kernel's launch does
-
-    def gate(*args, **constants):
-        if extent.depth:
-            raise Locked(function.__name__)
-        return original(*args, **constants)
-
-    gate_name = f"_gate_of_{function.__name__}"
-    function.__globals__[gate_name] = gate
-    function.__wrapped__ = original  # the signature and the text as before, for who asks
-    namespace = {}
-    exec(f"def f(*args, **constants): return {gate_name}(*args, **constants)", namespace)
-    function.__code__ = namespace["f"].__code__
+def library():
+    """List the modules of this package that are loaded."""
+    return [module for name, module in sys.modules.items() if f"{name}.".startswith("mmvae_edu.")]

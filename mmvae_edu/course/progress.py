@@ -130,12 +130,6 @@ def record_hints(folder, exercise, numbers):
     save(folder, progress)
 
 
-def state(progress, folder, exercise):
-    """(the last exit code or None, has the file changed since?)"""
-    row = progress.get(exercise.id, Row())
-    return row.code, row.code is not None and row.hash != file_hash(folder, exercise)
-
-
 def file_hash(folder, exercise):
     """The SHA-256 of the learner's file; empty where there is none."""
     try:

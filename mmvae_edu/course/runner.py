@@ -1,4 +1,4 @@
-"""The process in which a learner's file runs: reads a request, writes one verdict.
+"""The process in which a learner's file runs: it reads a request and writes one verdict.
 
 The verdict goes out through what was standard output, which the learner's prints never reach.
 """
@@ -17,7 +17,7 @@ import numpy as np
 from . import old_names
 from .examine import FAULT, NOT_ATTEMPTED, WRONG, Verdict, examine
 from .exercises import exercises
-from .lock import Extent, Locked, lock
+from .lock import Lock, Locked, library
 from .recorded import described
 from .trees import described_value
 
@@ -44,11 +44,9 @@ def main():
     try:
         limit_memory()
         exercise = exercises()[request["id"]]
-        extent = Extent()
-        ready(exercise, extent)
         answer(started=True)
-        explain = request.get("explain", False)
-        verdict = check(exercise, request["path"], request["seeds"], extent, explain=explain)
+        options = {"locked": exercise.locked, "explain": request["explain"]}
+        verdict = check(exercise, request["path"], request["seeds"], **options)
     except Exception:
         verdict = Verdict(FAULT, "the checker itself failed", traceback=traceback.format_exc())
     sys.stdout.flush()
@@ -57,7 +55,7 @@ def main():
 
 
 def limit_memory():
-    """End a list that grows for ever by a MemoryError, where the system can."""
+    """Set a limit that turns a list which grows for ever into a MemoryError, where there is one."""
     try:
         import resource
     except ImportError:  # on Windows
@@ -67,36 +65,30 @@ def limit_memory():
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, most))
 
 
-def ready(exercise, extent):
-    """Lock the library's version of the function that is being solved."""
-    for function in exercise.locked:
-        lock(function, extent)
-
-
-def check(exercise, path, seeds, extent, *, explain=False):
-    """Load the file, find the function, examine it; what is locked is so within the extent."""
-    before = _state()
+def check(exercise, path, seeds, *, locked=(), explain=False):
+    """Load the file, find the function and examine it; it may call no function that is locked."""
+    before, lock = _callables(), Lock(locked)
     try:
-        with extent:
+        with lock:
             module = load(path)
     except Unreadable as problem:
         return Verdict(WRONG, NO_TEXT, str(problem))
-    except SyntaxError as problem:
-        if problem.filename != str(path):
-            return _of(described("raised", path))
-        return Verdict(WRONG, f"syntax error: {problem.msg}", line=problem.lineno)
-    except (KeyboardInterrupt, GeneratorExit):
-        raise
     except Locked as problem:
         return Verdict(WRONG, f"calls the library's own {problem} as the file is loaded")
-    except BaseException:
-        return _of(described("raised", path))
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as problem:
+        if isinstance(problem, SyntaxError) and problem.filename == str(path):
+            return Verdict(WRONG, f"syntax error: {problem.msg}", line=problem.lineno)
+        return _fails_to_load(path)
     f = getattr(module, exercise.name, None)
     if refusal := not_the_learners(exercise, f, module, path):
         return refusal
-    verdict = examine(exercise, f, seeds=seeds, path=path, extent=extent, explain=explain)
-    if changed := _changed(before):
-        return Verdict(WRONG, f"changes {changed}, which the check needs as it is")
+    verdict = examine(exercise, f, seeds=seeds, path=path, lock=lock, explain=explain)
+    for (changed, name), value in before.items():
+        if vars(changed).get(name) is not value:
+            says = f"changes {changed.__name__}.{name}, which the check needs as it is"
+            return Verdict(WRONG, says)
     return verdict
 
 
@@ -112,7 +104,7 @@ def load(path):
 
 
 def text_of(path):
-    """The text of a file in the encoding that it declares; raises Unreadable."""
+    """Read a file in the encoding that it declares; raises Unreadable."""
     try:
         with tokenize.open(path) as file:
             text = file.read()
@@ -124,7 +116,7 @@ def text_of(path):
 
 
 def not_the_learners(exercise, f, module, path):
-    """A Verdict where the file has no such function, or has somebody else's; else None."""
+    """Return a Verdict if the file has no such function, or somebody else's; else None."""
     if f is None:
         own = [n for n, g in vars(module).items() if callable(g) and _is_in(g, path)]
         return Verdict(
@@ -153,25 +145,14 @@ def _origin(f):
     return code.co_filename if code and module == "exercise" else module
 
 
-def _of(problem):
+def _fails_to_load(path):
+    problem = described("raised", path)
     code = NOT_ATTEMPTED if "NotAttempted" in problem.says else WRONG
-    return Verdict(
-        code, problem.says, "as the file is loaded", problem.line, traceback=problem.traceback
-    )
+    evidence = "as the file is loaded"
+    return Verdict(code, problem.says, evidence, problem.line, traceback=problem.traceback)
 
 
-def _state():
-    """Every name of this package, NumPy and math, to see afterwards whether one was replaced."""
-    modules = [m for n, m in sys.modules.items() if n == "mmvae_edu" or n.startswith("mmvae_edu.")]
-    return {
-        module: {name: value for name, value in vars(module).items() if callable(value)}
-        for module in (*modules, np, math)
-    }
-
-
-def _changed(before):
-    for module, names in before.items():
-        for name, value in names.items():
-            if vars(module).get(name) is not value:
-                return f"{module.__name__}.{name}"
-    return None
+def _callables():
+    """Map (module, name) to its function or class, of this package, NumPy and math."""
+    names = [(module, name) for module in (*library(), np, math) for name in vars(module)]
+    return {(m, name): vars(m)[name] for m, name in names if callable(vars(m)[name])}

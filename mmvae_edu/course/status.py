@@ -1,4 +1,4 @@
-"""Where the learner stands: every exercise's state, for `status` and for the report."""
+"""The status of every exercise, for the command `status` and for the report."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ COLOURS = {"right": "green", "wrong": "red", "checker's fault": "magenta", "not 
 
 
 @dataclass(frozen=True)
-class Standing:
+class Status:
     """One exercise: its state, what has changed since its check, and what its check found."""
 
     exercise: Exercise
@@ -33,28 +33,28 @@ class Standing:
         return {**named, "changed": self.changed, "mistakes": self.mistakes, "hints": self.hints}
 
 
-def standings(folder):
-    """The Standing of every exercise, in the course's order."""
+def statuses(folder):
+    """Return the Status of every exercise, in the course's order."""
     kept = progress.load(folder)
-    return [standing(kept.get(id, progress.Row()), folder, e) for id, e in exercises().items()]
+    return [status_of(kept.get(id, progress.Row()), folder, e) for id, e in exercises().items()]
 
 
-def standing(row, folder, exercise):
-    """An exercise's Standing; one that holds nothing of the learner's is not attempted."""
+def status_of(row, folder, exercise):
+    """An exercise's Status; one that holds nothing of the learner's is not attempted."""
     file = progress.own_file(folder, exercise.stub)
     if progress.untouched(folder, exercise):
-        return Standing(exercise, file, STATES[NOT_ATTEMPTED], "", [], row.hints)
+        return Status(exercise, file, STATES[NOT_ATTEMPTED], "", [], row.hints)
     code = None if row.code == NOT_ATTEMPTED else row.code  # attempted since
     changed = ""
     if code is not None and row.checker != progress.checker_version(exercise):
         changed = "checker"
     if code is not None and row.hash != progress.file_hash(folder, exercise):
         changed = "file"
-    return Standing(exercise, file, STATES[code], changed, row.mistakes, row.hints)
+    return Status(exercise, file, STATES[code], changed, row.mistakes, row.hints)
 
 
 def by_lesson(rows):
-    """{"L05": [Standing, ...]} in order."""
+    """Group them: {"L05": [Status, ...]} in order."""
     lessons = {}
     for row in rows:
         lessons.setdefault(row.exercise.id.partition(".")[0], []).append(row)
@@ -62,7 +62,7 @@ def by_lesson(rows):
 
 
 def following(rows):
-    """Return the Standing of the exercise that comes next, the first not right; None after all."""
+    """Return the Status of the exercise that comes next, the first not right; None after all."""
     return next((row for row in rows if row.state != "right"), None)
 
 

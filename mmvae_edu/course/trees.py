@@ -1,46 +1,56 @@
-"""Results of any form, arrays inside tuples, lists and dicts: copies, leaves, differences."""
+"""Trees: arrays and numbers inside tuples, lists and dicts; their copies and differences."""
 
 import copy
 
 import numpy as np
 
 
-def copied(x):
-    """A copy of arrays and generators inside tuples, lists and dicts; everything else as it is."""
-    if isinstance(x, np.ndarray):
-        return x.copy(order="K")  # sums depend on the order in memory
-    if isinstance(x, tuple | list):
-        return type(x)(map(copied, x))
-    if isinstance(x, dict):
-        return {name: copied(value) for name, value in x.items()}
-    return copy.deepcopy(x) if isinstance(x, np.random.Generator) else x
-
-
 def in_order_of_names(keys):
     return sorted(keys, key=str)
 
 
-def named_leaves(x, name="", order=in_order_of_names):
-    """The arrays and numbers inside a result, each with the path to it; functions are left out.
+def named_leaves(tree, name="", order=in_order_of_names):
+    """List the arrays and numbers of a tree, each with the path to it; functions are left out.
 
     A dict's are in the order of their names, so that the order of writing does not matter.
     """
-    if isinstance(x, tuple | list):
-        items = [(f"{name}[{i}]", item) for i, item in enumerate(x)]
-    elif isinstance(x, dict):
-        items = [(f"{name}[{key!r}]", x[key]) for key in order(x)]
+    if isinstance(tree, tuple | list):
+        items = [(f"{name}[{i}]", item) for i, item in enumerate(tree)]
+    elif isinstance(tree, dict):
+        items = [(f"{name}[{key!r}]", tree[key]) for key in order(tree)]
     else:
-        return [] if callable(x) else [(name, x)]
+        return [] if callable(tree) else [(name, tree)]
     return [leaf for path, item in items for leaf in named_leaves(item, path, order)]
 
 
-def leaves(x):
-    """The arrays and numbers inside a result, in the order of `named_leaves`."""
-    return [leaf for _, leaf in named_leaves(x)]
+def leaves(tree):
+    """List the arrays and numbers of a tree, in the order of `named_leaves`."""
+    return [leaf for _, leaf in named_leaves(tree)]
+
+
+def mapped(change, tree):
+    """Return the tree with change(leaf) for every leaf, called in the order of `leaves`."""
+    if isinstance(tree, tuple | list):
+        return type(tree)(mapped(change, item) for item in tree)
+    if isinstance(tree, dict):
+        changed = {key: mapped(change, tree[key]) for key in in_order_of_names(tree)}
+        return {key: changed[key] for key in tree}
+    return tree if callable(tree) else change(tree)
+
+
+def copied(tree):
+    """Copy a tree's arrays and generators; everything else stays as it is."""
+    return mapped(_copy, tree)
+
+
+def _copy(leaf):
+    if isinstance(leaf, np.ndarray):
+        return leaf.copy(order="K")  # sums depend on the order in memory
+    return copy.deepcopy(leaf) if isinstance(leaf, np.random.Generator) else leaf
 
 
 def same(a, b):
-    """Equal to the last bit, NaN equal to NaN."""
+    """Are two trees equal to the last bit, NaN equal to NaN?"""
     if isinstance(a, tuple | list):
         return len(a) == len(b) and all(map(same, a, b))
     if isinstance(a, dict):
@@ -54,28 +64,30 @@ def same(a, b):
 
 
 def difference(found, expected, name=""):
-    """Where a result departs from the contract: (kind, what it is, what is expected), or None."""
-    if isinstance(expected, tuple):
-        if not isinstance(found, tuple | list) or len(found) != len(expected):
-            return "shape", described_value(found), described_value(expected)
-        parts = (difference(a, b, name) for a, b in zip(found, expected, strict=True))
-        return next((part for part in parts if part), None)
-    if isinstance(expected, dict):
-        if not isinstance(found, dict) or found.keys() != expected.keys():
-            return "shape", described_value(found), described_value(expected)
-        parts = (difference(found[key], expected[key], f"{name}[{key!r}]") for key in expected)
-        return next((part for part in parts if part), None)
+    """Find a departure from the contract: (kind, what it is, what is expected), or None."""
     if callable(expected):
         return None if callable(found) else ("shape", described_value(found), "a function")
-    problem = _array_difference(found, expected)
-    return problem and (problem[0], f"{problem[1]} in {name}" if name else problem[1], problem[2])
+    if not isinstance(expected, tuple | dict):
+        kind, text, wanted = _array_difference(found, expected) or (None, "", "")
+        return kind and (kind, f"{text} in {name}" if name else text, wanted)
+    form, keys = (dict, dict.keys) if isinstance(expected, dict) else (tuple | list, _indices)
+    if not isinstance(found, form) or keys(found) != keys(expected):
+        return "shape", described_value(found), described_value(expected)
+    for key in keys(expected):
+        path = f"{name}[{key!r}]" if form is dict else name
+        if problem := difference(found[key], expected[key], path):
+            return problem
+    return None
+
+
+def _indices(items):
+    return range(len(items))
 
 
 def _array_difference(found, expected):
     number = np.ndim(expected) == 0
-    if callable(found) or not isinstance(found, np.ndarray | np.generic | float | int):
-        return "shape", described_value(found), described_value(expected)
-    if np.shape(found) != np.shape(expected):
+    is_number = isinstance(found, np.ndarray | np.generic | float | int)
+    if not is_number or callable(found) or np.shape(found) != np.shape(expected):
         return "shape", described_value(found), described_value(expected)
     kind, wanted = np.asarray(found).dtype, np.asarray(expected).dtype
     fits = wanted.kind in "iuf" and kind.kind in ("iuf" if number else "iu")  # 1 for 1.0
@@ -91,7 +103,7 @@ def _array_difference(found, expected):
 
 
 def described_value(x):
-    """An object in a few words: "array (4, 3)", "a number", "the pair (array (4,), function)"."""
+    """Describe an object in a few words: "array (4, 3)", "a number", "(array (4,), a function)"."""
     if isinstance(x, tuple):
         return f"({', '.join(map(described_value, x))})"
     if isinstance(x, np.ndarray):

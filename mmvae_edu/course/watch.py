@@ -1,4 +1,4 @@
-"""Checks again whatever file is saved, by reading the files: it works on every file system.
+"""The watch on the learner's files, by reading them: it works on every file system.
 
 File events get lost on WSL, in containers and on network drives, and editors replace a file as
 often as they write into it.  So only the content counts, once it has stood still for one look.
@@ -7,7 +7,7 @@ often as they write into it.  So only the content counts, once it has stood stil
 from time import sleep, strftime
 
 from . import progress
-from .status import standings
+from .status import statuses
 
 LOOK = 0.2  # seconds between looks
 
@@ -17,7 +17,7 @@ def watch(chosen, folder, check):
     names = {exercise.id: progress.own_file(folder, exercise.stub).name for exercise in chosen}
     one_of = {names[exercise.id]: exercise for exercise in chosen}
     known = {name: progress.file_hash(folder, one) for name, one in one_of.items()}
-    unchecked = {row.file.name for row in standings(folder) if not up_to_date(row)}
+    unchecked = {row.file.name for row in statuses(folder) if not up_to_date(row)}
     print(f"watching {len(one_of)} files in {folder}; Ctrl-C ends", flush=True)
 
     def look(name, what):
@@ -48,5 +48,5 @@ def saves(one_of, folder, known):
 
 
 def up_to_date(row):
-    """Does the last check still say how a Standing's exercise is?"""
+    """Does the last check still say how a Status's exercise is?"""
     return row.state == "not attempted" or (row.state != "not checked" and not row.changed)

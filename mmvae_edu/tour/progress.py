@@ -1,7 +1,7 @@
 """The learner's progress as a section of the report."""
 
 from ..course import progress
-from ..course.status import by_lesson, standings
+from ..course.status import by_lesson, statuses
 from ..report.page import Paragraph, Section, Table
 
 HEADER = ["lesson", "exercises", "right", "wrong", "changed since", "not checked", "not attempted"]
@@ -13,7 +13,7 @@ def progress_sections():
         folder = progress.find_folder()
     except ValueError:
         return []
-    rows = standings(folder)
+    rows = statuses(folder)
     right = sum(row.state == "right" and not row.changed for row in rows)
     words = (
         f"{right} of {len(rows)} exercises are right. “Changed since”: the file, or the checker, "

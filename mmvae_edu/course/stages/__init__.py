@@ -1,1 +1,186 @@
-"""Stages of a check after the contract and the claims: what is wrong, in words."""
+"""Stages A2 to A6 of a check: what is wrong in the learner's numbers, in words.
+
+Each stage is a function (f, part) → Finding or None of a `Recorded` and one of its two parts, the
+value and the gradient.  The first stage that finds something speaks for the part.
+"""
+
+import re
+from dataclasses import dataclass, field
+from itertools import takewhile
+
+import numpy as np
+
+from ..comparisons import GRADIENT, VALUE, called, comparable, pulled, wrong_parts
+from ..trees import mapped, named_leaves
+from . import regression
+from .mistakes import WHOLE, matching
+from .simple_changes import sentence, simple_changes
+from .smallest_example import smallest
+from .wrong_step import first_wrong_step
+
+MAYBE = re.compile(r" \([^()]* here\)")  # another reading of a factor: "2 (K is 2 here)"
+
+
+@dataclass
+class Finding:
+    """What is wrong, the evidence, the mutants that it is, and a small example."""
+
+    says: str
+    evidence: str = ""
+    line: int | None = None
+    mistakes: list = field(default_factory=list)  # names of mutants
+    example: list = field(default_factory=list)  # lines
+    named: bool = True  # is it said what the mistake is, or only where?
+
+
+@dataclass(frozen=True)
+class Part:
+    """The value or the gradient of a learner's function, and samples to compare it on."""
+
+    name: str  # VALUE, GRADIENT or WHOLE
+    samples: list
+
+    @property
+    def bad(self):
+        """The first sample that is wrong by more than rounding, or None."""
+        return next((sample for sample in self.samples if sample.wrong_paths()), None)
+
+    @property
+    def bad_gradient(self):
+        return self.bad if self.name == GRADIENT else None
+
+
+def diagnose(f, *, explain=False):
+    """Return the Finding about f, a Recorded whose claims fail; `says` is "" where none is found.
+
+    A small example (A6) is added to what has no name, or on request.
+    """
+    parts = [Part(name, comparable(f.samples, name)) for name in wrong_parts(f.samples)]
+    finding = known_mistake(f, Part(WHOLE, []))
+    if finding is None:  # the gradient is explained only once the value is
+        finding = _together(list(takewhile(bool, (_explained(f, part) for part in parts))))
+    if explain or not finding.named:
+        finding.example = _example(f, parts)
+    return finding
+
+
+def _explained(f, part):
+    return next(filter(None, (stage(f, part) for stage in STAGES)), None)
+
+
+def known_mistake(f, part):
+    """A2: name the catalogued mistake that gives the same in this part."""
+    found = matching(f.exercise, f.samples, part.name)
+    if not found:
+        return None
+    mutant, worst = found[0]
+    says = f"in the {part.name}: {mutant.says}"
+    evidence = f"the {part.name} is that of the mistake {mutant.name}"
+    if part.name == WHOLE:
+        n = len(f.samples)
+        says, evidence = mutant.says, f"matches the mistake {mutant.name} on {n}/{n} draws"
+    names = [mutant.name for mutant, _ in found]
+    return Finding(says, f"{evidence} (max diff {worst:.0e})", mistakes=names)
+
+
+def without_cotangent(f, part):
+    """Name the gradients that are not 0 although every cotangent is."""
+    if (bad := part.bad_gradient) is None:
+        return None
+    result, _ = called(f.exercise, f.f, bad.args, bad.constants)
+    no_cotangents = mapped(lambda a: a * 0, bad.cotangents)
+    _, found = pulled(f.exercise, bad.args, result, no_cotangents)
+    if isinstance(found, str):
+        return None
+    left = ", ".join(path for path, a in found.items() if (np.abs(a) > 0).any())
+    says = f"the gradient of {left} leaves out the pullback's argument, the cotangent"
+    return Finding(says, "where every cotangent is 0, it is not") if left else None
+
+
+def wrong_terms(f, part):
+    """A3: name the terms of the function whose coefficient is not 1, by least squares."""
+    fit = regression.regress(f.exercise, part.samples, part.name)
+    says = fit and regression.sentence(fit)
+    return Finding(f"in the {part.name}, {says}", regression.evidence(fit)) if says else None
+
+
+def one_simple_change(f, part):
+    """A4: say how all wrong arrays are changed alike, by a factor for example."""
+    return _changed(f, part, several=False)
+
+
+def several_simple_changes(f, part):
+    """A4: say how every wrong array is changed."""
+    return _changed(f, part, several=True)
+
+
+def _changed(f, part, several):
+    changes = simple_changes(f.exercise, part.samples) if part.bad else {}
+    if not changes or (len(changes) > 1 and not several):
+        return None
+    n = len(part.samples)
+    evidence = f"the {part.name} on {n} draw{'s' * (n > 1)}, to the last digits"
+    return Finding(sentence(changes, part.samples, part.name), evidence)
+
+
+def wrong_step(f, part):
+    """A5: name the step at which the pullback goes wrong."""
+    bad = part.bad_gradient
+    found = bad and first_wrong_step(f.exercise, f.f, bad)
+    return found and Finding(*found)
+
+
+def nearest_the_end(f, part):
+    """Name the first wrong gradient on the way back, where later ones are right."""
+    if (bad := part.bad_gradient) is None:
+        return None
+    wrong = bad.wrong_paths()
+    inputs = sorted(zip(bad.names, bad.args, strict=False), key=lambda arg: type(arg[1]) is dict)
+    forwards = [leaf for name, tree in inputs for leaf in named_leaves(tree, name, order=list)]
+    back = [path for path, _ in reversed(forwards)]  # weights, then data
+    first = next(i for i, path in enumerate(back) if path in wrong)
+    if first == 0 or len(wrong) == len(back):
+        return None
+    says = f"the gradient of {back[first]} is wrong"
+    if any(isinstance(a, dict) for a in bad.args):
+        says = f"on the way back the first wrong gradient is that of {back[first]}"
+    right = f"the gradient of {', '.join(back[:first])} is right"
+    return Finding(says, right, named=False)
+
+
+STAGES = (
+    known_mistake,
+    without_cotangent,
+    wrong_terms,
+    one_simple_change,
+    wrong_step,
+    several_simple_changes,
+    nearest_the_end,
+)
+
+
+def _example(f, parts):
+    """Return the lines of the smallest inputs at which f is wrong; [] where none is found."""
+    for part in parts:
+        for sample in sorted(part.samples, key=lambda sample: sample.size):
+            if lines := smallest(f, sample, part.name):
+                return lines
+    return []
+
+
+def _together(findings):
+    """Return one Finding of those about value and gradient; the same words are said once."""
+    if len(findings) < 2:
+        return findings[0] if findings else Finding("", named=False)
+    value, gradient = findings
+    alike = gradient.says.replace(f"in the {GRADIENT}", f"in the {VALUE}")
+    if MAYBE.sub("", alike) == MAYBE.sub("", value.says):
+        value.says = value.says.replace(f"in the {VALUE}", f"in {VALUE} and {GRADIENT}")
+        return value
+    return Finding(
+        f"{value.says}; {gradient.says}",
+        "; ".join(text for text in (value.evidence, gradient.evidence) if text),
+        value.line or gradient.line,
+        value.mistakes + gradient.mistakes,
+        named=value.named and gradient.named,
+    )

@@ -1,9 +1,10 @@
-"""What a factor is: −1, 2, 1/2, or the length of an axis, by its letter: "1/N", "K"."""
+"""Names of numeric factors: 2, 1/2, −1, or an axis length such as 1/N or K."""
 
 import inspect
 import itertools
 import re
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 
@@ -13,9 +14,8 @@ SHAPES = re.compile(r"((?:\w+(?:, | and ))*\w+) \((?:…, )?([A-Z]\w*(?:, [A-Z]\
 
 
 def lengths(of, inputs):
-    """{letter: length} of the axes of the inputs, by the shapes in the docstring of `of`, and
-    {name: value} of the numbers among them."""
-    letters, found = _letters(of), {}
+    """Return {letter: length} of the inputs' axes and {name: value} of the numbers among them."""
+    letters, found = axis_letters(of), {}
     for name, array in inputs.items():
         if isinstance(array, float | int) and not isinstance(array, bool):
             found.setdefault(name, array)
@@ -26,8 +26,12 @@ def lengths(of, inputs):
     return found
 
 
-def _letters(of):
-    """{argument: its axes' letters}, where the docstring says "mu, log_var (…, N, D)"."""
+@cache
+def axis_letters(of):
+    """Read {argument: its axes' letters} from a docstring that says "mu, log_var (…, N, D)".
+
+    This is the only place that reads a docstring; a table of examples could say it in its stead.
+    """
     found = {}
     for names, axes in SHAPES.findall(inspect.getdoc(of) or ""):
         for name in re.split(r", | and ", names):
@@ -36,10 +40,10 @@ def _letters(of):
 
 
 def factor(values, sizes, close=CLOSE):
-    """How to call a factor that was found on several samples, or None.
+    """Name a factor that was found on several samples: "2", "−1", "1/N"; None if it has no name.
 
-    values: the factor on each; sizes: the lengths of the axes on each.  "2", "−1", "1/N"; where
-    all samples have the same N, so that it may be chance, "1/4 (1/N here)".
+    values: the factor on each; sizes: the lengths of the axes on each.  Where all samples have the
+    same N, so that it may be chance, the name is "1/4 (1/N here)".
     """
     values = np.asarray(values, dtype=float)
     constant = np.ptp(values) <= close * max(1, abs(values[0]))
@@ -66,7 +70,7 @@ def _number(value, close):
 
 
 def _monomials(sizes):
-    """(name, value on each sample): N, 1/N, 2N, N/2, … and products of two lengths."""
+    """Yield (name, value on each sample): N, 1/N, 2N, N/2, … and products of two lengths."""
     length = {
         letter: np.array([size.get(letter, np.nan) for size in sizes], dtype=float)
         for letter in sizes[0]

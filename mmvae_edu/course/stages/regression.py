@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...claims.registry import TERMS
+from ..comparisons import VALUE
 from ..trees import copied, leaves
 from .factors import CLOSE, factor, lengths
-from .mistakes import GRADIENT, VALUE
 
 LEFT_OVER = 1e-9  # of the whole
 CONDITION = 1e6  # of the terms, each scaled to length 1
@@ -27,12 +27,12 @@ class Fit:
     residual: float
 
     def wrong(self):
-        """{term: coefficients} of those that are not 1."""
+        """Return {term: coefficients} of those that are not 1."""
         found = self.coefficients.items()
         return {name: c for name, c in found if np.nanmax(np.abs(c - 1)) > CLOSE}
 
     def names(self):
-        """{term: how to call its factor}, of those that are wrong."""
+        """Return {term: the name of its factor} of those that are wrong."""
         named = {}
         for name, c in self.wrong().items():
             there = np.flatnonzero(~np.isnan(c))
@@ -41,54 +41,54 @@ class Fit:
 
 
 def regress(exercise, samples, part):
-    """A Fit of the samples of VALUE or GRADIENT; None where no coefficients can be trusted."""
-    terms = TERMS.get(exercise.of)
-    if terms is None or not samples:
-        return None
-    groups = {}
-    for sample in samples:
+    """Return a Fit of the samples of a part; None where no coefficients can be trusted."""
+    terms, groups = TERMS.get(exercise.of), {}
+    for sample in samples if terms else ():
         groups.setdefault(sample.shapes, []).append(sample)
-    fits = [_fit(terms, group, part) for group in groups.values()]
-    fits = [fit for fit in fits if fit != "too small"]
-    if not fits or any(fit is None for fit in fits):
+    fits, sizes, residual = [], [], 0.0
+    for group in groups.values():
+        coefficients, left_over = _fit(terms, group, part)
+        if left_over > LEFT_OVER:
+            return None
+        residual = max(residual, left_over)
+        if coefficients:
+            fits.append(coefficients)
+            sizes.append(lengths(exercise.of, group[0].inputs))
+    if not fits:
         return None
-    names = dict.fromkeys(name for fit in fits for name in fit[0])
-    coefficients = {name: np.array([fit[0].get(name, np.nan) for fit in fits]) for name in names}
-    sizes = [lengths(exercise.of, inputs) for _, _, inputs in fits]
-    return Fit(coefficients, sizes, max(fit[1] for fit in fits))
+    names = dict.fromkeys(name for fit in fits for name in fit)
+    coefficients = {name: np.array([fit.get(name, np.nan) for fit in fits]) for name in names}
+    return Fit(coefficients, sizes, residual)
 
 
 def _fit(terms, group, part):
-    """({term: coefficient}, residual, inputs) of samples of equal shapes; None if one is left
-    over, "too small" if they do not determine the coefficients."""
-    rows, columns = [], {}
+    """Fit samples of equal shapes: ({term: coefficient}, what is left over of the whole).
+
+    There are no coefficients where the samples do not determine them.
+    """
+    y, columns = [], {}
     for sample in group:
-        named = _terms_of(terms, sample, part)
-        if not named:
-            return None
         found = _flat(sample.found.values())
         size = np.linalg.norm(found) or 1.0  # every sample counts the same
-        rows.append(found / size)
-        for name, tree in named.items():
+        y.append(found / size)
+        for name, tree in _terms_of(terms, sample, part).items():
             columns.setdefault(name, []).append(_flat(leaves(tree)) / size)
-    y = np.concatenate(rows)
-    columns = {name: np.concatenate(parts) for name, parts in columns.items()}
+    if not columns:  # this part is not split
+        return {}, np.inf
+    columns = {name: np.concatenate(column) for name, column in columns.items()}
     columns = {name: column for name, column in columns.items() if column.any()}
     if not columns:
-        return "too small"
+        return {}, 0.0
     X = np.column_stack(list(columns.values()))
     if not np.isfinite(X).all():
-        return None
+        return {}, np.inf
     scale = np.linalg.norm(X, axis=0)
     if not _determined(X) or np.linalg.cond(X / scale) > CONDITION:
-        return "too small"
-    coefficients = np.linalg.lstsq(X / scale, y, rcond=None)[0] / scale
-    left = np.split(np.abs(y - X @ coefficients), np.cumsum([len(row) for row in rows])[:-1])
-    residual = max(float(np.linalg.norm(part)) for part in left)
-    if residual > LEFT_OVER:
-        return None
-    named = dict(zip(columns, coefficients, strict=True))
-    return named, residual, group[0].inputs
+        return {}, 0.0
+    found = np.linalg.lstsq(X / scale, np.concatenate(y), rcond=None)[0] / scale
+    left_over = np.array(y) - (X @ found).reshape(len(y), -1)
+    coefficients = dict(zip(columns, found, strict=True))
+    return coefficients, float(np.linalg.norm(left_over, axis=1).max())
 
 
 def _determined(X):
@@ -103,7 +103,7 @@ def _terms_of(terms, sample, part):
     values, pullback = terms(*copied(sample.args), **copied(sample.constants))
     if part == VALUE:
         return values
-    return pullback(*copied(sample.cotangents)) if part == GRADIENT and pullback else {}
+    return pullback(*copied(sample.cotangents)) if pullback else {}
 
 
 def _flat(arrays):
@@ -111,26 +111,15 @@ def _flat(arrays):
 
 
 def sentence(fit):
-    """The headline: "the term KL: σ² is doubled"; None where no term is wrong."""
-    wrong = fit.names()
-    if not wrong:
+    """Write the headline: "the term KL: σ² is doubled"; None where no term is wrong."""
+    factors = fit.names()
+    if not factors:
         return None
-    if len(wrong) == len(fit.coefficients) > 1 and len(set(wrong.values())) == 1:
-        return f"every term is {_changed(next(iter(wrong.values())))}"
-    by_change = {}
-    for name, change in wrong.items():
-        by_change.setdefault(_changed(change), []).append(name)
-    parts = []
-    for change, names in by_change.items():
-        noun = "terms" if len(names) > 1 else "term"
-        verb = "are" if len(names) > 1 else "is"
-        parts.append(f"the {noun} {_listed(names)} {verb} {change}")
+    if len(factors) == len(fit.coefficients) > 1 and len(set(factors.values())) == 1:
+        return f"every term is {_changed(next(iter(factors.values())))}"
+    changes = _grouped({name: _changed(factor) for name, factor in factors.items()})
+    parts = [f"the {terms} {'is' if one else 'are'} {change}" for terms, one, change in changes]
     return "; ".join(parts)
-
-
-def _listed(names):
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _changed(name):
@@ -142,19 +131,28 @@ def _changed(name):
 
 
 def evidence(fit):
-    """The coefficients: "term KL: σ² has coefficient 2.000000, expected 1"."""
-    terms = {}
-    for name, values in fit.wrong().items():
-        numbers = ", ".join(f"{c + 0.0:.6f}" for c in _distinct(values))
-        terms.setdefault(numbers, []).append(name)
+    """Write the coefficients: "term KL: σ² has coefficient 2.000000, expected 1"."""
+    numbers = {name: _numbers(values) for name, values in fit.wrong().items()}
     parts = [
-        f"term {names[0]} has coefficient {numbers}, expected 1"
-        if len(names) == 1
-        else f"terms {_listed(names)} have coefficient {numbers}, expected 1"
-        for numbers, names in terms.items()
+        f"{terms} {'has' if one else 'have'} coefficient {values}, expected 1"
+        for terms, one, values in _grouped(numbers)
     ]
     return f"{'; '.join(parts)} (left over: {fit.residual:.0e})"
 
 
-def _distinct(values):
-    return np.unique(values[~np.isnan(values)].round(6))
+def _numbers(values):
+    distinct = np.unique(values[~np.isnan(values)].round(6))
+    return ", ".join(f"{c + 0.0:.6f}" for c in distinct)
+
+
+def _grouped(words):
+    """List ("terms A and B", is it one?, words) for the names that have the same words."""
+    names = {}
+    for name, said in words.items():
+        names.setdefault(said, []).append(name)
+    return [
+        (f"term {some[0]}", True, said)
+        if len(some) == 1
+        else (f"terms {', '.join(some[:-1])} and {some[-1]}", False, said)
+        for said, some in names.items()
+    ]

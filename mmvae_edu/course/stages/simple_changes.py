@@ -5,30 +5,31 @@ exchanged, entries in another order, another argument's gradient.
 """
 
 import itertools
+from functools import partial
 
 import numpy as np
 
+from ..comparisons import VALUE
 from .factors import factor, lengths
-from .mistakes import VALUE
 
 EXACT = 1e-9  # of the array's largest number
 LOG_2PI = float(np.log(2 * np.pi))
 
 
-def signature(exercise, samples, part):
-    """{phrase: the arrays that it explains}; {} where a wrong array stays unexplained."""
+def simple_changes(exercise, samples):
+    """Return {phrase: the arrays that it explains}; {} where a wrong array stays unexplained."""
     samples = [s for s in samples if s.expected.keys() == samples[0].expected.keys()]
-    phrases = {}
+    changes = {}
     for path in samples[0].expected if samples else ():
         if any(_differs(s.found[path], s.expected[path]) for s in samples):
-            phrases.setdefault(explained(exercise, samples, path), []).append(path)
-    return {} if None in phrases else phrases
+            changes.setdefault(_explained(exercise, samples, path), []).append(path)
+    return {} if None in changes else changes
 
 
-def sentence(phrases, samples, part):
-    """The headline: "the gradient of b is 1/N times what it should be"."""
+def sentence(changes, samples, part):
+    """Write the headline: "the gradient of b is 1/N times what it should be"."""
     parts = []
-    for phrase, paths in phrases.items():
+    for phrase, paths in changes.items():
         every = len(paths) == len(samples[0].expected)
         if part == VALUE:
             subject = "the value" if every else f"output {', '.join(paths)}"
@@ -40,21 +41,15 @@ def sentence(phrases, samples, part):
     return "; ".join(parts)
 
 
-def explained(exercise, samples, path):
-    """How one array departs from what it should be, in words; None if no simple way is found."""
+def _explained(exercise, samples, path):
+    """Say how one array departs from what it should be; None if no simple way is found."""
     found = [sample.found[path] for sample in samples]
     expected = [sample.expected[path] for sample in samples]
+    phrase = None
     if all(a.shape == b.shape for a, b in zip(found, expected, strict=True)):
-        sizes = [lengths(exercise.of, s.inputs) for s in samples]
-        return (
-            _constant_factor(found, expected, sizes)
-            or _input_factor(found, expected, samples, sizes)
-            or _offset(found, expected, sizes)
-            or _order(found, expected)
-            or _transposed(found, expected)
-            or _another(samples, path)
-        )
-    return _transposed(found, expected) or _another(samples, path)
+        sizes = [lengths(exercise.of, sample.inputs) for sample in samples]
+        phrase = _factor(found, expected, samples, sizes) or _offset(found, expected, sizes)
+    return phrase or _rearranged(found, expected) or _of_another(samples, path)
 
 
 def _differs(a, b):
@@ -65,11 +60,10 @@ def _size(a):
     return max(np.abs(a).max(initial=0), 1e-300)
 
 
-def _all(pairs):
+def _all_equal(found, expected):
     """Do all pairs agree, and are they enough to tell?"""
-    pairs = list(pairs)
-    agree = all(a.shape == b.shape and not _differs(a, b) for a, b in pairs)
-    return agree and _enough(b for _, b in pairs)
+    pairs = zip(found, expected, strict=True)
+    return not any(_differs(a, b) for a, b in pairs) and _enough(expected)
 
 
 def _enough(arrays):
@@ -77,27 +71,9 @@ def _enough(arrays):
     return len(np.unique(np.concatenate([np.ravel(a) for a in arrays]))) > 2
 
 
-def _ratios(found, expected):
-    """The factor of each sample, by projection; samples whose expectation is 0 are left out."""
-    there = [i for i, b in enumerate(expected) if b.any()]
-    return there, [float((found[i] * expected[i]).sum() / (expected[i] ** 2).sum()) for i in there]
-
-
-def _constant_factor(found, expected, sizes):
-    there, ratios = _ratios(found, expected)
-    if not there or not _enough(expected):
-        return None
-    for i, ratio in zip(there, ratios, strict=True):
-        if np.abs(found[i] - ratio * expected[i]).max() > EXACT * _size(expected[i]):
-            return None
-    name = factor(ratios, [sizes[i] for i in there])
-    words = {"0": "is 0", "−1": "has the wrong sign"}
-    return name and words.get(name, f"is {name} times what it should be")
-
-
-def _input_factor(found, expected, samples, sizes):
-    """found = c · expected · q with q one of σ, σ², ε … of the inputs."""
-    choices = [_quantities(sample) for sample in samples]
+def _factor(found, expected, samples, sizes):
+    """Say that found = c · expected · q, with q = 1 or one of σ, σ², ε … of the inputs."""
+    choices = [{"": 1.0, **_quantities(sample)} for sample in samples]
     for name in choices[0]:
         try:
             scaled = [
@@ -106,19 +82,28 @@ def _input_factor(found, expected, samples, sizes):
             ]
         except (KeyError, ValueError):
             continue
-        there, ratios = _ratios(found, scaled)
-        if not there or not _all(
-            (found[i], ratio * scaled[i]) for i, ratio in zip(there, ratios, strict=True)
-        ):
-            continue
-        if number := factor(ratios, [sizes[i] for i in there]):
-            times = "" if number == "1" else f"{number} · "
-            return f"is {times}{name} times what it should be"
+        if number := _constant(found, scaled, sizes):
+            if name:
+                number = name if number == "1" else f"{number} · {name}"
+            words = {"0": "is 0", "−1": "has the wrong sign"}
+            return words.get(number, f"is {number} times what it should be")
     return None
 
 
+def _constant(found, scaled, sizes):
+    """Name the c of found = c · scaled, by projection; None if there is none."""
+    if not _enough(scaled):
+        return None
+    there = [i for i, b in enumerate(scaled) if b.any()]
+    ratios = [float((found[i] * scaled[i]).sum() / (scaled[i] ** 2).sum()) for i in there]
+    for i, ratio in zip(there, ratios, strict=True):
+        if np.abs(found[i] - ratio * scaled[i]).max() > EXACT * _size(scaled[i]):
+            return None
+    return factor(ratios, [sizes[i] for i in there])
+
+
 def _quantities(sample):
-    """{name: array}, what an entry may have been multiplied by mistake."""
+    """Return {name: array}, what an entry may have been multiplied by mistake."""
     found = {}
     for name, value in sample.inputs.items():
         if name == "eps":
@@ -131,7 +116,7 @@ def _quantities(sample):
 
 
 def _offset(found, expected, sizes):
-    """found = expected + c with c = log K, D/2, (D/2) log 2π, or any constant."""
+    """Say that found = expected + c with c = log K, D/2, (D/2) log 2π, or any constant."""
     offsets = [a - b for a, b in zip(found, expected, strict=True)]
     if not _enough(expected):
         return None
@@ -151,36 +136,35 @@ def _offset(found, expected, sizes):
     return None
 
 
-def _order(found, expected):
-    """The right entries in another order along an axis."""
-    for axis in range(found[0].ndim):
-        n = found[0].shape[axis]
-        if not 1 < n <= 5 or any(a.shape[axis : axis + 1] != (n,) for a in found):
-            continue
-        for order in itertools.permutations(range(n)):
-            if list(order) != sorted(order) and _all(
-                (a, np.take(b, order, axis)) for a, b in zip(found, expected, strict=True)
-            ):
-                way = "backwards" if list(order) == sorted(order, reverse=True) else f"{order}"
-                return f"has the right entries, but axis {axis} in another order: {way}"
-    return None
-
-
-def _transposed(found, expected):
+def _rearranged(found, expected):
+    """Say that the entries are right, but an axis is in another order or axes are exchanged."""
     if len({a.ndim for a in (*found, *expected)}) != 1:
         return None
-    for axes in itertools.permutations(range(found[0].ndim)):
-        if list(axes) != sorted(axes) and _all(
-            (a, b.transpose(axes)) for a, b in zip(found, expected, strict=True)
-        ):
-            plain = "transposed" if len(axes) == 2 else f"right, but its axes are in order {axes}"
-            return f"is {plain}"
+    for phrase, change in _rearrangements(found, expected):
+        if _all_equal(found, [change(b) for b in expected]):
+            return phrase
     return None
 
 
-def _another(samples, path):
-    """What another argument should have."""
+def _rearrangements(found, expected):
+    """Yield (phrase, function of an array)."""
+    for axis in range(found[0].ndim):
+        (n, *others) = {a.shape[axis] for a in (*found, *expected)}
+        for order in itertools.permutations(range(n)) if n <= 5 and not others else ():
+            if list(order) != sorted(order):
+                way = "backwards" if list(order) == sorted(order, reverse=True) else f"{order}"
+                phrase = f"has the right entries, but axis {axis} in another order: {way}"
+                yield phrase, partial(np.take, indices=order, axis=axis)
+    for axes in itertools.permutations(range(found[0].ndim)):
+        if list(axes) != sorted(axes):
+            way = "transposed" if len(axes) == 2 else f"right, but its axes are in order {axes}"
+            yield f"is {way}", partial(np.transpose, axes=axes)
+
+
+def _of_another(samples, path):
+    """Say that it is what another argument should have."""
+    found = [sample.found[path] for sample in samples]
     for other in samples[0].expected:
-        if other != path and _all((s.found[path], s.expected[other]) for s in samples):
+        if other != path and _all_equal(found, [sample.expected[other] for sample in samples]):
             return f"is that of {other}"
     return None

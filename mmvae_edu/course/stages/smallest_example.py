@@ -8,79 +8,64 @@ from types import ModuleType
 
 import numpy as np
 
-from ..comparisons import named_gradients, named_values
-from ..recorded import outcome
-from ..trees import copied, in_order_of_names, leaves, named_leaves, same
+from ..comparisons import GRADIENT, called, is_finite, pulled
+from ..trees import leaves, mapped, named_leaves, same
 from .input_laws import laws
-from .mistakes import GRADIENT
 
 WRONG = 1e-9  # of the largest number: what is left must be a mistake, not rounding
 ATTEMPTS = 200
 SHOWN = 12  # numbers of an array
 
 
-def smallest(exercise, f, sample, part):
-    """The inputs, what was found and what is expected, as lines of text; [] if it is not wrong."""
+def smallest(f, sample, part):
+    """Write the inputs, what was found and what is expected, as lines; [] if it is not wrong."""
     inputs = (sample.args, sample.constants, sample.cotangents)
-    if any(isinstance(leaf, np.random.Generator | ModuleType) for leaf in leaves(list(inputs))):
+    if any(isinstance(leaf, np.random.Generator | ModuleType) for leaf in leaves(inputs)):
         return []  # nobody can follow random numbers by hand, or a whole file
-    compared = _compared(exercise, f, inputs, part)
-    if compared is None:
+    arrays = [leaf for leaf in leaves(inputs) if isinstance(leaf, np.ndarray)]
+    wrong = _wrong(f, inputs, part)
+    if not wrong:
         return []
-    left, obeyed = ATTEMPTS, laws(inputs)
+    whole, mend, left = inputs, laws(arrays), ATTEMPTS
     for candidates in (_shorter, _simpler):
-        progress = True
-        while progress and left > 0:
-            progress = False
-            for candidate in candidates(inputs):
-                left -= 1
-                candidate = _mended(candidate, obeyed)
-                if candidate is None or same(candidate, inputs):
-                    continue
-                if (smaller := _compared(exercise, f, candidate, part)) is not None:
-                    inputs, compared, progress = candidate, smaller, True
-                    break
-                if left <= 0:
-                    break
-    return _lines(sample, inputs, compared, part)
+        untried = candidates(arrays)
+        while left and (candidate := next(untried, None)):
+            left -= 1
+            candidate = [law(a) for law, a in zip(mend, candidate, strict=True)]
+            if any(a is None for a in candidate) or same(candidate, arrays):
+                continue
+            smaller = _with_arrays(whole, candidate)
+            if still_wrong := _wrong(f, smaller, part):
+                inputs, arrays, wrong = smaller, candidate, still_wrong
+                untried = candidates(arrays)
+    return _lines(sample.names, inputs, wrong, part)
 
 
-def _mended(inputs, obeyed):
-    """The inputs with every array as its law has it; None where one cannot be mended."""
-    arrays = [leaf for leaf in leaves(list(inputs)) if isinstance(leaf, np.ndarray)]
-    if not all(a.size for a in arrays):
-        return None
-    mended = [law(a) for law, a in zip(obeyed, arrays, strict=True)]
-    if any(a is None for a in mended):
-        return None
-    in_order = iter(mended)
-    return _mapped(inputs, lambda _: next(in_order))
+def _with_arrays(inputs, arrays):
+    """Return the inputs with these arrays in place of theirs."""
+    arrays = iter(arrays)
+    return mapped(lambda x: next(arrays) if isinstance(x, np.ndarray) else x, inputs)
 
 
-def _compared(exercise, f, inputs, part):
-    """[(path, found, expected)] where the two still differ; None where not, or outside the
-    function's domain."""
+def _wrong(f, inputs, part):
+    """List (path, found, expected) where the two still differ.
+
+    The list is empty where they do not, and outside the function's domain.
+    """
     args, constants, cotangents = inputs
-    sides = []
-    try:
-        with np.errstate(all="ignore"):
-            for function in (f, exercise.of):
-                result = outcome(function, copied(args), copied(constants), exercise.changes)
-                if part == GRADIENT:
-                    gradients = result[-1](*copied(cotangents))
-                    sides.append(named_gradients(exercise, args, gradients))
-                else:
-                    sides.append(named_values(exercise, result))
-    except Exception:
-        return None
-    found, expected = sides
-    if found.keys() != expected.keys():
-        return None
-    rows = [(path, np.asarray(found[path]), np.asarray(expected[path])) for path in expected]
-    if any(not np.isfinite(b).all() or a.shape != b.shape for _, a, b in rows):
-        return None
-    wrong = [row for row in rows if _differs(*row[1:])]
-    return wrong or None
+    outcomes = []
+    for function in (f.f, f.exercise.of):
+        result, outcome = called(f.exercise, function, args, constants)
+        if part == GRADIENT:
+            _, outcome = pulled(f.exercise, args, result, cotangents)
+        outcomes.append(outcome)
+    found, expected = outcomes
+    if isinstance(found, str) or not is_finite(expected) or found.keys() != expected.keys():
+        return []
+    rows = [(path, found[path], b) for path, b in expected.items()]
+    if any(a.shape != b.shape for _, a, b in rows):
+        return []
+    return [row for row in rows if _differs(*row[1:])]
 
 
 def _differs(a, b):
@@ -88,61 +73,35 @@ def _differs(a, b):
     return not (gap <= WRONG * max(1e-3, np.abs(b).max(initial=0))).all()
 
 
-def _shorter(inputs):
-    """The inputs with the axes of one length cut to fewer entries."""
-    arrays = [leaf for leaf in leaves(list(inputs)) if isinstance(leaf, np.ndarray)]
+def _shorter(arrays):
+    """Yield the arrays with the axes of one length cut to fewer entries."""
     for length in sorted({n for a in arrays for n in a.shape}, reverse=True):
         for shorter in sorted({1, 2, length // 2, length - 1}):
             if 0 < shorter < length:
-                yield _mapped(inputs, lambda a, n=length, m=shorter: _cut(a, n, m))
+                yield [_cut(a, length, shorter) for a in arrays]
 
 
 def _cut(a, length, shorter):
     return a[tuple(slice(shorter) if n == length else slice(None) for n in a.shape)].copy()
 
 
-def _simpler(inputs):
-    """The inputs with one array rounded: to tenths, to halves, to whole numbers."""
-    arrays = {i: leaf for i, leaf in enumerate(leaves(list(inputs))) if _is_float(leaf)}
+def _simpler(arrays):
+    """Yield the arrays with one of them rounded: to whole numbers, to halves, to tenths."""
     for scale in (1, 2, 10):
-        for i, leaf in arrays.items():
-            if (_rounded(leaf, scale) != leaf).any():
-                yield _mapped(inputs, lambda a, s=scale: _rounded(a, s), only=i)
+        for i, a in enumerate(arrays):
+            if a.dtype.kind == "f":
+                rounded = np.round(a * scale) / scale + 0.0  # without −0
+                if (rounded != a).any():
+                    yield [*arrays[:i], rounded, *arrays[i + 1 :]]
 
 
-def _is_float(leaf):
-    return isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f"
-
-
-def _rounded(a, scale):
-    return np.round(a * scale) / scale + 0.0  # without −0
-
-
-def _mapped(inputs, change, only=None):
-    """`inputs` with every array changed, or only one."""
-    count = iter(range(10**6))
-
-    def walk(x):
-        if isinstance(x, tuple | list):
-            return type(x)(map(walk, x))
-        if isinstance(x, dict):
-            done = {key: walk(x[key]) for key in in_order_of_names(x)}
-            return {key: done[key] for key in x}
-        if callable(x):
-            return x
-        i = next(count)
-        return change(x) if isinstance(x, np.ndarray) and only in (None, i) else x
-
-    return walk(inputs)
-
-
-def _lines(sample, inputs, compared, part):
+def _lines(names, inputs, wrong, part):
     args, constants, cotangents = inputs
-    named = {**dict(zip(sample.names, args, strict=False)), **constants}
+    named = {**dict(zip(names, args, strict=False)), **constants}
     if cotangents:
         named["cotangent"] = cotangents if len(cotangents) > 1 else cotangents[0]
     lines = [f"smallest example: {assignments(named)}"]
-    for path, found, expected in compared[:2]:
+    for path, found, expected in wrong[:2]:
         digits = 6 if shown(found) != shown(expected) else 17
         numbers = f"found {shown(found, digits)}, expected {shown(expected, digits)}"
         lines.append(f"  {_named(path, part)}: {numbers}")
@@ -150,7 +109,7 @@ def _lines(sample, inputs, compared, part):
 
 
 def assignments(named):
-    """Inputs on one line, name by name: a dict name → array, number or tree of them."""
+    """Write inputs on one line, name by name: a dict name → array, number or tree of them."""
     given = [leaf for name, tree in named.items() for leaf in named_leaves(tree, name)]
     return ", ".join(f"{path} = {shown(a)}" for path, a in given)
 
@@ -162,7 +121,7 @@ def _named(path, part):
 
 
 def shown(a, digits=6):
-    """An array on one line: its first numbers."""
+    """Write an array on one line: its first numbers."""
     if not isinstance(a, np.ndarray):
         return f"{a:.{digits}g}" if isinstance(a, float) else str(a)
     if a.size > SHOWN:
