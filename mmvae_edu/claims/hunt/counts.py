@@ -6,7 +6,6 @@ import math
 import numpy as np
 
 from ..examples import EXAMPLES, NOT_ANALYTIC
-from ..gradients import GRADIENTS
 from ..registry import T0, claim
 from .versions import AS_IT_STANDS, Hunted, close, gradient_agrees, hunted, load
 
@@ -44,7 +43,6 @@ hunted(
     ],
 )
 EXAMPLES[fix_02] = [Hunted(2, "KNP", x="NP counts", n=5)]
-GRADIENTS[fix_02] = ("S5.13", "")
 NOT_ANALYTIC.add(fix_02)
 
 

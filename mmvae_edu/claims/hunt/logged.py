@@ -3,7 +3,6 @@
 import numpy as np
 
 from ..examples import EXAMPLES
-from ..gradients import GRADIENTS
 from ..instances import log_mean
 from ..registry import T0, claim
 from .versions import Hunted, close, gradient_agrees, hunted, load
@@ -42,7 +41,6 @@ hunted(
     right=[BOUND, {SURROGATE: "(log_w - np.log(weights))[0] - np.log(len(log_w))"}],
 )
 EXAMPLES[fix_08] = [Hunted(8, "KN log_weight")]
-GRADIENTS[fix_08] = ("S9.4", "")
 
 
 @claim("S9.2", of=fix_08, tol=T0, oracle="pairwise additions")

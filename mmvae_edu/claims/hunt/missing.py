@@ -3,7 +3,6 @@
 import numpy as np
 
 from ..examples import EXAMPLES
-from ..gradients import GRADIENTS
 from ..instances import log_mean, log_normal_sum
 from ..registry import T0, claim
 from .versions import Hunted, close, gradient_agrees, hunted, load
@@ -75,7 +74,6 @@ hunted(
     ],
 )
 EXAMPLES[fix_09] = [Hunted(9, "KND", "MND", "MND", present="MN indicator")]
-GRADIENTS[fix_09] = ("S11.3", "")
 
 
 @claim("S11.3", of=fix_09, tol=T0, oracle="the mixture of present experts alone")

@@ -3,7 +3,6 @@
 import numpy as np
 
 from ..examples import EXAMPLES
-from ..gradients import GRADIENTS
 from ..instances import log_mean
 from ..registry import T0, claim
 from .versions import Hunted, close, gradient_agrees, hunted, load
@@ -49,7 +48,6 @@ hunted(
     ],
 )
 EXAMPLES[fix_06] = [Hunted(6, "KN", "KN", "KN")]
-GRADIENTS[fix_06] = ("S9.4", "")
 
 
 @claim("S9.2", of=fix_06, tol=T0, oracle="pairwise additions")

@@ -4,7 +4,6 @@ import numpy as np
 
 from ...oracles import LinearGaussian
 from ..examples import EXAMPLES
-from ..gradients import GRADIENTS
 from ..registry import T0, claim
 from .versions import Hunted, close, gradient_agrees, hunted, load
 
@@ -56,7 +55,6 @@ hunted(
     ],
 )
 EXAMPLES[fix_04] = [Hunted(4, "MND", "MND")]
-GRADIENTS[fix_04] = ("S7.5", "")
 
 
 @claim("S7.5", of=fix_04, tol=T0, oracle="O3 linear-Gaussian")

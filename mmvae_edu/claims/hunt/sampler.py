@@ -5,7 +5,6 @@ import math
 import numpy as np
 
 from ..examples import EXAMPLES
-from ..gradients import GRADIENTS
 from ..registry import T0, claim
 from .versions import Hunted, close, gradient_agrees, hunted, load
 
@@ -50,7 +49,6 @@ hunted(
     ],
 )
 EXAMPLES[fix_01] = [Hunted(1, "ND", "ND", eps="KND")]
-GRADIENTS[fix_01] = ("S5.12", "")
 
 
 @claim("S5.12", of=fix_01, tol=T0, oracle="plain loops")
