@@ -1,11 +1,11 @@
 # %% [markdown]
 # # L00  First figure
 #
-# Does the installation work, and what is the course about? One latent variable $z$ with three
-# states, one observed symbol $x$, three numbers: $\log p(x)$ and two lower bounds of it.
+# Does the installation work, and what is the course about? Here are one latent variable $z$ with
+# three states, one observed symbol $x$, and three numbers: $\log p(x)$ and two lower bounds of it.
 #
-# Everything here is a finite sum. Such a model serves as an **oracle**: a place where the right
-# answer is known exactly, so that formulas, samples and gradients can be held against it.
+# Everything here is a finite sum. Such a model serves as an **oracle**: the right answer is known
+# exactly, and formulas, samples and gradients are compared with it.
 
 # %%
 import sys
@@ -54,10 +54,11 @@ print("q(z|x)", q.tolist())
 # $$L_K = \mathbb{E}_{z_1, \dots, z_K \sim q} \log \frac1K \sum_{k=1}^K
 # \frac{p(x, z_k)}{q(z_k|x)}$$  (S9.2)
 #
-# Both follow from one inequality. The weight $w = p(x,z)/q(z|x)$ has mean $\sum_z p(x,z) = p(x)$
-# under $q$, and so has the mean of $K$ weights. The logarithm is concave, so that
-# $\mathbb{E} \log \bar w \le \log \mathbb{E} \bar w = \log p(x)$ (Jensen's inequality). $L^v$ is
-# $L_1$. Averaging first takes away part of the spread, hence part of what the logarithm costs.
+# Both follow from one inequality. Let $q > 0$ wherever $p(x,z) > 0$. Then the weight
+# $w = p(x,z)/q(z|x)$ has mean $\sum_z p(x,z) = p(x)$ under $q$, and so has the mean of $K$ weights.
+# The logarithm is concave, so $\mathbb{E} \log \bar w \le \log \mathbb{E} \bar w = \log p(x)$
+# (Jensen's inequality). $L^v$ is $L_1$. Averaging $K$ weights first reduces their variance, so
+# Jensen's inequality loses less.
 #
 # ## Predict, then run
 #
@@ -95,9 +96,9 @@ keep(figure, "00-bounds", alt=finding, numbers=numbers)
 # - T3: a gradient against another library's, $10^{-10}$;
 # - T4: a Monte Carlo mean, at most 4 standard errors off.
 #
-# A claim that nothing can fail says nothing. So the course keeps **mutants**: wrong
+# A check that no wrong program can fail proves nothing. So the course keeps **mutants**: wrong
 # implementations, each with words for its mistake. Every mutant must fail some claim. Here one
-# claim meets the library's `elbo` and then its mutants.
+# claim is checked on the library's `elbo` and then on its mutants.
 
 # %%
 claim = CLAIMS["elbo_averages_the_log_ratio"]
@@ -115,13 +116,16 @@ for mutant in mutants_of(claim.of):
 # - VS Code: open the file and choose *Run Cell* or *Debug Cell* above a `# %%`; or set a
 #   breakpoint in the margin and start *Python Debugger: Debug Python File*.
 # - PyCharm, Spyder: set a breakpoint in the margin, then *Debug*. Spyder runs single cells too.
-# - A terminal: write `breakpoint()` on the line above `values = ...` and run the file. Then
-#   `b elbo` sets a breakpoint in `elbo`, `c` goes on until there, `n` is the next line, `s` steps
-#   into a call, `p q` prints `q`, `w` shows where you are.
+# - A terminal: write `breakpoint()` on the line above `values = ...` and run the file. It stops
+#   there, in pdb. `b elbo` sets a breakpoint in `elbo`, `c` continues to it, `n` runs a line, `s`
+#   steps into a call, `p q` prints `q`, `w` shows the calls that led here. A name works once the
+#   line that imports it has run. A line of a file needs the absolute path: `b /path/file.py:40`.
+#   A pullback is made while the function around it runs, so it has no name before: in L05, stop
+#   one line below `l1, pullback = ...`; there `b pullback` sets a breakpoint in it.
 #
 # Try it: stop in `elbo` and look at `q` and `log_joint`. Then change a sign in that function, in
 # `mmvae_edu/slides/s05_evidence.py`, run this lesson again, and see which claim below fails
-# first. Undo it.
+# first. Undo the change.
 #
 # ## The claims
 
@@ -137,5 +141,16 @@ holds(
 # %% [markdown]
 # Next: L01 computes with probabilities that are too small for a float, by their logarithms.
 #
-# Your turn: `mmvae-edu start` copies the exercises into a folder, and `mmvae-edu check L00` walks
-# once from an edit to a verdict, with `two_plus_two`.
+# Your turn: `mmvae-edu start` copies the exercises into a folder. Edit `two_plus_two` there and run
+# `mmvae-edu check L00` for a verdict.
+
+# %% [markdown]
+# ## Sources
+#
+# - Li Xiaolou (2023), *Incomplete Multimodal Learning*: the slides that this course executes.
+# - Doersch (2016), *Tutorial on Variational Autoencoders*: slides 3 to 5.
+# - Wu and Goodman (2018), *Multimodal Generative Models for Scalable Weakly-Supervised Learning*:
+#   MVAE, slides 6 to 8.
+# - Burda, Grosse and Salakhutdinov (2015), *Importance Weighted Autoencoders*: IWAE, slide 9.
+# - Shi, Siddharth, Paige and Torr (2019), *Variational Mixture-of-Experts Autoencoders for
+#   Multi-Modal Deep Generative Models*: MMVAE, slides 10 to 13 (slide 2 omits its second author).

@@ -23,6 +23,7 @@ from mmvae_edu.report import plots
 
 print(f"exp overflows above {math.log(np.finfo(np.float64).max):.2f}")
 print(f"exp is 0 below {-1075 * math.log(2):.2f}")  # half of 2**-1074, the smallest float64
+print(f"the smallest normal float64 is exp({math.log(np.finfo(np.float64).tiny):.2f})")
 
 # %% [markdown]
 # ## Sums
@@ -34,9 +35,9 @@ print(f"exp is 0 below {-1075 * math.log(2):.2f}")  # half of 2**-1074, the smal
 #
 # With $m = \max_k a_k$ the largest term is $e^0 = 1$: nothing overflows, and what underflows is
 # too small to matter beside 1. The sum lies between 1 and $K$, so its logarithm is safe too.
-# No small constant is added anywhere: the form is stable. If every $a_k$ is $-\infty$ then
-# $a_k - m$ would be $-\infty + \infty$, not a number; the library treats that case apart, and the
-# sum is $-\infty$.
+# The form is stable by itself, and no small constant is added anywhere. If every $a_k$ is
+# $-\infty$, then $a_k - m$ would be $-\infty + \infty$, not a number; the library treats that case
+# apart, and the logarithm of the sum is $-\infty$.
 #
 # The mean of $K$ weights divides by $K$, so its logarithm subtracts $\log K$. This is the
 # logarithm in the IWAE bound:
@@ -68,7 +69,7 @@ print("all -inf:", log_sum_exp(np.full(3, -np.inf), axis=0)[0])
 
 # %%
 def errors(c):
-    """The naive and the shifted sum of three log-weights near c, off by how many nats."""
+    """The errors, in nats, of the naive and of the shifted sum of three log-weights near c."""
     a = c + np.array([0.3, -0.4, -1.1])
     with mpmath.workdps(50):
         exact = mpmath.log(mpmath.fsum(mpmath.exp(float(v)) for v in a))
@@ -105,9 +106,9 @@ numbers = [["scale", "naive", "shifted"], *zip(scales, naive, shifted, strict=Tr
 keep(figure, "01-log-sum-exp", alt=finding, numbers=numbers)
 
 # %% [markdown]
-# Below the smallest normal float, a logarithm near $-708$, the naive form still returns a number,
-# with fewer and fewer digits. That is worse than a failure. What remains of the shifted form's
-# error is the rounding of a number as large as the result.
+# Below the smallest normal float (its logarithm is printed above) the naive form still returns a
+# number, with fewer and fewer digits, and without a warning. The error of the shifted form is the
+# rounding of a number as large as the result.
 #
 # ## Likelihoods from logits
 #
@@ -118,10 +119,10 @@ keep(figure, "01-log-sum-exp", alt=finding, numbers=numbers)
 # $$\log p(x|l) = \log \binom nx + x \log p + (n-x) \log (1-p)
 # = \log \binom nx + x\,l - n\,\mathrm{softplus}(l)$$
 #
-# with derivative $x - n\,\sigma(l)$, data minus mean. At $n = 1$ this is Bernoulli. The
-# $x \log p$ of a computed $p$ is $-\infty$ as soon as $p$ rounds to 0, and $\log(1-p)$ as soon as
-# $p$ rounds to 1. The softplus itself is $\max(l, 0) + \log(1 + e^{-|l|})$, log-sum-exp of 0 and
-# $l$ with the maximum taken out.
+# with derivative $x - n\,\sigma(l)$, data minus mean. At $n = 1$ this is Bernoulli. With a computed
+# $p$ the first form fails: where $p$ rounds to 0, $x \log p$ is $-\infty$, or NaN at $x = 0$; where
+# $p$ rounds to 1, so is $(n - x) \log(1 - p)$. The softplus itself is
+# $\max(l, 0) + \log(1 + e^{-|l|})$, the log-sum-exp of 0 and $l$ with the maximum taken out.
 #
 # For one of $V$ classes, $x$ one-hot and $p_v \propto e^{l_v}$:
 #
@@ -139,7 +140,7 @@ keep(figure, "01-log-sum-exp", alt=finding, numbers=numbers)
 # $\partial/\partial\log\sigma^2 = \tfrac12 (r^2 - 1)$. The constant $-\tfrac12 \log 2\pi$ has no
 # gradient, but without it the value is not a log-density and must not be compared with others.
 #
-# Each of the three is a distribution over $x$ or $z$, so its exponential adds up to 1.
+# Each of the three is a distribution over $x$ or $z$, so its exponential sums or integrates to 1.
 
 # %%
 print("softplus(±800):", softplus(np.array([800.0, -800.0]))[0].tolist())
@@ -194,3 +195,11 @@ holds(
 #
 # Your turn: `mmvae-edu check L01`, from `log_sum_exp` and `log_mean_exp` to the three densities,
 # `gaussian_log_prob`, `binomial_log_prob` and `categorical_log_prob`.
+
+# %% [markdown]
+# ## Sources
+#
+# - Blanchard, Higham and Higham (2021), *Accurately Computing the Log-Sum-Exp and Softmax
+#   Functions*: the shift by the maximum, and its rounding errors.
+# - Squire and Trapp (1998), *Using Complex Variables to Estimate Derivatives of Real Functions*:
+#   the complex step.

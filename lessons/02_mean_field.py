@@ -48,7 +48,7 @@ for order in permutations(range(3)):
 # $$Q(x_1, x_2, \dots, x_n) = Q(x_1)\,Q(x_2) \cdots Q(x_n)$$  (S4.2)
 #
 # This is a family of distributions, not an identity. Which member is the best depends on which
-# divergence from $P$ is to be small.
+# divergence from $P$ is to be the smallest.
 #
 # **Forward, $D_{KL}(P\,\|\,Q)$.** Insert the product of marginals $\prod_i P(x_i)$:
 #
@@ -57,7 +57,7 @@ for order in permutations(range(3)):
 #
 # The first part does not contain $Q$; the second is 0 at $Q(x_i) = P(x_i)$. So **the product of
 # the marginals is the best**, and what it loses, $\sum_i H(x_i) - H(x)$, is the **total
-# correlation**. It is 0 only if the variables are independent.
+# correlation**. It is 0 if and only if the variables are independent.
 #
 # **Reverse, $D_{KL}(Q\,\|\,P)$.** This is what variational inference minimises, since its
 # expectations are under $Q$. Fix all factors but one, and let $f(x_i)$ be the expectation of
@@ -65,9 +65,10 @@ for order in permutations(range(3)):
 #
 # $$D_{KL}(Q\,\|\,P) = \sum_{x_i} Q(x_i) \left[ \log Q(x_i) - f(x_i) \right] + \dots$$
 #
-# which is a divergence from $Q(x_i)$ to $e^{f}$ normalised: the best factor is
-# $Q(x_i) \propto e^{f(x_i)}$. Each such step lowers the divergence or leaves it; going round the
-# factors is coordinate ascent variational inference (CAVI). "Mean field" names this second one.
+# which is the divergence of $Q(x_i)$ from $e^{f}$ normalised: the best factor is
+# $Q(x_i) \propto e^{f(x_i)}$. No such step raises the divergence; taking them in turn is coordinate
+# ascent variational inference (CAVI). In variational inference "mean field" means this second one,
+# a minimiser of $D_{KL}(Q\,\|\,P)$.
 #
 # ## Predict, then run
 #
@@ -108,35 +109,52 @@ keep(figure, "02-two-modes", alt=finding, numbers=rows)
 
 # %% [markdown]
 # The product of marginals covers both cases and gives half of its mass to pairs that hardly occur.
-# Mean field avoids those pairs and so must settle on one of the two cases: there are two equally
-# good optima, and the start decides between them. Neither table is wrong: each minimises another
-# divergence.
+# Mean field avoids those pairs, and here it must then settle on one of the two cases: there are two
+# equally good optima, and the start decides between them. Neither table is wrong: each minimises
+# another divergence.
 #
 # ## Two Gaussians
 #
 # For $P = N(\mu, \Sigma)$ the CAVI factors are Gaussian with mean $\mu_i$ and variance
 # $1/(\Sigma^{-1})_{ii}$, the variance of $x_i$ **given the others**, at most the marginal
 # $\Sigma_{ii}$. Two unit Gaussians with correlation $\rho$: variances $1 - \rho^2$, and
-# $D_{KL}(Q\,\|\,P) = -\tfrac12 \log(1 - \rho^2)$. A mean-field $q(z|x)$ is too sure of itself
-# wherever the posterior is correlated.
+# $D_{KL}(Q\,\|\,P) = -\tfrac12 \log(1 - \rho^2)$. So if the posterior is a correlated **Gaussian**,
+# a mean-field $q(z|x)$ has too little variance in each correlated dimension. Other posteriors may
+# be free of this: for two weakly coupled bits CAVI ends at the exact marginals, with more entropy
+# than $P$.
 
 # %%
 rho = 0.9
 _, var = gaussian_mean_field(np.zeros(2), np.array([[1, rho], [rho, 1]]))
 print(f"correlation {rho}: variances {var.round(6).tolist()}, the marginals have 1")
 print(f"KL(Q‖P) = {-0.5 * np.log(1 - rho**2):.6f} nats")
+weak, q = np.array([[0.3, 0.2], [0.2, 0.3]]), [np.array([0.9, 0.1])] * 2
+for step in range(120):
+    q[step % 2] = cavi_step(np.log(weak), list(q), step % 2)
+entropies = [-(table * np.log(table)).sum() for table in (np.outer(*q), weak)]
+print(f"weakly coupled bits: CAVI {np.outer(*q).round(4).tolist()}, P {weak.tolist()}")
+print(f"entropy {entropies[0]:.4f} nats, of P {entropies[1]:.4f}")
 
 # %% [markdown]
 # ## Which independence a VAE assumes
 #
 # Slide 4 writes the product for the **data**, $Q(x_1) \cdots Q(x_n)$. Read so, pixels would be
 # independent, and a model could learn only how often each is inked. The method needs it in two
-# other places:
+# other places.
 #
-# - the code given the data, $q(z|x) = \prod_{j=1}^J N(z_j; \mu_j(x), \sigma_j^2(x))$: mean field
-#   in the sense above, an **approximation** of $p(z|x)$, which can only loosen the bound;
-# - the pixels given the code, $p(x|z) = \prod_d p(x_d|z)$: part of the **model**. The data's
-#   marginal $p(x) = \sum_z p(z) \prod_d p(x_d|z)$ keeps dependence, since the pixels share $z$.
+# The inference net, a distribution over codes $z$ for each $x$ of the data $X$:
+#
+# $$q_\phi(z|x) = \prod_{j=1}^J N(z_j; \mu_j(x), \sigma_j^2(x))$$  (S4.3)
+#
+# This is mean field in the sense above, an **approximation** of $p(z|x)$. The bound is as tight as
+# with the best unrestricted $q$ only if the posterior has this form.
+#
+# The generation net, which draws $z$ and then the pixels of a new $x'$:
+#
+# $$P_\theta(z)\,P_\theta(x'|z), \qquad P_\theta(x'|z) = \prod_d P_\theta(x'_d|z)$$  (S4.4)
+#
+# This is part of the **model**. The marginal $P_\theta(x') = \sum_z P_\theta(z) \prod_d
+# P_\theta(x'_d|z)$ may be dependent, since all pixels share $z$.
 #
 # (The slide's $J$ is `D` in the code.) Below, three binary pixels are independent for either value
 # of $z$. Are they independent?
@@ -154,8 +172,8 @@ print(f"total correlation of p(x):     {total_correlation(pixels.sum(axis=-1)):.
 
 # %% [markdown]
 # Slide 4 also asks: why $q(z|x)$? The posterior is $p(z|x) = p(x,z)/p(x)$, and $p(x)$ takes a sum
-# over all $z$. With a continuous $z$ and a network as decoder it is an integral without a closed
-# form, so $p(z|x)$ is out of reach and $q(z|x)$ stands in for it.
+# over all $z$. With a continuous $z$ and a network as decoder this is an integral that in general
+# has no closed form. So $p(z|x)$ cannot be computed, and $q(z|x)$ approximates it.
 #
 # ## The claims
 
@@ -172,15 +190,19 @@ holds(
     "mean_field_picks_one_of_two_modes",
     "mean_field_variance_is_conditional",
     "correlation_shrinks_mean_field",
+    "mean_field_may_keep_the_marginals",
 )
 
 # %% [markdown]
-# And for the two places where a VAE factorises: a modality given the code is a factor that can be
-# dropped (slide 6), and the divergence of a factorised code from the prior is a sum over its
-# dimensions (slide 5).
+# And for the two nets: one network serves every $x$; what the generation net draws has the
+# probability $p(x')$; a modality given the code is a factor that can be dropped (slide 6); and the
+# divergence of a factorised $q$ from the prior is a sum over dimensions (slide 5).
 
 # %%
 holds(
+    "one_net_serves_every_x",
+    "drawing_z_then_x_has_the_marginals_law",
+    "data_depend_until_z_is_given",
     "dropping_a_factor_is_marginalising",
     "l1_is_minus_the_integral",
 )
@@ -190,3 +212,13 @@ holds(
 #
 # Your turn: `mmvae-edu check L02`, from `chain_rule_logp` and `total_correlation` to `cavi_step`
 # and `gaussian_mean_field`.
+
+# %% [markdown]
+# ## Sources
+#
+# - Bishop (2006), *Pattern Recognition and Machine Learning*, chapter 10: mean field, its
+#   coordinate steps, and the two Gaussians.
+# - Blei, Kucukelbir and McAuliffe (2017), *Variational Inference: A Review for Statisticians*:
+#   CAVI.
+# - Watanabe (1960), *Information Theoretical Analysis of Multivariate Correlation*: the total
+#   correlation.

@@ -2,10 +2,12 @@
 # # L03  What the lower bound misses
 #
 # $\log p(x)$ needs a sum over all $z$; the posterior $p(z|x)$ needs $\log p(x)$. Slide 5 brings in
-# a distribution $q(z|x)$ that is ours to choose and asks: how do we make $q(z|x)$ approach
-# $p(z|x)$, that is, minimise $D_{KL}(q(z|x)\,\|\,p(z|x))$, when $p(z|x)$ is unknown?
+# a distribution $q(z|x)$ that is ours to choose and asks how to make it approach $p(z|x)$:
 #
-# Here $z$ has five states, so that both sides of every line can be summed.
+# $$\min D_{KL}(q(z|x)\,\|\,p(z|x))$$  (S5.0)
+#
+# How can this be minimised when $p(z|x)$ is unknown? Here $z$ has five states, so both sides of
+# every line can be summed.
 
 # %%
 import numpy as np
@@ -48,7 +50,7 @@ print("q(z|x)", q.tolist())
 #
 # $$L = L^v + D_{KL}(q(z|x)\,\|\,p(z|x))$$  (S5.6)
 #
-# No line is an approximation, and none asks $q$ to be good.
+# No line is an approximation, and $q$ need not be good. It must only be 0 where $p(z|x)$ is 0.
 
 # %%
 L = log_evidence(joint)
@@ -70,21 +72,22 @@ print(f"S5.6  L^v {bound:+.4f}, KL {gap:+.4f}  {bound + gap:+.12f}")
 # where $q > 0$ and no mass of $p$ elsewhere: $q = p(z|x)$. Hence $L^v \le \log p(x)$, with
 # equality only at the posterior.
 #
-# This answers the question of the slide. $L = \log p(x)$ is the same for every $q$. So **whatever
-# raises $L^v$ by changing $q$ lowers $D_{KL}(q\,\|\,p(z|x))$ by as much**, and $L^v$ contains only
-# $p(z,x)$ and $q$, which we can compute. Changing the model instead raises $L^v$ through either
-# term: a higher bound alone does not say that $\log p(x)$ rose.
+# This answers the question of the slide. $L = \log p(x)$ is the same for every $q$. So **a change
+# of $q$ that raises $L^v$ lowers $D_{KL}(q\,\|\,p(z|x))$ by as much**, and $L^v$ contains only
+# $p(z,x)$ and $q$, which we can compute. A change of the model may raise $L^v$ by a higher
+# $\log p(x)$ or by a smaller KL: a higher bound alone does not say that $\log p(x)$ rose.
 #
 # ## Predict, then run
 #
 # Walk from this $q$ to the posterior on a straight line, $q_t = (1-t)\,q + t\,p(z|x)$. What happens
-# to $L^v$, to the KL and to their sum? Half of the way, is half of the KL gone, or more, or less?
+# to $L^v$, to the KL and to their sum? Half of the way along, is half of the KL gone, or more, or
+# less?
 
 # %%
 t = np.linspace(0, 1, 11)
 bounds, gaps = np.array([decompose((1 - s) * q + s * p, joint) for s in t]).T
 print(f"L^v + KL varies by {np.ptp(bounds + gaps):.0e} nats along the way")
-print(f"left of the KL half of the way: {gaps[5] / gaps[0]:.0%}")
+print(f"half of the way along, {gaps[5] / gaps[0]:.0%} of the KL is left")
 
 finding = f"log p(x) stays at {L:.3f} nats while the KL falls from {gaps[0]:.3f} to {gaps[-1]:.3f}"
 figure, axis = plots.canvas(7.2, 4.4)
@@ -99,12 +102,13 @@ numbers = [["t", "L^v", "KL", "sum"], *zip(t, bounds, gaps, bounds + gaps, stric
 keep(figure, "03-decomposition", alt=finding, numbers=numbers)
 
 # %% [markdown]
-# The KL is convex in $q$ and 0 at the end of the line, so that at $t$ at most the share $1 - t$ of
-# it is left: the first steps gain the most.
+# The KL is convex in $q$ and 0 at the end of the line, so at $t$ at most the share $1 - t$ of it is
+# left, and equal steps gain less and less.
 #
 # ## Three ways to get it wrong
 #
-# **The KL reversed.** $D_{KL}(p\,\|\,q)$ is another number, and the sum is not $\log p(x)$.
+# **The KL reversed.** $D_{KL}(p\,\|\,q)$ is in general another number, and then the sum is not
+# $\log p(x)$.
 #
 # **The prior for the posterior.** $D_{KL}(q\,\|\,p(z))$ belongs to another form of $L^v$ (L05), not
 # to this sum.
@@ -135,6 +139,7 @@ holds(
     "inserting_q_changes_nothing",
     "the_logarithm_splits",
     "the_parts_are_elbo_and_kl",
+    "raising_the_bound_lowers_the_kl",
     "kl_is_the_gap",
     "kl_is_never_negative",
     "elbo_is_a_lower_bound",
@@ -144,3 +149,10 @@ holds(
 # %% [markdown]
 # Next: L05 writes $L^v$ in the form that is computed in practice and gives one part a closed form.
 # Your turn: `mmvae-edu check L03`, from `log_joint` to `decompose`.
+
+# %% [markdown]
+# ## Sources
+#
+# - Doersch (2016), *Tutorial on Variational Autoencoders*: the decomposition of slide 5.
+# - Jordan, Ghahramani, Jaakkola and Saul (1999), *An Introduction to Variational Methods for
+#   Graphical Models*: the lower bound and the divergence that it misses.

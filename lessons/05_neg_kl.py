@@ -2,9 +2,10 @@
 # # L05  Two forms of the lower bound, and L1
 #
 # Slide 5 writes the lower bound $L^v$ in two ways and gives its first part a closed form, $L_1$.
-# How much does a code that differs from the prior cost, and when does it cost nothing?
+# How much does a $q(z|x)$ that differs from the prior cost, and when does it cost nothing?
 #
-# The slides write $J$ for the number of latent dimensions; here it is `D`.
+# The slides write $J$ for the number of latent dimensions, here `D`, and $u_j$ for the mean, here
+# $\mu_j$.
 
 # %%
 import numpy as np
@@ -15,6 +16,10 @@ from mmvae_edu.report import plots
 
 # %% [markdown]
 # ## From one form to the other
+#
+# $$L^v = \sum_z q(z|x) \log \frac{p(z,x)}{q(z|x)}$$  (S5.7)
+#
+# The joint is likelihood times prior, $p(z,x) = p(x|z)\,p(z)$:
 #
 # $$L^v = \sum_z q(z|x) \log \frac{p(x|z)\,p(z)}{q(z|x)}$$  (S5.8)
 #
@@ -28,16 +33,17 @@ from mmvae_edu.report import plots
 #
 # ## L1 for a Gaussian
 #
-# For one dimension of $q = N(\mu, \sigma^2)$ and $p = N(0, 1)$, under $q$:
+# For one dimension of $q = N(\mu, \sigma^2)$ and $p = N(0, 1)$: under $q$,
+# $\mathbb{E} z^2 = \mu^2 + \sigma^2$ and $\mathbb{E} (z-\mu)^2/\sigma^2 = 1$. So
 # $\mathbb{E} \log p(z) = -\tfrac12 \log 2\pi - \tfrac12 (\mu^2 + \sigma^2)$ and
 # $\mathbb{E} \log q(z) = -\tfrac12 \log 2\pi - \tfrac12 \log \sigma^2 - \tfrac12$.
 # Their difference, summed over the dimensions, is
 #
 # $$L_1 = \tfrac12 \sum_j \left[ 1 + \log \sigma_j^2 - \mu_j^2 - \sigma_j^2 \right]$$  (S5.11)
 #
-# So **the slide's $L_1$ is $-D_{KL}$**: it is never positive. In the code $\log \sigma^2$ is
-# `log_var`, and the pullback is two short lines: $\partial L_1/\partial\mu = -\mu$ and
-# $\partial L_1/\partial \log\sigma^2 = \tfrac12 (1 - \sigma^2)$.
+# So **the slide's $L_1$ is $-D_{KL}(q\,\|\,p(z))$**: it is never positive, and 0 only at the prior.
+# In the code $\log \sigma^2$ is `log_var`, and the pullback is two short lines:
+# $\partial L_1/\partial\mu = -\mu$, $\partial L_1/\partial \log\sigma^2 = \tfrac12 (1 - \sigma^2)$.
 
 # %%
 mu = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 0.0]])
@@ -52,15 +58,15 @@ print("dL1/dlog_var", (np.round(dlog_var, 4) + 0).tolist())
 # %% [markdown]
 # ## Predict, then run
 #
-# Along $\mu$ the cost is a parabola. Is it as steep towards a large variance ($\log\sigma^2 = 2$)
-# as towards a small one ($\log\sigma^2 = -2$)? Write down your guess.
+# Along $\mu$ the cost $-L_1$ is a parabola. Along $\log\sigma^2$, is it as high at $+2$ as at $-2$?
+# Write down your guess.
 
 # %%
 t = np.linspace(-3, 3, 25)
 along_mu, _ = neg_kl_std_normal(t[:, None], np.zeros((25, 1)))
 along_log_var, _ = neg_kl_std_normal(np.zeros((25, 1)), t[:, None])
 wide, narrow = along_log_var[-5], along_log_var[4]
-finding = f"Too wide costs more than too narrow: {-wide:.2f} against {-narrow:.2f} nats at ±2"
+finding = f"At log_var = +2 the cost is {-wide:.2f} nats, at −2 only {-narrow:.2f}"
 figure = plots.lines(
     {"along mu": (t, along_mu), "along log_var": (t, along_log_var)}, finding, "value", "L1, nats"
 )
@@ -71,10 +77,12 @@ numbers = [
 keep(figure, "05-l1", alt=finding, numbers=numbers)
 
 # %% [markdown]
-# $\sigma^2$ grows like an exponential in `log_var`, $\log\sigma^2$ only falls along a line. A
-# network whose `log_var` head overshoots upwards is punished at once; one that collapses is not.
+# Upwards the term $\sigma^2 = e^{\log\sigma^2}$ dominates and grows exponentially; downwards the
+# term $\log\sigma^2$ dominates and falls along a line. So at a `log_var` far above 0 the cost is
+# much higher than as far below.
 #
 # ## The claims
+
 # %%
 holds(
     "joint_is_likelihood_times_prior",
@@ -90,3 +98,10 @@ holds(
 # %% [markdown]
 # Next: L06 estimates the other part, $\mathbb{E}_q \log p(x|z)$, and makes the sample
 # differentiable. Your turn: `mmvae-edu check L05`, `neg_kl_std_normal` and `kl_gauss`.
+
+# %% [markdown]
+# ## Sources
+#
+# - Kingma and Welling (2014), *Auto-Encoding Variational Bayes*: the two forms of the bound, and
+#   $L_1$ (their appendix B).
+# - Doersch (2016), *Tutorial on Variational Autoencoders*.

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # L06  L2 and the reparameterised sample
 #
-# The second part of the lower bound, $L_2 = \mathbb{E}_{q(z|x)} \log p(x|z)$, has no closed form
-# when the decoder is a network. It is estimated from samples. How many are needed? And how can a
-# gradient pass through something random?
+# The second part of the lower bound, $L_2 = \mathbb{E}_{q(z|x)} \log p(x|z)$, has in general no
+# closed form when the decoder is a network. It is estimated from samples. How many are needed? And
+# how can a gradient pass through something random?
 #
 # The slides write $J$ for the number of latent dimensions; here it is `D`. The number of samples
 # is the slide's $L$ in this lesson, and `K` in the library.
@@ -29,8 +29,8 @@ from mmvae_edu.report import plots
 #
 # Draw $\varepsilon \sim N(0, 1)$ and set $z = \mu + \sigma \varepsilon$. Then
 # $\mathbb{E} z = \mu$ and $\mathrm{Var}\, z = \sigma^2 \mathrm{Var}\, \varepsilon = \sigma^2$; an
-# affine function of a Gaussian is Gaussian, so this *is* (S5.12). What has been gained: the
-# randomness is an input, and $z$ is a plain function of $\mu$ and $\log \sigma^2$. With
+# affine function of a Gaussian is Gaussian, so this *is* (S5.12). Now the randomness is an input,
+# and $z$ is a plain function of $\mu$ and $\log \sigma^2$. With
 # $\sigma = e^{\frac12 \log\sigma^2}$,
 #
 # $$\frac{\partial z}{\partial \mu} = 1, \qquad
@@ -52,9 +52,8 @@ print(f"d mean(z)/dmu {dmu.item():.3f}, d mean(z)/dlog_var {dlog_var.item():+.3f
 # ## A gradient check is not enough
 #
 # Someone reads `log_var` as $\log \sigma$ and writes `std = exp(log_var)`, in the forward and in
-# the backward pass. The two agree, so a gradient check has nothing to object to. Only an oracle
-# for the *distribution* of $z$ sees that the forward pass is wrong. This mistake is one of the
-# course's mutants.
+# the backward pass. The two agree, so a gradient check passes. A check of the *distribution* of
+# $z$ finds that the forward pass is wrong. This mistake is one of the course's mutants.
 
 # %%
 wrong = next(m for m in mutants_of(gaussian_sample) if m.name == "std_is_exp_log_var")
@@ -70,8 +69,8 @@ print(f"moments of z:   {moments.numbers}, {'passes' if moments.passed else 'FAI
 # $$L_2 = \mathbb{E}_{q(z|x)} \log p(x|z) \approx \frac1L \sum_{l=1}^L \log p(x|z^{(l)})$$  (S5.13)
 #
 # Expectation is linear, so the right side has the mean $L_2$ already at $L = 1$: it is
-# **unbiased**. The samples are independent, so its variance is $\mathrm{Var}_q(\log p(x|z))/L$:
-# the error falls as $L^{-1/2}$.
+# **unbiased**. The samples are independent, so its variance is $\mathrm{Var}_q(\log p(x|z))/L$, if
+# that is finite: the error falls as $L^{-1/2}$.
 #
 # Averaging $p(x|z)$ *inside* the logarithm estimates something else. Its limit is
 # $\log \mathbb{E}_q\, p(x|z)$, which is at least $L_2$ by Jensen's inequality.
@@ -116,7 +115,8 @@ for L in sizes.tolist():
 
 sizes, outside, within, theory = np.array(rows).T
 slope = np.polyfit(np.log(sizes), np.log(outside), 1)[0]
-finding = f"The error falls as L^{slope:.2f}; the mean inside the log stays {inside - L2:.2f} off"
+finding = f"The error falls as L^{slope:.2f}; with the mean inside the log it tends to "
+finding += f"{inside - L2:.2f}"
 finding = finding.replace("^-", "^−")
 series = {
     "(1/L) Σ log p(x|z)": (sizes, outside),
@@ -130,8 +130,8 @@ numbers = [["L", "mean of logs", "log of mean", "exact"], *rows]
 keep(figure, "06-l2", alt=finding, numbers=numbers)
 
 # %% [markdown]
-# To make the error ten times smaller costs a hundred times the samples. Yet training gets by with
-# $L = 1$: the gradient is unbiased, and the noise of many steps averages out.
+# An error ten times smaller takes a hundred times the samples. Yet one sample, $L = 1$, often
+# suffices in training: the gradient is unbiased, and the noise of many steps averages out.
 #
 # ## Two gradients of an expectation
 #
@@ -145,10 +145,10 @@ keep(figure, "06-l2", alt=finding, numbers=numbers)
 #
 # $$\nabla_\phi \int q(z) f(z)\, dz = \mathbb{E}_q\, f(z)\, \nabla_\phi \log q(z) .$$
 #
-# Both have the same mean. The second needs no $f'$, and works for discrete $z$. It only knows
-# how good a sample was, not in which direction it would have been better. Since
-# $\mathbb{E}_q \nabla \log q = 0$, a constant (a *baseline*) may be taken from $f$ without a bias;
-# here it is $L_2$.
+# For smooth $f$ both have the same mean. The second needs no $f'$ and works for discrete $z$ too;
+# it uses only how good a sample was, not in which direction $f$ rises. Since
+# $\mathbb{E}_q \nabla \log q = 0$, a constant (a *baseline*) may be subtracted from $f$ without a
+# bias; here it is $L_2$.
 
 # %%
 n = 50_000
@@ -185,7 +185,8 @@ for name, gradients in estimates.items():
 # $$\mathbb{E}[(f_1 + R)^2 s^2] = \mathbb{E}[f_1^2 s^2] + 2\,\mathbb{E}[f_1 s^2]\,\mathbb{E} R
 # + \mathbb{E}[R^2]\,\mathbb{E}[s^2] .$$
 #
-# $\mathbb{E}[R^2]$ holds $((D-1)\,\mathbb{E} f)^2$; with the baseline only $(D-1)\,\mathrm{Var} f$.
+# $\mathbb{E}[R^2]$ contains the term $((D-1)\,\mathbb{E} f)^2$. With the baseline $\mathbb{E} f$ is
+# 0, and $\mathbb{E}[R^2] = (D-1)\,\mathrm{Var} f$.
 
 # %%
 D = np.array([1, 2, 4, 8, 16, 32, 64])
@@ -220,8 +221,8 @@ for name, variance in curves.items():
     print(f"{name:29} D = 1: {variance[0]:8.3f} exact, {drawn:8.3f} drawn", end="")
     print(f";  D = 64: {variance[-1]:10.3f} exact")
 ratios = [curve[-1] / curves["pathwise"][-1] for curve in curves.values()]
-finding = f"D = 64: {ratios[0]:,.0f} times the pathwise variance, "
-finding += f"{ratios[1]:,.0f} times with baseline"
+finding = f"At D = 64 the score function has {ratios[0]:,.0f} times the pathwise variance, "
+finding += f"{ratios[1]:,.0f} times with the baseline"
 series = {name: (D, variance) for name, variance in curves.items()}
 figure = plots.lines(
     series, finding, "latent dimensions D", "variance of one draw", log_x=True, log_y=True
@@ -230,7 +231,8 @@ numbers = [["D", *curves], *zip(D, *curves.values(), strict=True)]
 keep(figure, "06-gradient-variance", alt=finding, numbers=numbers)
 
 # %% [markdown]
-# The pathwise estimate of $\partial L_2/\partial\mu_1$ never sees the other dimensions.
+# $f$ is a sum over dimensions, so the pathwise estimate of $\partial L_2/\partial\mu_1$ contains
+# only $f_1'$.
 #
 # ## The claims
 
@@ -248,3 +250,12 @@ holds(
 # %% [markdown]
 # Next: L07 puts $L_1$, $L_2$ and the sample together into a VAE, with every gradient written out.
 # Your turn: `mmvae-edu check L06`, from `gaussian_sample` to `score_function_grad`.
+
+# %% [markdown]
+# ## Sources
+#
+# - Kingma and Welling (2014), *Auto-Encoding Variational Bayes*: the reparameterised sample.
+# - Rezende, Mohamed and Wierstra (2014), *Stochastic Backpropagation and Approximate Inference in
+#   Deep Generative Models*: the same gradient.
+# - Williams (1992), *Simple Statistical Gradient-Following Algorithms for Connectionist
+#   Reinforcement Learning*: the score function estimator and its baseline.

@@ -7,7 +7,7 @@
 # The slides write $J$ for the number of latent dimensions; here it is `D`.
 
 # %%
-import inspect
+import math
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from mmvae_edu.data import load_digits
 from mmvae_edu.gradcheck import check_pullback, complex_step
 from mmvae_edu.likelihoods import Binomial, Normal
 from mmvae_edu.models import VAE
-from mmvae_edu.models.one_function.vae import mlp, vae_bound
+from mmvae_edu.models.one_function.vae import vae_bound
 from mmvae_edu.oracles import LinearGaussian
 from mmvae_edu.report import plots
 from mmvae_edu.support.parameters import leaves
@@ -47,22 +47,24 @@ from mmvae_edu.support.parameters import leaves
 # | $y = L_1$ | $\bar\mu = -\mu\,\bar y$, $\bar v = \tfrac12(1 - e^v)\, \bar y$ |
 #
 # A value used twice **adds** its cotangents: $\mu$ and $v$ feed $K$ samples (the sums) and $L_1$. A
-# mean over $K$ passes on $1/K$. Here is all of it, `mmvae_edu/models/one_function/vae.py`; each
-# pullback is its forward pass read from the bottom up. Set a breakpoint in `vae_bound_pullback` and
-# look around.
+# mean over $K$ passes on $1/K$. Each pullback is its forward pass read from the bottom up. `mlp`
+# and `vae_bound` are exercises of this lesson: write yours before you read the library's, in
+# `mmvae_edu/models/one_function/vae.py`.
 
 # %%
 D = 2
 model = VAE({"image": Binomial(64, n=16)}, latent=D, hidden=(128,), activation="tanh")
-print(inspect.getsource(mlp), inspect.getsource(vae_bound), sep="\n\n")
+for name in "encoder", "decoder":
+    weights = model.tree.views(model.init(np.random.default_rng(0)))["image"][name]
+    print(name, *(f"{key} {weight.shape}" for key, weight in weights.items()))
 
 # %% [markdown]
 # ## Is it right?
 #
 # **Central differences** and a **complex step**, in every group of weights: is the pullback the
 # derivative of *this* function? The library's **`VAE.bound`**: is this function the bound? Both use
-# the same ops, so that compares the wiring; the claims below hold the ops against integrals. And a
-# batch's mean must have the mean of its examples' gradients.
+# the same ops, so this compares how they are connected; the claims below compare the ops with
+# integrals. And the gradient of a batch's mean bound must be the mean of its examples' gradients.
 
 # %%
 digits = load_digits("image+label", dtype=np.float64)
@@ -103,7 +105,7 @@ print(f"the batch's gradient and the mean of single ones differ by {error:.0e}")
 # ## Train it
 #
 # The trainer negates once: Adam goes *down* the gradient of minus the mean bound. One sample an
-# example is enough (L06). After training the checks run once more.
+# example is unbiased (L06). After training the checks run once more.
 
 # %%
 steps, batch, every = (500, 128, 50) if FAST else (3000, 128, 200)
@@ -125,12 +127,16 @@ check(theta)
 # %% [markdown]
 # ## A problem whose best bound is known
 #
-# On images nobody knows the best value. With a linear decoder, $p(x|z) = N(Wz + b, s^2 I)$, it is
-# known: this is probabilistic PCA. Let $\lambda_1 \ge \dots \ge \lambda_P$ be the eigenvalues of
-# the data's covariance and $U_D$ the first $D$ eigenvectors. Then
-# $W = U_D (\Lambda_D - s^2 I)^{1/2}$ has the highest $\log p(x)$. Its columns are orthogonal, so
-# the exact posterior is a diagonal Gaussian, its mean affine in $x$ and its variance constant: a
-# *linear encoder* reaches it, and there the bound **is** $\log p(x)$.
+# On images the best value is unknown. With a linear decoder, $p(x|z) = N(Wz + b, s^2 I)$ at a given
+# $s$, it is known: this is probabilistic PCA. Let $\lambda_1 \ge \dots \ge \lambda_P$ be the
+# eigenvalues of the data's covariance, $\lambda_D \ge s^2$, and $U_D$ the first $D$ eigenvectors.
+# Then $W = U_D (\Lambda_D - s^2 I)^{1/2}$ has the highest mean $\log p(x)$ (Tipping and Bishop).
+# Its columns are orthogonal, so the exact posterior is a diagonal Gaussian, its mean affine in $x$
+# and its variance constant: a *linear encoder* reaches it, and there the bound **is** $\log p(x)$.
+#
+# $WR$ with any rotation $R$ has the same $\log p(x)$. But where its columns are not orthogonal, the
+# posterior is correlated, and the best diagonal $q$ is not exact. Of all the $W$ that fit equally
+# well, the ELBO of a diagonal $q$ prefers the principal axes.
 
 # %%
 twin = LinearGaussian.random(np.random.default_rng(0), 2, {"x": 6})
@@ -140,6 +146,13 @@ eigenvalues, U = np.linalg.eigh(np.cov(data["x"].T, bias=True))
 W = U[:, -2:] * np.sqrt(np.maximum(eigenvalues[-2:] - s**2, 0))
 pca = LinearGaussian({"x": W}, {"x": data["x"].mean(axis=0)}, twin.sigma)
 optimum = pca.log_prob(data).mean()
+print(f"eigenvalues {eigenvalues[::-1].round(3)}, s² = {s**2:.3f}")
+for angle in 0, 0.4, math.pi / 4:
+    cos, sin = math.cos(angle), math.sin(angle)
+    turned = LinearGaussian({"x": W @ [[cos, -sin], [sin, cos]]}, pca.b, pca.sigma)
+    best = turned.elbo(*turned.best_diagonal(data), data).mean()
+    print(f"turned by {angle:.3f}: log p(x) {turned.log_prob(data).mean():.4f}", end="")
+    print(f", best ELBO of a diagonal q {best:.4f} nats")
 
 affine = VAE({"x": Normal(6, scale=s)}, latent=2, hidden=())
 options = {"samples": 4, "batch_size": 500, "learning_rate": 1e-2, "interval": 50}
@@ -148,6 +161,9 @@ decoder = affine.tree.views(affine.theta)["x"]["decoder"]
 learnt = LinearGaussian({"x": decoder["W0"].T}, {"x": decoder["b0"]}, twin.sigma)
 reached = learnt.elbo(*affine.encode(data), data).mean()
 print(f"best log p(x) {optimum:.4f}; the trained VAE's exact bound {reached:.4f} nats")
+first, second = decoder["W0"]
+cosine = first @ second / np.linalg.norm(first) / np.linalg.norm(second)
+print(f"cosine between the columns of its decoder: {cosine:.3f}")
 
 # %% [markdown]
 # ## Predict, then run
@@ -159,7 +175,7 @@ print(f"best log p(x) {optimum:.4f}; the trained VAE's exact bound {reached:.4f}
 straight = np.array([[h["step"], h["bound"]] for h in history])
 count, noisy, held_out = np.array(curve).T
 finding = f"The linear VAE ends {optimum - reached:.4f} nats below the exact optimum; "
-finding += f"the digits' bound rises to {held_out[-1]:.1f}".replace("-", "−")
+finding += f"the digits' validation bound rises to {held_out[-1]:.1f}".replace("-", "−")
 figure, (left, right) = plots.canvas(9.5, 3.8, 1, 2)
 left.plot(*straight.T, "o-", color=plots.COLOURS[0], markersize=3, label="bound")
 left.axhline(optimum, color=plots.INK, linestyle="--", label="best log p(x), exact")
@@ -175,7 +191,7 @@ keep(figure, "07-elbo", alt=finding, numbers=[["problem", "step", "bound", "vali
 # %% [markdown]
 # ## Predict, then run: what do two numbers keep?
 #
-# Two latent dimensions must describe 64 pixels. Which test digits will the decoder draw wrongly?
+# Two latent dimensions must describe 64 pixels. Which of ten test digits will be drawn wrongly?
 
 # %%
 model.theta = theta  # the library's VAE now holds the weights trained above
@@ -198,14 +214,15 @@ keep(figure, "07-digits", alt=finding, numbers=numbers)
 z = model.posterior_sample({"image": test}, rng=rng)[0]
 distance = ((z[:, None] - z) ** 2).sum(axis=-1) + np.diag(np.full(len(z), np.inf))
 agree = (label[distance.argmin(axis=1)] == label).mean()
-finding = f"The nearest code has the same label: {agree:.0%}"
+finding = f"For {agree:.0%} of the test digits the nearest other code has the same label"
 z, label = z[::3], label[::3]
 figure = plots.latent_space({"VAE": {"image": z}}, label, finding)
 keep(figure, "07-latent", alt=finding, numbers=[["digit", "z1", "z2"], *np.c_[label, z]])
 
 # %% [markdown]
-# Classes form regions without a label in sight, and they touch: the prior in $L_1$ keeps the codes
-# together, so that the decoder is defined between them. The blurred digits there are averages.
+# Classes form regions, although no label was given, and the regions touch: $L_1$ charges every
+# $q(z|x)$ for its distance from the one prior. Between regions the decoder draws mixed, blurred
+# digits, as in the row of the decoded prior above.
 #
 # ## The claims
 
@@ -226,3 +243,14 @@ holds(
 # Adam's step.
 #
 # Next: L09 puts weights on the two parts of the bound and splits $x$ into several modalities.
+
+# %% [markdown]
+# ## Sources
+#
+# - Kingma and Welling (2014), *Auto-Encoding Variational Bayes*: the VAE.
+# - Kingma and Ba (2015), *Adam: A Method for Stochastic Optimization*: the step.
+# - Tipping and Bishop (1999), *Probabilistic Principal Component Analysis*: the best $W$.
+# - Lucas, Tucker, Grosse and Norouzi (2019), *Don't Blame the ELBO! A Linear VAE Perspective on
+#   Posterior Collapse*: the linear VAE's optimum, and that the ELBO is best at the principal axes.
+# - Alpaydin and Kaynak (1998), *Optical Recognition of Handwritten Digits*, UCI repository: the
+#   images.

@@ -60,6 +60,19 @@ def mean_field_picks_one_of_two_modes(f, rng):
     return np.array(lhs, dtype=float), np.array([0.0, 1, 0, 1, 0, 1])
 
 
+@claim("S4.2", of=cavi_step, tol=T0, oracle="hand calculation")
+def mean_field_may_keep_the_marginals(f, rng):
+    """Two weakly coupled bits: the coordinate steps end at the exact marginals, whose entropy log 4
+    is above P's: mean field need not be narrower than P."""
+    P, start = np.array([[0.3, 0.2], [0.2, 0.3]]), rng.uniform(0.6, 0.9)
+    q = [np.array([start, 1 - start])] * 2
+    for _, i in product(range(60), range(2)):
+        q[i] = f(np.log(P), list(q), i)
+    entropies = [-(Q * np.log(Q)).sum() for Q in (outer(q), P)]
+    lhs = [*np.ravel(q), entropies[0], entropies[0] > entropies[1]]
+    return np.array(lhs), np.array([0.5] * 4 + [math.log(4), 1])
+
+
 def random_covariance(rng, D=3):
     A = rng.normal(size=(D, D))
     return A @ A.T + np.eye(D)

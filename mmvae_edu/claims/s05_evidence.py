@@ -78,6 +78,17 @@ def inserting_q_changes_nothing(f, rng):
     return np.array(averages), np.full(3, model.log_evidence(x))
 
 
+@claim("S5.0", "S5.6", of=decompose, tol=T0, oracle="O1 enumeration")
+def raising_the_bound_lowers_the_kl(f, rng):
+    """From any q to the posterior, L^v rises by just what KL(q ‖ p(z|x)) falls: all of it."""
+    model, x = observed(rng)
+    p = model.posterior(x)
+    q, _, sparse = some_q(rng, p)
+    (best, gap), *others = (f(r, model.log_joint(x)) for r in (p, q, sparse))
+    rises = [best - bound for bound, _ in others]
+    return np.array([*rises, gap]), np.array([fsum_kl(q, p), fsum_kl(sparse, p), 0])
+
+
 @claim("S5.5", of=decompose, tol=T0, oracle="O1 enumeration")
 def the_logarithm_splits(f, rng):
     """L^v and the gap add up to log p(x) for any q, zeros included."""
