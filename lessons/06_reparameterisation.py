@@ -115,8 +115,7 @@ for L in sizes.tolist():
 
 sizes, outside, within, theory = np.array(rows).T
 slope = np.polyfit(np.log(sizes), np.log(outside), 1)[0]
-finding = f"The error falls as L^{slope:.2f}; with the mean inside the log it tends to "
-finding += f"{inside - L2:.2f}"
+finding = f"The error falls as L^{slope:.2f}; that of the log of the mean tends to {inside - L2:.2f}"
 finding = finding.replace("^-", "^−")
 series = {
     "(1/L) Σ log p(x|z)": (sizes, outside),
@@ -231,8 +230,7 @@ numbers = [["D", *curves], *zip(D, *curves.values(), strict=True)]
 keep(figure, "06-gradient-variance", alt=finding, numbers=numbers)
 
 # %% [markdown]
-# $f$ is a sum over dimensions, so the pathwise estimate of $\partial L_2/\partial\mu_1$ contains
-# only $f_1'$.
+# $f$ is a sum over dimensions, so the pathwise estimate contains only $f_1'$.
 #
 # ## The claims
 

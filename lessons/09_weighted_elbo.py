@@ -2,9 +2,8 @@
 # # L09  The weighted ELBO and conditional independence
 #
 # Slide 6 changes the lower bound twice. It puts weights on its two parts, and it lets $x$ be a set
-# of modalities, some of which may be missing. What is such a number still a bound of?
-#
-# Slide 6 writes $n$ for the number of modalities; here it is `M`.
+# of modalities, some of which may be missing. What is such a number still a bound of? (Slide 6
+# writes $n$ for the number of modalities; here it is `M`.)
 
 # %%
 from itertools import product
@@ -33,12 +32,10 @@ from mmvae_edu.slides.s06_weighted_elbo import log_joint_subset, subset_elbo
 # The sum over a probability is 1, so **marginalising is dropping the factor**: exact, and free. For
 # densities the sum is an integral. Filling in a value instead, such as a zero, is another thing: it
 # scores an observation that nobody made.
-#
-# The oracle: five states, three modalities of four symbols. Everything can be summed.
 
 # %%
 rng = np.random.default_rng(0)
-model = DiscreteModel.random(rng, S=5, M=3, V=4)
+model = DiscreteModel.random(rng, S=5, M=3, V=4)  # 5 states, 3 modalities of 4 symbols
 x = [3, 1, 2]
 log_pz = model.log_prior[:, None]  # the 5 states stand where the K samples stand: (K, N), N = 1
 log_px_z = np.stack([table[:, [symbol]] for table, symbol in zip(model.log_lik, x, strict=True)])
@@ -71,7 +68,7 @@ for name, mask in zip(names, masks, strict=True):
 #
 # $$\mathrm{ELBO}(X) = \log p(X) - KL(q\,\|\,p(z|X)) \le \log p(X) .$$
 #
-# So each subset has a bound of its own, of its own $\log p(X)$. The KL to the prior stands there
+# So each $\mathrm{ELBO}(X)$ is a bound of its own $\log p(X)$. It contains the KL to the prior
 # *once*, however many modalities there are.
 #
 # ## Predict, then run
@@ -81,11 +78,10 @@ for name, mask in zip(names, masks, strict=True):
 
 
 # %%
-def exact_elbo(q, mask, weights=(1, 1, 1), beta=1.0):
-    """ELBO(X) with its expectation summed: each state is one sample (K = 1) in a column of its own,
-    and the columns are averaged with the weights q."""
+def exact_elbo(q, mask):
+    """ELBO(X) as a sum: each state is one sample in its own column; q averages the columns."""
     columns = log_px_z.transpose(0, 2, 1), (model.log_prior - np.log(q))[None]
-    elbo, _ = subset_elbo(*columns, mask=mask[:, None], weights=weights, beta=beta)
+    elbo, _ = subset_elbo(*columns, mask=mask[:, None], weights=(1, 1, 1))
     return q @ elbo
 
 
@@ -111,9 +107,9 @@ numbers = [["present", "log p(X)", "ELBO(X)"], *zip(names, evidence, bounds, str
 keep(figure, "09-subsets", alt=finding, numbers=numbers)
 
 # %% [markdown]
-# Symbols have probabilities of at most 1, so each further modality lowers $\log p(X)$. (Densities
-# may exceed 1; there it can rise.) A good $q$ must know *which* modalities are present: this is
-# what the product of experts does in L11.
+# Symbols have probabilities of at most 1, so a further modality never raises $\log p(X)$.
+# (Densities may exceed 1; there it can rise.) A $q$ that is tight for every $X$ must depend on
+# *which* modalities are present: L11's product of experts does.
 #
 # ## A missing modality in a network
 #
@@ -138,7 +134,7 @@ for name in "a", "b":
 # ## What the weights do
 #
 # $\lambda_i$ lets a small modality (a label) count beside a large one (an image); $\beta$ sets the
-# price of the code. Is the result still a bound? Let all $\lambda_i = \lambda$, write $p(x|z)$ for
+# weight of the KL. Is the result still a bound? Let all $\lambda_i = \lambda$, write $p(x|z)$ for
 # the product, and look for the *largest* value that any $q$ can reach. With
 # $q^* \propto p(z)\,p(x|z)^{\lambda/\beta}$, whose normaliser is
 # $C = \mathbb{E}_{p(z)}\, p(x|z)^{\lambda/\beta}$,
@@ -152,14 +148,17 @@ for name in "a", "b":
 # $$\beta \log \mathbb{E}_{p(z)}\, p(x|z)^{\lambda/\beta} \;\le\; \log \mathbb{E}_{p(z)}\, p(x|z)
 # = \log p(x) .$$
 #
-# At $\lambda = 1$ these are power means: it holds for $\beta \ge 1$ and fails for $\beta < 1$. At
-# $\beta = 1$ everything hangs on whether $p(x|z)$ is below 1 (always, for symbols) or above it
-# (densities with a small noise). The second oracle is such a density: three features, one latent
-# dimension, and a noise of 0.1.
+# At $\lambda = 1$ these are power means: it holds for $\beta \ge 1$, and fails for $\beta < 1$
+# unless $p(x|z)$ is the same for all $z$. At $\beta = 1$ the left side is convex in $\lambda$. It
+# equals the right side at $\lambda = 1$, and there its slope is $\mathbb{E}_{p(z|x)} \log p(x|z)$.
+# If this is negative, no $\lambda < 1$ gives a bound; if it is positive, no $\lambda > 1$ does. For
+# symbols it is never positive, since $p(x|z) \le 1$. A density may have either sign. The second
+# oracle is a density: three features, one latent dimension, and a noise of 0.1, or 0.35.
 
 # %%
-twin = LinearGaussian({"x": np.array([[1.0], [-0.6], [0.3]])}, {"x": np.zeros(3)}, {"x": 0.1})
-_, density = twin.sample(np.random.default_rng(0), 1)
+loadings = {"x": np.array([[1.0], [-0.6], [0.3]])}
+twins = {noise: LinearGaussian(loadings, {"x": np.zeros(3)}, {"x": noise}) for noise in (0.1, 0.35)}
+seen = {noise: twin.sample(np.random.default_rng(0), 1)[1] for noise, twin in twins.items()}
 
 
 def excess_symbols(lam, beta):
@@ -168,19 +167,22 @@ def excess_symbols(lam, beta):
     return beta * tempered - model.log_evidence(x)
 
 
-def excess_density(lam, beta):
-    def tempered(z):
-        return log_normal(z, 0, 0) + lam / beta * twin.log_lik(z[:, None], density["x"], "x")
+def excess_density(lam, beta, noise=0.1):
+    twin, x = twins[noise], seen[noise]
+    tempered = log_integrate(
+        lambda z: log_normal(z, 0, 0) + lam / beta * twin.log_lik(z[:, None], x["x"], "x"), -8, 8
+    )
+    return beta * tempered - twin.log_prob(x)[0]
 
-    return beta * log_integrate(tempered, -8.0, 8.0) - twin.log_prob(density)[0]
 
-
-everything, lam, beta = masks[-1], 0.7, 0.4
-log_best = model.log_prior + lam / beta * log_px_z.sum(axis=0)[:, 0]
-best = np.exp(log_best - log_sum_exp(log_best, axis=0)[0])
-value = exact_elbo(best, everything, weights=[lam] * 3, beta=beta) - model.log_evidence(x)
-print(f"by q*: {value:.12f}; by the formula: {excess_symbols(lam, beta):.12f} nats above log p(x)")
-print("lambda  beta   symbols  density   (nats above log p(x); at most 0 is a bound)")
+for noise, twin in twins.items():
+    mean, cov = twin.posterior(seen[noise])
+    slope = twin.expected_log_lik(mean, np.log(np.diag(cov)), seen[noise]["x"], "x").item()
+    largest = np.exp(twin.log_lik(np.linspace(-8, 8, 4001)[:, None], seen[noise]["x"], "x").max())
+    near = [excess_density(lam, 1.0, noise) for lam in (0.9, 1.1)]
+    print(f"noise {noise}: largest p(x|z) {largest:.2f}, E log p(x|z) {slope:+.2f};", end=" ")
+    print(f"above log p(x) by {near[0]:+.3f} at lambda 0.9, by {near[1]:+.3f} at 1.1")
+print("lambda  beta   symbols  density   (noise 0.1; nats above log p(x); at most 0 is a bound)")
 for lam, beta in (1, 1), (1, 0.5), (1, 2), (0.5, 1), (2, 1), (2, 2), (0.5, 0.5):
     values = [round(excess(lam, beta), 9) + 0 for excess in (excess_symbols, excess_density)]
     print(f"{lam:6}  {beta:4}  {values[0]:+8.3f} {values[1]:+8.3f}")
@@ -195,9 +197,8 @@ for lam, beta in (1, 1), (1, 0.5), (1, 2), (0.5, 1), (2, 1), (2, 2), (0.5, 0.5):
 lams, betas = np.geomspace(0.4, 2.5, 25), np.geomspace(0.4, 2.5, 25)
 figure, axes = plots.canvas(9.5, 4.2, 1, 2, sharey=True)
 numbers, bounded = [["oracle", "lambda", "beta", "excess"]], {}
-for axis, (name, excess) in zip(
-    axes, {"symbols": excess_symbols, "density": excess_density}.items(), strict=True
-):
+oracles = {"symbols": excess_symbols, "density": excess_density}
+for axis, (name, excess) in zip(axes, oracles.items(), strict=True):
     surface = np.array([[excess(lam, beta) for lam in lams] for beta in betas])
     bounded[name] = lams[surface[12] < 1e-9]  # row 12 is beta = 1
     mesh = axis.pcolormesh(lams, betas, surface, cmap="PuOr_r", vmin=-3, vmax=3, shading="nearest")
@@ -207,20 +208,19 @@ for axis, (name, excess) in zip(
     for ruler in (axis.xaxis, axis.yaxis):
         ruler.set_ticks([0.5, 1, 2], labels=["0.5", "1", "2"])
         ruler.set_ticks([], minor=True)
-    numbers += [
-        [name, a, b, surface[j, i]] for i, a in enumerate(lams) for j, b in enumerate(betas)
-    ]
+    numbers += [[name, lams[i], betas[j], value] for (j, i), value in np.ndenumerate(surface)]
 axes[0].set(ylabel="β")
 figure.colorbar(mesh, ax=axes, extend="both", label="best value minus log p(x), nats")
 finding = f"At β = 1 it is a bound from λ = {bounded['symbols'].min():.2f} on for symbols, "
-finding += f"up to λ = {bounded['density'].max():.2f} for this density (hatched: no bound)"
+finding += f"up to λ = {bounded['density'].max():.2f} for the density (hatched: no bound)"
 figure.suptitle(finding, x=0.01, ha="left", fontsize=12)
 keep(figure, "09-weights", alt=finding, numbers=numbers)
 
 # %% [markdown]
 # The dot is $\lambda = \beta = 1$: it lies on the edge. On the diagonal $q^*$ is the posterior and
-# the best value is $\beta \log p(x)$, a bound on one side of 1 only. Weights choose what to train;
-# they do not estimate $\log p(x)$. A trained model is compared at $\lambda = \beta = 1$.
+# the best value is $\beta \log p(x)$: a bound needs $\beta \ge 1$ if $\log p(x) < 0$, as for
+# symbols, and $\beta \le 1$ if $\log p(x) > 0$, as for this density. Whatever the weights were in
+# training, models are compared at $\lambda = \beta = 1$.
 #
 # ## The claims
 
@@ -229,6 +229,7 @@ holds(
     "lambda_scales_the_likelihood_and_beta_the_kl",
     "the_elbo_is_a_bound_at_lambda_beta_one",
     "the_best_q_tempers_the_likelihood",
+    "near_one_the_expected_log_likelihood_decides",
     "beta_below_one_is_no_bound",
     "lambda_above_one_is_no_bound_on_densities",
     "lambda_below_one_is_no_bound_on_symbols",
@@ -247,3 +248,11 @@ holds(
 # Next: L10 asks what the exact posterior of several modalities looks like.
 #
 # Your turn: `mmvae-edu check L09`, that is `log_joint_subset` and `subset_elbo`.
+
+# %% [markdown]
+# ## Sources
+#
+# - Wu and Goodman (2018), *Multimodal Generative Models for Scalable Weakly-Supervised Learning*:
+#   the weighted ELBO, and modalities that are independent given $z$.
+# - Higgins et al. (2017), *beta-VAE: Learning Basic Visual Concepts with a Constrained Variational
+#   Framework*: the weight $\beta$.
