@@ -115,7 +115,7 @@ for L in sizes.tolist():
 
 sizes, outside, within, theory = np.array(rows).T
 slope = np.polyfit(np.log(sizes), np.log(outside), 1)[0]
-finding = f"The error falls as L^{slope:.2f}; that of the log of the mean tends to {inside - L2:.2f}"
+finding = f"The error falls as L^{slope:.2f}, that of the log of the mean to {inside - L2:.2f} nats"
 finding = finding.replace("^-", "^−")
 series = {
     "(1/L) Σ log p(x|z)": (sizes, outside),

@@ -36,14 +36,14 @@ np.set_printoptions(precision=4, suppress=True, floatmode="fixed")
 # $$p(z|x_1,\dots,x_N) = \frac{p(z)}{p(x_1,\dots,x_N)}
 # \prod_{i=1}^N \frac{p(z|x_i)\,p(x_i)}{p(z)}$$  (S7.2)
 #
-# Collect. The prior stands once above and $N$ times below; the evidences hold no $z$:
+# Collect. The prior stands once above and $N$ times below; the evidences do not contain $z$:
 #
 # $$p(z|x_1,\dots,x_N) = \frac{\prod_{i=1}^N p(z|x_i)}{\prod_{i=1}^{N-1} p(z)} \cdot
 # \frac{\prod_{i=1}^N p(x_i)}{p(x_1,\dots,x_N)}
 # \propto \frac{\prod_{i=1}^N p(z|x_i)}{\prod_{i=1}^{N-1} p(z)}$$  (S7.3)
 #
-# The reason in words: every $p(z|x_i)$ already holds the prior. A product of $N$ of them holds it
-# $N$ times, and $N-1$ are too many.
+# The reason in words: every $p(z|x_i)$ already contains the prior as a factor. A product of $N$ of
+# them contains it $N$ times, and $N-1$ are too many.
 #
 # ## The smallest code
 #
@@ -78,10 +78,11 @@ for name, p in rows.items():
 # ## What the sign ∝ leaves out
 #
 # The quotient alone does not sum to 1. The missing factor is
-# $c = \prod_i p(x_i) / p(x_1,\dots,x_N)$. It holds no $z$, so normalising replaces it. But it is
-# not 1: $-\log c$ says by how much the modalities appear together more often than by chance. For
-# two modalities it is their pointwise mutual information. It may have either sign; its mean is
-# the total correlation of the modalities (L02), which is never negative.
+# $c = \prod_i p(x_i) / p(x_1,\dots,x_N)$. It does not contain $z$, so normalising replaces it. But
+# it is not 1: $1/c$ is how many times more often these values appear together than if the
+# modalities were independent. For two modalities $-\log c$ is their pointwise mutual information.
+# It may have either sign; its mean is the total correlation of the modalities (L02), which is never
+# negative.
 
 # %%
 quotient = np.exp(log_posts.sum(axis=0) - 2 * log_prior)
@@ -141,8 +142,8 @@ for name, (m, precision) in gaussians.items():
 # %% [markdown]
 # ## Predict, then run
 #
-# The naive product holds one prior too many. Is it wider or narrower than the exact posterior? To
-# which side is its mean pulled? The two modalities disagree, one says $z > 0$ and the other
+# The naive product contains one prior too many. Is it wider or narrower than the exact posterior?
+# To which side is its mean pulled? The two modalities disagree, one says $z > 0$ and the other
 # $z < 0$: is the exact posterior therefore wider than both?
 
 # %%
@@ -164,8 +165,8 @@ numbers = [["z", *drawn], *zip(z, *(densities[name] for name in drawn), strict=T
 keep(figure, "10-posteriors", alt=finding, numbers=numbers)
 
 # %% [markdown]
-# Too narrow, and pulled towards the prior's mean 0. Disagreement does not widen a Gaussian
-# posterior: its precision does not depend on $x$ at all.
+# It is too narrow, and pulled towards the prior's mean 0. Disagreement does not widen the posterior
+# of a *linear-Gaussian* model: its precision does not depend on $x$ at all. In other models it may.
 #
 # ## Predict, then run: sensors that see nothing
 #
@@ -184,8 +185,8 @@ for M in 1, 2, 5, 20:
 # %% [markdown]
 # ## Where the independence enters
 #
-# Equation (3) is exact only under (S6.2). Let $x_2$ be a copy of $x_1$: then
-# $p(z|x_1,x_2) = p(z|x_1)$, but (S7.3) counts the same evidence twice.
+# Equation (3) rests on (S6.2). Let $x_2$ be a copy of $x_1$, which is not independent of $x_1$
+# given $z$: then $p(z|x_1,x_2) = p(z|x_1)$, but (S7.3) counts the same evidence twice.
 
 # %%
 alone = model.posterior((0, 0, 0), [0])
@@ -212,3 +213,11 @@ holds(
 #
 # Your turn: `mmvae-edu check L10`, equation (3) by `posterior_joint`, `posterior_from_unimodal` and
 # `log_constant_eq3`.
+
+# %% [markdown]
+# ## Sources
+#
+# - Wu and Goodman (2018), *Multimodal Generative Models for Scalable Weakly-Supervised Learning*:
+#   equation (3).
+# - Hinton (2002), *Training Products of Experts by Minimizing Contrastive Divergence*: products of
+#   densities.

@@ -27,7 +27,7 @@ from mmvae_edu.report import plots
 #
 # An exact linear-Gaussian posterior has $T_i \ge 1$, since data only add precision; then
 # $T \ge 1$. A network may output any $T_i > 0$. Where $\sum_i T_i \le N - 1$, the quotient does not
-# die away at both ends: it cannot be normalised, and there is **no posterior at all**.
+# fall to 0 at both ends: it cannot be normalised, and there is **no posterior at all**.
 #
 # ## Equation (4)
 #
@@ -37,9 +37,9 @@ from mmvae_edu.report import plots
 # $$p(z|x_i) \approx q(z|x_i) \equiv \tilde q(z|x_i)\,p(z)$$  (S7.4)
 #
 # Read "$\equiv$" **up to normalisation**: a product of two densities does not integrate to 1, but
-# for Gaussians to $\int \tilde q\,p\,dz = N(\tilde\mu; 0, 1 + \tilde\sigma^2)$. That number holds
-# no $z$, and (3) is only proportional anyway. Put $\tilde q\,p$ in. $N$ priors above, $N-1$
-# below, one stays:
+# for Gaussians to $\int \tilde q\,p\,dz = N(\tilde\mu; 0, 1 + \tilde\sigma^2)$. That number does
+# not contain $z$, and (3) is only proportional anyway. Put $\tilde q\,p$ in: of $N$ priors above
+# and $N-1$ below, one remains:
 #
 # $$p(z|x_1,\dots,x_N) \propto \frac{\prod_{i=1}^N p(z|x_i)}{\prod_{i=1}^{N-1} p(z)} \approx
 # \frac{\prod_{i=1}^N [\tilde q(z|x_i)\,p(z)]}{\prod_{i=1}^{N-1} p(z)}
@@ -49,9 +49,10 @@ from mmvae_edu.report import plots
 #
 # $$T = 1 + \sum_i \tilde T_i, \qquad \mu = \frac1T \sum_i \tilde T_i \tilde\mu_i .$$
 #
-# $T > 1$ whatever the networks say. What does the exact expert look like? From (S7.4),
-# $\tilde q(z|x_i) \propto p(z|x_i)/p(z) \propto p(x_i|z)$: the likelihood, read as a function
-# of $z$.
+# $T > 1$ whatever the networks output. What is the exact expert? From (S7.4),
+# $\tilde q(z|x_i) \propto p(z|x_i)/p(z) \propto p(x_i|z)$: the likelihood, read as a function of
+# $z$. Its integral over $z$ need not be finite: a binary $x_i$ with $p(x_i = 1|z) = \sigma(z)$ has
+# none. Then only its product with the prior is a density.
 
 # %%
 mu, log_var = np.array([-2.0, 2.5])[:, None, None], np.log([0.4, 0.8])[:, None, None]
@@ -66,6 +67,9 @@ for i, (m, lv) in enumerate(experts, start=1):
 T = 1 + np.exp(-log_var).sum()
 print(f"product: mean {mean.item():+.4f}  precision {math.exp(-joint_log_var.item()):.4f}")
 print(f"by hand: mean {(np.exp(-log_var) * mu).sum() / T:+.4f}  precision {T:.4f}")
+for reach in 10, 100:
+    mass = integrate(lambda z: 1 / (1 + np.exp(-z)), -reach, reach)
+    print(f"integral of sigmoid(z) from −{reach} to {reach}: {mass:.1f}")
 
 # %% [markdown]
 # ## Predict, then run
@@ -94,9 +98,9 @@ numbers = [["z", *curves], *zip(z, *curves.values(), strict=True)]
 keep(figure, "11-product", alt=finding, numbers=numbers)
 
 # %% [markdown]
-# A product is a logical "and": it multiplies every expert's veto. Its precision is the sum of all
-# precisions and does not notice disagreement. So a sharp expert that is wrong takes over; L20's
-# mixture is the logical "or".
+# The product is near 0 wherever one expert is. For Gaussians its precision is the sum of all
+# precisions, whether the experts agree or not. So a sharp expert that is wrong decides nearly
+# alone. L20's mixture is large wherever one expert is.
 #
 # ## Any subset, one network each
 #
@@ -147,8 +151,8 @@ for var in 1.0, 1e-3, 1e-6:
 # %% [markdown]
 # ## Predict, then run
 #
-# Let networks output $\log\sigma_i^2 \sim N(0,1)$, as at the start of training. In what fraction of
-# the dimensions does the quotient (3) exist for two experts? Is a third expert a help or a harm?
+# Let networks output $\log\sigma_i^2 \sim N(0,1)$, as may be before training. In what fraction of
+# the dimensions is the quotient (3) no density for two experts? And for three, is it more or less?
 
 # %%
 for M in 2, 3:
@@ -158,8 +162,8 @@ for M in 2, 3:
 draws = rng.normal(size=(2, 400, 1))
 _, _, valid = quotient_of_experts(np.zeros_like(draws), draws)[0]
 _, product_log_var = product_of_experts(np.zeros_like(draws), draws)[0]
-finding = f"The quotient is no density in {np.sum(~valid)} of {valid.size} draws; "
-finding += f"the product always is one, with variance at most {math.exp(product_log_var.max()):.2f}"
+finding = f"The quotient is no density in {np.sum(~valid)} of {valid.size} draws; the product "
+finding += f"is one in each, its variance below 1 (largest: {math.exp(product_log_var.max()):.2f})"
 figure, axis = plots.canvas(7.6, 5)
 for level, dash in zip((0, 0.1, 0.5, 1), plots.DASHES, strict=False):
     t = np.linspace(-3.4, 3.4, 2000)
@@ -181,14 +185,15 @@ numbers = [["log_var 1", "log_var 2", "valid"], *zip(*draws[..., 0], valid[:, 0]
 keep(figure, "11-quotient", alt=finding, numbers=numbers)
 
 # %% [markdown]
-# Two experts must both be vaguer than the prior for this; of three, one may be sharper. Near the
-# edge the quotient exists, but its variance and its mean blow up. The library marks the invalid
-# dimensions (`valid` is False, the values NaN); `abs` or `clip` would only hide them. Limiting the
-# networks to $\sigma_i^2 < 1$ makes every quotient valid.
+# With two experts this happens only where both are wider than the prior; with three, one of them
+# may be narrower. Near the edge the quotient exists, but its variance and its mean grow without
+# limit. The library marks the invalid dimensions (`valid` is False, the values NaN); `abs` or
+# `clip` would only hide them. If the networks are limited to $\sigma_i^2 < 1$, every quotient is
+# valid.
 #
-# Equation (4) builds that limit in: $1/\sigma_i^2 = 1 + \tilde T_i > 1$. The price is that no
-# modality can ever say that it makes us *less* sure than the prior. A linear-Gaussian posterior
-# never does; a nonlinear one can, for single $x$.
+# Equation (4) has that limit built in: $1/\sigma_i^2 = 1 + \tilde T_i > 1$. The price: no
+# $q(z|x_i)$ can be *wider* than the prior. A linear-Gaussian posterior never is; a nonlinear one
+# can be, for single $x$.
 #
 # ## The claims
 
@@ -209,3 +214,11 @@ holds(
 # Next: L12 asks which subsets the training objective must score, so that each expert is right by
 # itself and not only in the product. Your turn: `mmvae-edu check L11`, `product_of_experts` and
 # `quotient_of_experts`.
+
+# %% [markdown]
+# ## Sources
+#
+# - Wu and Goodman (2018), *Multimodal Generative Models for Scalable Weakly-Supervised Learning*:
+#   equation (4); their released code adds the `1e-8`.
+# - Hinton (2002), *Training Products of Experts by Minimizing Contrastive Divergence*: products of
+#   experts.

@@ -67,6 +67,26 @@ def joint_term_has_a_flat_direction(f, rng):
     return np.round(np.reshape(gaps, (3, 3)), 4), np.array(exact)
 
 
+@claim("S7.6", of=product_of_experts, tol=T0, oracle="connected components, by hand")
+def a_component_of_pairs_leaves_one_constant_open(f, rng):
+    """Experts are functions of x: the joint posteriors of all pairs (x_1, x_2) that occur leave one
+    constant open in each connected component of the pairs. Of 5 values each that is 1 if all pairs
+    occur, 2 with two classes, 5 if x_1 determines x_2."""
+    i, j = np.indices((5, 5)).reshape(2, -1)
+    tau, flat = rng.uniform(0.5, 2.0, size=10), []
+    for kept in i >= 0, (i < 2) == (j < 2), i == j:
+        pairs = np.stack([i[kept], 5 + j[kept]])
+
+        def precision(tau, pairs=pairs):
+            log_var = -np.log(tau)[pairs][..., None]
+            return np.exp(-f(0 * log_var, log_var)[0][1])[:, 0]
+
+        changes = [precision(tau + step) - precision(tau) for step in np.eye(10)]
+        flat.append(10 - np.linalg.matrix_rank(changes, tol=1e-9))
+        exact = 1 + tau[pairs].sum(axis=0)
+    return np.append(precision(tau), flat), np.append(exact, [1, 2, 5])
+
+
 @claim("S7.6", of=subsampled_terms, tol=T0, oracle="O3 linear-Gaussian, to 4 digits")
 def unimodal_terms_close_the_flat_direction(f, rng):
     """Scored with all its terms, the objective falls where the joint term alone is flat."""

@@ -48,8 +48,9 @@ def the_slides_joint_is_below_their_marginal(f, rng):
 
 
 @claim("S8.T2", of=consistency_report, tol=T0, oracle="log of the number of classes")
-def the_slides_mvae_knows_its_labels(f, rng):
-    """On three sets of ten classes MVAE's joint − conditional is −ln 10, to 0.02 nats."""
+def the_slides_mvae_knows_how_often_labels_occur(f, rng):
+    """On three sets of ten classes MVAE's joint − conditional, its log p(x2), is −ln 10 to 0.02
+    nats: that of the label alone, whatever the model knows of which image has it."""
     implied, _ = f(_floats(_printed()[data, "MVAE"] for data in TEN_CLASSES))
     off = abs(implied[:, 1] + math.log(10)).max()
     return [max(off, 0.02)], [0.02]
@@ -84,6 +85,18 @@ def exact_rows_pass(f, rng):
     table, information = _exact_table(rng)
     implied, flags = f(table, entropy=information[:, 1])
     return [implied, flags], [information * [-1, -1, 1], np.zeros((6, 3))]
+
+
+@claim("S8.T2", of=consistency_report, tol=T0, oracle="O1 enumeration")
+def an_overconfident_model_breaks_the_third_rule(f, rng):
+    """Exact means of a model whose p(x2|x1) is too sure keep the first two rules, and may break the
+    third: log p(x1|x2) falls below log p(x1) by as much as log p(x2|x1) below log p(x2)."""
+    share = rng.uniform(0.6, 0.7)  # of two labels, whatever the image; the model claims 0.99
+    label, marginal = math.log(0.5), -math.log(rng.uniform(2, 9))
+    of_label = share * math.log(0.99) + (1 - share) * math.log(0.01)
+    row = [marginal, marginal + of_label, marginal + of_label - label]
+    implied, flags = f(np.array([row]), entropy=math.log(2))
+    return np.append(implied, flags), np.array([of_label, label, of_label - label, 0, 0, 1])
 
 
 @claim("S8.T2", of=consistency_report, tol=T0, oracle="tampered O1 rows")

@@ -80,9 +80,9 @@ def consistency_report(table, *, entropy=0.0, slack=0.001):
     table (S, 3): a row a system, its means of log p(x1), log p(x1, x2), log p(x1|x2) over the same
     examples, nats, NaN where there is none; entropy: H of those examples' x2, nats, a number or
     (S,), 0 where it is unknown.  The first two hold whatever the model is (the second, since no
-    distribution fits the labels better than their frequencies), the third where x1 and x2 are
-    worth knowing of each other.  Returns the differences (S, 3) and flags (S, 3) bool: True where
-    one misses its limit by more than `slack`, by default what rounding to three digits may do.
+    distribution fits the labels better than their frequencies); the third is expected, and an
+    overconfident p(x2|x1) breaks it.  Returns the differences (S, 3) and flags (S, 3) bool: True
+    where one misses its limit by more than `slack`, by default what rounding to three digits does.
     """
     marginal, joint, conditional = np.asarray(table, dtype=np.float64).T
     implied = np.stack([joint - marginal, joint - conditional, conditional - marginal], axis=1)
