@@ -2,7 +2,7 @@
 # # L16  The importance-weighted bound
 #
 # A VAE averages $\log w$ over its samples; an IWAE takes the logarithm of the average $w$.
-# What does that buy, how fast, and when does it fail?
+# What is gained, how fast, and when does it fail?
 #
 # Slide 9 calls both lines "LOSS". They are **bounds to maximise**; a loss would be minus them.
 # The slide writes $k$ for the number of samples; here it is `K`.
@@ -29,9 +29,10 @@ from mmvae_edu.report import plots
 #
 # At $K = 1$ both are the ELBO. Three facts follow from the concavity of the logarithm.
 #
-# **$L_K \le \log p(x)$.** The mean weight is unbiased:
+# **$L_K \le \log p(x)$.** Let $q > 0$ wherever $p(x,z) > 0$. Then the mean weight is unbiased:
 # $\mathbb{E}_q w = \sum_z q\,\frac{p(x,z)}{q} = p(x)$. By Jensen's inequality
-# $\mathbb{E} \log \bar w \le \log \mathbb{E}\, \bar w = \log p(x)$.
+# $\mathbb{E} \log \bar w \le \log \mathbb{E}\, \bar w = \log p(x)$. (States that $q$ leaves out are
+# missing from the mean: $L_K$ is still a bound, but stays below the log of what $q$ covers.)
 #
 # **$L_K \le L_{K+1}$.** The mean of $K+1$ weights is the mean, over which one is left out, of the
 # means of the other $K$. Jensen's inequality for that mean, then the expectation: each of the
@@ -39,7 +40,9 @@ from mmvae_edu.report import plots
 #
 # **The gap closes as $1/K$.** Let $\delta = \bar w/p(x) - 1$. It has mean 0 and variance
 # $\mathrm{Var}(w/p(x))/K$, and $\log(1+\delta) \approx \delta - \delta^2/2$, so that
-# $K\,(\log p(x) - L_K) \to \tfrac12 \mathrm{Var}(w/p(x))$. This needs a finite variance.
+# $K\,(\log p(x) - L_K) \to \tfrac12 \mathrm{Var}(w/p(x))$. This needs a finite variance, and more:
+# the weights 0 and $2p(x)$, equally likely, have $\mathrm{Var}(w/p(x)) = 1$, but all $K$ are 0 with
+# the chance $2^{-K}$, and every $L_K$ is $-\infty$. Below, the weights have a least value above 0.
 #
 # ## Exact bounds without a sample
 #
@@ -50,7 +53,7 @@ from mmvae_edu.report import plots
 # $$L_K + \log K = \int_0^\infty \frac{e^{-t} - \Lambda(t)^K}{t}\,dt .$$
 #
 # $K$ is an exponent, and a hundred thousand samples cost as much as one. Here $z$ has four states,
-# $p(x) = 0.01$, and $q$ ranks the states the wrong way round.
+# $p(x) = 0.01$, and $q$ orders the states in reverse.
 
 # %%
 posterior, evidence = np.array([0.7, 0.2, 0.07, 0.03]), 0.01
@@ -66,6 +69,7 @@ for K in 1, 2, 10, 100, 1000, 10_000, 100_000:
     bound = iwae_exact(q, w, K)
     gap = log_evidence - bound
     print(f"{K:6d}  {bound:.6f}  {gap:.2e}  {K * gap:.4f}")
+print(f"weights 0 and 2 p(x): L_100 is {iwae_exact([0.5, 0.5], [0, 2 * evidence], 100)}")
 
 # %% [markdown]
 # ## The smallest code
@@ -117,17 +121,19 @@ numbers += [[*row, value] for row, value in zip(rows, exact, strict=True)]
 keep(figure, "16-bound", alt=finding, numbers=numbers)
 
 # %% [markdown]
-# One draw may lie above $\log p(x)$: the *expectation* is bounded, not each draw. More samples
-# never help the VAE's mean of logarithms; they only make it less noisy.
+# One draw may lie above $\log p(x)$: the *expectation* is bounded, not each draw. More samples do
+# not raise the expectation of the VAE's mean of logarithms; they only make it less noisy.
 #
-# ESS$/K$ tends to $(\mathbb{E} w)^2/\mathbb{E} w^2 = 1/(1 + \mathrm{Var}(w/p(x)))$.
+# ESS$/K$ tends to $(\mathbb{E} w)^2/\mathbb{E} w^2 = 1/(1 + \mathrm{Var}(w/p(x)))$ if this variance
+# is finite.
 #
 # ## Predict, then run: too wide or too narrow?
 #
 # Let the posterior be $N(0, 1)$ and $q = N(0, v)$. Then
-# $\mathbb{E}_q (w/p(x))^2 = \int p(z|x)^2/q\,dz = v/\sqrt{2v-1}$, which is finite only for
-# $v > \tfrac12$. Which $q$ gains least from more samples: too wide ($v = 2$), somewhat too narrow
-# (0.6), or much too narrow (0.3)?
+# $\mathbb{E}_q (w/p(x))^2 = \int p(z|x)^2/q\,dz = v/\sqrt{2v-1}$ for $v > \tfrac12$, and infinite
+# for a smaller $v$. Which $q$ gains least from more samples: too wide ($v = 2$), somewhat too
+# narrow (0.6), too narrow by the factor by which the first is too wide (0.5), or much too narrow
+# (0.3)?
 
 # %%
 K = np.array([1, 10, 100, 1000, 10_000])
@@ -137,7 +143,8 @@ def log_joint(z):
     return log_normal(z, 0.0, 0.0)  # the posterior itself, so that log p(x) = 0
 
 
-gaps = {v: [-iwae_continuous(log_joint, 0.0, math.log(v), k) for k in K] for v in (2.0, 0.6, 0.3)}
+widths = 2.0, 0.6, 0.5, 0.3
+gaps = {v: [-iwae_continuous(log_joint, 0.0, math.log(v), k) for k in K] for v in widths}
 for v, gap in gaps.items():
     half = (v / math.sqrt(2 * v - 1) - 1) / 2 if v > 0.5 else math.inf
     scaled = "  ".join(f"{k * g:7.3f}" for k, g in zip(K, gap, strict=True))
@@ -152,8 +159,10 @@ keep(figure, "16-rate", alt=finding, numbers=numbers)
 
 # %% [markdown]
 # For $v \le \tfrac12$ the bound still rises to $\log p(x)$, but no longer at the rate $1/K$:
-# `K gap` grows without end. A finite sample gives little warning: too narrow a $q$ simply misses
-# the rare large weights. The ELBO's $KL(q\,\|\,p(z|x))$ prefers such a $q$ to one that is too wide.
+# `K gap` grows without limit. A finite sample gives little warning: too narrow a $q$ rarely draws
+# the large weights. Nor does the ELBO warn. Its gap is $KL(q\,\|\,p(z|x)) =
+# \tfrac12(v - 1 - \log v)$, the column of $K = 1$: of two variances that are wrong by the same
+# factor, 2 and 0.5, the smaller has the smaller gap. (At 0.3 the gap is larger than at 2.)
 #
 # ## The claims
 
@@ -165,8 +174,11 @@ holds(
     "iwae_with_one_sample_is_the_elbo",
     "more_samples_tighten_the_iwae_bound",
     "frullani_needs_no_samples",
+    "states_that_q_leaves_out_are_lost",
     "the_gap_closes_as_half_the_variance_over_K",
+    "a_finite_variance_is_not_enough",
     "a_narrow_q_breaks_the_rate",
+    "of_equally_wrong_variances_the_smaller_has_the_smaller_kl",
     "the_effective_sample_size_is_one_over_the_square",
     "iwae_survives_the_scale_of_slide_8",
     "a_weight_is_joint_over_posterior",
@@ -178,3 +190,14 @@ holds(
 #
 # Your turn: `mmvae-edu check L16`, from `importance_weights` and `effective_sample_size` to the
 # `log_weights` of a whole network and Frullani's `iwae_exact`.
+
+# %% [markdown]
+# ## Sources
+#
+# - Burda, Grosse and Salakhutdinov (2015), *Importance Weighted Autoencoders*: the bound, and that
+#   it rises with $K$.
+# - Nowozin (2018), *Debiasing Evidence Approximations: On Importance-weighted Autoencoders and
+#   Jackknife Variational Inference*: the $1/K$ term of the gap.
+# - Domke and Sheldon (2018), *Importance Weighting and Variational Inference*: what the rate needs.
+# - Kong (1992), *A Note on Importance Sampling using Standardized Weights*: the effective sample
+#   size.

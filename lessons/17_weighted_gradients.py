@@ -52,8 +52,10 @@ print(f"iwae's pullback against central differences: error {error:.0e}")
 # hold only **with $z = g(\varepsilon, x, \theta)$**: the noise is held, and the samples move with
 # $\theta$. If the samples themselves were held, a score term would be missing,
 #
-# $$\nabla_\theta \mathbb{E}_{q_\theta}[f_\theta] = \mathbb{E}_{q_\theta}[\nabla_\theta f_\theta +
-# f_\theta \nabla_\theta \log q_\theta] .$$
+# $$\nabla_\theta \mathbb{E}_{q_\theta}[f_\theta] = \mathbb{E}_{q_\theta}\Big[\nabla_\theta f_\theta
+# + f_\theta \sum_{k=1}^K \nabla_\theta \log q_\theta(z_k)\Big] ,$$
+#
+# one score for each of the $K$ samples that $f$ depends on.
 #
 # Take $z \sim N(0,1)$, $x|z \sim N(z + b, 1)$ at $b = 0$, $q = N(\mu, \sigma^2)$,
 # $z = \mu + \sigma\varepsilon$.
@@ -91,14 +93,17 @@ for name, gradient in ("VAE", even), ("IWAE", weighted), ("weights differentiate
     print(f"{name:28s} d/dmu {gradient[0]:.8f}  d/dlog_var {gradient[1]:.8f}")
 
 # %% [markdown]
-# The last row is a mistake that published code has made: it codes $\sum_k \tilde w_k \log w_k$ as
-# the objective and differentiates $\tilde w_k$ as well, which adds
+# The last row is a mistake: with $\sum_k \tilde w_k \log w_k$ as the objective, automatic
+# differentiation differentiates $\tilde w_k$ as well, which adds
 # $\sum_k (\nabla \tilde w_k) \log w_k$. The weights of (S9.4) are constants.
 #
 # Is the rest right on average? `bound_gradient` differentiates the exact bound, an integral with no
-# samples in it. `held` leaves out the path through $z$: it is $-\partial\log q/\partial\mu$. At
-# $K = 1$ that averages to 0, and the encoder would learn nothing; at a larger $K$ it points away
-# from the posterior.
+# samples in it. (S9.4) has two parts. The *path term* passes through the sample, the *direct term*
+# through the $\mu$ that stands in $\log q$:
+#
+# $$\sum_k \tilde w_k \frac{\partial \log w_k}{\partial z_k} \frac{\partial z_k}{\partial \mu}
+# - \sum_k \tilde w_k \frac{\partial \log q(z_k)}{\partial \mu}, \qquad
+# \frac{\partial\log w}{\partial z} = x - 2z + \frac{z - \mu}{\sigma^2} .$$
 
 # %%
 rng = np.random.default_rng(0)
@@ -108,17 +113,22 @@ def log_joint(z, b=0.0):
     return log_normal(z, 0.0, 0.0) + log_normal(x - b, z, 0.0)
 
 
-print(" K   exact d/dmu   (S9.4) averaged    held")
+print(" K   exact d/dmu   (S9.4) averaged    its path term   its direct term   path, w̃² for w̃")
 for K in 1, 2, 8:
     exact, _ = bound_gradient(iwae_continuous, log_joint, mu, log_var, K)
     draws = rng.standard_normal((K, 100_000))
     log_w, g = weights_and_gradients(draws)
-    moving = iwae_grad(log_w, g)[:, 0]
-    held = iwae_grad(log_w, -draws[..., None] / std)[:, 0]
-    error = moving.std() / math.sqrt(moving.size)
-    print(f"{K:2d}   {exact:.5f}       {moving.mean():.5f} ± {error:.5f}  {held.mean():+.5f}")
+    w, both = normalised_weights(log_w), iwae_grad(log_w, g)[:, 0]
+    slope, direct = g[..., 0] + draws / std, -draws / std
+    parts = (w * slope, w * direct, w**2 * slope)
+    error = both.std() / math.sqrt(both.size)
+    print(f"{K:2d}   {exact:.5f}       {both.mean():.5f} ± {error:.5f}", end="")
+    print("".join(f"  {part.sum(axis=0).mean():+15.5f}" for part in parts))
 
 # %% [markdown]
+# At $K = 1$ the direct term averages to 0. At a larger $K$ it points, here, away from the
+# posterior: an encoder that learnt from it alone would get worse.
+#
 # ## Predict, then run
 #
 # $q = N(0.3, 0.67)$ lies to the left of the posterior $N(0.85, 0.5)$. Which of the five samples
@@ -160,11 +170,16 @@ keep(figure, "17-weights", alt=finding, numbers=numbers)
 # grows, does signal / noise rise or fall, for a decoder's parameter ($b$) and for an encoder's
 # ($\mu$)?
 #
-# The third curve is the doubly reparameterised estimator. In (S9.4) the direct term
-# $-\sum_k \tilde w_k\,\partial\log q/\partial\mu$ is replaced by a path term of the same mean:
+# The third curve is the doubly reparameterised estimator. The direct term is a score estimate, and
+# for smooth $h$ (L06) $\mathbb{E}\, h(z_k)\, \partial\log q(z_k)/\partial\mu =
+# \mathbb{E}\, h'(z_k)\, \partial z_k/\partial\mu$. Take $h = \tilde w_k$ as a function of $z_k$:
+# its derivative is $\tilde w_k (1 - \tilde w_k)\, \partial\log w_k/\partial z_k$. So the direct term
+# has the mean of $-\sum_k (\tilde w_k - \tilde w_k^2) \frac{\partial\log w_k}{\partial z_k}
+# \frac{\partial z_k}{\partial\mu}$. Added to the path term, this leaves
 #
-# $$\sum_k \tilde w_k^2 \frac{\partial \log w_k}{\partial z_k} \frac{\partial z_k}{\partial \mu},
-# \qquad \frac{\partial\log w}{\partial z} = x - 2z + \frac{z - \mu}{\sigma^2} .$$
+# $$\sum_k \tilde w_k^2 \frac{\partial \log w_k}{\partial z_k} \frac{\partial z_k}{\partial \mu} ,$$
+#
+# the whole estimator: the last column above. At $K = 1$ it is the path term alone.
 
 # %%
 sizes, repeats = np.array([1, 2, 4, 8, 16, 32, 64, 128]), 10_000
@@ -213,11 +228,13 @@ holds(
     "iwae_gradient_of_the_fixture",
     "equal_weights_give_the_vae_gradient",
     "iwae_gradient_is_unbiased",
+    "the_score_is_summed_over_all_samples",
     "normalised_weights_are_shares",
     "an_impossible_sample_weighs_nothing",
     "elbo_gradient",
     "iwae_gradient",
     "iwae_model_reaches_its_exact_bound",
+    "the_direct_term_takes_all_but_the_squares",
     "double_reparameterisation_keeps_the_mean",
     "dreg_keeps_the_mean",
     "by_hand_the_bound_is_exact_on_average",
@@ -228,3 +245,14 @@ holds(
 #
 # Your turn: `mmvae-edu check L17`, from `vae_grad` and `iwae_grad` to `dreg_grads` and the whole
 # `iwae_bound`, every gradient by hand.
+
+# %% [markdown]
+# ## Sources
+#
+# - Burda, Grosse and Salakhutdinov (2015), *Importance Weighted Autoencoders*: both gradients.
+# - Rainforth et al. (2018), *Tighter Variational Bounds are Not Necessarily Better*: signal and
+#   noise of the encoder's gradient.
+# - Roeder, Wu and Duvenaud (2017), *Sticking the Landing: Simple, Lower-Variance Gradient
+#   Estimators for Variational Inference*: the path term alone, at $K = 1$.
+# - Tucker, Lawson, Gu and Maddison (2019), *Doubly Reparameterized Gradient Estimators for Monte
+#   Carlo Objectives*: the squares, for every $K$.

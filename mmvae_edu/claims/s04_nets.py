@@ -1,4 +1,4 @@
-"""Claims about slide 4's two nets: one inference net for every x, and what the generation net draws."""
+"""Claims about slide 4: one inference net for every x, and the draws of the generation net."""
 
 import math
 from collections import Counter
