@@ -173,8 +173,8 @@ keep(figure, "17-weights", alt=finding, numbers=numbers)
 # The third curve is the doubly reparameterised estimator. The direct term is a score estimate, and
 # for smooth $h$ (L06) $\mathbb{E}\, h(z_k)\, \partial\log q(z_k)/\partial\mu =
 # \mathbb{E}\, h'(z_k)\, \partial z_k/\partial\mu$. Take $h = \tilde w_k$ as a function of $z_k$:
-# its derivative is $\tilde w_k (1 - \tilde w_k)\, \partial\log w_k/\partial z_k$. So the direct term
-# has the mean of $-\sum_k (\tilde w_k - \tilde w_k^2) \frac{\partial\log w_k}{\partial z_k}
+# its derivative is $\tilde w_k (1 - \tilde w_k)\, \partial\log w_k/\partial z_k$. So the direct
+# term has the mean of $-\sum_k (\tilde w_k - \tilde w_k^2) \frac{\partial\log w_k}{\partial z_k}
 # \frac{\partial z_k}{\partial\mu}$. Added to the path term, this leaves
 #
 # $$\sum_k \tilde w_k^2 \frac{\partial \log w_k}{\partial z_k} \frac{\partial z_k}{\partial \mu} ,$$

@@ -97,7 +97,7 @@ for name in models:
 # $$P\left(y(x_1) = y(x_2)\right), \qquad z \sim p(z), \; x_m \sim p(x_m|z)$$  (S10.b)
 # $$P\left(y(x_n) = y(x_m)\right), \qquad z \sim q(z|x_m), \; x_n \sim p(x_n|z)$$  (S10.c)
 #
-# Decoded are the means of $p(x_m|z)$, as for the slides' Table 2. Independent generations agree too,
+# Decoded are the means of $p(x_m|z)$, as for slide 13's Table 2. Independent generations agree too,
 # by chance: $\sum_c P_1(c) P_2(c)$. And $y(\cdot)$ errs. Let $C_m$ be P(predicted|true) on real
 # digits, $T$ the table of predicted pairs and $J$ that of true ones, whose trace is sought:
 #

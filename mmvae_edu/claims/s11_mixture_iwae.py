@@ -9,6 +9,7 @@ from ..oracles import iwae_exact, mixture_iwae_exact, stratified_iwae_exact
 from ..slides.s11_mixture import looseness_gap, responsibility
 from .instances import discrete_mixture, expected_bound, log_mean
 from .registry import T0, T1, claim
+from .s05_evidence import fsum_kl
 
 # S11.4: L_IWAE^MoE = (1/M) Σ_m E log (1/K) Σ_k p(z_m^k, x_1:M) / q_Φ(z_m^k|x_1:M)
 
@@ -29,6 +30,21 @@ def every_expert_has_its_own_logarithm(f, rng):
     strata = log_mean(log_w, axis=1)
     rhs = [strata[kept, n].sum() / kept.sum() for n, kept in enumerate(present.T)]
     return f(log_w, present=present)[0], np.array(rhs)
+
+
+@claim("S11.4", of=mixture_iwae, tol=T0, oracle="O1 enumeration")
+def experts_may_divide_the_posterior(f, rng):
+    """Experts that divide the posterior among them, each a part of mass 1/M, make S11.4 log p(x) in
+    every draw and for every K, though each is KL(q_m ‖ p(z|x)) = log M from the posterior."""
+    posterior, log_p = (rng.dirichlet(np.ones(2), size=3) / 3).ravel(), rng.normal(-90, 5)
+    q = np.array([np.where(np.arange(6) // 2 == m, 3 * posterior, 0) for m in range(3)])
+    log_w = log_p + np.log(posterior / q.mean(axis=0))
+    bounds = []
+    for K in 1, 4:
+        states = np.stack([rng.choice(6, size=(K, 20), p=q_m) for q_m in q])
+        bounds.append(f(log_w[states])[0])
+    lhs = [*np.ravel(bounds), *(fsum_kl(q_m, posterior) for q_m in q)]
+    return np.array(lhs), np.array([log_p] * 40 + [math.log(3)] * 3)
 
 
 @claim("S11.4", of=mixture_iwae_exact, tol=T0, oracle="a fixture")
