@@ -202,8 +202,8 @@ keep(figure, "20-shares", alt=finding, numbers=[["digit", "share of image", "gap
 # %%
 halves, divided = np.array([0.5, 0.5]), np.eye(2)  # posterior (½, ½), experts (1, 0) and (0, 1)
 w = evidence * halves / divided.mean(axis=0)
-divided_bounds = [round(mixture_iwae_exact(divided, w, K), 6) for K in (1, 10, 1000)]
-print(f"log p(x) {math.log(evidence):.6f}; divided experts, K = 1, 10, 1000: {divided_bounds}")
+both = ", ".join(f"{mixture_iwae_exact(divided, w, K):.6f}" for K in (1, 10, 1000))
+print(f"log p(x) {math.log(evidence):.6f}; divided experts, K = 1, 10, 1000: {both}")
 print(f"KL of each expert from the posterior: {math.log(1 / halves[0]):.4f} nats")
 
 # %% [markdown]

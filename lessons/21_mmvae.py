@@ -133,8 +133,9 @@ keep(figure, "21-paths", alt=finding, numbers=rows)
 # %% [markdown]
 # ## Training both systems
 #
-# Product (L11, L12) and mixture, with the same networks, likelihoods and number of steps. Two
-# classifiers, which see only real digits, say afterwards which digit a generation shows.
+# Product (L11, L12) and mixture, with the same networks (16 latent dimensions, two hidden layers of
+# 256), likelihoods and number of steps (1,200), one seed each. Two classifiers, trained on real
+# digits, then name the digit that a generation shows.
 #
 # ## Predict, then run
 #
@@ -193,8 +194,9 @@ for source, target in ("image", "strokes"), ("strokes", "image"):
 
 # %% [markdown]
 # One draw of $z$ for each digit; the pictures are the decoder's means. A classifier names some
-# digit for a blurred mean too: read the rates beside the pictures. In the MVAE's objective no
-# term encodes one modality and scores the other; only the joint term, which sees both, ties them.
+# digit for a blurred mean too: read the rates beside the pictures. They are of this setting and
+# seed; L12, L18 and the results page have others. In the MVAE's objective no term encodes one
+# modality and scores the other; only the joint term, which sees both, connects them.
 #
 # ## The claims
 
@@ -215,4 +217,12 @@ holds(
 # Next: L22 puts these systems into the three tables of slide 13.
 #
 # Your turn: `mmvae-edu check L21`, that is `mmvae_bound` with its four paths, and `cross_generate`.
-# A file of the library, `by_hand/mmvae.py`, has the whole system in one screen.
+# The library's own answer is in `mmvae_edu/models/one_function/mmvae.py`.
+
+# %% [markdown]
+# ## Sources
+#
+# - Shi, Siddharth, Paige and Torr (2019), *Variational Mixture-of-Experts Autoencoders for
+#   Multi-Modal Deep Generative Models*: MMVAE and cross generation.
+# - Wu and Goodman (2018), *Multimodal Generative Models for Scalable Weakly-Supervised Learning*:
+#   MVAE.
