@@ -3,9 +3,9 @@
 #
 # The code runs, the loss falls, the gradient check passes. Is it right?
 #
-# Twelve short files wait in `lessons/bug_hunt`, written like research code. Some hold one mistake
-# of a kind that stands in published code, some hold none. For each you write a check that exposes
-# the mistake, and the repair. This lesson is about how to find such checks.
+# The folder `lessons/bug_hunt` has twelve short files, written like research code. Some contain one
+# mistake of a kind found in published code, some none. For each you write a check that exposes the
+# mistake, and the repair. This lesson is about how to find such checks.
 
 # %%
 import numpy as np
@@ -21,9 +21,9 @@ from mmvae_edu.report import plots
 # %% [markdown]
 # ## Why a gradient check is not enough
 #
-# A gradient check compares the backward with the forward. If one person misread the equation, both
-# are wrong together and agree to the last digit; with automatic differentiation they always do.
-# Only something that was not derived from the code can contradict it:
+# A gradient check compares the backward pass with the forward pass. If one person misread the
+# equation, both may be wrong in the same way, and agree to the last digit; with automatic
+# differentiation they always agree. Two kinds of checks can find such a mistake:
 #
 # - an **oracle**: another way to the same number, in a model where it is known exactly;
 # - an **invariant**: two calls of the *same* code that must agree. What may the answer not depend
@@ -33,9 +33,9 @@ from mmvae_edu.report import plots
 #
 # ## One hunt, whole
 #
-# The mixture's ELBO (S12.1) is a mean over experts, $\frac1M \sum_m E_{q_m} \log w$. Several
-# public implementations save work: they cut the batch into $M$ chunks and give each chunk the
-# samples of one expert.
+# The mixture's ELBO (S12.1) is a mean over experts, $\frac1M \sum_m E_{q_m} \log w$. Some public
+# implementations save work: they cut the batch into $M$ chunks and give each chunk the samples of
+# one expert.
 
 
 # %%
@@ -70,8 +70,8 @@ same = close(chunked_elbo(*equal, x=x, eps=eps)[0], chunked_elbo(*alone, x=x, ep
 print("equal experts are one expert:", same)
 
 # %% [markdown]
-# Three checks pass, and the third one is an oracle. But two *equal* experts are a convenient input.
-# Now the questions from above. Does an example's bound depend on its place in the batch?
+# Three checks pass, and the third is an invariant. But two *equal* experts are a convenient input.
+# Now ask the questions from above. Does an example's bound depend on its place in the batch?
 
 # %%
 back = slice(None, None, -1)
@@ -82,8 +82,8 @@ print("same for every order:", close(turned[back], bound))
 
 # %% [markdown]
 # It does, and that is the bug: no sample of the second expert reaches the first half of the batch.
-# Averaged over shuffled batches the estimate is right, which is why nobody notices; with data
-# sorted by class, or in evaluation, it is not. **Repair**: every example gets samples of each.
+# Averaged over shuffled batches the estimate is right, and so the bug is easily missed; with data
+# sorted by class, or in evaluation, it is wrong. **Repair**: every example gets samples of each.
 
 
 # %%
@@ -106,14 +106,14 @@ for n in range(3):
     print(f"example {n}: repaired {repaired[n]:.3f}, quadrature {exact:.3f}")
 
 # %% [markdown]
-# The check stays, as a test. It fails on the old code and passes on the new: that is all that a
-# test can show about itself, and it is how yours are graded.
+# The check stays, as a test. A good test fails on the old code and passes on the new; yours are
+# graded so.
 #
 # ## Predict, then run: which check catches what?
 #
 # `mmvae_edu/course/planted.py` holds a small system, a product of experts (S7.5) under an
 # importance-weighted bound (S9.2), ten bugs to plant in it, and eight checks. All backward passes
-# come by themselves from the forward, but for one bug.
+# are derived automatically from the forward pass, but for one bug.
 #
 # How many of the ten does the gradient check catch? Is there one check that catches all? And what
 # remains if the inputs are convenient: one example, one sample, experts at $N(0, 1)$, nothing
@@ -154,7 +154,7 @@ for name, matrix in caught.items():
 keep(figure, "23-checks", alt=finding, numbers=numbers)
 
 # %% [markdown]
-# Read a row, and ask why the other checks are blind:
+# Read a row, and ask why the other checks cannot see the bug:
 #
 # - *Noise scaled by the variance*: with the exact posterior every weight is $p(x)$ **wherever** the
 #   samples lie. That check tests densities; the sampler needs one of its own.
@@ -163,9 +163,9 @@ keep(figure, "23-checks", alt=finding, numbers=numbers)
 # - *Batch averaged inside the log*: the order of the examples does not matter to an average. Their
 #   company does.
 #
-# A check has a blind side, and so have inputs: zero means, unit variances, one example, one sample,
-# square shapes, nothing missing. Take all sizes different, all numbers unequal, and two checks that
-# fail for different reasons.
+# What a check can find depends on its inputs too. Zero means, unit variances, one example, one
+# sample, square shapes and nothing missing hide bugs. Take all sizes different, all numbers
+# unequal, and two checks that fail for different reasons.
 #
 # ## Your hunt
 
@@ -203,3 +203,11 @@ holds(
 
 # %% [markdown]
 # Your turn: `mmvae-edu check L23`.
+
+# %% [markdown]
+# ## Sources
+#
+# - The twelve files were written for this course, with mistakes of kinds found in public code of
+#   the systems of L11 to L22.
+# - Sutter, Daunhawer and Vogt (2021), *Generalized Multimodal ELBO*: its released code is one that
+#   gives each chunk of the batch one expert's samples.

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # L24  From NumPy to a CUDA kernel
 #
-# A kernel is the text of one thread; thousands run it at once, in no order. Which thread takes
-# which element, when may it read what another has written, and why do tests miss mistakes in that?
+# A kernel is the program of one thread; thousands run it at once, in no fixed order. Which thread
+# takes which element, when may it read what another has written, and why may tests miss mistakes?
 #
 # No GPU is needed: Numba's simulator runs each thread of a block as a Python thread. It reads its
 # variable when numba is imported (in a notebook, restart if that has happened).
@@ -63,7 +63,7 @@ print(f"against the reference: largest difference {np.abs(found - expected).max(
 
 # %% [markdown]
 # `record` runs the same kernel, thread by thread in one Python thread, on arrays that note every
-# access. It says what a GPU does without a word. (Lines are those of the edited copy.)
+# access. It reports faults that a GPU may pass over in silence. (Lines are of the edited copy.)
 
 # %%
 for name, changes in {
@@ -77,9 +77,9 @@ for name, changes in {
 # %% [markdown]
 # ## Bytes, and CUDA C
 #
-# Such a kernel waits for memory, so what counts is how often it reads. The library's first version
+# Such a kernel mostly waits for memory, so count how often it reads. The library's first version
 # goes over the experts twice, first for the least log variance, so that nothing overflows. How much
-# more than it must does it move? (The recorder counts each read; a compiler merges some.)
+# more than it must does it move? (The recorder counts each read; a compiler may merge some.)
 # Below is its heart in Python and in CUDA C: the same loops, with indices computed by hand.
 # Neighbouring threads (along `d`) read neighbouring addresses, which the memory serves together.
 
@@ -248,3 +248,11 @@ holds(
 
 # %% [markdown]
 # Your turn: `mmvae-edu check L24`. Five kernels, each checked under the recorder.
+
+# %% [markdown]
+# ## Sources
+#
+# - NVIDIA, *CUDA C++ Programming Guide*: threads, blocks, shared memory, barriers.
+# - Harris (2007), *Optimizing Parallel Reduction in CUDA*: the tree.
+# - Lam, Pitrou and Seibert (2015), *Numba: A LLVM-based Python JIT Compiler*; the simulator is in
+#   its documentation.
