@@ -28,7 +28,8 @@ from mmvae_edu.support import clones
 
 EXERCISES = list(exercises().values())
 MUTANTS = [(exercise, mutant) for exercise in EXERCISES for mutant in exercise.mutants]
-BEYOND_THE_SLIDES = {"L00.two_plus_two", "L20.responsibility", "L20.looseness_gap"}
+BEYOND_THE_SLIDES = {"L00.two_plus_two", "L07.adam_step", "L17.dreg_grads"}
+BEYOND_THE_SLIDES |= {"L20.stratified_iwae", "L20.responsibility", "L20.looseness_gap"}
 
 
 # ---- the exercises themselves -----------------------------------------------------------------

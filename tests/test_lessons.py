@@ -57,7 +57,10 @@ def test_lesson_reads_as_a_lesson(path):
     text = path.read_text(encoding="utf-8")
     number = path.stem[:2]
     assert text.startswith(f"# %% [markdown]\n# # L{number}  ")
-    assert len(text.splitlines()) <= 250
+    lesson, _, sources = text.partition("\n# %% [markdown]\n# ## Sources\n")
+    assert len(lesson.splitlines()) <= 250
+    assert re.search(r"\(\d{4}\), \*", sources), "a lesson ends with its sources"
+    assert "# %%" not in sources
     assert text.count("redict") >= text.count("keep(") > 0
     for equation in re.findall(r"\((S\d+\.\w+)\)", text):
         assert equation in IDS, equation

@@ -40,7 +40,7 @@ def vae_bound(w, *, x, eps):
 
 
 def adam_step(theta, grad, m, v, *, step, learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8):
-    """One step of Adam down the gradient of minus the bound, IN PLACE on theta, m and v.  [S5.10]
+    """One step of Adam down the gradient of minus the bound, IN PLACE on theta, m and v.
 
     all (size,); step counts from 1.  The one function here that changes its arguments: a training
     loop owns these three arrays.  It returns nothing.

@@ -37,7 +37,7 @@ def iwae_bound(w, *, x, eps):
 
 
 def dreg_grads(log_w, dlog_w_dz, log_var, eps):
-    """The doubly reparameterised gradient of the encoder, with z = mu + std eps:      [S9.4]
+    """The doubly reparameterised gradient of the encoder, with z = mu + std eps:
 
         sum_k w~_k^2 (dlog w_k / dz_k) dz_k / d(mu, log_var)
 

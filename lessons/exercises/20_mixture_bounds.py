@@ -30,7 +30,7 @@ def mixture_iwae(log_w, *, present=None):
 
 
 def stratified_iwae(log_w, *, present=None):
-    """The same weights with one logarithm: log (1/MK) sum_m sum_k w.                   [S12.3]
+    """The same weights with one logarithm: log (1/MK) sum_m sum_k w.
 
     (M, K, N), present (M, N) bool or None -> (N,), and its pullback: (N,) -> (M, K, N)
     """

@@ -87,7 +87,7 @@ TERMS: dict[Callable, Callable] = {}
 
 
 def claim(*equations, of, tol, oracle):
-    """Register a check `(f, rng) -> (lhs, rhs)` as a claim about `equations`."""
+    """Register a check `(f, rng) -> (lhs, rhs)` as a claim about `equations`, if any."""
 
     def register(check):
         if check.__name__ in CLAIMS:

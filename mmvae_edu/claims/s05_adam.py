@@ -1,4 +1,4 @@
-"""Claims about Adam, which climbs the bound of slide 5 by going down the gradient of minus it."""
+"""Claims about Adam, on no slide: it climbs a bound by going down the gradient of minus it."""
 
 import math
 
@@ -20,7 +20,7 @@ def _adam_by_loops(theta, grads, *, rate, beta1=0.9, beta2=0.999, epsilon=1e-8):
     return np.array(after).T
 
 
-@claim("S5.10", of=adam_step, tol=T0, oracle="plain loops")
+@claim(of=adam_step, tol=T0, oracle="plain loops")
 def adam_is_two_running_means(f, rng):
     """Adam steps by the running mean of the gradient over the root of that of its square, both
     corrected for their start at 0."""
@@ -35,7 +35,7 @@ def adam_is_two_running_means(f, rng):
     return tuple(np.array(side) for side in zip(*results, strict=True))
 
 
-@claim("S5.10", of=adam_step, tol=T0, oracle="a known length")
+@claim(of=adam_step, tol=T0, oracle="a known length")
 def adams_first_step_has_length_eta(f, rng):
     """Adam's first step is the learning rate in every coordinate, however large the gradient."""
     theta, grad = rng.normal(size=(2, 7)) * [[1], [1e5]]

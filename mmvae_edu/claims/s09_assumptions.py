@@ -86,7 +86,7 @@ def the_score_is_summed_over_all_samples(f, rng):
     return np.array(lhs), np.array(rhs)
 
 
-@claim("S9.4", of=dreg_grads, tol=T1, oracle="O2 quadrature")
+@claim(of=dreg_grads, tol=T1, oracle="O2 quadrature")
 def the_direct_term_takes_all_but_the_squares(f, rng):
     """Over the noise, the direct term −Σ w̃ ∂log q/∂μ averages to −Σ (w̃ − w̃²) ∂log w/∂z ∂z/∂μ: with
     the path term Σ w̃ ∂log w/∂z ∂z/∂μ the squares are left. At K = 1 it averages to 0."""

@@ -77,7 +77,7 @@ def a_narrow_q_breaks_the_rate(f, rng):
 # ---- S9.4: doubly reparameterised ----------------------------------------------------------------
 
 
-@claim("S9.4", of=dreg_grads, tol=T1, oracle="O4 Frullani")
+@claim(of=dreg_grads, tol=T1, oracle="O4 Frullani")
 def dreg_keeps_the_mean(f, rng):
     """Integrated over the noise of K = 2, Σ w̃² ∂log w/∂z ∂z/∂φ is the gradient of L_2."""
     mu, log_var = rng.normal(0, 0.5), rng.uniform(-0.9, -0.4)
@@ -99,7 +99,7 @@ def dreg_keeps_the_mean(f, rng):
     return np.array([chance @ d[:, 0] for d in grads]), np.array(exact)
 
 
-@claim("S9.4", of=dreg_grads, tol=T0, oracle="plain sums")
+@claim(of=dreg_grads, tol=T0, oracle="plain sums")
 def dreg_follows_the_samples_only(f, rng):
     """Every sample moves mu by w̃_k² ∂log w_k/∂z and log_var by ½ σ ε_k times that."""
     log_w, log_var = rng.normal(-90, 2, (4, 3)), rng.uniform(-2, 1, (3, 2))

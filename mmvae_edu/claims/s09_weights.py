@@ -68,7 +68,7 @@ def iwae_model_reaches_its_exact_bound(f, rng):
     return average_over_noise(f, *instance), expected
 
 
-@claim("S9.4", of=IWAE.doubly_reparameterised, tol=T1, oracle="O4 Frullani")
+@claim(of=IWAE.doubly_reparameterised, tol=T1, oracle="O4 Frullani")
 def double_reparameterisation_keeps_the_mean(f, rng):
     """The w̃² estimator, integrated over the noise of K = 2, is the gradient of L_2."""
     instance, expected = _one_dimensional_iwae(rng)

@@ -10,7 +10,7 @@ from .instances import discrete_mixture
 from .registry import T1, claim
 
 
-@claim("S12.3", of=looseness_gap, tol=T1, oracle="O4 Frullani")
+@claim("S11.4", of=looseness_gap, tol=T1, oracle="O4 Frullani")
 def the_stratified_bound_wins_by_the_gap(f, rng):
     """As K grows, the stratified bound minus L^MoE_K tends to KL(uniform ‖ a): the price of one
     logarithm for each expert."""

@@ -173,13 +173,16 @@ def lines(series, title, xlabel, ylabel, *, log_x=False, log_y=False):
 
 
 def claims_overview(results, ids, title):
-    """Draw each claim's error as a fraction of its tolerance, a row for each equation id."""
+    """Draw each claim's error as a fraction of its tolerance, a row for each equation id.
+
+    A claim about no equation stands in the last row.
+    """
     figure, axis = canvas(7.6, 1.2 + 0.23 * len(ids))
     floor, failed = 1e-6, any(not result.passed for result in results)
     for result in results:
         ratio = max(result.error / result.claim.tol.limit, floor)
         colour, marker = (COLOURS[0], "o") if result.passed else (COLOURS[1], "X")
-        for equation in result.claim.equations:
+        for equation in result.claim.equations or ids[-1:]:
             y = ids.index(equation)
             axis.plot(min(ratio, 1e3), y, color=colour, marker=marker, alpha=0.7, markersize=6)
     axis.axvline(1, color=INK, linestyle="--", linewidth=1)

@@ -30,7 +30,7 @@ def iwae_grad(log_w, g):
 
 
 def dreg_grads(log_w, dlog_w_dz, log_var, eps):
-    """Σ_k w̃_k² (∂log w_k/∂z_k) ∂z_k/∂(mu, log_var) with z = mu + std · eps.             [S9.4]
+    """Σ_k w̃_k² (∂log w_k/∂z_k) ∂z_k/∂(mu, log_var) with z = mu + std · eps.
 
     An estimator of the same expectation as `iwae_grad` and of less variance: it has no term from
     q's own parameters.  log_w (K, N), dlog_w_dz, eps (K, N, D), log_var (N, D); returns the
