@@ -14,7 +14,7 @@ from .instances import (
     random_symbols,
     violation,
 )
-from .registry import T0, T1, claim, mutant
+from .registry import T0, T1, claim
 
 
 @claim("S9.2", of=iwae, tol=T0, oracle="O1 enumeration")
@@ -105,11 +105,3 @@ def the_direct_term_takes_all_but_the_squares(f, rng):
         lhs += [squares - path, squares]
         rhs += [direct, path + direct]
     return np.array(lhs), np.array(rhs)
-
-
-@mutant(dreg_grads, says="w̃ + w̃²: the squares are all that is left, not a term beside the path's")
-def squares_beside_the_path(log_w, dlog_w_dz, log_var, eps):
-    w = np.exp(log_w - log_w.max(axis=0))
-    w = w / w.sum(axis=0)
-    dz = (w + w**2)[..., None] * dlog_w_dz
-    return dz.sum(axis=0), (dz * 0.5 * np.exp(0.5 * log_var) * eps).sum(axis=0)

@@ -56,6 +56,8 @@ def the_correction_is_unbiased(f, rng):
     one_pair = np.eye(9).reshape(9, 3, 3)
     corrected = [f(table, first, second) for table in one_pair]
     return np.tensordot(_seen(J, first, second).ravel(), corrected, axes=1), J
+
+
 @claim("S10.b", of=correct_for_classifiers, tol=T0, oracle="hand calculation")
 def classifiers_that_err_together_are_corrected_too_far(f, rng):
     """The correction assumes that the two err independently. Of two classes, 90% right and always
@@ -64,5 +66,3 @@ def classifiers_that_err_together_are_corrected_too_far(f, rng):
     C, seen = np.array([[0.9, 0.1], [0.1, 0.9]]), np.array([share, 1 - share])
     raw = np.diag(seen @ C)  # both name the same class, right or wrong
     return np.append(np.trace(raw), np.trace(f(raw, C, C))), np.array([1.0, 1.28125])
-
-
