@@ -111,7 +111,7 @@ class CheckedEquation:
     def html(self):
         equation = self.equation
         spaced = equation.latex.replace(r"\log ", r"\log\, ")  # MathML puts no space after log
-        math = convert(spaced, display="block")
+        math = convert(spaced, display="block") if spaced else ""
         claims = "".join(f"<li>{claim_line(result)}</li>" for result in self.results)
         claims = claims or '<li class="soft">no claim yet</li>'
         return (

@@ -23,7 +23,8 @@ def check_equations(seed):
         equation: [result for result in results if equation.id in result.claim.equations]
         for equation in load_equations()
     }
-    return checked | {BEYOND: [result for result in results if not result.claim.equations]}
+    more = [result for result in results if not result.claim.equations]
+    return checked | ({BEYOND: more} if more else {})
 
 
 def distinct(checked):
