@@ -74,6 +74,7 @@ print(f"iwae's pullback against central differences: error {error:.0e}")
 # %%
 x, mu, log_var = 1.7, 0.3, -0.4
 std = math.exp(log_var / 2)
+print(f"q = N({mu}, {std**2:.2f}), the posterior N({x / 2}, {1 / 2})")
 
 
 def weights_and_gradients(eps):

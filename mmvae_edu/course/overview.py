@@ -42,7 +42,8 @@ def overview():
         if number not in rows:
             raise ValueError(f'{path.name} has no row in lessons.toml: add ["{number}"] to it')
         title = re.search(r"^# # L\d\d  (.+)$", text, re.MULTILINE)[1]
-        minutes = max(1, round(len(text.split()) / WORDS_A_MINUTE))
+        lesson, _, _sources = text.partition("# ## Sources")
+        minutes = max(1, round(len(lesson.split()) / WORDS_A_MINUTE))
         mine = sum(id.startswith(f"L{number}.") for id in exercises())
         found.append(Lesson(path, title, **rows[number], minutes=minutes, exercises=mine))
     return found
