@@ -220,8 +220,8 @@ for name, variance in curves.items():
     print(f"{name:29} D = 1: {variance[0]:8.3f} exact, {drawn:8.3f} drawn", end="")
     print(f";  D = 64: {variance[-1]:10.3f} exact")
 ratios = [curve[-1] / curves["pathwise"][-1] for curve in curves.values()]
-finding = f"At D = 64 the score function has {ratios[0]:,.0f} times the pathwise variance, "
-finding += f"{ratios[1]:,.0f} times with the baseline"
+finding = f"Variance at D = 64: score function {ratios[0]:,.0f} times the pathwise one's, "
+finding += f"{ratios[1]:,.0f} with baseline"
 series = {name: (D, variance) for name, variance in curves.items()}
 figure = plots.lines(
     series, finding, "latent dimensions D", "variance of one draw", log_x=True, log_y=True

@@ -58,9 +58,8 @@ from mmvae_edu.tour.digits import MODALITIES
 # $$\mathbb{E}_{q_m} w = \sum_z q_m(z)\,\frac{p(z|x)\,p(x)}{\frac1M \sum_j q_j(z)} = M\,p(x)\,a_m,
 # \qquad a_m = \mathbb{E}_{p(z|x)} \frac{q_m(z)}{\sum_j q_j(z)} .$$
 #
-# The shares $a_m$ sum to 1, if some expert covers every $z$ of the posterior: $a_m$ is expert $m$'s
-# share of the posterior. As $K \to \infty$ each logarithm tends to $\log p(x) + \log(M a_m)$, and
-# their mean to
+# If the experts together cover the posterior, the $a_m$ sum to 1: $a_m$ is expert $m$'s share of
+# it. As $K \to \infty$ each logarithm tends to $\log p(x) + \log(M a_m)$, and their mean to
 #
 # $$\lim_{K \to \infty} \mathcal{L}_{IWAE}^{MoE} = \log p(x) + \frac1M \sum_m \log (M a_m) =
 # \log p(x) - KL(\mathrm{Unif} \,\|\, a) .$$
@@ -184,7 +183,7 @@ left.axhline(0.5, color=plots.INK, linestyle="--")
 left.set(xticks=range(10), xlabel="digit", ylabel="estimated share a")
 right.bar(range(10), gap_by_digit, color=plots.COLOURS[2])
 right.set(xticks=range(10), xlabel="digit", ylabel="stratified − S11.4, nats")
-figure.suptitle(finding, x=0.01, ha="left", fontsize=12)
+figure.suptitle(finding.replace("; ", ";\n"), x=0.01, ha="left", fontsize=12)
 figure.legend(loc="outside lower left", ncols=2, frameon=False)
 rows = [[c, by_digit[c], gap_by_digit[c]] for c in range(10)]
 keep(figure, "20-shares", alt=finding, numbers=[["digit", "share of image", "gap"], *rows])
