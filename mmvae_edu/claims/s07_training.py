@@ -1,16 +1,89 @@
-"""Claims about slide 7, sub-sampled training: the subsets of modalities that MVAE scores."""
+"""Claims about slide 7: random subsets, flat directions, and the sub-sampled objective."""
 
+import itertools
 import math
 from collections import Counter
 
 import numpy as np
 
 from ..models import MVAE
+from ..models.one_function.mvae import subsampled_bound
 from ..objectives import sample_subsets, subsampled_terms
-from ..oracles import LinearGaussian
+from ..oracles import LinearGaussian, expect_gaussian, log_integrate, log_normal
 from ..posteriors import product_of_experts
-from .gaussian_instances import FEATURES, affine_model, set_exact_encoders
-from .registry import T0, T4, claim
+from ..slides.s07_joint_posterior import flat_direction
+from .by_hand_instances import affine, experts, log_likelihood, random_data, two_layers
+from .gaussian_instances import (
+    FEATURES,
+    affine_model,
+    exact_posterior,
+    linear_gaussian,
+    set_exact_encoders,
+    sigma_points,
+)
+from .instances import noise_grid, repeated
+from .registry import T0, T1, T4, claim
+
+# ---- the random subsets X_j -------------------------------------------------------------------
+
+
+@claim("S7.6", of=sample_subsets, tol=T0, oracle="counting")
+def sampled_subsets_are_proper(f, rng):
+    """A random subset X_j of 5 modalities has 2, 3 or 4 members: never one, none or all."""
+    sizes = f(5, 300, rng).sum(axis=1)
+    return np.unique(sizes), np.array([2, 3, 4])
+
+
+# ---- the flat directions of ELBO(x_1..M) ------------------------------------------------------
+
+
+@claim("S7.6", "S7.5", of=flat_direction, tol=T0, oracle="O3 linear-Gaussian")
+def a_flat_step_keeps_the_joint_posterior(f, rng):
+    """Exact experts that take a flat step still multiply to the exact joint posterior."""
+    model, x, mu, log_var = linear_gaussian(rng)
+    tau, (dtau, deta) = np.exp(-log_var), f(*_step(rng, log_var))
+    total = 1 + (tau + dtau).sum(axis=0)
+    joint = np.stack([(tau * mu + deta).sum(axis=0) / total, -np.log(total)])
+    return joint, exact_posterior(model, x, [True] * 3)
+
+
+@claim("S7.6", of=flat_direction, tol=T0, oracle="O3 linear-Gaussian, to 4 digits")
+def a_flat_step_costs_the_unimodal_terms(f, rng):
+    """The fixture's experts, moved by the flat part of a step, keep the joint gap at 0 and open
+    unimodal gaps of .0126 and .0986 nats."""
+    a, var, x = np.array([1.3, -0.7]), np.array([0.5, 0.3]), np.array([0.4, 1.1])
+    model = LinearGaussian(
+        {m: a[[m], None] for m in range(2)}, {0: [0], 1: [0]}, dict(enumerate(np.sqrt(var)))
+    )
+    data, common = {m: x[[m], None] for m in range(2)}, rng.standard_normal(2)
+    steps = (np.outer([1, -1], [0.25, 0.4]) + common).T[..., None, None]
+    dtau, deta = (d[:, 0, 0] for d in f(*steps))
+    tau, eta, gaps = a**2 / var + dtau, a * x / var + deta, []
+    for names in [0, 1], [0], [1]:
+        total = 1 + tau[names].sum()
+        q = np.reshape([eta[names].sum() / total, -np.log(total)], (2, 1, 1))
+        gaps.append((model.log_prob(data, names) - model.elbo(*q, data, names)).item())
+    return np.round(gaps, 4), np.array([0, 0.0126, 0.0986])
+
+
+@claim("S7.6", of=flat_direction, tol=T0, oracle="eigenvectors of the Fisher information")
+def flat_steps_span_the_null_space(f, rng):
+    """It projects on the directions of zero curvature of ELBO(x_1..M), 2M − 2 for each z_d."""
+    M, mean, var, (dtau, deta) = 4, rng.normal(), rng.uniform(0.3, 2), rng.normal(size=(2, 4))
+    cross = -mean * var
+    fisher = np.array([[mean**2 * var + var**2 / 2, cross], [cross, var]])  # of (−z²/2, z)
+    curvature, directions = np.linalg.eigh(np.kron(fisher, np.ones((M, M))))
+    flat = directions[:, curvature < 1e-9 * curvature[-1]]
+    step = np.concatenate(f(dtau[:, None, None], deta[:, None, None]))[:, 0, 0]
+    expected = flat @ (flat.T @ np.concatenate([dtau, deta]))
+    return np.append(step, flat.shape[1]), np.append(expected, 2 * M - 2)
+
+
+def _step(rng, log_var):
+    """A random step of the experts' precisions, which stay positive, and of eta."""
+    smallest = np.exp(-log_var).min()
+    return rng.uniform(-0.4, 0.4, log_var.shape) * smallest, rng.normal(0, 0.5, log_var.shape)
+
 
 # ---- S7.6: ELBO(x_1..N) + Σ ELBO(x_i) + Σ ELBO(X_j) -------------------------------------------
 
@@ -125,3 +198,80 @@ def exact_experts_make_every_term_exact(f, rng):
     terms = [["a", "b", "c"], ["a"], ["b"], ["c"], ["a", "b"], ["b", "c"]]
     bound, _ = f(model, theta, x, eps=eps, sampled=sampled)
     return bound, sum(twin.log_prob(x, subset) for subset in terms)
+
+
+PAIRS = ~np.eye(3, dtype=bool)  # the proper subsets of two or more out of three modalities
+
+
+def _masks(M, subsets):
+    """The terms of S7.6: all modalities together, each alone, the sampled subsets."""
+    return [np.ones(M, bool), *np.eye(M, dtype=bool), *subsets]
+
+
+def _product(mu, log_var, kept):
+    """mean, log_var of N(0, I) times the kept experts."""
+    precision = np.exp(-log_var[kept])
+    total = 1 + precision.sum(axis=0)
+    return (precision * mu[kept]).sum(axis=0) / total, -np.log(total)
+
+
+def _names(x, kept):
+    return list(itertools.compress(x, kept))
+
+
+def _exact_elbos(w, x, twin, masks):
+    """The sum over masks of ELBO(X), in closed form: affine networks."""
+    mu, log_var = experts(w, x)
+    return sum(twin.elbo(*_product(mu, log_var, kept), x, _names(x, kept)) for kept in masks)
+
+
+@claim("S7.6", "S6.3", of=subsampled_bound, tol=T0, oracle="O3 linear-Gaussian")
+def the_objective_by_hand_adds_its_elbos(f, rng):
+    """It is ELBO(x_1..M) + Σ ELBO(x_m) + Σ ELBO(X_j), each under the product of its experts."""
+    w, twin, x = affine(rng, FEATURES, 2)
+    bound, _ = f(w, x=x, subsets=PAIRS[1:], eps=sigma_points(6, 3, 2))
+    return bound, _exact_elbos(w, x, twin, _masks(3, PAIRS[1:]))
+
+
+@claim("S7.6", of=subsampled_bound, tol=T0, oracle="O3 linear-Gaussian")
+def exact_experts_reach_the_evidence_of_every_term(f, rng):
+    """With exact experts every term of the objective is the log p(X) of its own subset."""
+    w, twin, x = affine(rng, FEATURES, 2, exact="expert")
+    bound, _ = f(w, x=x, subsets=PAIRS[2:], eps=sigma_points(5, 3, 2))
+    return bound, sum(twin.log_prob(x, _names(x, kept)) for kept in _masks(3, PAIRS[2:]))
+
+
+@claim("S7.6", of=subsampled_bound, tol=T0, oracle="O3 linear-Gaussian, every draw of subsets")
+def random_subsets_stand_for_all(f, rng):
+    """Averaged over every draw of two subsets, Σ_j ELBO(X_j) is twice the mean ELBO(X)."""
+    w, twin, x = affine(rng, FEATURES, 2)
+    draws, eps = itertools.product(PAIRS, repeat=2), sigma_points(6, 3, 2)
+    bounds = [f(w, x=x, subsets=np.array(pair), eps=eps)[0] for pair in draws]
+    expected = 2 / 3 * _exact_elbos(w, x, twin, PAIRS) + _exact_elbos(w, x, twin, _masks(3, []))
+    return np.mean(bounds, axis=0), expected
+
+
+@claim("S7.6", of=subsampled_bound, tol=T1, oracle="O2 quadrature")
+def each_term_misses_its_evidence_by_its_kl(f, rng):
+    """Averaged over the noise, the objective is Σ_X [log p(X) − KL(q(z|X) ‖ p(z|X))]."""
+    features, (eps, chance) = {"a": 2, "b": 3, "c": 1}, noise_grid(1)
+    w, x = two_layers(rng, features, 1), random_data(rng, features, 1)
+    noise = np.broadcast_to(eps[..., None], (5, 1, eps.size, 1))
+    bound, _ = f(w, x=repeated(x, eps.size), subsets=PAIRS[1:2], eps=noise)
+    return np.float64(chance @ bound), sum(_log_p_minus_kl(w, x, t) for t in _masks(3, PAIRS[1:2]))
+
+
+def _log_p_minus_kl(w, x, kept):
+    """log p(X) − KL(q ‖ p(z|X)) of one row by integrals over z."""
+    mean, log_var = (parameter.item() for parameter in _product(*experts(w, x), kept))
+    present = {m: x[m] for m in _names(x, kept)}
+
+    def log_joint(z):
+        return log_normal(z, 0.0, 0.0) + sum(log_likelihood(w, present, z[:, None]).values())
+
+    log_p = log_integrate(log_joint, -12.0, 12.0)
+
+    def log_ratio(z):
+        return log_normal(z, mean, log_var) - (log_joint(z) - log_p)
+
+    return log_p - expect_gaussian(log_ratio, mean, log_var)

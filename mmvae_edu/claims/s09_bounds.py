@@ -1,18 +1,35 @@
-"""Claims about slide 9: the VAE's bound and the IWAE's, by samples and exactly."""
+"""Claims about slide 9's bounds: by samples, exactly, written by hand, and what they assume."""
 
 import math
 
 import mpmath
 import numpy as np
 
+from ..gaussian import kl_gauss
+from ..kernels.reference import importance_weights
+from ..models.one_function.iwae import iwae_bound, log_weights
 from ..objectives import elbo, iwae
-from ..oracles import iwae_enumerated, iwae_exact
+from ..oracles import (
+    bound_gradient,
+    complex_step,
+    expect_gaussian,
+    iwae_continuous,
+    iwae_enumerated,
+    iwae_exact,
+    log_normal,
+)
+from ..slides.s09_importance import dreg_grads
+from .by_hand_instances import affine, network, random_data, two_layers
 from .instances import (
     discrete_model,
     discrete_weights,
+    every_draw,
     expected_bound,
+    log_normal_sum,
+    noise_grid,
     occupied_states,
     random_symbols,
+    repeated,
     violation,
 )
 from .registry import T0, T1, claim
@@ -91,3 +108,175 @@ def the_gap_closes_as_half_the_variance_over_K(f, rng):
     m2, m3 = q @ delta**2, q @ delta**3
     gap = m2 / (2 * K) - m3 / (3 * K**2) + 3 * m2**2 / (4 * K**2)
     return log_evidence - f(q, np.exp(log_w), K), np.float64(gap)
+
+
+def _affine(rng, D, P=4, **options):
+    """The networks of one modality, its oracle and its x."""
+    w, twin, x = affine(rng, {"x": P}, D, **options)
+    return w["x"], twin, x["x"]
+
+
+def _two_layers(rng, P=3, N=2, D=1):
+    return two_layers(rng, {"x": P}, D)["x"], random_data(rng, {"x": P}, N)["x"]
+
+
+def _log_weights(w, *, x, eps):
+    """log p(x|z) + log p(z) − log q(z|x)."""
+    mu, log_var = np.split(network(w["encoder"], x), 2, axis=-1)
+    z = mu + np.exp(log_var / 2) * eps
+    log_px_z = log_normal_sum(x, network(w["decoder"], z), np.zeros(1))
+    log_pz = log_normal_sum(z, 0, np.zeros(z.shape[-1]))
+    return log_px_z + log_pz - log_normal_sum(z, mu, log_var)
+
+
+# ---- S9.5: log w ------------------------------------------------------------------------------
+
+
+@claim("S9.5", of=log_weights, tol=T0, oracle="O3 linear-Gaussian")
+def by_hand_a_weight_is_joint_over_posterior(f, rng):
+    """log w_k = log p(x, z_k) − log q(z_k|x) at z_k = μ + σ ε_k."""
+    w, twin, x = _affine(rng, 2)
+    mu, log_var = np.split(network(w["encoder"], x), 2, axis=-1)
+    eps = rng.standard_normal((5, 3, 2))
+    z = mu + np.exp(log_var / 2) * eps
+    return f(w, x=x, eps=eps)[0], twin.log_joint(z, {"x": x}) - log_normal_sum(z, mu, log_var)
+
+
+@claim("S9.5", of=log_weights, tol=T0, oracle="O3 linear-Gaussian")
+def by_hand_the_posterior_makes_every_weight_the_evidence(f, rng):
+    """With q the exact posterior every log-weight is log p(x), whatever the noise."""
+    w, twin, x = _affine(rng, 3, exact="posterior")
+    log_w, _ = f(w, x=x, eps=rng.standard_normal((5, 3, 3)))
+    return log_w, np.broadcast_to(twin.log_prob({"x": x}), (5, 3))
+
+
+@claim("S9.5", of=log_weights, tol=T0, oracle="the formula, written out")
+def by_hand_both_networks_have_two_layers(f, rng):
+    """With a hidden tanh layer in both networks log w is the same formula."""
+    w, x = _two_layers(rng, P=4, N=3, D=2)
+    constants = {"x": x, "eps": rng.standard_normal((5, 3, 2))}
+    return f(w, **constants)[0], _log_weights(w, **constants)
+
+
+# ---- S9.2, S9.4: the bound --------------------------------------------------------------------
+
+
+@claim("S9.2", "S9.4", of=iwae_bound, tol=T1, oracle="O4 Frullani")
+def by_hand_the_bound_is_exact_on_average(f, rng):
+    """Value and encoder gradient, integrated over the noise of K = 2, are the exact L_2's."""
+    w, twin, x = _affine(rng, 1, P=2, exact="posterior", scale=0.2, N=1)
+    w["encoder"]["W0"] += rng.uniform(-0.04, 0.04, w["encoder"]["W0"].shape)
+    w["encoder"]["b0"] += rng.uniform(-0.2, 0.2, 2)
+    (mu,), (log_var,) = np.split(network(w["encoder"], x)[0], 2)
+    eps, chance = noise_grid(2, nodes=41)
+
+    def log_joint(z):
+        return twin.log_joint(z[:, None], {"x": x})
+
+    def exact(*arguments):
+        return iwae_continuous(*arguments, nodes=401)
+
+    dheads = np.array(bound_gradient(exact, log_joint, mu, log_var, 2))
+    bound, pullback = f(w, **repeated({"x": x}, len(chance)), eps=eps[..., None])
+    dencoder = pullback(chance)["encoder"]
+    lhs = [dencoder["W0"].ravel(), dencoder["b0"], [chance @ bound]]
+    rhs = [np.outer(x, dheads).ravel(), dheads, [exact(log_joint, mu, log_var, 2)]]
+    return np.concatenate(lhs), np.concatenate(rhs)
+
+
+@claim("S9.2", of=iwae_bound, tol=T0, oracle="O3 linear-Gaussian")
+def by_hand_the_posterior_closes_the_gap(f, rng):
+    """With q the exact posterior the bound is log p(x) at any K, whatever the noise."""
+    w, twin, x = _affine(rng, 2, exact="posterior")
+    bounds = [f(w, x=x, eps=rng.standard_normal((K, 3, 2)))[0] for K in (1, 2, 5)]
+    return np.array(bounds), np.broadcast_to(twin.log_prob({"x": x}), (3, 3))
+
+
+@claim("S9.2", of=iwae, tol=T0, oracle="O1 enumeration")
+def states_that_q_leaves_out_are_lost(f, rng):
+    """Where q is 0 for a state with p(x, z) > 0, the mean weight is the sum of p(x, z) over the
+    other states only: L_K stays below its logarithm, which is below log p(x)."""
+    model = discrete_model(rng, 4)
+    x, q = random_symbols(model, rng), rng.dirichlet(np.full(3, 4.0))
+    log_joint = model.log_joint(x)[1:]  # q is 0 at state 0
+    log_w, covered = log_joint - np.log(q), np.logaddexp.reduce(log_joint)
+    bounds = [expected_bound(f, q, log_w, K) for K in (1, 2, 3, 4)]
+    return violation([*bounds, covered], [*np.full(4, covered), model.log_evidence(x)])
+
+
+@claim("S9.2", of=importance_weights, tol=T0, oracle="O1 enumeration")
+def a_finite_variance_is_not_enough(f, rng):
+    """Weights 0 and 2 p(x), equally likely, have the mean p(x) and the variance p(x)². But all K of
+    them are 0 with the chance 2^−K, and the bound is then −∞: so is L_K, for every K."""
+    log_p, chances = rng.normal(-900, 5), []
+    for K in 1, 2, 5:
+        (states,), chance = every_draw(np.full(2, 0.5), K=K)
+        bounds, _ = f(np.array([-np.inf, log_p + np.log(2)])[states])
+        chances.append(chance @ np.isneginf(bounds))
+    return np.array(chances), np.array([1 / 2, 1 / 4, 1 / 32])
+
+
+@claim("S9.1", "S5.6", of=kl_gauss, tol=T1, oracle="O2 quadrature")
+def of_equally_wrong_variances_the_smaller_has_the_smaller_kl(f, rng):
+    """For the posterior N(0, 1) the ELBO's gap is smaller with q = N(0, 1/c) than with N(0, c): at
+    c = 2 it is 0.097 and 0.153. But N(0, 0.3) has a larger gap, 0.252, than N(0, 2)."""
+    c = rng.uniform(1.2, 5.0)
+
+    def gap(v):
+        zero = np.zeros((1, 1))
+        return f(zero, zero + np.log(v), zero, zero)[0].item()
+
+    def exact(v):
+        def difference(z):
+            return log_normal(z, 0, np.log(v)) - log_normal(z, 0, 0)
+
+        return expect_gaussian(difference, 0.0, np.log(v))
+
+    rounded = [round(gap(v), 3) for v in (0.5, 2.0, 0.3)]
+    lhs = [gap(1 / c), gap(c), gap(1 / c) < gap(c), *rounded]
+    return np.array(lhs), np.array([exact(1 / c), exact(c), 1, 0.097, 0.153, 0.252])
+
+
+@claim("S9.4", of=iwae, tol=T1, oracle="O4 Frullani")
+def the_score_is_summed_over_all_samples(f, rng):
+    """By q's own parameters, with the samples held, the gradient of L_K is E[L̂_K Σ_k ∇log q(z_k)]
+    less E[Σ_k w̃_k ∇log q(z_k)]: each of the K samples has a score term, not one alone."""
+    model = discrete_model(rng, 3)
+    x, logits = random_symbols(model, rng), rng.normal(size=3)
+    log_joint, lhs, rhs = model.log_joint(x), [], []
+    q = np.exp(logits) / np.exp(logits).sum()
+    score = np.eye(3) - q  # ∂log q(z) / ∂logits, a row for each state
+
+    def exact(logits, K):
+        q = np.exp(logits) / np.exp(logits).sum()
+        return iwae_exact(q, np.exp(log_joint) / q, K)
+
+    for K in 1, 2, 3:
+        (states,), chance = every_draw(q, K=K)
+        bound, pullback = f((log_joint - np.log(q))[states])
+        scores = score[states]  # (K, outcomes, 3)
+        direct = (pullback(np.ones_like(bound))[..., None] * -scores).sum(axis=0)
+        lhs.append(chance @ (bound[:, None] * scores.sum(axis=0) + direct))
+        rhs.append(complex_step(lambda logits, K=K: exact(logits, K), logits))
+    return np.array(lhs), np.array(rhs)
+
+
+@claim(of=dreg_grads, tol=T1, oracle="O2 quadrature")
+def the_direct_term_takes_all_but_the_squares(f, rng):
+    """Over the noise, the direct term −Σ w̃ ∂log q/∂μ averages to −Σ (w̃ − w̃²) ∂log w/∂z ∂z/∂μ: with
+    the path term Σ w̃ ∂log w/∂z ∂z/∂μ the squares are left. At K = 1 it averages to 0."""
+    mu, log_var = rng.normal(0, 0.5), rng.uniform(-0.9, -0.4)
+    x, std = 2 * mu + rng.uniform(0.2, 0.8), np.exp(log_var / 2)
+    lhs, rhs = [], []
+    for K in 1, 2:
+        eps, chance = noise_grid(K, nodes=101)
+        z = mu + std * eps
+        log_w = log_normal(z, 0.0, 0.0) + log_normal(x, z, 0.0) - log_normal(z, mu, log_var)
+        slope = x - 2 * z + (z - mu) * np.exp(-log_var)
+        w = np.exp(log_w) / np.exp(log_w).sum(axis=0)
+        direct, path = -chance @ (w * eps / std).sum(axis=0), chance @ (w * slope).sum(axis=0)
+        spread = np.full((chance.size, 1), log_var)
+        squares = chance @ f(log_w, slope[..., None], spread, eps[..., None])[0][:, 0]
+        lhs += [squares - path, squares]
+        rhs += [direct, path + direct]
+    return np.array(lhs), np.array(rhs)

@@ -1,14 +1,18 @@
-"""Claims about slide 11: MMVAE's bound and its gradient, written by hand."""
+"""Claims about slide 11 by hand: MMVAE's bound, its gradient's terms, and crossing over."""
 
 import math
 
 import numpy as np
 
-from ..models.one_function.mmvae import mmvae_bound
+from ..gaussian import gaussian_log_prob, gaussian_sample, standard_normal_log_prob
+from ..models.one_function.mmvae import cross_generate, mmvae_bound
+from ..networks import mlp
+from ..objectives import mixture_iwae
 from ..oracles import bound_gradient, mixture_iwae_continuous
 from .by_hand_instances import affine, experts, flat, network, random_data, two_layers
+from .gaussian_instances import sigma_points
 from .instances import log_mean, log_normal_sum, noise_grid, repeated
-from .registry import T0, T1, claim
+from .registry import T0, T1, claim, terms
 
 FEATURES = {"a": 2, "b": 4, "c": 3}
 
@@ -79,3 +83,100 @@ def permuting_modalities_permutes_gradients(f, rng):
         bound, pullback = f(reordered, x={m: x[m] for m in names}, eps=eps[order])
         results.append(np.concatenate([bound, flat(pullback(dbound))]))
     return tuple(results)
+
+
+@terms(mmvae_bound)
+def mmvae_terms(w, *, x, eps):
+    """The six paths by which the gradient of S11.4 comes; its value is not split."""
+    M, names = len(x), list(x)
+    heads, encoder_pullbacks = zip(
+        *(mlp(w[m]["encoder"], x[m], activation="tanh") for m in names), strict=True
+    )
+    mu, log_var = np.split(np.stack(heads), 2, axis=-1)
+    z, sample_pullback = gaussian_sample(mu, log_var, eps=eps)
+    log_pz, prior_pullback = standard_normal_log_prob(z)
+    densities, density_pullback = gaussian_log_prob(z, mu[:, None, None], log_var[:, None, None])
+    log_q = np.logaddexp.reduce(densities) - np.log(M)  # (j, m, K, N) → (m, K, N)
+    share = np.exp(densities - log_q) / M
+    decoded = [mlp(w[m]["decoder"], z, activation="tanh") for m in names]
+    scores = [
+        gaussian_log_prob(x[m], x_hat, np.zeros(x_hat.shape[-1]))
+        for m, (x_hat, _) in zip(names, decoded, strict=True)
+    ]
+    log_w = sum(score for score, _ in scores) + log_pz - log_q
+    _, reduce_pullback = mixture_iwae(log_w)
+
+    def encoders(dmu, dlog_var):
+        dheads = np.concatenate([dmu, dlog_var], axis=-1)
+        pulled = zip(encoder_pullbacks, dheads, strict=True)
+        return {m: pull(d)[0] for m, (pull, d) in zip(names, pulled, strict=True)}
+
+    def nested(dencoders, ddecoders):
+        """Where one of the two is None, zeros in its place."""
+        parts = {"encoder": dencoders, "decoder": ddecoders}
+        return {
+            m: {
+                part: d[m] if d else {k: np.zeros_like(v) for k, v in w[m][part].items()}
+                for part, d in parts.items()
+            }
+            for m in names
+        }
+
+    def mmvae_terms_pullback(dbound):
+        dlog_w = reduce_pullback(dbound)
+        dx_hat = [pull(dlog_w)[1] for _, pull in scores]
+        ddecoders, dz = zip(
+            *(pull(d) for (_, pull), d in zip(decoded, dx_hat, strict=True)), strict=True
+        )
+        ddensities = -share * dlog_w
+        own = np.eye(M, dtype=bool)[:, :, None, None]
+        at_own = density_pullback(np.where(own, ddensities, 0))
+        at_others = density_pullback(np.where(own, 0, ddensities))
+        paths = {
+            "z_m → decoders": sample_pullback(sum(dz)),
+            "z_m → prior": sample_pullback(prior_pullback(dlog_w)),
+            "z_m → log q_Φ": sample_pullback(at_own[0] + at_others[0]),
+            "q_m's density at its own samples": [d[:, 0, 0] for d in at_own[1:]],
+            "q_m's density at the others' samples": [d[:, 0, 0] for d in at_others[1:]],
+        }
+        gradients = {name: nested(encoders(*d), None) for name, d in paths.items()}
+        decoders = dict(zip(names, ddecoders, strict=True))
+        return gradients | {"decoders' weights": nested(None, decoders)}
+
+    return {}, mmvae_terms_pullback
+
+
+WAY = {"source": "c", "target": "b"}
+
+
+@claim("S10.c", "S11.3", of=cross_generate, tol=T0, oracle="O3 linear-Gaussian")
+def crossing_over_averages_to_the_conditional_mean(f, rng):
+    """With exact experts the mean over z ~ q(z|x_m) is E[x_n|x_m] of the joint Gaussian."""
+    w, twin, x = affine(rng, FEATURES, 2, N=5, exact="posterior")
+    W, V = twin.W["b"], twin.W["c"]
+    regression = W @ V.T @ np.linalg.inv(V @ V.T + np.eye(3))  # Cov(x_b, x_c) Var(x_c)^-1
+    made = f(w, x["c"], **WAY, eps=sigma_points(1, 5, 2)[0])
+    return made.mean(axis=0), twin.b["b"] + (x["c"] - twin.b["c"]) @ regression.T
+
+
+@claim("S10.c", of=cross_generate, tol=T0, oracle="O3 linear-Gaussian")
+def crossing_over_draws_from_the_posterior(f, rng):
+    """Each sample decodes its own z = μ + σ ε of the posterior p(z|x_m), not the mean alone."""
+    w, twin, x = affine(rng, FEATURES, 2, N=5, exact="posterior")
+    mean, cov = twin.posterior(x, ["c"])
+    eps = rng.standard_normal((3, 5, 2))
+    made = f(w, x["c"], **WAY, eps=eps)
+    return made, (mean + eps * np.sqrt(np.diag(cov))) @ twin.W["b"].T + twin.b["b"]
+
+
+@claim("S10.c", of=cross_generate, tol=T0, oracle="the formula, written out")
+def crossing_over_uses_encoder_m_and_decoder_n(f, rng):
+    """It is decoder n of encoder m's z, with a hidden tanh layer in both networks."""
+    w, x = two_layers(rng, FEATURES, 2), random_data(rng, FEATURES, 5)
+    eps = rng.standard_normal((3, 5, 2))
+    return f(w, x["c"], **WAY, eps=eps), _made(w, x["c"], **WAY, eps=eps)
+
+
+def _made(w, x, *, source, target, eps):
+    mu, log_var = np.split(network(w[source]["encoder"], x), 2, axis=-1)
+    return network(w[target]["decoder"], mu + np.exp(0.5 * log_var) * eps)

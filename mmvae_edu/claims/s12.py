@@ -1,4 +1,4 @@
-"""Claims about slide 12: the mixture's expectation, and Jensen's inequality for each expert."""
+"""Claims about slide 12: the mixture's expectation, Jensen's inequality by expert, the limit."""
 
 import math
 
@@ -13,6 +13,7 @@ from ..oracles import (
     mixture_iwae_exact,
     stratified_iwae_exact,
 )
+from ..slides.s11_mixture import looseness_gap
 from .gaussian_instances import (
     affine_encoder_gradient,
     average_over_noise,
@@ -141,3 +142,13 @@ def _one_dimensional_mmvae(rng):
     )
     eps = np.broadcast_to(eps[None, :, :, None], (2, *eps.shape, 1))
     return (model, theta, x, eps, chance), np.append(gradient, bound)
+
+
+@claim("S11.4", of=looseness_gap, tol=T1, oracle="O4 Frullani")
+def the_stratified_bound_wins_by_the_gap(f, rng):
+    """As K grows, the stratified bound minus L^MoE_K tends to KL(uniform ‖ a): the price of one
+    logarithm for each expert."""
+    model, x, q, log_w, _ = discrete_mixture(rng, 4, 2)
+    a = np.array([math.fsum(model.posterior(x) * q_m / q.sum(axis=0)) for q_m in q])
+    bounds = [g(q, np.exp(log_w), 10**12) for g in (stratified_iwae_exact, mixture_iwae_exact)]
+    return f(a), np.float64(bounds[0] - bounds[1])
