@@ -1,41 +1,26 @@
 """Names of numeric factors: 2, 1/2, −1, or an axis length such as 1/N or K."""
 
-import inspect
 import itertools
-import re
 from fractions import Fraction
-from functools import cache
 
 import numpy as np
 
+from ...claims.examples import axes
+
 CLOSE = 1e-6  # a factor this near to a number is that number
 SUMMED = "KLMN"  # axes over which means are taken: 2 may be the length of one
-SHAPES = re.compile(r"((?:\w+(?:, | and ))*\w+) \((?:…, )?([A-Z]\w*(?:, [A-Z]\w*)*),?\)")
 
 
 def lengths(of, inputs):
     """Return {letter: length} of the inputs' axes and {name: value} of the numbers among them."""
-    letters, found = axis_letters(of), {}
+    letters, found = axes(of), {}
     for name, array in inputs.items():
         if isinstance(array, float | int) and not isinstance(array, bool):
             found.setdefault(name, array)
         for i, length in enumerate(reversed(getattr(array, "shape", ()))):
-            axes = letters.get(name, ())
+            own = letters.get(name, "")
             nameless = f"the length of axis {array.ndim - 1 - i} of {name}"
-            found.setdefault(axes[-1 - i] if i < len(axes) else nameless, length)
-    return found
-
-
-@cache
-def axis_letters(of):
-    """Read {argument: its axes' letters} from a docstring that says "mu, log_var (…, N, D)".
-
-    This is the only place that reads a docstring; a table of examples could say it in its stead.
-    """
-    found = {}
-    for names, axes in SHAPES.findall(inspect.getdoc(of) or ""):
-        for name in re.split(r", | and ", names):
-            found.setdefault(name.split()[-1], tuple(axes.split(", ")))
+            found.setdefault(own[-1 - i] if i < len(own) else nameless, length)
     return found
 
 
