@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from mmvae_edu.claims.instances import noise_grid, repeated
-from mmvae_edu.claims.s12 import usual_form_for_one_expert
 from mmvae_edu.likelihoods import Bernoulli, Normal
+from mmvae_edu.mistakes import edits_of
 from mmvae_edu.models import IWAE, MMVAE, VAE
 from mmvae_edu.oracles import complex_step, expected_log_mean, gaussian_grid, log_normal
 from mmvae_edu.tour.gradient_noise import encoder_gradient_noise
@@ -157,9 +157,10 @@ def test_the_usual_form_is_biased_for_a_mixture():
     """w̃² with log q_Φ's direct terms dropped: right for IWAE, wrong for K > 1 experts' samples."""
     model, theta, x = small_model(MMVAE, ["real", "binary"])
     eps, chance = noise_grid(2)
+    mistakes = {name: f for name, _, f in edits_of(MMVAE.doubly_reparameterised)}
 
     def usual_form(*args, **constants):
-        return usual_form_for_one_expert(model, *args, **constants)
+        return mistakes["usual_form_for_one_expert"](model, *args, **constants)
 
     estimate = expectation(usual_form, theta, x, np.stack([eps, eps]), chance, 1.0)
     expected = exact(model, theta, "iwae", 2, 1.0)
