@@ -60,13 +60,6 @@ def test_all_instances_are_distinct(raw, view, count):
     assert len(set(keys(raw[f"{view}_train"]) + keys(raw[f"{view}_test"]))) == count
 
 
-def test_strokes_have_spikes_at_both_ends(raw):
-    strokes = raw["stroke_train"]
-    assert 0.25 < np.mean((strokes == 0) | (strokes == 100)) < 0.26
-    assert (strokes[..., 1].min(axis=1) == 0).all()
-    assert (strokes[..., 1].max(axis=1) == 100).all()
-
-
 def damaged(how):
     content = bytearray(verify())
     if how == "truncated":
@@ -115,18 +108,6 @@ def test_every_image_is_in_its_own_part(raw, seed, validation):
     assert np.array_equal(data.test.label, raw["image_test_label"])
     share = np.bincount(raw["image_train_label"]) * validation
     assert np.bincount(data.validation.label, minlength=10).tolist() == share.astype(int).tolist()
-
-
-def test_held_out_rows_are_drawn_by_the_seed():
-    one, two = (load_digits("image+label", seed=seed).validation for seed in (0, 1))
-    shared = set(keys(one.x["image"])) & set(keys(two.x["image"]))
-    assert 0.02 < len(shared) / len(one.label) < 0.2  # a tenth is expected
-
-
-def test_held_out_strokes_are_the_same_share(raw):
-    label = raw["stroke_train_label"]
-    mask = digits._held_out(label, 0.25, np.random.default_rng(1))
-    assert np.bincount(label[mask]).tolist() == (np.bincount(label) // 4).tolist()
 
 
 def test_images_keep_the_order_of_the_file(data, raw):
@@ -181,11 +162,6 @@ def test_partners_are_uniform_within_the_class():
         assert chi2 < (outcomes - 1) + 4 * np.sqrt(2 * (outcomes - 1))
 
 
-def test_every_class_partner_when_pairs_is_the_class_size():
-    found = digits._partners(np.full(9, 4), np.full(5, 4), 5, np.random.default_rng(0))
-    assert np.array_equal(np.sort(found, axis=1), np.tile(np.arange(5), (9, 1)))
-
-
 # Values
 
 
@@ -207,11 +183,6 @@ def test_shapes_types_and_ranges(setting, dtype):
             assert np.array_equal(split.x["label"].argmax(axis=1), split.label)
 
 
-def test_images_are_the_counts(data):
-    x = data.train.x["image"]
-    assert np.array_equal(x, np.rint(x))
-
-
 @pytest.mark.parametrize(("dtype", "error"), [(np.float32, 1e-5), (np.float64, 1e-13)])
 def test_stroke_path_undoes_the_scaling(raw, dtype, error):
     test = load_digits(dtype=dtype).test
@@ -223,25 +194,6 @@ def test_stroke_path_undoes_the_scaling(raw, dtype, error):
     assert np.array_equal(stroke_path(test.x["strokes"][0]), path[0])
     assert (path[expected == 0] == 0).all()
     assert (path[expected == 100] == 100).all()
-
-
-def test_path_is_in_drawing_order():
-    assert stroke_path(np.arange(16) / 50 - 1).round(9).tolist() == [
-        [2 * t, 2 * t + 1] for t in range(8)
-    ]
-
-
-def test_density_per_original_unit():
-    """A Gaussian on s against the same Gaussian on c = 50 (s + 1): 16 log 50 nats apart."""
-    s, mu, log_var = np.random.default_rng(0).normal(size=(3, 16))
-    normal = [
-        -0.5 * (np.log(2 * np.pi) + v + (a - m) ** 2 / np.exp(v)).sum()
-        for a, m, v in [
-            (s, mu, log_var),
-            (stroke_path(s).ravel(), stroke_path(mu).ravel(), log_var + 2 * np.log(50)),
-        ]
-    ]
-    assert normal[1] == pytest.approx(normal[0] - 16 * np.log(50), rel=1e-12)
 
 
 # Seeds and arguments
