@@ -18,7 +18,7 @@ import pytest
 from mmvae_edu import cli, data
 from mmvae_edu.cli import doctor
 from mmvae_edu.cli import exercises as commands
-from mmvae_edu.course import lessons, notebook, overview, progress, status, watch
+from mmvae_edu.course import lessons, notebook, overview, progress, source, status, watch
 from mmvae_edu.course.exercises import exercises
 
 ROOT = Path(__file__).parent.parent
@@ -514,7 +514,7 @@ def test_status_is_coloured_in_a_terminal_only(folder, capsys, monkeypatch):
 
 def test_check_of_everything_counts_what_is_not_attempted(folder, capsys):
     path = folder / VAE_GRAD.stub.name
-    stub = progress.function_source(path, "vae_grad")
+    stub = source.function_source(path, "vae_grad")
     path.write_text(path.read_text("utf-8").replace(stub, RIGHT), encoding="utf-8")
     assert cli.main(["check"]) == 2
     out = capsys.readouterr().out
@@ -596,14 +596,14 @@ def test_reset_brings_back_a_function_that_is_gone(folder):
     assert cli.main(["reset", "vae_grad"]) == 0
     text = path.read_text("utf-8")
     assert text.startswith("def mine():\n    return 1\n")
-    assert progress.function_source(path, "vae_grad") == progress.function_source(
+    assert source.function_source(path, "vae_grad") == progress.function_source(
         VAE_GRAD.stub, "vae_grad"
     )
 
 
 def test_the_last_definition_counts(folder):
     path = write(folder, VAE_GRAD.stub.read_text("utf-8") + "\n\n" + RIGHT)
-    assert progress.function_source(path, "vae_grad") == RIGHT
+    assert source.function_source(path, "vae_grad") == RIGHT
     assert cli.main(["check", "vae_grad"]) == 0
 
 
@@ -630,7 +630,7 @@ def test_a_solution_need_not_be_a_plain_function(text, folder):
 def test_a_file_with_a_byte_order_mark(folder):
     path = folder / VAE_GRAD.stub.name
     path.write_bytes(b"\xef\xbb\xbf" + RIGHT.encode())
-    assert progress.function_source(path, "vae_grad") == RIGHT
+    assert source.function_source(path, "vae_grad") == RIGHT
     assert cli.main(["check", "vae_grad"]) == 0
 
 

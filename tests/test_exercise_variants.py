@@ -11,8 +11,8 @@ import pytest
 
 from mmvae_edu.course.examine import RIGHT
 from mmvae_edu.course.exercises import exercises
-from mmvae_edu.course.progress import function_source
 from mmvae_edu.course.runner import check
+from mmvae_edu.course.source import function_source
 
 STUDENTS = Path(__file__).parent / "students"
 ANSWERS = [

@@ -6,7 +6,7 @@ import json
 import time
 from pathlib import Path
 
-from ..course import checker, progress
+from ..course import checker, progress, source
 from ..course.examine import NOT_ATTEMPTED
 from ..course.exercises import current, exercises, select
 from ..course.status import following, show, status_of, statuses
@@ -224,7 +224,7 @@ def _solution(arguments):
         path = progress.own_file(progress.find_folder(), exercise.stub)
     except ValueError:
         path = exercise.stub
-    if own := progress.function_source(path, exercise.name):
+    if own := source.function_source(path, exercise.name):
         print(f"# yours: {path}\n{own}\n")
     _, line = inspect.getsourcelines(exercise.of)
     print(f"# the library's: {inspect.getsourcefile(inspect.unwrap(exercise.of))}:{line}")

@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from ..support.clones import python
 from .examine import FAULT, NOT_ATTEMPTED, RIGHT, SEEDS, WRONG, Verdict
 from .explain import explanation
-from .progress import is_stub, own_file
+from .progress import own_file
+from .source import is_stub
 
 LIMIT = 30.0  # seconds a check may take
 LONGEST = 400  # letters of an example's line

@@ -53,8 +53,10 @@ class Sample:
         """Are all numbers finite that the learner's function gave, its gradients too?"""
         return all(is_finite(sample.found) for sample in (self, *self.pulls))
 
-    def wrong_paths(self, limit=1e-9):
-        return [path for path, a in self.found.items() if error(a, self.expected[path]) > limit]
+    @property
+    def wrong_paths(self):
+        """The paths of the arrays that are wrong by more than rounding."""
+        return [path for path, a in self.found.items() if error(a, self.expected[path]) > 1e-9]
 
 
 @cache
@@ -97,7 +99,7 @@ def named_gradients(exercise, args, gradients):
     """Return {path: array} of a pullback's gradients, by the arguments' names."""
     if len(args) == 1 or not isinstance(gradients, tuple | list):
         gradients = (gradients,)
-    names = [*names_of(exercise.of), *map(str, range(len(gradients)))]
+    names = [*names_of(exercise.of), *map(str, range(len(gradients)))]  # too many count as well
     return _arrays(zip(names, gradients, strict=False))
 
 

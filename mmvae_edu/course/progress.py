@@ -1,17 +1,14 @@
-"""The learner's folder: copies of the stubs, and how far each exercise has come, as JSON.
+"""The learner's folder: copies of the stubs, and the progress of each exercise, as JSON.
 
 A result belongs to an exercise, to the hash of the learner's file and to the version of the
 checker: an edit, or another checker, makes it "changed since".
 """
 
-import ast
 import hashlib
 import inspect
 import json
-import re
 import shutil
 import sys
-import tokenize
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -21,6 +18,7 @@ from ..mistakes import rows_of
 from ..support import files as storage
 from . import examine, recorded
 from .exercises import current, exercises
+from .source import function_source, is_stub, lines_of, with_function
 
 FILE = "mmvae_edu_progress.json"  # also marks the folder
 DEFAULT = Path("mmvae_edu_exercises")
@@ -62,7 +60,7 @@ def start(folder):
 
 
 def find_folder():
-    """The exercises' folder: here, above, or the only one just below; else ValueError."""
+    """Find the exercises' folder: here, above, or the only one just below; else ValueError."""
     here = Path.cwd()
     above = [folder for folder in (here, *here.parents) if (folder / FILE).is_file()]
     below = sorted(path.parent for path in here.glob(f"*/{FILE}"))
@@ -81,7 +79,7 @@ def own_file(folder, stub):
 
 
 def load(folder):
-    """{id: Row}.  A file that is damaged or of another version is set aside, not overwritten."""
+    """Return {id: Row}; a file that is damaged or of another version is set aside."""
     path = folder / FILE
     if not path.exists():
         return {}
@@ -131,7 +129,7 @@ def record_hints(folder, exercise, numbers):
 
 
 def file_hash(folder, exercise):
-    """The SHA-256 of the learner's file; empty where there is none."""
+    """Return the SHA-256 of the learner's file; empty if there is none."""
     try:
         return hashlib.sha256(own_file(folder, exercise.stub).read_bytes()).hexdigest()
     except OSError:
@@ -139,7 +137,7 @@ def file_hash(folder, exercise):
 
 
 def checker_version(exercise):
-    """Twelve digits that change with the checker, the exercise's claims or its mistakes."""
+    """Return twelve digits that change with the checker, the exercise's claims or mistakes."""
     functions = [claim.check for claim in exercise.claims]
     functions += [mutant.f for mutant in FUNCTIONS.get(exercise.of, ())]
     files = {examine.__file__, recorded.__file__, *map(inspect.getsourcefile, functions)}
@@ -162,27 +160,22 @@ def backup(path):
 
 
 def reset(folder, exercise):
-    """Put the stub's function back in place; the rest of the file stays.  The backup's path."""
+    """Put the stub's function back, leave the rest of the file; return the backup's path."""
     path = own_file(folder, exercise.stub)
     kept = backup(path) if path.exists() else None
-    lines = _lines(path)
+    lines = lines_of(path)
     if lines is None:  # there is no file, or it does not parse
         shutil.copyfile(exercise.stub, path)
     else:
         stub = function_source(exercise.stub, exercise.name)
         if "import todo" not in "".join(lines):
             stub = f"from mmvae_edu.course import todo\n\n\n{stub}"
-        node = _binding(lines, exercise.name)
-        if isinstance(node, ast.FunctionDef | ast.Assign):
-            lines[slice(*_span(node))] = [stub]
-        else:  # the function is gone, or comes with something else, as by an import
-            lines.append(f"\n\n\n{stub}")
-        path.write_text("".join(lines), encoding="utf-8")
+        path.write_text(with_function(lines, exercise.name, stub), encoding="utf-8")
     return kept
 
 
 def reset_all(folder):
-    """Put every stub's file back; the backups' paths, of the files and of the progress."""
+    """Put every stub's file back; return the backups' paths, of files and progress."""
     stubs = {own_file(folder, e.stub): e.stub for e in exercises().values()}
     backups = [backup(path) for path in (*stubs, folder / FILE) if path.exists()]
     for path, stub in stubs.items():
@@ -195,58 +188,5 @@ def untouched(folder, exercise):
     """Has the learner written nothing: does the stub stand there, or no such function?"""
     path = own_file(folder, exercise.stub)
     if function_source(path, exercise.name) is None:
-        return not path.exists() or _lines(path) is not None
+        return not path.exists() or lines_of(path) is not None
     return is_stub(path, exercise.name)
-
-
-def is_stub(path, name):
-    """Does a module's function only call todo, whatever its docstring?"""
-    node = next(iter(ast.parse(function_source(path, name) or "").body), None)
-    if not isinstance(node, ast.FunctionDef):
-        return False
-    body = node.body[ast.get_docstring(node) is not None :]
-    return re.fullmatch(r"return todo\([^()]*\)", "\n".join(map(ast.unparse, body))) is not None
-
-
-def function_source(path, name):
-    """The text of a module's function, decorators included; None where there is none.
-
-    Of a lambda, an import or a `def` under a condition it is the whole statement.
-    """
-    lines = _lines(path)
-    node = _binding(lines, name) if lines is not None else None
-    return "".join(lines[slice(*_span(node))]) if node else None
-
-
-def _lines(path):
-    """The lines of a file of Python; None where it cannot be read or does not parse."""
-    try:
-        with tokenize.open(path) as file:
-            lines = file.readlines()
-        ast.parse("".join(lines))
-    except (SyntaxError, ValueError, OSError):
-        return None
-    return lines
-
-
-def _binding(lines, name):
-    """The statement of a module that counts, the last that gives `name` a meaning; or None."""
-    body = ast.parse("".join(lines)).body
-    return next((node for node in reversed(body) if _binds(node, name)), None)
-
-
-def _binds(node, name):
-    """By a definition, an import or an assignment; not inside another function."""
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return node.name == name
-    if isinstance(node, ast.alias):
-        return (node.asname or node.name) in (name, "*")
-    if isinstance(node, ast.Name):
-        return node.id == name and isinstance(node.ctx, ast.Store)
-    return any(_binds(child, name) for child in ast.iter_child_nodes(node))
-
-
-def _span(node):
-    """(first, end) of a statement's lines, its decorators among them."""
-    first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
-    return first - 1, node.end_lineno

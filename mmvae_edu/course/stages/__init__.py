@@ -43,7 +43,7 @@ class Part:
     @property
     def bad(self):
         """The first sample that is wrong by more than rounding, or None."""
-        return next((sample for sample in self.samples if sample.wrong_paths()), None)
+        return next((sample for sample in self.samples if sample.wrong_paths), None)
 
     @property
     def bad_gradient(self):
@@ -134,7 +134,7 @@ def nearest_the_end(f, part):
     """Name the first wrong gradient on the way back, where later ones are right."""
     if (bad := part.bad_gradient) is None:
         return None
-    wrong = bad.wrong_paths()
+    wrong = bad.wrong_paths
     inputs = sorted(zip(bad.names, bad.args, strict=False), key=lambda arg: type(arg[1]) is dict)
     forwards = [leaf for name, tree in inputs for leaf in named_leaves(tree, name, order=list)]
     back = [path for path, _ in reversed(forwards)]  # weights, then data
