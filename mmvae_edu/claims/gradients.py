@@ -52,7 +52,7 @@ DERIVATIVES = {  # in words
     mmvae_bound: ": expert m's comes through z_m, and through q_m in every log q_Φ(z_j)",
     stratified_iwae: ": a sample's share of all M' K present weights",
 }
-EQUATIONS = {elbo: ("S9.3",), iwae: ("S9.4",)}  # of the others: those of their first claim
+EQUATIONS = {elbo: ("S9.3",), iwae: ("S9.4",), product_of_experts: ("S7.5",)}  # else: first claim's
 
 
 def register_gradients():
