@@ -377,6 +377,15 @@ def test_the_first_wrong_step_is_named_with_its_line(says, tmp_path):
     assert text in lines[verdict.line - 1]
 
 
+def test_an_op_that_is_left_out_is_named_and_not_what_it_calls(tmp_path):
+    invented = "(lambda dheads: ({k: d.sum() * np.cos(v) for k, v in w['encoder'].items()}, 0))(np"
+    source = VAE.format(**RIGHT_VAE).replace("encode(np", invented)
+    verdict = checked(tmp_path, "L07.vae_bound", source)
+    assert verdict.says.startswith("the way back leaves out mlp: its pullback is never called")
+    lines = (tmp_path / "07_vae_backprop.py").read_text().splitlines()
+    assert "heads, encode = mlp(" in lines[verdict.line - 1]
+
+
 def test_watching_leaves_the_module_as_it_was(tmp_path):
     source = VAE.format(**{**RIGHT_VAE, "db": " * b"}) + "\n    ORIGINAL = linear, mlp, tanh\n"
     verdict = checked(tmp_path, "L07.vae_bound", source)
