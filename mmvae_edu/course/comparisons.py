@@ -66,7 +66,7 @@ def names_of(of):
     return [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
 
 
-def called(exercise, f, args, constants):
+def call(exercise, f, args, constants):
     """Call f on copies of the inputs: (its result, its outcome), (None, outcome) if it raises."""
     args, constants = copied((args, constants))
     try:
@@ -76,8 +76,8 @@ def called(exercise, f, args, constants):
     return result, named_values(exercise, args, result)
 
 
-def pulled(exercise, args, result, cotangents):
-    """Call the pullback in a result on copies: (its gradients, their outcome) like `called`."""
+def pull_back(exercise, args, result, cotangents):
+    """Call the pullback in a result on copies: (its gradients, their outcome) like `call`."""
     try:
         gradients = result[-1](*copied(cotangents))
     except Exception as problem:

@@ -13,7 +13,7 @@ from functools import partial
 
 import numpy as np
 
-from .comparisons import Sample, called, named_gradients, named_values, names_of, pulled
+from .comparisons import Sample, call, named_gradients, named_values, names_of, pull_back
 from .exercises import NotAttempted
 from .lock import Locked
 from .trees import copied, described_value, difference, leaves, same
@@ -54,7 +54,7 @@ class Recorded:
         self.draws += 1
         exercise, before = self.exercise, self.problem
         given = copied((args, constants))
-        library, expected = called(exercise, exercise.of, *given)
+        library, expected = call(exercise, exercise.of, *given)
         try:
             result = self._run(self.f, args, constants)
         except Raised as problem:
@@ -108,7 +108,7 @@ class Recorded:
 
         def recorded_pullback(*cotangents):
             given, before = copied((cotangents, args))
-            wanted, expected = pulled(self.exercise, args, library, given)
+            wanted, expected = pull_back(self.exercise, args, library, given)
             pull = partial(replace, sample, expected=expected, cotangents=given, pulls=[])
             try:
                 gradients = self._run(result[-1], cotangents, {})

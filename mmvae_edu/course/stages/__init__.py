@@ -10,7 +10,7 @@ from itertools import takewhile
 
 import numpy as np
 
-from ..comparisons import GRADIENT, VALUE, called, comparable, pulled, wrong_parts
+from ..comparisons import GRADIENT, VALUE, call, comparable, pull_back, wrong_parts
 from ..trees import mapped, named_leaves
 from . import regression
 from .mistakes import WHOLE, matching
@@ -87,9 +87,9 @@ def without_cotangent(f, part):
     """Name the gradients that are not 0 although every cotangent is."""
     if (bad := part.bad_gradient) is None:
         return None
-    result, _ = called(f.exercise, f.f, bad.args, bad.constants)
+    result, _ = call(f.exercise, f.f, bad.args, bad.constants)
     no_cotangents = mapped(lambda a: a * 0, bad.cotangents)
-    _, found = pulled(f.exercise, bad.args, result, no_cotangents)
+    _, found = pull_back(f.exercise, bad.args, result, no_cotangents)
     if isinstance(found, str):
         return None
     left = ", ".join(path for path, a in found.items() if (np.abs(a) > 0).any())

@@ -4,7 +4,7 @@ A mistake matches as a whole, or, where the learner's value is right, by its gra
 the other way round: each part is told apart from the library's before it is named.
 """
 
-from ..comparisons import GRADIENT, MATCH, VALUE, called, distance, pulled, wrong_parts
+from ..comparisons import GRADIENT, MATCH, VALUE, call, distance, pull_back, wrong_parts
 from ..recorded import Raised, Recorded
 from ..trees import copied, same
 
@@ -31,11 +31,11 @@ def matching(exercise, samples, part):
 
 def _error(exercise, f, sample, part):
     """Return how far f's part is from the learner's in one call."""
-    result, outcome = called(exercise, f, sample.args, sample.constants)
+    result, outcome = call(exercise, f, sample.args, sample.constants)
     worst = 0.0 if part == GRADIENT else distance(outcome, sample.found)
     for pull in () if part == VALUE else sample.pulls:
         if worst <= MATCH:
-            _, outcome = pulled(exercise, pull.args, result, pull.cotangents)
+            _, outcome = pull_back(exercise, pull.args, result, pull.cotangents)
             worst = max(worst, distance(outcome, pull.found))
     return worst
 

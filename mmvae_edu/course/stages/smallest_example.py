@@ -8,7 +8,7 @@ from types import ModuleType
 
 import numpy as np
 
-from ..comparisons import GRADIENT, called, is_finite, pulled
+from ..comparisons import GRADIENT, call, is_finite, pull_back
 from ..trees import leaves, mapped, named_leaves, same
 from .input_laws import laws
 
@@ -55,9 +55,9 @@ def _wrong(f, inputs, part):
     args, constants, cotangents = inputs
     outcomes = []
     for function in (f.f, f.exercise.of):
-        result, outcome = called(f.exercise, function, args, constants)
+        result, outcome = call(f.exercise, function, args, constants)
         if part == GRADIENT:
-            _, outcome = pulled(f.exercise, args, result, cotangents)
+            _, outcome = pull_back(f.exercise, args, result, cotangents)
         outcomes.append(outcome)
     found, expected = outcomes
     if isinstance(found, str) or not is_finite(expected) or found.keys() != expected.keys():

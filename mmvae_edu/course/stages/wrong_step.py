@@ -13,7 +13,7 @@ from types import FunctionType
 
 import numpy as np
 
-from ..comparisons import called, error, named_gradients, pulled
+from ..comparisons import call, error, named_gradients, pull_back
 from ..exercises import exercises
 from ..trees import copied, leaves, mapped
 from .factors import factor, lengths
@@ -106,9 +106,9 @@ def _local_problem(exercise, step):
     if _is_of_the_library(step.op) or not same_name:
         return None
     own = min(same_name, key=lambda e: e.stub != exercise.stub)  # those of this lesson first
-    result, _ = called(own, own.of, step.args, step.constants)
+    result, _ = call(own, own.of, step.args, step.constants)
     for cotangents, gradients in step.pulls:
-        _, expected = pulled(own, step.args, result, cotangents)
+        _, expected = pull_back(own, step.args, result, cotangents)
         if isinstance(expected, str):  # another function of that name
             return None
         for path, a in named_gradients(own, step.args, gradients).items():
