@@ -1,0 +1,213 @@
+"""CUDA kernels in Python whose threads add up: importance weights, mixtures, likelihoods.
+
+The threads of a block share a sum by a tree in shared memory, and meet at its barriers.
+"""
+
+import math
+
+import numba
+from numba import cuda
+
+from ._cuda_elements import ratio, softplus_and_sigmoid
+
+LOG_2PI = math.log(2 * math.pi)
+ROWS, WIDTH = 16, 32  # the greatest block in which threads add up
+
+
+# ---- trees ---------------------------------------------------------------------------------------
+
+
+@cuda.jit(device=True)
+def sum_across(part, parts):
+    """Over threadIdx.x, a power of 2: a tree whose steps halve the threads; all get the sum."""
+    x, y = cuda.threadIdx.x, cuda.threadIdx.y
+    parts[y, x] = part
+    cuda.syncthreads()
+    half = cuda.blockDim.x // 2
+    while half > 0:
+        if x < half:
+            parts[y, x] += parts[y, x + half]
+        cuda.syncthreads()  # outside the if: all threads meet
+        half //= 2
+    whole = parts[y, 0]
+    cuda.syncthreads()  # before the next use of the memory
+    return whole
+
+
+@cuda.jit(device=True)
+def sum_down(part, parts):
+    """The same over threadIdx.y."""
+    x, y = cuda.threadIdx.x, cuda.threadIdx.y
+    parts[y, x] = part
+    cuda.syncthreads()
+    half = cuda.blockDim.y // 2
+    while half > 0:
+        if y < half:
+            parts[y, x] += parts[y + half, x]
+        cuda.syncthreads()
+        half //= 2
+    whole = parts[0, x]
+    cuda.syncthreads()
+    return whole
+
+
+@cuda.jit(device=True)
+def add(top, total, other_top, other_total):
+    """Σ exp(a) = total · exp(top): the sum of two such sums."""
+    scale = ratio(other_top, top)
+    if other_top > top:
+        return other_top, total * scale + other_total
+    return top, total + other_total * scale
+
+
+@cuda.jit(device=True)
+def log_sum_down(top, total, tops, totals):
+    """The sums of the threads along threadIdx.y, added up as in sum_down."""
+    x, y = cuda.threadIdx.x, cuda.threadIdx.y
+    tops[y, x], totals[y, x] = top, total
+    cuda.syncthreads()
+    half = cuda.blockDim.y // 2
+    while half > 0:
+        if y < half:
+            top, total = add(top, total, tops[y + half, x], totals[y + half, x])
+            tops[y, x], totals[y, x] = top, total
+        cuda.syncthreads()
+        half //= 2
+    top, total = tops[0, x], totals[0, x]
+    cuda.syncthreads()
+    return top, total
+
+
+@cuda.jit(device=True)
+def weight(a, top, total):
+    """exp(a) as a share of the sum; 0 if the sum has nothing but −∞."""
+    return 0.0 if top == -math.inf and total == total else ratio(a, top) / total
+
+
+# ---- importance weights --------------------------------------------------------------------------
+
+
+@cuda.jit
+def importance_weights_v1(K, N, log_K, log_w, bound, weights):
+    """One thread a column; the greatest, the sum, the weights: three passes."""
+    block, threads = cuda.blockIdx.x, cuda.blockDim.x * cuda.blockDim.y
+    first = block * threads + cuda.threadIdx.y * cuda.blockDim.x + cuda.threadIdx.x
+    for n in range(first, N, cuda.gridDim.x * threads):
+        top, total = -math.inf, 0.0
+        for k in range(K):
+            top = log_w[k, n] if log_w[k, n] > top else top
+        for k in range(K):
+            total += ratio(log_w[k, n], top)
+        bound[n] = top + math.log(total) - log_K
+        for k in range(K):
+            weights[k, n] = weight(log_w[k, n], top, total)
+
+
+@cuda.jit
+def importance_weights_v2(K, N, log_K, log_w, bound, weights):
+    """A block shares its columns, and greatest and sum take one pass."""
+    tops = cuda.shared.array((ROWS, WIDTH), numba.float64)
+    totals = cuda.shared.array((ROWS, WIDTH), numba.float64)
+    x, y, width = cuda.threadIdx.x, cuda.threadIdx.y, cuda.blockDim.x
+    for first in range(cuda.blockIdx.x * width, N, cuda.gridDim.x * width):
+        n = first + x
+        rows = K if n < N else 0  # no early return: the tree needs all threads
+        top, total = -math.inf, 0.0
+        for k in range(y, rows, cuda.blockDim.y):
+            top, total = add(top, total, log_w[k, n], 1.0)
+        top, total = log_sum_down(top, total, tops, totals)
+        for k in range(y, rows, cuda.blockDim.y):
+            weights[k, n] = weight(log_w[k, n], top, total)
+        if y == 0 and n < N:
+            bound[n] = top + math.log(total) - log_K
+
+
+# ---- mixture of experts --------------------------------------------------------------------------
+
+
+@cuda.jit
+def mixture_log_prob(K, M, N, D, z, mu, log_var, log_alpha, log_q, r):
+    """One sample of one example at a time for each row of threads, which add up over D."""
+    parts = cuda.shared.array((WIDTH, WIDTH), numba.float64)
+    x, rows = cuda.threadIdx.x, cuda.blockDim.y
+    for first in range(cuda.blockIdx.x * rows, N, cuda.gridDim.x * rows):
+        n = first + cuda.threadIdx.y
+        for k in range(cuda.blockIdx.y, K, cuda.gridDim.y):
+            top, total = -math.inf, 0.0
+            for m in range(M):
+                alpha = log_alpha[m, n] if n < N else -math.inf
+                part = 0.0
+                if alpha > -math.inf:
+                    for d in range(x, D, cuda.blockDim.x):
+                        s = (z[k, n, d] - mu[m, n, d]) * math.exp(-0.5 * log_var[m, n, d])
+                        part += s * s + (LOG_2PI + log_var[m, n, d])
+                score = alpha - 0.5 * sum_across(part, parts)
+                top, total = add(top, total, score, 1.0)
+                if x == 0 and n < N:
+                    r[m, k, n] = score
+            if x == 0 and n < N:
+                log_q[k, n] = top + math.log(total)
+                for m in range(M):
+                    r[m, k, n] = weight(r[m, k, n], top, total)
+
+
+@cuda.jit
+def mixture_log_prob_vjp(K, M, N, D, dlog_q, r, z, mu, log_var, dz, dmu, dlog_var):
+    """One expert after the other; a thread owns every blockDim.y-th sample of a dimension."""
+    parts = cuda.shared.array((ROWS, WIDTH), numba.float64)
+    x, y, width = cuda.threadIdx.x, cuda.threadIdx.y, cuda.blockDim.x
+    for first in range(cuda.blockIdx.x * width, N * D, cuda.gridDim.x * width):
+        n, d = (first + x) // D, (first + x) % D
+        rows = K if n < N else 0
+        for k in range(y, rows, cuda.blockDim.y):
+            dz[k, n, d] = 0.0
+        for m in range(M):
+            from_mu, from_log_var = 0.0, 0.0
+            for k in range(y, rows, cuda.blockDim.y):
+                w = dlog_q[k, n] * r[m, k, n]
+                if w != 0:  # NaN in an absent expert is not 0 · NaN
+                    inverse_std = math.exp(-0.5 * log_var[m, n, d])
+                    s = (z[k, n, d] - mu[m, n, d]) * inverse_std
+                    dz[k, n, d] -= w * s * inverse_std
+                    from_mu += w * s * inverse_std
+                    from_log_var += 0.5 * w * (s * s - 1.0)
+            from_mu, from_log_var = sum_down(from_mu, parts), sum_down(from_log_var, parts)
+            if y == 0 and n < N:
+                dmu[m, n, d], dlog_var[m, n, d] = from_mu, from_log_var
+
+
+# ---- binomial ------------------------------------------------------------------------------------
+
+
+@cuda.jit
+def binomial_log_prob(L, N, P, trials, logits, x, log_p):
+    """A row of threads adds up a row of logits."""
+    parts = cuda.shared.array((WIDTH, WIDTH), numba.float64)
+    for first in range(cuda.blockIdx.x * cuda.blockDim.y, N, cuda.gridDim.x * cuda.blockDim.y):
+        n = first + cuda.threadIdx.y
+        for l in range(cuda.blockIdx.y, L, cuda.gridDim.y):
+            part = 0.0
+            if n < N:
+                for p in range(cuda.threadIdx.x, P, cuda.blockDim.x):
+                    softplus, _ = softplus_and_sigmoid(logits[l, n, p])
+                    part += x[n, p] * logits[l, n, p] - trials * softplus
+            whole = sum_across(part, parts)  # outside the if: all threads meet
+            if cuda.threadIdx.x == 0 and n < N:
+                log_p[l, n] = whole
+
+
+@cuda.jit
+def binomial_log_prob_value_and_grad(L, N, P, trials, logits, x, log_p, dlogits):
+    parts = cuda.shared.array((WIDTH, WIDTH), numba.float64)
+    for first in range(cuda.blockIdx.x * cuda.blockDim.y, N, cuda.gridDim.x * cuda.blockDim.y):
+        n = first + cuda.threadIdx.y
+        for l in range(cuda.blockIdx.y, L, cuda.gridDim.y):
+            part = 0.0
+            if n < N:
+                for p in range(cuda.threadIdx.x, P, cuda.blockDim.x):
+                    softplus, sigmoid = softplus_and_sigmoid(logits[l, n, p])
+                    part += x[n, p] * logits[l, n, p] - trials * softplus
+                    dlogits[l, n, p] = x[n, p] - trials * sigmoid
+            whole = sum_across(part, parts)
+            if cuda.threadIdx.x == 0 and n < N:
+                log_p[l, n] = whole
