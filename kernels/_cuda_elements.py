@@ -10,7 +10,7 @@ from numba import cuda
 
 @cuda.jit(device=True)
 def ratio(a, b):
-    """exp(−|a − b|): 1 for two equal infinities, NaN for NaN."""
+    """Return exp(−|a − b|): 1 for two equal infinities, NaN for NaN."""
     return 1.0 if a == b else math.exp(-abs(a - b))
 
 
@@ -25,7 +25,7 @@ def softplus_and_sigmoid(a):
 
 @cuda.jit
 def product_of_experts_v1(M, N, D, mu, log_var, mask, mean, joint_log_var):
-    """Two passes: first the least log variance, then the sums in units of its precision."""
+    """Take two passes: the least log variance, then the sums in units of its precision."""
     first, rows = cuda.blockIdx.x * cuda.blockDim.y + cuda.threadIdx.y, cuda.gridDim.x
     for n in range(first, N, rows * cuda.blockDim.y):
         for d in range(cuda.threadIdx.x, D, cuda.blockDim.x):
@@ -45,7 +45,7 @@ def product_of_experts_v1(M, N, D, mu, log_var, mask, mean, joint_log_var):
 
 @cuda.jit
 def product_of_experts_v2(M, N, D, mu, log_var, mask, mean, joint_log_var):
-    """One pass: a new least log variance rescales the sums so far."""
+    """Take one pass: a new least log variance rescales the sums so far."""
     first, rows = cuda.blockIdx.x * cuda.blockDim.y + cuda.threadIdx.y, cuda.gridDim.x
     for n in range(first, N, rows * cuda.blockDim.y):
         for d in range(cuda.threadIdx.x, D, cuda.blockDim.x):
@@ -106,7 +106,7 @@ def bias_swish(N, H, a, b, y, slope):
 
 @cuda.jit
 def adam_step(size, rate, scale, keep1, keep2, epsilon, theta, grad, m, v):
-    """rate = η / (1 − β1ᵗ), scale = 1 / (1 − β2ᵗ), keep = 1 − β."""
+    """Take Adam's step with rate = η / (1 − β1ᵗ), scale = 1 / (1 − β2ᵗ), keep = 1 − β."""
     first, threads = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x, cuda.blockDim.x
     for i in range(first, size, cuda.gridDim.x * threads):
         m[i] += keep1 * (grad[i] - m[i])

@@ -19,7 +19,7 @@ ROWS, WIDTH = 16, 32  # the greatest block in which threads add up
 
 @cuda.jit(device=True)
 def sum_across(part, parts):
-    """Over threadIdx.x, a power of 2: a tree whose steps halve the threads; all get the sum."""
+    """Sum over threadIdx.x, a power of 2, by a tree that halves the threads; all get the sum."""
     x, y = cuda.threadIdx.x, cuda.threadIdx.y
     parts[y, x] = part
     cuda.syncthreads()
@@ -36,7 +36,7 @@ def sum_across(part, parts):
 
 @cuda.jit(device=True)
 def sum_down(part, parts):
-    """The same over threadIdx.y."""
+    """Sum over threadIdx.y, likewise."""
     x, y = cuda.threadIdx.x, cuda.threadIdx.y
     parts[y, x] = part
     cuda.syncthreads()
@@ -53,7 +53,7 @@ def sum_down(part, parts):
 
 @cuda.jit(device=True)
 def add(top, total, other_top, other_total):
-    """Σ exp(a) = total · exp(top): the sum of two such sums."""
+    """Add two sums Σ exp(a) = total · exp(top)."""
     scale = ratio(other_top, top)
     if other_top > top:
         return other_top, total * scale + other_total
@@ -62,7 +62,7 @@ def add(top, total, other_top, other_total):
 
 @cuda.jit(device=True)
 def log_sum_down(top, total, tops, totals):
-    """The sums of the threads along threadIdx.y, added up as in sum_down."""
+    """Add up the sums of the threads along threadIdx.y as in sum_down."""
     x, y = cuda.threadIdx.x, cuda.threadIdx.y
     tops[y, x], totals[y, x] = top, total
     cuda.syncthreads()
@@ -80,7 +80,7 @@ def log_sum_down(top, total, tops, totals):
 
 @cuda.jit(device=True)
 def weight(a, top, total):
-    """exp(a) as a share of the sum; 0 if the sum has nothing but −∞."""
+    """Return exp(a) as a share of the sum; 0 if every term is exp(−∞)."""
     return 0.0 if top == -math.inf and total == total else ratio(a, top) / total
 
 
@@ -89,7 +89,7 @@ def weight(a, top, total):
 
 @cuda.jit
 def importance_weights_v1(K, N, log_K, log_w, bound, weights):
-    """One thread a column; the greatest, the sum, the weights: three passes."""
+    """Give a thread a column, which it reads thrice: for the greatest, the sum, the weights."""
     block, threads = cuda.blockIdx.x, cuda.blockDim.x * cuda.blockDim.y
     first = block * threads + cuda.threadIdx.y * cuda.blockDim.x + cuda.threadIdx.x
     for n in range(first, N, cuda.gridDim.x * threads):
@@ -105,7 +105,7 @@ def importance_weights_v1(K, N, log_K, log_w, bound, weights):
 
 @cuda.jit
 def importance_weights_v2(K, N, log_K, log_w, bound, weights):
-    """A block shares its columns, and greatest and sum take one pass."""
+    """Share columns among the threads of a block; greatest and sum take one pass."""
     tops = cuda.shared.array((ROWS, WIDTH), numba.float64)
     totals = cuda.shared.array((ROWS, WIDTH), numba.float64)
     x, y, width = cuda.threadIdx.x, cuda.threadIdx.y, cuda.blockDim.x
@@ -127,7 +127,7 @@ def importance_weights_v2(K, N, log_K, log_w, bound, weights):
 
 @cuda.jit
 def mixture_log_prob(K, M, N, D, z, mu, log_var, log_alpha, log_q, r):
-    """One sample of one example at a time for each row of threads, which add up over D."""
+    """Give a row of threads one sample of one example at a time, to add up over D."""
     parts = cuda.shared.array((WIDTH, WIDTH), numba.float64)
     x, rows = cuda.threadIdx.x, cuda.blockDim.y
     for first in range(cuda.blockIdx.x * rows, N, cuda.gridDim.x * rows):
@@ -153,7 +153,7 @@ def mixture_log_prob(K, M, N, D, z, mu, log_var, log_alpha, log_q, r):
 
 @cuda.jit
 def mixture_log_prob_vjp(K, M, N, D, dlog_q, r, z, mu, log_var, dz, dmu, dlog_var):
-    """One expert after the other; a thread owns every blockDim.y-th sample of a dimension."""
+    """Work on one expert after another; a thread owns every blockDim.y-th sample of a dimension."""
     parts = cuda.shared.array((ROWS, WIDTH), numba.float64)
     x, y, width = cuda.threadIdx.x, cuda.threadIdx.y, cuda.blockDim.x
     for first in range(cuda.blockIdx.x * width, N * D, cuda.gridDim.x * width):
@@ -181,7 +181,7 @@ def mixture_log_prob_vjp(K, M, N, D, dlog_q, r, z, mu, log_var, dz, dmu, dlog_va
 
 @cuda.jit
 def binomial_log_prob(L, N, P, trials, logits, x, log_p):
-    """A row of threads adds up a row of logits."""
+    """Give a row of threads a row of logits to add up."""
     parts = cuda.shared.array((WIDTH, WIDTH), numba.float64)
     for first in range(cuda.blockIdx.x * cuda.blockDim.y, N, cuda.gridDim.x * cuda.blockDim.y):
         n = first + cuda.threadIdx.y

@@ -1,6 +1,4 @@
-"""What the compiled backends ask of their inputs, and the sentence where it is not so."""
-
-from numbers import Real
+"""Input checks of the compiled backends, with their error messages."""
 
 import numpy as np
 
@@ -10,48 +8,56 @@ FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 class Inputs:
     """The checks of a backend whose arrays are those of the library `xp`.
 
-    convert: the function that brings an array of another library there, for the sentences.
+    convert: the function that brings an array of another library there, for the messages.
     """
 
     def __init__(self, backend, xp, convert):
         self.backend, self.xp, self.convert = backend, xp, convert
 
-    def floats(self, **arrays):
-        """The arrays, contiguous; a TypeError unless all are of one dtype, float32 or float64."""
+    def check(self, kernel, arrays, options):
+        """Raise a TypeError or ValueError unless the arguments fit the kernel's row of the table.
+
+        arrays: name → array, for a mask also None; options: the other arguments.
+        """
+        kernel.check(**options)
+        self._check_dtypes(kernel, arrays)
+        lengths = {}
+        for name in kernel.inputs:
+            if name == "mask":
+                if arrays[name] is None:
+                    continue
+                self._check_mask(arrays[name])
+            fit(kernel, name, arrays[name].shape, lengths)
+            for axis, problem in kernel.nonempty.items():
+                if lengths.get(axis) == 0:
+                    raise ValueError(f"{problem}, found {axis} = 0")
+        for name in kernel.in_place:
+            flags = arrays[name].flags
+            if not (flags.c_contiguous and getattr(flags, "writeable", True)):
+                raise ValueError(
+                    f"{name}: it is changed in place; expected a writable contiguous array"
+                )
+
+    def _check_dtypes(self, kernel, arrays):
+        """Raise a TypeError unless all but the mask have the largest one's dtype, a float."""
         expected = None
-        for name, array in arrays.items():
-            self._own(name, array)
+        for name in sorted(kernel.inputs, key=lambda name: -len(kernel.inputs[name])):
+            array = arrays[name]
+            if name == "mask":
+                continue
+            self._check_library(name, array)
             expected = expected or array.dtype
             if array.dtype not in FLOATS or array.dtype != expected:
                 wanted = expected if expected in FLOATS else "float32 or float64"
                 fix = "use kernels.reference" if array.dtype.kind == "c" else "convert with .astype"
                 raise TypeError(f"{name}: expected {wanted}, found {array.dtype}; {fix}")
-        return [
-            array if array.flags.c_contiguous else self.xp.ascontiguousarray(array)
-            for array in arrays.values()
-        ]
 
-    def mask(self, mask, M, N):
-        """The (M, N) bool mask, contiguous; all True for None."""
-        if mask is None:
-            return self.xp.ones((M, N), dtype=bool)
-        self._own("mask", mask)
+    def _check_mask(self, mask):
+        self._check_library("mask", mask)
         if mask.dtype != bool:
             raise TypeError(f"mask: expected bool, found {mask.dtype}; compare it with != 0")
-        fitting("mask", mask, (M, N))
-        return self.xp.ascontiguousarray(mask)
 
-    def scored(self, logits, x, n):
-        """logits (…, N, P) and what they score, x (N, P) out of n."""
-        if not isinstance(n, Real) or not n > 0:
-            raise ValueError(f"n: expected a positive number, found {n!r}")
-        logits, x = self.floats(logits=logits, x=x)
-        N, P = fitting("x", x, ("N", "P"))
-        if logits.shape[-2:] != (N, P):
-            raise ValueError(f"logits: expected shape (…, {N}, {P}) as x, found {logits.shape}")
-        return logits, x
-
-    def _own(self, name, array):
+    def _check_library(self, name, array):
         if not isinstance(array, self.xp.ndarray):
             kind = f"{type(array).__module__}.{type(array).__qualname__}"
             other = ", or pass kernels=kernels.best(array)" if hasattr(array, "dtype") else ""
@@ -61,21 +67,29 @@ class Inputs:
             )
 
 
+def fit(kernel, name, shape, lengths):
+    """Add an array's axes to `lengths`; raise a ValueError where one has another length already.
+
+    lengths: axis → its length; "…" → the lengths of all that stand in the place of one.
+    """
+    axes, found = kernel.inputs[name], shape
+    if name in kernel.several:
+        count = max(len(shape) - len(axes) + 1, 0)
+        axes, found = ("…", *axes[1:]), (shape[:count], *shape[count:])
+    pairs = list(zip(axes, found, strict=False))
+    if len(axes) == len(found) and all(lengths.get(axis, n) == n for axis, n in pairs):
+        lengths.update(pairs)
+        return
+    expected = [lengths.get(axis, axis) for axis in axes]
+    if isinstance(expected[0], tuple):
+        expected[:1] = expected[0]
+    wanted = ", ".join(map(str, expected)) + ("," if len(expected) == 1 else "")
+    first = next(iter(kernel.inputs))
+    source = f" as {first}" if expected[0] == "…" and first != name else ""
+    raise ValueError(f"{name}: expected shape ({wanted}){source}, found {shape}")
+
+
 def counted(step):
-    """Adam's step, which divides by 1 − βᵗ."""
+    """Raise a ValueError for a step below 1: Adam divides by 1 − βᵗ."""
     if not step >= 1:
         raise ValueError(f"step: expected a count from 1 on, found {step}")
-
-
-def fitting(name, array, expected):
-    """The array's shape, if it is the expected one; a letter stands for any number."""
-    if array.shape == expected:
-        return expected
-    fits = len(array.shape) == len(expected) and all(
-        isinstance(want, str) or want == found
-        for want, found in zip(expected, array.shape, strict=True)
-    )
-    if not fits:
-        wanted = ", ".join(map(str, expected)) + ("," if len(expected) == 1 else "")
-        raise ValueError(f"{name}: expected shape ({wanted}), found {array.shape}")
-    return array.shape

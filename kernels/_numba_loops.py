@@ -1,7 +1,7 @@
-"""The compiled loops of numba_cpu over products of experts, likelihoods, activations and Adam.
+"""Compiled loops of numba_cpu: products of experts, likelihoods, activations and Adam.
 
-Each loop works on examples start … stop − 1 of its arrays, holds no Python object and so releases
-the interpreter lock: threads run the pieces of one call side by side.
+Each loop works on examples start … stop − 1 of its arrays.  It uses no Python object and releases
+the interpreter lock, so that threads run the pieces of one call at the same time.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from ._numba_arithmetic import SUMS, compiled, exp, exp_low, log, log1p, wide_ve
 
 @compiled()
 def product_of_experts(start, stop, mu, log_var, mask, mean, joint_log_var):
-    """Shares of precision, shifted by the greatest: exp(least log var − log var_m) ≤ 1."""
+    """Add up shares of precision, exp(least log var − log var_m) ≤ 1."""
     wide_vectors()
     M, N, D = mu.shape
     real = mu.dtype.type
@@ -62,53 +62,53 @@ def product_of_experts_vjp(
 
 
 @compiled(SUMS)
-def binomial_log_prob(start, stop, logits, x, n, log_prob):
-    """Row i of logits (L N, P) is scored against row i mod N of x (N, P)."""
+def binomial_log_prob(start, stop, n, logits, x, log_prob):
+    """Score each row of logits (L, N, P), an example, against its row of x (N, P)."""
     wide_vectors()
     N, P = x.shape
     for i in range(start, stop):
-        row = i % N
+        l, row = i // N, i % N
         total = n - n
         for p in range(P):
-            logit = logits[i, p]
+            logit = logits[l, row, p]
             positive = logit if logit > n - n else n - n
             total += x[row, p] * logit - n * (positive + log1p(exp_low(-abs(logit))))
-        log_prob[i] = total
+        log_prob[l, row] = total
 
 
 @compiled(SUMS)
-def binomial_log_prob_value_and_grad(start, stop, logits, x, n, log_prob, dlogits):
+def binomial_log_prob_value_and_grad(start, stop, n, logits, x, log_prob, dlogits):
     wide_vectors()
     N, P = x.shape
     zero, one = logits.dtype.type(0), logits.dtype.type(1)
     for i in range(start, stop):
-        row = i % N
+        l, row = i // N, i % N
         total = zero
         for p in range(P):
-            logit = logits[i, p]
+            logit = logits[l, row, p]
             decay = exp_low(-abs(logit))
             positive = logit if logit > zero else zero
             total += x[row, p] * logit - n * (positive + log1p(decay))
-            dlogits[i, p] = x[row, p] - n * ((one if logit > zero else decay) / (one + decay))
-        log_prob[i] = total
+            dlogits[l, row, p] = x[row, p] - n * ((one if logit > zero else decay) / (one + decay))
+        log_prob[l, row] = total
 
 
 @compiled()
-def binomial_log_prob_vjp(start, stop, dlog_prob, logits, x, n, dlogits):
+def binomial_log_prob_vjp(start, stop, n, dlog_prob, logits, x, dlogits):
     wide_vectors()
     N, P = x.shape
     zero, one = logits.dtype.type(0), logits.dtype.type(1)
     for i in range(start, stop):
-        row = i % N
+        l, row = i // N, i % N
         for p in range(P):
-            decay = exp_low(-abs(logits[i, p]))
-            gate = (one if logits[i, p] > zero else decay) / (one + decay)
-            dlogits[i, p] = dlog_prob[i] * (x[row, p] - n * gate)
+            decay = exp_low(-abs(logits[l, row, p]))
+            gate = (one if logits[l, row, p] > zero else decay) / (one + decay)
+            dlogits[l, row, p] = dlog_prob[l, row] * (x[row, p] - n * gate)
 
 
 @compiled()
 def swish(s, one):
-    """s · sigmoid(s) and its derivative."""
+    """Return s · sigmoid(s) and its derivative."""
     decay = exp_low(-abs(s))
     gate = (one if s > one - one else decay) / (one + decay)
     return s * gate, gate + s * gate * (one - gate)
@@ -116,7 +116,7 @@ def swish(s, one):
 
 @compiled()
 def bias_swish(start, stop, a, b, y, slope):
-    """Rows of a (N, H)."""
+    """Work on rows of a (N, H)."""
     wide_vectors()
     one = a.dtype.type(1)
     for i in range(start, stop):
@@ -126,9 +126,9 @@ def bias_swish(start, stop, a, b, y, slope):
 
 @compiled()
 def bias_swish_by_columns(start, stop, a, b, y, slope):
-    """Columns of a (N, H), each of which lies in one piece: rows of a (H, N).
+    """Work on columns of a (N, H) stored column after column: on rows of a (H, N).
 
-    Two at a time: while the processor waits for a step of one it works on the other.
+    Two are computed at a time: while the processor waits for one, it works on the other.
     """
     wide_vectors()
     one = a.dtype.type(1)
@@ -157,10 +157,10 @@ def bias_swish_value_by_columns(start, stop, a, b, y):
 
 @compiled(SUMS)
 def bias_activation_vjp(start, stop, dy, slope, da, db):
-    """Columns start … stop − 1 of dy (N, H).
+    """Work on columns start … stop − 1 of dy (N, H).
 
-    What a saturated unit passes on is 0 below the least normal number over eps: multiplied by a
-    matrix it would be subnormal, which takes a CPU a hundred times as long.
+    A product below the least normal number over eps, from a saturated unit, becomes 0: multiplied
+    by a matrix it would be subnormal, which takes a CPU a hundred times as long.
     """
     wide_vectors()
     zero, least = dy.dtype.type(0), np.finfo(dy.dtype).tiny / np.finfo(dy.dtype).eps
@@ -176,7 +176,7 @@ def bias_activation_vjp(start, stop, dy, slope, da, db):
 
 @compiled(SUMS)
 def bias_activation_vjp_by_columns(start, stop, dy, slope, da, db):
-    """Columns of dy (N, H), each of which lies in one piece: rows of dy (H, N)."""
+    """Work on columns of dy (N, H) stored column after column: on rows of dy (H, N)."""
     wide_vectors()
     zero, least = dy.dtype.type(0), np.finfo(dy.dtype).tiny / np.finfo(dy.dtype).eps
     for h in range(start, stop):
@@ -189,8 +189,8 @@ def bias_activation_vjp_by_columns(start, stop, dy, slope, da, db):
 
 
 @compiled()
-def adam_step(start, stop, theta, grad, m, v, rate, scale, keep1, keep2, epsilon):
-    """rate = η / (1 − β1ᵗ), scale = 1 / (1 − β2ᵗ), keep = 1 − β."""
+def adam_step(start, stop, rate, scale, keep1, keep2, epsilon, theta, grad, m, v):
+    """Take Adam's step with rate = η / (1 − β1ᵗ), scale = 1 / (1 − β2ᵗ), keep = 1 − β."""
     wide_vectors()
     theta, grad = theta[start:stop], grad[start:stop]  # an index from 0 cannot be negative: Numba
     m, v = m[start:stop], v[start:stop]  # then needs no wraparound, which takes thrice the time

@@ -1,4 +1,4 @@
-"""The compiled loops of numba_cpu that end in a log-sum-exp: importance weights and mixtures.
+"""Compiled loops of numba_cpu with a log-sum-exp: importance weights and mixtures.
 
 As in `_numba_loops`, each works on examples start … stop − 1 and releases the interpreter lock.
 """
@@ -25,25 +25,29 @@ TILE = ROWS * SAMPLES
 
 
 @compiled()
-def importance_weights(start, stop, log_w, log_sum, weights):
-    """So many columns at a time that the first level cache holds their sums."""
+def importance_weights(start, stop, log_K, log_w, bound, weights):
+    """Work on as many columns at a time as the first level cache holds sums of."""
     wide_vectors()
-    K, _, N = log_w.shape
+    K, N = log_w.shape
+    terms, shares, log_sum = log_w.reshape(K, 1, N), weights.reshape(K, 1, N), bound.reshape(1, N)
     width = 1024
     shift = np.empty(width, log_w.dtype)
     total, lost = np.empty_like(shift), np.empty_like(shift)
     for first in range(start, stop, width):
         columns = min(width, stop - first)
-        log_sum_exp(log_w, first, weights, log_sum, 0, first, columns, shift, total, lost)
+        log_sum_exp(terms, first, shares, log_sum, 0, first, columns, shift, total, lost)
+    for n in range(start, stop):
+        bound[n] -= log_K
 
 
 @compiled()
 def log_sum_exp(a, first, weights, log_sum, k, n, columns, shift, total, lost):
-    """log Σ_i exp(a[i, 0, first …]) to log_sum[k, n …] and its derivative to weights[:, k, n …].
+    """Write log Σ_i exp(a[i, 0, first …]) to log_sum[k, n …], its derivative to weights[:, k, n …].
 
-    `a` is read twice, for the sums and for the weights, so the shift is not its maximum: where an
-    entry exceeds it by more than 1 it becomes that entry, and the sum so far shrinks.
-    The sum is compensated (Kahan), so that 5,000 terms lose no more digits than two.
+    `a` is read twice, for the sums and for the weights.  The maximum would take a third pass, so
+    the shift is an entry that none exceeds by more than 1 so far: a greater one replaces it, and
+    the sum so far shrinks.  The sum is compensated (Kahan), so that 5,000 terms lose no more digits
+    than two.
     """
     wide_vectors()
     real = a.dtype.type
@@ -84,7 +88,7 @@ def log_sum_exp(a, first, weights, log_sum, k, n, columns, shift, total, lost):
 
 @compiled(SUMS)
 def mixture_log_prob(start, stop, z, mu, log_var, log_alpha, log_q, r):
-    """log α_m N(z; mu_m, var_m) of a tile of samples and examples, then its log-sum-exp over m."""
+    """Compute log α_m N(z; mu_m, var_m) of a tile of samples and examples, then log-sum-exp."""
     wide_vectors()
     K, N, D = z.shape
     M = len(mu)
@@ -112,7 +116,7 @@ def mixture_log_prob(start, stop, z, mu, log_var, log_alpha, log_q, r):
 
 @compiled(SUMS)
 def normalise(n, rows, log_var, log_alpha, precision, constant):
-    """The precisions of examples n …, and log α_m − ½ Σ_D log 2π var_m."""
+    """Write the precisions of examples n …, and the constants log α_m − ½ Σ_D log 2π var_m."""
     wide_vectors()
     M, _, D = log_var.shape
     half, log_2pi = log_var.dtype.type(0.5), log_var.dtype.type(LOG_2PI)
@@ -129,7 +133,7 @@ def normalise(n, rows, log_var, log_alpha, precision, constant):
 
 @compiled(SUMS)
 def score_tile(z, n, rows, mu, log_alpha, precision, constant, score):
-    """log α_m N(z; mu_m, var_m) of sample k of example n + i to score[m, 0, k · rows + i]."""
+    """Write log α_m N(z; mu_m, var_m), sample k, example n + i, to score[m, 0, k · rows + i]."""
     wide_vectors()
     half = mu.dtype.type(0.5)
     for i in range(rows):
@@ -145,7 +149,7 @@ def score_tile(z, n, rows, mu, log_alpha, precision, constant, score):
 
 @compiled()
 def mixture_log_prob_vjp(start, stop, dlog_q, r, z, mu, log_var, dz, dmu, dlog_var):
-    """Sums over k as in log_sum_exp; an expert of responsibility 0 is not looked at."""
+    """Sum over k as in log_sum_exp; an expert of responsibility 0 is not read."""
     wide_vectors()
     K, N, D = z.shape
     M = len(mu)
@@ -182,7 +186,7 @@ def mixture_log_prob_vjp(start, stop, dlog_q, r, z, mu, log_var, dz, dmu, dlog_v
 
 @compiled()
 def score_sums(weight, z, n, mean, precision, of_mu, of_log_var, lost, lost_too):
-    """Σ_k w_k t_k and Σ_k w_k (t_k d_k − 1) with d_k = z_k − mean, t_k = precision · d_k."""
+    """Sum w_k t_k and w_k (t_k d_k − 1) over k, with d_k = z_k − mean, t_k = precision · d_k."""
     wide_vectors()
     of_mu[:] = of_log_var[:] = lost[:] = lost_too[:] = 0
     fours = len(weight) // 4 * 4

@@ -1,27 +1,32 @@
 """The hot paths in Python for Numba's CUDA compiler, for reading and for stepping through.
 
 The same kernels as the .cu files, without what only makes those fast: loads of 16 bytes, tiles in
-registers, shuffles within a warp.  They are in `_cuda_elements` and `_cuda_sums`.  Each function
-agrees with the one of its name in `reference`.
+registers, shuffles within a warp.  They are in `_cuda_elements` and `_cuda_sums`; here they become
+functions that agree with those of their names in `reference`.  `unchecked` has the same functions
+without input checks, for arrays that the library has just made.
 
 With the environment variable NUMBA_ENABLE_CUDASIM=1, set before Python starts, every thread of a
 kernel is a Python thread: it runs on NumPy arrays without a GPU, and `breakpoint()` in a kernel
 stops there.  Without it the kernels are compiled and take CuPy arrays.
 """
 
-# ruff: noqa: F403, F405
-
 import numba
 import numpy as np
 from numba import cuda
 
-from ._cuda_elements import *
-from ._cuda_sums import *
-from ._gpu import Device
+from . import _cuda_elements, _cuda_sums
+from ._gpu import Device, last_versions
+
+EVERY = {  # kernels and device functions, in all versions
+    name: function
+    for name, function in (vars(_cuda_elements) | vars(_cuda_sums)).items()
+    if callable(function)
+}
+KERNELS = last_versions(EVERY)
 
 
 def _array_library():
-    """NumPy in the simulator, CuPy on a GPU; an ImportError of one sentence without either."""
+    """Return NumPy in the simulator, CuPy on a GPU; without either raise an ImportError."""
     if numba.config.ENABLE_CUDASIM:
         return np
     if not cuda.is_available():
@@ -41,40 +46,15 @@ def _array_library():
 xp = _array_library()
 
 
-# ---- the backend ---------------------------------------------------------------------------------
-
-KERNELS = {
-    "product_of_experts": product_of_experts_v2,
-    "product_of_experts_vjp": product_of_experts_vjp,
-    "importance_weights": importance_weights_v2,
-    "mixture_log_prob": mixture_log_prob,
-    "mixture_log_prob_vjp": mixture_log_prob_vjp,
-    "binomial_log_prob": binomial_log_prob,
-    "binomial_log_prob_vjp": binomial_log_prob_vjp,
-    "binomial_log_prob_value_and_grad": binomial_log_prob_value_and_grad,
-    "bias_swish": bias_swish,
-    "adam_step": adam_step,
-}
-
-
 def _launch(op, grid, block, *args, **_):
-    """On CuPy's current stream.  The simulator takes 50 ms a launch: few blocks, few threads."""
+    """Launch on CuPy's current stream."""
     stream = 0 if xp is np else cuda.external_stream(xp.cuda.get_current_stream().ptr)
     KERNELS[op][grid, block, stream](*args)
 
 
-small = {"threads": 32, "width": 8, "tall": 4, "blocks": 2}
-device = Device("numba_cuda", xp, _launch, **(small if xp is np else {}))
-
-product_of_experts = device.product_of_experts
-product_of_experts_vjp = device.product_of_experts_vjp
-importance_weights = device.importance_weights
-mixture_log_prob = device.mixture_log_prob
-mixture_log_prob_vjp = device.mixture_log_prob_vjp
-binomial_log_prob = device.binomial_log_prob
-binomial_log_prob_vjp = device.binomial_log_prob_vjp
-binomial_log_prob_value_and_grad = device.binomial_log_prob_value_and_grad
-bias_swish = device.bias_swish
-bias_activation_vjp = device.bias_activation_vjp
-adam_step = device.adam_step
+small = {"threads": 32, "width": 8, "tall": 4, "blocks": 2}  # 50 ms a launch in the simulator
 matmul = np.matmul  # which hands CuPy arrays to CuPy
+device = Device("numba_cuda", xp, KERNELS, _launch, matmul, **(small if xp is np else {}))
+unchecked = device.unchecked
+ndarray = xp.ndarray  # the arrays that it takes
+globals().update(EVERY | vars(device.checked))  # product_of_experts_v1, product_of_experts, …

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mmvae_edu.kernels import reference
-from mmvae_edu.kernels._gpu import Device
+from mmvae_edu.kernels import _cuda_elements, _cuda_sums, reference
+from mmvae_edu.kernels._gpu import Device, last_versions
 from mmvae_edu.kernels.simulator import (
     BarrierMissed,
     OutOfBounds,
@@ -26,7 +26,6 @@ from mmvae_edu.kernels.simulator import (
 from mmvae_edu.kernels.simulator.text import plain
 from test_kernels import CASES, Draw, check_parity
 
-from mmvae_edu import kernels
 from mmvae_edu.course import checker
 from mmvae_edu.course.examine import NOT_ATTEMPTED, RIGHT, WRONG
 from mmvae_edu.course.exercises import exercises
@@ -264,46 +263,33 @@ def test_accesses_say_who_what_where_and_when():
 
 # ---- the library's kernels ---------------------------------------------------------------------
 
-NUMBA_CUDA, SUMS = map(Path(kernels.__file__).with_name, ("numba_cuda.py", "_cuda_sums.py"))
 
-
-def load(path):
-    spec = importlib.util.spec_from_file_location("mmvae_edu.kernels.recorded", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def recorded_backend(path, monkeypatch):
-    """The kernels, some of a version of _cuda_sums.py, and a backend that records launches."""
-    import numba.cuda
-
-    monkeypatch.setattr(numba.cuda, "is_available", lambda: True)  # nothing is compiled
-    monkeypatch.setitem(sys.modules, "cupy", np)
-    module, sums, found = load(NUMBA_CUDA), load(path), []
-    for op, kernel in module.KERNELS.items():
-        module.KERNELS[op] = getattr(sums, kernel.py_func.__name__, kernel)
+def recorded_backend(sums=_cuda_sums):
+    """The library's kernels by name, those that run, a backend that records them, its faults."""
+    every, found = {**vars(_cuda_elements), **vars(sums)}, []
+    running = last_versions(every)
 
     def launch(op, grid, block, *args, **_):
-        found.extend(record(module.KERNELS[op], grid, block, *args).faults)
+        found.extend(record(running[op], grid, block, *args).faults)
 
-    return module, Device("recorded", np, launch, threads=32, width=8, tall=4, blocks=2), found
+    small = {"threads": 32, "width": 8, "tall": 4, "blocks": 2}
+    device = Device("recorded", np, running, launch, np.matmul, **small)
+    return every, running, device.checked, found
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_librarys_kernels_have_no_fault(name, monkeypatch):
-    module, backend, found = recorded_backend(SUMS, monkeypatch)
-    for version in (v for v in dir(module) if re.fullmatch(rf"{name}(_v\d)?", v)):
-        if version != name:
-            module.KERNELS[name] = getattr(module, version)
+def test_the_librarys_kernels_have_no_fault(name):
+    every, running, backend, found = recorded_backend()
+    for version in (v for v in every if re.fullmatch(rf"{name}(_v\d)?", v)):
+        running[name] = every[version]
         for seed, shape in enumerate([(3, 4, 11, 5), (1, 1, 1, 1), (2, 9, 21, 3)]):
             check_parity(backend, name, Draw(seed, np.float64, masked=seed != 1), shape)
     assert found == []
 
 
 @pytest.mark.parametrize("op", ["bias_swish", "adam_step"])
-def test_layers_and_optimiser_have_no_fault(op, monkeypatch):
-    _, backend, found = recorded_backend(SUMS, monkeypatch)
+def test_layers_and_optimiser_have_no_fault(op):
+    *_, backend, found = recorded_backend()
     a, b, m, v = np.random.default_rng(0).random((4, 37))
     if op == "bias_swish":
         y, _ = backend.bias_swish(a.reshape(37, 1), b[:1])
@@ -313,15 +299,18 @@ def test_layers_and_optimiser_have_no_fault(op, monkeypatch):
     assert found == []
 
 
-def test_every_barrier_of_the_library_is_needed(tmp_path, monkeypatch):
+def test_every_barrier_of_the_library_is_needed(tmp_path):
     """Without any one of them the recorder sees a race."""
-    text = SUMS.read_text(encoding="utf-8")
+    text = Path(_cuda_sums.__file__).read_text(encoding="utf-8")
     barriers = [at.start() for at in re.finditer(r"cuda\.syncthreads\(\)", text)]
     assert len(barriers) == 9
     for at in barriers:
         path = tmp_path / f"without_{at}.py"
         path.write_text(text[:at] + "pass" + text[at + len("cuda.syncthreads()") :], "utf-8")
-        _, backend, found = recorded_backend(path, monkeypatch)
+        spec = importlib.util.spec_from_file_location("mmvae_edu.kernels.without_one", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        *_, backend, found = recorded_backend(module)
         few = {"mixture_log_prob": (2, 2, 3, 9), "mixture_log_prob_vjp": (2, 9, 3, 2)}
         for name, shape in {"importance_weights": (1, 9, 17, 1), **few}.items():
             args, _ = CASES[name](Draw(0, np.float64), *shape)

@@ -1,0 +1,26 @@
+"""The .cu files as text: which file computes an op, and the names of its kernels."""
+
+import re
+from pathlib import Path
+
+KERNEL = r"template <typename Real(?:, int (\w+))?>\s+__global__ void (?:__launch_\S+ )?(\w+)\("
+
+
+def source(op):
+    """The .cu file with the longest name that the op's name begins with; "" without one.
+
+    In ASCII, comments and all: CuPy writes it to a file in the system's encoding.
+    """
+    paths = [path for path in Path(__file__).parent.glob("*.cu") if op.startswith(path.stem)]
+    if not paths:
+        return ""
+    text = max(paths, key=lambda path: len(path.stem)).read_text(encoding="utf-8")
+    return text.encode("ascii", "replace").decode()
+
+
+def templates(code):
+    """Kernels in such a text: name → the name and arguments to fill in, "f_v3<{real}, {lanes}>"."""
+    return {
+        name: f"{name}<{{real}}, {{{number.lower()}}}>" if number else f"{name}<{{real}}>"
+        for number, name in re.findall(KERNEL, code)
+    }

@@ -1,0 +1,104 @@
+"""The functions of a compiled backend, made from the table of kernels, with and without checks."""
+
+from functools import wraps
+from math import prod
+from operator import itemgetter
+from types import SimpleNamespace
+
+from . import reference
+from ._inputs import Inputs
+from .table import TABLE
+
+
+def functions(backend, xp, convert, launchers, own):
+    """Two namespaces of the same functions: `checked`, and `unchecked` for arrays that fit.
+
+    launchers   name → the function (lengths, arguments) that runs a kernel's compiled code, where
+                the backend has it
+    own         name → a function without checks of the backend's own, which takes precedence
+    """
+    inputs = Inputs(backend, xp, convert)
+    unchecked = {name: plain(TABLE[name], xp, launch) for name, launch in launchers.items()} | own
+    checked = {
+        name: guarded(TABLE[name], inputs, function) if name in TABLE else function
+        for name, function in unchecked.items()
+    }
+    return SimpleNamespace(**checked), SimpleNamespace(**unchecked)
+
+
+def guarded(kernel, inputs, function):
+    """The function behind the checks of its inputs, with the signature of the reference."""
+
+    @wraps(getattr(reference, kernel.name))
+    def checked(*args, **options):
+        bound = kernel.signature.bind(*args, **options)
+        bound.apply_defaults()
+        options = bound.arguments
+        arrays = {name: options.pop(name) for name in kernel.arrays}
+        inputs.check(kernel, arrays, options)
+        return function(*arrays.values(), **options)
+
+    return checked
+
+
+def plain(kernel, xp, launch):
+    """The kernel's function without checks, which takes every array, for a mask also None.
+
+    Inputs are made contiguous, outputs are new, and several axes become one while the compiled code
+    runs.  An output is None if an option of its name is False.
+    """
+    names, sizes = kernel.arrays, kernel.sizes
+    axes, sources = _sources(kernel)
+    lengths_of = _pick(axes, sizes)
+    shapes = [_pick(sizes, kernel.inputs[name]) for name in names]
+    output_shapes = [_pick(sizes, each) for each in kernel.outputs.values()]
+    mask = names.index("mask") if "mask" in names else None
+    several = [i for i, name in enumerate(names) if name in kernel.several]
+    split = [i for i, name in enumerate(kernel.outputs) if name in kernel.several]
+    optional = [(i, name) for i, name in enumerate(kernel.outputs) if name in kernel.options]
+
+    @wraps(getattr(reference, kernel.name))
+    def unchecked(*arguments, **options):
+        arrays, others = list(arguments[: len(names)]), arguments[len(names) :]
+        options.update(zip(kernel.options, others, strict=False))
+        shape, outputs = (), []
+        for i in sources:
+            shape += arrays[i].shape
+        if several:
+            lead = shape[: len(shape) - len(axes) + 1]
+            shape = prod(lead), *shape[len(lead) :]
+        lengths = lengths_of(shape)
+        if mask is not None and arrays[mask] is None:
+            arrays[mask] = xp.ones(shapes[mask](lengths), bool)
+        arrays = list(map(xp.ascontiguousarray, arrays))
+        for i in several:
+            arrays[i] = arrays[i].reshape(shapes[i](lengths))
+        dtype = arrays[0].dtype
+        for shape in output_shapes:
+            outputs.append(xp.empty(shape(lengths), dtype))
+        constants = list(map(dtype.type, kernel.constants(*lengths, **options)))
+        launch(lengths, constants + arrays + outputs)
+        for i in split:
+            outputs[i] = outputs[i].reshape(*lead, *outputs[i].shape[1:])
+        for i, name in optional:
+            if not options.get(name, True):
+                outputs[i] = None
+        return outputs[0] if len(outputs) == 1 else tuple(outputs) or None
+
+    return unchecked
+
+
+def _sources(kernel):
+    """Axes among which every axis is, and the indices of the arrays that have them, in order."""
+    axes, sources = [], []
+    for name in sorted(kernel.inputs, key=lambda name: -len(kernel.inputs[name])):
+        if not axes or set(kernel.inputs[name]) - set(axes):
+            axes += kernel.inputs[name]
+            sources.append(kernel.arrays.index(name))
+    return axes, sources
+
+
+def _pick(axes, wanted):
+    """The function that picks the lengths of the wanted axes from a tuple of those of `axes`."""
+    first, *others = (list(axes).index(axis) for axis in wanted)
+    return itemgetter(first, *others) if others else itemgetter(slice(first, first + 1))
