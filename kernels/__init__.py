@@ -1,6 +1,7 @@
-"""The hot paths, one module a backend; the caller passes the module, there is no registry to set.
+"""The hot paths, one module a backend, which the caller passes as `kernels=`.
 
-`available()` says which backends work here, and why the others do not.
+`table` lists the functions of every backend.  A backend checks its inputs; `inner` gives the same
+functions without checks, for arrays that the library has just made.
 """
 
 from functools import cache
@@ -14,8 +15,19 @@ BACKENDS = ("reference", "numba_cpu", "numba_cuda", "cuda_c")
 
 
 def available():
-    """Backend name → its module, or the sentence that says why it is absent."""
+    """Each backend by name: its module, or the sentence that says why it is absent."""
     return {name: _load(name) for name in BACKENDS}
+
+
+def inner(array, backend=None):
+    """The functions without input checks of this backend, or of the best one for the array.
+
+    A backend that does not take such arrays keeps its checks, whose messages say so; one without
+    an attribute `unchecked` is returned as it is.
+    """
+    backend = backend or best(array)
+    takes = isinstance(array, getattr(backend, "ndarray", ())) and array.dtype in FLOATS
+    return backend.unchecked if takes else backend
 
 
 def best(array):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmvae_edu.kernels import reference
+from mmvae_edu.kernels.table import TABLE
 from numpy.testing import assert_allclose
 from rich.console import Console
 
@@ -33,7 +34,7 @@ def test_every_row_is_there_once():
     rows = accuracy.accuracy_rows(backends=backends, N=1)
     keys = [(r.op, r.output, r.backend, r.dtype, r.inputs) for r in rows]
     assert len(set(keys)) == len(keys)
-    outputs = sum(map(len, accuracy.OUTPUTS.values()))
+    outputs = sum(len(TABLE[op].outputs) for op in accuracy.OPS)
     assert sum(row.backend == "reference" for row in rows) == 4 * outputs
     assert all(0 <= row.mean_ulp <= row.max_ulp for row in rows if row.backend in OURS)
 
@@ -41,13 +42,14 @@ def test_every_row_is_there_once():
 # ---- the ruler ----
 
 
-@pytest.mark.parametrize("op", accuracy.OUTPUTS)
+@pytest.mark.parametrize("op", accuracy.OPS)
 @pytest.mark.parametrize("extreme", [False, True])
 @given(seed=st.integers(0, 2**32 - 1))
 @settings(max_examples=3, deadline=None, derandomize=True)
 def test_a_sum_is_never_larger_than_its_terms(op, extreme, seed):
     rng = np.random.default_rng(seed)
-    for value, size in getattr(fifty_digits, op)(*accuracy.inputs(op, np.float64, extreme, 1, rng)):
+    arrays = accuracy.without_mask(accuracy.inputs(op, np.float64, extreme, 1, rng))
+    for value, size in getattr(fifty_digits, op)(*arrays):
         assert value.shape == size.shape
         assert (abs(value) <= size).all()
 

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from mmvae_edu.kernels import numba_cpu
+from mmvae_edu.kernels.table import TABLE
 from rich.console import Console
 
 from mmvae_edu.measure import speed as bench
@@ -16,7 +17,7 @@ from mmvae_edu.measure.speed import growth, turns
 from mmvae_edu.measure.speed.epoch import PEERS as EPOCH_PEERS
 from mmvae_edu.measure.speed.epoch import bench_epoch, epoch_table, make_epoch
 from mmvae_edu.measure.speed.evaluation import bench_evaluation, decoder_products, evaluation_table
-from mmvae_edu.measure.speed.kernels import SIZES, bench_kernel, kernel_table, make_kernel, traffic
+from mmvae_edu.measure.speed.kernels import bench_kernel, kernel_table, make_kernel, traffic
 from mmvae_edu.measure.speed.steps import (  # fmt: skip
     BATCH,
     bench_step,
@@ -94,9 +95,9 @@ def test_a_kernel_is_timed_beside_a_copy_of_as_many_bytes():
     assert all(turn.peak > 10 for turn in rows[0]["turns"].values())
 
 
-@pytest.mark.parametrize("kernel", SIZES)
+@pytest.mark.parametrize("kernel", TABLE)
 def test_every_kernel_can_be_called(kernel):
-    size = {name: min(n, 32) for name, n in SIZES[kernel].items()}
+    size = {name: min(n, 32) for name, n in TABLE[kernel].sizes.items()}
     for name in "ours", "copy", "reference":
         assert milliseconds(make_kernel(name, kernel, size, 1, "cpu")) >= 0
 

@@ -16,19 +16,12 @@ from importlib import import_module
 import numpy as np
 
 from .. import kernels
+from ..kernels.arguments import arguments
+from ..kernels.table import TABLE
 from ..oracles import fifty_digits as exact
 from ..report.page import Table
 
-OUTPUTS = {
-    "product_of_experts": ("mean", "log_var"),
-    "product_of_experts_vjp": ("dmu", "dlog_var"),
-    "importance_weights": ("bound", "weights"),
-    "mixture_log_prob": ("log_q", "r"),
-    "mixture_log_prob_vjp": ("dz", "dmu", "dlog_var"),
-    "binomial_log_prob": ("value",),
-    "binomial_log_prob_value_and_grad": ("value", "grad"),
-    "bias_swish": ("y", "slope"),
-}
+OPS = [op for op in TABLE if hasattr(exact, op)]
 EXTREME = {np.float32: 80, np.float64: 700}  # of log variances and logits
 PEERS = {
     "scipy": "pip install scipy",
@@ -49,19 +42,20 @@ class AccuracyRow:
     mean_ulp: float
 
 
-def accuracy_rows(seed=0, *, backends=None, N=16):
+def accuracy_rows(seed=0, *, backends=None, N=16, ops=OPS):
     """Measure each op and output of each backend that has it, by dtype and kind of input."""
     backends, rows = backends or contenders()[0], []
     for dtype in EXTREME:
         for kind in "ordinary", "extreme":
-            for op, outputs in OUTPUTS.items():
-                arguments = inputs(op, dtype, kind == "extreme", N, np.random.default_rng(seed))
-                truths = getattr(exact, op)(*arguments)
+            for op in ops:
+                given = inputs(op, dtype, kind == "extreme", N, np.random.default_rng(seed))
+                truths = getattr(exact, op)(*without_mask(given))
                 for name, backend in backends.items():
                     if not hasattr(backend, op):
                         continue
+                    outputs = compute(backend, op, without_mask(given) if name in PEERS else given)
                     for output, truth, found in zip(
-                        outputs, truths, compute(backend, op, arguments), strict=True
+                        TABLE[op].outputs, truths, outputs, strict=True
                     ):
                         ulp = errors(found, *truth, dtype)
                         key = (op, output, name, np.dtype(dtype).name, kind)
@@ -82,41 +76,36 @@ def contenders():
 
 
 def inputs(op, dtype, extreme, N, rng):
-    """Draw the arguments of an op, as the exact functions take them: without a mask."""
-    K, M, D, P = 10, 3, 8, 200
+    """Draw the arrays of an op; None for a mask."""
+    lengths = {"K": 10, "M": 3, "N": N, "D": 8, "L": 1, "P": 200, "H": 200}
+    lengths["K"] *= 100 if op == "importance_weights" else 1
 
-    def normal(*shape, scale=1):
-        return (scale * rng.standard_normal(shape)).astype(dtype)
+    def normal(scale):
+        return lambda shape: (scale * rng.standard_normal(shape)).astype(dtype)
 
-    def wide(*shape, scale):
-        if extreme:
-            return rng.uniform(-EXTREME[dtype], EXTREME[dtype], shape).astype(dtype)
-        return normal(*shape, scale=scale)
+    def wide(scale):
+        if not extreme:
+            return normal(scale)
+        return lambda shape: rng.uniform(-EXTREME[dtype], EXTREME[dtype], shape).astype(dtype)
 
-    if op.startswith("product"):
-        mu, log_var = normal(M, N, D), wide(M, N, D, scale=1)
-        joint = kernels.reference.product_of_experts(mu, log_var)
-        return (normal(N, D), normal(N, D), mu, log_var, *joint) if "vjp" in op else (mu, log_var)
-    if op.startswith("mixture"):
-        z, mu, log_var = normal(K, N, D), normal(M, N, D), wide(M, N, D, scale=1)
-        log_alpha = np.full((M, N), -np.log(M), dtype)
-        r = rng.dirichlet(np.ones(M), (K, N)).transpose(2, 0, 1).astype(dtype)
-        return (normal(K, N), r, z, mu, log_var) if "vjp" in op else (z, mu, log_var, log_alpha)
-    if op == "importance_weights":  # from nearly equal weights to one that is nearly 1
+    def log_weights(shape):  # from nearly equal weights to one that is nearly 1
         scale = rng.choice([0.1, 1, 10] if not extreme else [100, 1000], N)
-        return (normal(100 * K, N, scale=scale) - dtype(90),)
-    if op == "bias_swish":
-        return wide(N, P, scale=3), normal(P)
-    return wide(N, P, scale=3), rng.integers(0, 2, (N, P)).astype(dtype)
+        return normal(scale)(shape) - dtype(90)
+
+    laws = {"log_var": wide(1), "logits": wide(3), "a": wide(3), "log_w": log_weights}
+    return arguments(op, lengths, rng, dtype, **laws)
 
 
-def compute(backend, op, arguments):
+def without_mask(arrays):
+    """Leave out a mask, as the exact functions and the peers do."""
+    return [array for array in arrays if array is not None]
+
+
+def compute(backend, op, arrays):
     """Call the backend's function; a list of its outputs as NumPy arrays."""
     if torch := getattr(backend, "torch", None):
-        arguments = [torch.from_numpy(a) for a in arguments]
-    elif op == "product_of_experts_vjp":  # ours take a mask
-        arguments = (*arguments[:4], None, *arguments[4:])
-    found = getattr(backend, op)(*arguments)
+        arrays = [torch.from_numpy(array) for array in arrays]
+    found = getattr(backend, op)(*arrays)
     return [np.asarray(a) for a in (found if isinstance(found, tuple) else (found,))]
 
 

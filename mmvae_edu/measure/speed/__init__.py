@@ -14,6 +14,7 @@ from datetime import datetime
 from importlib import metadata, util
 from pathlib import Path
 
+from ...kernels.table import TABLE
 from ...support import files as storage
 from ...support.devices import namespace
 
@@ -25,7 +26,7 @@ def bench(console, *, device="cpu", parts=PARTS, threads=2, out=None):
     from .epoch import bench_epoch, epoch_table
     from .evaluation import bench_evaluation, evaluation_table
     from .growth import bench_growth, growth_table
-    from .kernels import SIZES, bench_kernel, kernel_table
+    from .kernels import bench_kernel, kernel_table
     from .steps import CASES, bench_step, step_table
 
     namespace(device)  # raises now if there is no such device
@@ -39,7 +40,7 @@ def bench(console, *, device="cpu", parts=PARTS, threads=2, out=None):
     results = {"environment": found} | {part: [] for part in parts}
     if "kernels" in parts:
         console.print("\nKernels, float32; × says how many times faster ours is", highlight=False)
-        for kernel in SIZES:
+        for kernel in TABLE:
             rows = bench_kernel(kernel, **options)
             results["kernels"] += show(console, kernel_table(rows), rows)
     if "steps" in parts:

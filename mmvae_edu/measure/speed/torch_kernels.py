@@ -40,7 +40,12 @@ def importance_weights(log_w):
 
 
 def binomial_log_prob(logits, x):
+    x = x.expand_as(logits)
     return -F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(-1)
+
+
+def binomial_log_prob_vjp(dlog_p, logits, x):
+    return dlog_p[..., None] * (x - torch.sigmoid(logits))
 
 
 def binomial_log_prob_value_and_grad(logits, x):
@@ -52,6 +57,11 @@ def bias_swish(a, b):
     gate = torch.sigmoid(a)
     y = a * gate
     return y, gate + y * (1 - gate)
+
+
+def bias_activation_vjp(dy, slope):
+    da = dy * slope
+    return da, da.sum(0)
 
 
 def adam_step(theta, grad, m, v):
