@@ -3,7 +3,7 @@
 import numpy as np
 
 from . import training
-from .kernels import best
+from .kernels import inner
 from .likelihoods import Categorical, Normal
 from .networks import init_mlp, mlp, mlp_shapes
 from .support.batches import check_batch
@@ -36,7 +36,7 @@ class Classifier:
         return check_batch(self.modalities, x, mask, theta), self.tree.views(theta)
 
     def backend(self, array):
-        return best(array)
+        return inner(array)
 
     def bound(self, theta, x, *, beta=1.0):
         """Compute log p(label|x), (N,) in nats, and its pullback: dbound (N,) → dtheta."""

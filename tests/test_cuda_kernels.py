@@ -18,14 +18,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import test_kernels
 from mmvae_edu.kernels import reference
 from mmvae_edu.kernels._cublas import Cublas
-from test_kernels import CASES, Draw, check_parity
+from mmvae_edu.kernels._cuda_source import source, templates
+from test_kernels import BAD_INPUT, CASES, Draw, check_parity
 
 from mmvae_edu import kernels
+from mmvae_edu.measure.kernel_accuracy import OPS, accuracy_rows
 from mmvae_edu.measure.speed import kernels as bench_kernels
 
-KERNEL = r"template <typename Real(?:, int (\w+))?>\s+__global__ void (?:__launch_\S+ )?(\w+)\("
 SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"  # in the process of the simulator
 HERE, KERNELS = Path(__file__).parent, Path(kernels.__file__).parent
 SOURCES = sorted(KERNELS.glob("*.cu"))
@@ -37,15 +39,9 @@ MANY = [(5, 3, 1000, 64), (2, 1000, 257, 20)]  # on a GPU
 
 def expressions(code):
     """Every instantiation of the kernels in the text of a .cu file that cuda_c could ask for."""
-    sizes = {
-        "LANES": {"float": (1, 4), "double": (1, 2)},
-    }
-    for size, name in re.findall(KERNEL, code):
-        for real in ("float", "double"):
-            if size:
-                yield from (f"{name}<{real}, {number}>" for number in sizes[size][real])
-            else:
-                yield f"{name}<{real}>"
+    for template in templates(code).values():
+        for real, lanes in ("float", (1, 4)), ("double", (1, 2)):
+            yield from dict.fromkeys(template.format(real=real, lanes=number) for number in lanes)
 
 
 # ---- a stand-in for CuPy, whose RawModule compiles for the host ----------------------------------
@@ -145,9 +141,11 @@ class FromHost:
         self.module, self.xp = module, module.device.xp
 
     def __getattr__(self, name):
+        function = getattr(self.module, name)
+
         def call(*args, **options):
             arrays = [self.xp.asarray(a) if isinstance(a, np.ndarray) else a for a in args]
-            outputs = getattr(self.module, name)(*arrays, **options)
+            outputs = function(*arrays, **options)
             if name == "adam_step":
                 outputs = tuple(arrays)
             to_host = getattr(self.xp, "asnumpy", np.asarray)
@@ -193,16 +191,18 @@ def test_parity_at_extremes(backend, name, dtype):
     check_parity(backend, name, Draw(1, dtype, extreme=True), (5, 3, 5, 6))
 
 
+@pytest.mark.parametrize("name", [op for op in OPS if op not in CASES])
+def test_parity_with_50_digits(backend, name):
+    for row in accuracy_rows(backends={"this": backend}, N=4, ops=[name]):
+        assert row.max_ulp <= 4, row
+
+
 def versions(module, name):
     """What KERNELS[name] may be: _v1, _v2, … of a module."""
     if not isinstance(module.KERNELS[name], str):
         return [getattr(module, each) for each in dir(module) if re.match(rf"{name}_v\d", each)]
-    code = (KERNELS / f"{name}.cu").read_text(encoding="utf-8")
-    return [
-        f"{each}<{{real}}, {{{size.lower()}}}>" if size else f"{each}<{{real}}>"
-        for size, each in re.findall(KERNEL, code)
-        if re.match(rf"{name}_v\d", each)
-    ]
+    found = templates(source(name))
+    return [found[each] for each in found if re.match(rf"{name}_v\d", each)]
 
 
 @DTYPES
@@ -347,28 +347,9 @@ def test_empty_arrays(backend):
     assert not any(np.any(cotangent) for cotangent in backend.mixture_log_prob_vjp(*no_samples))
 
 
-@pytest.mark.parametrize(
-    ("name", "change", "message"),
-    [
-        ("importance_weights", {0: np.ones((3, 2), int)}, "log_w: expected float32 or float64"),
-        ("importance_weights", {0: np.ones(3)}, "expected shape .K, N., found .3,."),
-        ("importance_weights", {0: np.ones((0, 3))}, "at least one sample"),
-        ("importance_weights", {0: [[1.0]]}, "arrays, found builtins.list"),
-        ("product_of_experts", {1: np.ones((3, 31, 4))}, "log_var: expected shape .3, 31, 5."),
-        ("product_of_experts", {1: np.ones((3, 31, 5), np.float32)}, "expected float64, found"),
-        ("product_of_experts", {2: np.ones((31, 3), bool)}, "mask: expected shape .3, 31."),
-        ("product_of_experts", {2: np.ones((3, 31), int)}, "mask: expected bool"),
-        ("mixture_log_prob", {3: np.ones((31, 3))}, "log_alpha: expected shape"),
-        ("binomial_log_prob", {1: np.ones((30, 5))}, "logits: expected shape"),
-        ("binomial_log_prob_vjp", {0: np.ones((3, 31))}, "dlog_p: expected shape"),
-    ],
-)
+@BAD_INPUT
 def test_bad_input_gets_one_sentence(backend, name, change, message):
-    args, _ = CASES[name](Draw(0, np.float64), 3, 4, 31, 5)
-    args = [change.get(i, arg) for i, arg in enumerate(args)]
-    with pytest.raises((TypeError, ValueError), match=message) as problem:
-        getattr(backend, name)(*args)
-    assert "\n" not in str(problem.value)
+    test_kernels.test_bad_input_gets_one_sentence(backend, name, change, message)
 
 
 def test_arrays_of_another_library_are_refused(module):

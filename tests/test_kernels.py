@@ -1,20 +1,26 @@
 """Every backend computes what the reference specifies, to 4 ulp of the terms it adds up."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import threading
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from mmvae_edu.kernels import memory, reference
+from mmvae_edu.kernels.table import TABLE
 
-from mmvae_edu import kernels
+from mmvae_edu import kernels, training
 from mmvae_edu.gradcheck import check_pullback
 from mmvae_edu.likelihoods import Binomial, Categorical
+from mmvae_edu.measure.kernel_accuracy import OPS
 from mmvae_edu.models import IWAE, MMVAE, MVAE
 from mmvae_edu.ops import swish
 
@@ -317,6 +323,47 @@ def test_adam_step_over_many_steps(backend, dtype):
     assert not np.allclose(states[0][0], 1, atol=0.01)
 
 
+# ---- the table, and the functions without checks ----
+
+FOLDER = Path(kernels.__file__).parent
+PLACES = {  # files → how a kernel begins there
+    "reference.py": r"^def ([a-z]\w*)\(",
+    "_numba_*.py": r"^def (\w+)\(\s*start, stop",
+    "*.cu": r"__global__ void (?:__launch_\S+ )?(\w+)\(",
+    "_cuda_*.py": r"^@cuda\.jit\ndef (\w+)\(",
+}
+VARIANT = r"_v\d+$|(_value)?_by_columns$"
+HELPERS = {"log_sum_exp_and_weights", "pairwise_sum", "sigmoid", "softplus", "matmul"}
+TESTED_ALONE = {"adam_step", "bias_activation_vjp"}
+
+
+def differences(table):
+    """A sentence for each kernel that a backend or the table lacks."""
+    for place, pattern in PLACES.items():
+        text = "".join(path.read_text("utf-8") for path in sorted(FOLDER.glob(place)))
+        names = re.findall(pattern, text, re.MULTILINE)
+        found = {re.sub(VARIANT, "", name) for name in names} - HELPERS
+        wanted = {name for name, row in table.items() if row.grid or "cu" not in place}
+        yield from (f"{name}: no kernel in {place}" for name in sorted(wanted - found))
+        yield from (f"{name}: in {place}, but not in the table" for name in sorted(found - wanted))
+
+
+def test_every_backend_and_the_table_have_the_same_kernels():
+    assert list(differences(TABLE)) == []
+    fewer = {name: row for name, row in TABLE.items() if name != "adam_step"}
+    assert list(differences(fewer)) == [f"adam_step: in {p}, but not in the table" for p in PLACES]
+    more = TABLE | {"another": TABLE["adam_step"]}
+    assert list(differences(more)) == [f"another: no kernel in {p}" for p in PLACES]
+    for backend in PRESENT:
+        for name in [*TABLE, "matmul"]:
+            assert callable(getattr(backend, name)), name
+            assert callable(getattr(backend.unchecked, name)), name
+
+
+def test_every_kernel_is_compared_with_the_reference_or_with_50_digits():
+    assert set(TABLE) == set(CASES) | set(OPS) | TESTED_ALONE
+
+
 def models():
     image, label = Binomial(6, n=16), Categorical(3)
     options = {"latent": 3, "hidden": (5,)}
@@ -327,23 +374,30 @@ def models():
     yield IWAE({"image": image}, **options), False
 
 
-@pytest.mark.parametrize(("model", "masked"), list(models()))
-def test_a_model_has_the_same_bound_and_a_right_gradient(backend, model, masked):
+EVERY_MODEL = pytest.mark.parametrize(("model", "masked"), list(models()))
+
+
+def setting(model, masked, dtype=np.float64):
+    """Parameters, data, a mask and noise for a model."""
     rng = np.random.default_rng(2)
     N, K, M = 9, 4, len(model.modalities)
     x = {"image": rng.integers(0, 17, (N, 6)), "label": np.eye(3)[rng.integers(0, 3, N)]}
-    x = {name: x[name].astype(float) for name in model.modalities}
+    x = {name: x[name].astype(dtype) for name in model.modalities}
     mask = np.ones((M, N), bool)
     mask[0, :3] = mask[-1, 3:5] = not masked
     theta = model.init(rng, np.float64)
     theta += 0.1 * rng.standard_normal(theta.shape)
     noise = model.draw_noise(rng, N, K, np.float64)
+    return theta.astype(dtype), x, mask, {name: a.astype(dtype) for name, a in noise.items()}
+
+
+@EVERY_MODEL
+def test_a_model_has_the_same_bound_and_a_right_gradient(backend, model, masked):
     for dtype, tolerance in ((np.float64, 1e-12), (np.float32, 2e-5)):
         bounds, gradients = [], []
+        theta, x, mask, noise = setting(model, masked, dtype)
         for model.kernels in (reference, backend):
-            cast = {name: a.astype(dtype) for name, a in noise.items()}
-            data = {name: a.astype(dtype) for name, a in x.items()}
-            bound, pullback = model.bound(theta.astype(dtype), data, mask=mask, **cast)
+            bound, pullback = model.bound(theta, x, mask=mask, **noise)
             bounds.append(bound)
             gradients.append(pullback(np.ones_like(bound)))
         np.testing.assert_allclose(*bounds, rtol=tolerance)
@@ -352,33 +406,91 @@ def test_a_model_has_the_same_bound_and_a_right_gradient(backend, model, masked)
     def bound(theta, *, x, mask, **noise):
         return model.bound(theta, x, mask=mask, **noise)
 
-    check_pullback(bound, theta, rng=rng, x=x, mask=mask, **noise)
+    theta, x, mask, noise = setting(model, masked)
+    check_pullback(bound, theta, rng=np.random.default_rng(2), x=x, mask=mask, **noise)
 
 
-@pytest.mark.parametrize(
+@EVERY_MODEL
+def test_a_training_step_calls_no_check(backend, model, masked):
+    theta, x, mask, noise = setting(model, masked)
+    batch, model.kernels = model.open(theta, x, mask)[0], None
+    state = training.State(theta, np.zeros_like(theta), np.zeros_like(theta), np.arange(batch.size))
+    gradient, files = training.gradient_of(model.bound, theta, batch.size), Counter()
+
+    def count(frame, event, _):
+        files[Path(frame.f_code.co_filename).name] += event == "call"
+
+    for profile in None, count:  # the first step compiles
+        sys.setprofile(profile)
+        try:
+            training.ascend(model, gradient, state, batch, 0.01, beta=1.0, **noise)
+        finally:
+            sys.setprofile(None)
+    assert files["numba_cpu.py"] > 0
+    assert files["_inputs.py"] == 0
+
+
+@EVERY_MODEL
+def test_what_the_library_makes_would_pass_the_checks(backend, model, masked):
+    """It calls a backend without `unchecked`, as a user's own may be, with the same arrays."""
+    theta, x, mask, noise = setting(model, masked)
+    checked = SimpleNamespace(**{name: getattr(backend, name) for name in [*TABLE, "matmul"]})
+    for objective in "bound", "doubly_reparameterised":
+        found = []
+        for model.kernels in backend, checked:
+            if hasattr(model, objective):
+                bound, pullback = getattr(model, objective)(theta, x, mask=mask, **noise)
+                found += [bound, pullback(np.ones_like(bound))]
+        for once, again in zip(found[:2], found[2:], strict=True):
+            np.testing.assert_array_equal(once, again)
+
+
+@EVERY_MODEL
+def test_numbers_of_numpy_do_not_widen_a_step(backend, model, masked):
+    theta, x, mask, noise = setting(model, masked, np.float32)
+    model.kernels, gradients = backend, []
+    for beta in 0.5, np.float64(0.5), np.array(0.5):
+        bound, pullback = model.bound(theta, x, mask=mask, beta=beta, **noise)
+        gradients += [pullback(np.ones(9)), pullback(np.ones(()))]
+        assert bound.dtype == np.float32
+    for gradient in gradients:
+        np.testing.assert_array_equal(gradient, gradients[0])
+    with pytest.raises(ValueError, match="broadcast"):
+        pullback(np.ones(8))
+
+
+BAD_INPUT = pytest.mark.parametrize(
     ("name", "change", "message"),
     [
         ("importance_weights", {0: np.ones((3, 2), int)}, "log_w: expected float32 or float64"),
         ("importance_weights", {0: np.ones(3)}, "expected shape .K, N., found .3,."),
         ("importance_weights", {0: np.ones((0, 3))}, "at least one sample"),
         ("importance_weights", {0: np.ones((3, 2), complex)}, "kernels.reference"),
-        ("importance_weights", {0: [[1.0]]}, "takes numpy arrays, found builtins.list"),
+        ("importance_weights", {0: [[1.0]]}, "takes (numpy|cupy) arrays, found builtins.list"),
         ("product_of_experts", {1: np.ones((3, 31, 4))}, "log_var: expected shape .3, 31, 5."),
         ("product_of_experts", {1: np.ones((3, 31, 5), np.float32)}, "expected float64, found"),
         ("product_of_experts", {2: np.ones((31, 3), bool)}, "mask: expected shape .3, 31."),
         ("product_of_experts", {2: np.ones((3, 31), int)}, "mask: expected bool, found int64"),
         ("mixture_log_prob", {3: np.ones((31, 3))}, "log_alpha: expected shape"),
-        ("binomial_log_prob", {1: np.ones((30, 5))}, "logits: expected shape"),
-        ("binomial_log_prob_vjp", {0: np.ones((3, 31))}, "dlog_p: expected shape"),
+        ("mixture_log_prob", {1: np.ones((0, 31, 5))}, "at least one expert, found M = 0"),
+        (
+            "binomial_log_prob",
+            {1: np.ones((30, 5))},
+            "shape .…, 30, 5. as x, found",
+        ),
+        ("binomial_log_prob_vjp", {0: np.ones((3, 31))}, "dlog_p: expected shape .4, 31., found"),
         ("binomial_log_prob", {2: None}, "n: expected a positive number, found None"),
         ("binomial_log_prob_value_and_grad", {2: -1}, "n: expected a positive number, found -1"),
     ],
 )
-def test_bad_input_gets_one_sentence(name, change, message):
+
+
+@BAD_INPUT
+def test_bad_input_gets_one_sentence(backend, name, change, message):
     args, _ = CASES[name](Draw(0, np.float64), 3, 4, 31, 5)
     args = [change.get(i, arg) for i, arg in enumerate(args)]
     with pytest.raises((TypeError, ValueError), match=message) as problem:
-        getattr(pytest.importorskip("mmvae_edu.kernels.numba_cpu"), name)(*args)
+        getattr(backend, name)(*args)
     assert "\n" not in str(problem.value)
 
 

@@ -7,7 +7,7 @@ subsets are encoded and decoded, and how log-weights reduce to a bound.
 import numpy as np
 
 from ..gaussian import gaussian_log_prob, gaussian_sample, standard_normal_log_prob
-from ..kernels import best
+from ..kernels import inner
 from ..networks import ACTIVATIONS, INITIAL, init_mlp, mlp, mlp_by_class, mlp_shapes
 from ..ops import without_negligible
 from ..support.batches import check_batch
@@ -116,7 +116,8 @@ class FunctionalModel:
         return batch, self.tree.views(theta)
 
     def backend(self, array):
-        return self.kernels or best(array)
+        """The kernels for arrays like this one, without checks of what the library has made."""
+        return inner(array, self.kernels)
 
     def encode_experts(self, w, batch):
         """Run every encoder once: mu, log_var (M, N, D) of the modalities in the batch."""
@@ -219,6 +220,17 @@ def evenly(indices):
     if not indices or step < 1 or indices != list(range(indices[0], indices[-1] + 1, step)):
         return indices
     return slice(indices[0], indices[-1] + 1, step)
+
+
+def number(value, theta):
+    """`value` such that arrays of theta's dtype keep it: NumPy's float64 would widen float32."""
+    return value if getattr(value, "dtype", None) == theta.real.dtype else float(value)
+
+
+def cotangent(dbound, bound):
+    """dbound in the dtype and the shape of the bound."""
+    dbound = dbound.astype(bound.dtype, copy=False)
+    return dbound if dbound.shape == bound.shape else np.broadcast_to(dbound, bound.shape)
 
 
 def _keep(log_prob, counts):

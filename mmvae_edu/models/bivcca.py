@@ -5,7 +5,7 @@ import numpy as np
 from ..gaussian import gaussian_sample
 from ..objectives import log_prior_ratio
 from ..posteriors import only_expert
-from .base import evenly
+from .base import cotangent, evenly, number
 from .multimodal_vae import MultimodalVAE
 from .settings import KL, choice, number_per_modality
 
@@ -39,6 +39,7 @@ class BiVCCA(MultimodalVAE):
         in nats, higher is better, and its pullback: dbound (N,) → dtheta (size,).
         """
         batch, w = self.open(theta, x, mask, eps)
+        beta = number(beta, theta)
         eps = eps[evenly(batch.index)]
         M, K, N, D = eps.shape
         (mu, log_var), encode_pullback = self.encode_experts(w, batch)  # q(z|x_m)
@@ -55,7 +56,7 @@ class BiVCCA(MultimodalVAE):
         bound = np.where(present, share * terms, 0).sum(axis=0)
 
         def bound_pullback(dbound):
-            dbound = dbound.astype(bound.dtype, copy=False)
+            dbound = cotangent(dbound, bound)
             dtheta = np.empty_like(theta)
             dw = self.tree.views(dtheta)
             dlog_w = np.broadcast_to((share * dbound / K)[:, None], log_px_z.shape)

@@ -1,6 +1,7 @@
 """IWAE: the VAE's networks under the importance-weighted bound (Burda et al. 2016).        [S9]"""
 
 from ..objectives import iwae
+from .base import cotangent
 from .vae import VAE
 
 
@@ -29,7 +30,7 @@ class IWAE(VAE):
         bound, normalised = self.backend(log_w).importance_weights(log_w)
 
         def gradient_estimator(dbound):
-            dbound = dbound.astype(bound.dtype, copy=False)
+            dbound = cotangent(dbound, bound)
             return log_weights_pullback(dbound * normalised, normalised)
 
         return bound, gradient_estimator

@@ -7,6 +7,7 @@ from ..networks import bias_and_activation, init_mlp, mlp, mlp_shapes
 from ..objectives import log_prior_ratio
 from ..posteriors import only_expert
 from ..support.parameters import Tree
+from .base import cotangent, number
 from .multimodal_vae import MultimodalVAE
 from .settings import KL, choice
 
@@ -62,6 +63,7 @@ class JMVAE(MultimodalVAE):
         bound (N,) in nats, higher is better, and its pullback.
         """
         batch, w = self.open(theta, x, mask, eps)
+        beta = number(beta, theta)
         if len(batch.x) < len(self.modalities) or batch.mask is not None:
             raise ValueError("JMVAE: its joint encoder trains on every modality of every example")
         (mean, joint_log_var), joint_pullback = self.encode_jointly(w, batch)  # q(z|x_1..M)
@@ -75,7 +77,7 @@ class JMVAE(MultimodalVAE):
         bound = (log_px_z + beta * log_ratio)[0].mean(axis=0) - self.alpha * kl.sum(axis=0)
 
         def bound_pullback(dbound):
-            dbound = dbound.astype(bound.dtype, copy=False)
+            dbound = cotangent(dbound, bound)
             dtheta = np.empty_like(theta)
             dw = self.tree.views(dtheta)
             dlog_w = np.broadcast_to(dbound / eps.shape[1], log_px_z.shape)

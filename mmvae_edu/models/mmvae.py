@@ -6,7 +6,7 @@ from ..gaussian import gaussian_sample
 from ..objectives import mixture_elbo, mixture_iwae, stratified_iwae
 from ..posteriors import log_mixture_weights
 from ..support.devices import like
-from .base import evenly
+from .base import cotangent, evenly, number
 from .multimodal_vae import MultimodalVAE
 from .settings import choice
 
@@ -42,7 +42,7 @@ class MMVAE(MultimodalVAE):
         bound, reduce_pullback = self.reduce(log_w, present)
 
         def bound_pullback(dbound):
-            dbound = dbound.astype(bound.dtype, copy=False)
+            dbound = cotangent(dbound, bound)
             return log_weights_pullback(reduce_pullback(dbound))
 
         return bound, bound_pullback
@@ -62,7 +62,7 @@ class MMVAE(MultimodalVAE):
             normalised = np.ones_like(log_w)
 
         def gradient_estimator(dbound):
-            dbound = dbound.astype(bound.dtype, copy=False)
+            dbound = cotangent(dbound, bound)
             return log_weights_pullback(reduce_pullback(dbound), normalised)
 
         return bound, gradient_estimator
@@ -80,6 +80,7 @@ class MMVAE(MultimodalVAE):
         experts are present (M, N), and the pullback dlog_w → dtheta.
         """
         batch, w = self.open(theta, x, mask, eps)
+        beta = number(beta, theta)
         (mu, log_var), present, strata, components_pullback = self.components(w, batch)
         present, eps = batch.on_device(present), eps[evenly(strata)]
         M, K, N, D = eps.shape

@@ -6,6 +6,7 @@ from ..gaussian import gaussian_sample
 from ..objectives import log_prior_ratio, sample_subsets, subsampled_terms
 from ..posteriors import product_of_subsets
 from ..support.checks import whole_number
+from .base import cotangent, number
 from .multimodal_vae import MultimodalVAE
 from .settings import KL, choice
 
@@ -47,6 +48,7 @@ class MVAE(MultimodalVAE):
         returns the sum of the terms (N,) in nats, higher is better, and its pullback.
         """
         batch, w = self.open(theta, x, mask, eps)
+        beta = number(beta, theta)
         if self.subsets and sampled is None:
             raise ValueError("sampled: expected the random subsets that draw_noise gives with eps")
         subsets, counted = subsampled_terms(batch.present_in(self.modalities), sampled)
@@ -66,7 +68,7 @@ class MVAE(MultimodalVAE):
         bound = np.where(counted, terms, 0).sum(axis=0)
 
         def bound_pullback(dbound):
-            dbound = dbound.astype(bound.dtype, copy=False)
+            dbound = cotangent(dbound, bound)
             dtheta = np.empty_like(theta)
             dw = self.tree.views(dtheta)
             dterms = np.where(counted, dbound, 0) / eps.shape[1]

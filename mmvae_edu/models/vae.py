@@ -4,6 +4,7 @@ import numpy as np
 
 from ..gaussian import gaussian_sample
 from ..objectives import elbo, log_prior_ratio
+from .base import cotangent, number
 from .multimodal_vae import MultimodalVAE
 from .settings import KL, choice
 
@@ -36,7 +37,7 @@ class VAE(MultimodalVAE):
         bound, reduce_pullback = self.reduce(log_w)
 
         def bound_pullback(dbound):
-            dbound = dbound.astype(bound.dtype, copy=False)
+            dbound = cotangent(dbound, bound)
             return log_weights_pullback(reduce_pullback(dbound))
 
         return bound, bound_pullback
@@ -48,6 +49,7 @@ class VAE(MultimodalVAE):
     def log_weights(self, theta, x, *, mask=None, eps, beta=1.0):
         """Compute log w = λ log p(x|z) + β [log p(z) − log q(z|x)] a sample: (K, N).  [S9.5]"""
         batch, w = self.open(theta, x, mask, eps)
+        beta = number(beta, theta)
         (mu, log_var), encode_pullback = self.encode_experts(w, batch)  # q(z|x): (1, N, D)
         z, sample_pullback = gaussian_sample(mu, log_var, eps=eps)  # (1, K, N, D)       [S5.12]
         log_px_z, decode_pullback = self.log_likelihood(w, batch, z, weights=self.weights)
