@@ -1,6 +1,6 @@
-"""Matrix products of CuPy arrays by cuBLAS, called as the C library that it is.
+"""Matrix products of CuPy arrays by direct calls of the C library cuBLAS.
 
-CuPy's own `matmul` calls the same functions, but refuses to while a CUDA graph is recorded.
+CuPy's own `matmul` calls the same functions, but not while a CUDA graph is being recorded.
 """
 
 import ctypes
@@ -12,17 +12,17 @@ KEEP, TRANSPOSE = 0, 1  # CUBLAS_OP_N, CUBLAS_OP_T
 
 
 class Cublas:
-    """cuBLAS for the arrays of `cupy`, on its current stream."""
+    """cuBLAS on the current stream of `cupy`."""
 
     def __init__(self, cupy):
         self.cupy = cupy
         self.of_this_thread = threading.local()  # a handle serves one thread at a time
 
     def matmul(self, a, b, out=None):
-        """a b of matrices (n, k) and (k, m) of one dtype, float32 or float64; (n, m), row by row.
+        """Multiply matrices (n, k) and (k, m) of one dtype, float32 or float64; returns (n, m).
 
-        cuBLAS counts down the columns.  It takes the rows of an array for the columns of the
-        transpose, and (a b)ᵀ = bᵀ aᵀ: given b first and a second, its result is out as we read it.
+        cuBLAS stores matrices column after column, so that it reads an array as its transpose.
+        Since (a b)ᵀ = bᵀ aᵀ, it is given b first and a second, and writes the product row by row.
         """
         (n, k), (rows, m) = a.shape, b.shape
         if k != rows or a.dtype != b.dtype or not (n and k and m):
@@ -41,7 +41,7 @@ class Cublas:
         return c
 
     def operand(self, x):
-        """The matrix as it lies in memory, whether it lies there transposed, and a row's length."""
+        """Return the matrix, whether its memory holds the transpose, and the step between rows."""
         if x.T.flags.c_contiguous:
             return x, TRANSPOSE, x.shape[0]
         return self.cupy.ascontiguousarray(x), KEEP, x.shape[1]
@@ -53,9 +53,9 @@ class Cublas:
         return ctypes.CDLL(load_nvidia_dynamic_lib("cublas").abs_path)
 
     def handle(self):
-        """cuBLAS on the current stream, with memory of its own to work in.
+        """Return a cuBLAS handle for the current stream, with a workspace of its own.
 
-        A recorded graph works there too, so it is kept as long as the thread lives.
+        A recorded graph uses that workspace too, so both are kept as long as the thread lives.
         """
         stream = self.cupy.cuda.get_current_stream().ptr
         handles = self.of_this_thread.__dict__.setdefault("handles", {})

@@ -1,7 +1,7 @@
-"""What the compiled loops of numba_cpu are made of: the compiler's options, exp and log.
+"""Compiler options, exp, log and sums for the compiled loops of numba_cpu.
 
 NumPy's exp and log do not vectorise in a compiled loop; these do.  With NUMBA_DISABLE_JIT=1 the
-loops run as plain Python, under a debugger, with the same numbers.
+loops run as plain Python, in which a debugger stops, and give the same numbers.
 
 Literals would widen float32 to float64, so constants are cast to the arrays' own type.
 """
@@ -20,7 +20,7 @@ SUMS = {"contract", "reassoc", "nsz"}  # sums in any order, so that they vectori
 
 
 class NoAlias(Compiler):
-    """Numba's compiler, told that outputs overlap no input: else LLVM would not vectorise."""
+    """Numba's compiler, which tells LLVM that outputs overlap no input, so that it vectorises."""
 
     def define_pipelines(self):
         self.state.flags.noalias = True
@@ -28,7 +28,7 @@ class NoAlias(Compiler):
 
 
 def compiled(fastmath=EXACT):
-    """Compile on the first call with each dtype, and cache on disk where a folder is writable."""
+    """Compile a loop on its first call with each dtype, and cache it if a folder is writable."""
     options = {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
 
     def compile_loop(loop):
@@ -36,7 +36,7 @@ def compiled(fastmath=EXACT):
             compiled_loop = njit(cache=True, pipeline_class=NoAlias, **options)(loop)
         except RuntimeError:  # no folder for a cache is writable
             return njit(pipeline_class=NoAlias, **options)(loop)
-        with suppress(AttributeError):  # not compiled at all, or by a Numba that calls it otherwise
+        with suppress(AttributeError):  # not compiled, or another Numba with another attribute
             compiled_loop._cache._cache_file._source_stamp = sources()
         return compiled_loop
 
@@ -45,15 +45,15 @@ def compiled(fastmath=EXACT):
 
 @cache
 def sources():
-    """Time and size of every file that is compiled: Numba's cache would look at the loop's."""
+    """Return time and size of every compiled file: Numba's cache looks only at the loop's own."""
     files = sorted(Path(__file__).parent.glob("_numba_*.py"))
     return [(file.name, file.stat().st_mtime, file.stat().st_size) for file in files]
 
 
 def wide_vectors():
-    """For the loop that says so, vectors of 64 bytes where the processor has them.
+    """Let the calling loop use vectors of 64 bytes, where the processor has them.
 
-    LLVM keeps to 32, since the first processors with longer ones slowed down when they used them.
+    By itself LLVM uses 32, since the first processors with longer vectors slowed down under them.
     """
 
 
@@ -63,7 +63,7 @@ if not config.DISABLE_JIT:
     def wide_vectors(typing_context):
         def wide_vectors_codegen(context, builder, signature, arguments):
             attributes = builder.function.attributes
-            set.add(attributes, '"prefer-vector-width"="512"')  # llvmlite's own add knows few names
+            set.add(attributes, '"prefer-vector-width"="512"')  # llvmlite's add refuses this name
             return context.get_dummy_value()
 
         return types.void(), wide_vectors_codegen
@@ -90,8 +90,9 @@ LOG2_E = float(1 / np.log(2))
 
 
 def exp(x):
-    """eˣ within 1.1 ulp; e⁻∞ = 0, overflow gives ∞, NaN stays NaN; a subnormal result becomes 0,
-    since the processor takes a hundred times as long to compute one.
+    """Return eˣ within 1.1 ulp; e⁻∞ = 0, overflow gives ∞, NaN stays NaN.
+
+    A subnormal result becomes 0, since the processor takes a hundred times as long to compute one.
 
     eˣ = 2ᵏ eʳ with k the nearest integer to x / log 2.  Adding 1.5·2^(mantissa bits) rounds to an
     integer and leaves it in the low bits, biased here by twice the exponent's bias: halved, they
@@ -140,7 +141,7 @@ def _exp(x):
 
 
 def exp_low(x):
-    """eˣ for x ≤ 88 (709 in float64), faster than `exp`: there one factor 2ᵏ is enough."""
+    """Return eˣ for x ≤ 88 (709 in float64), faster than `exp`: one factor 2ᵏ is enough there."""
     return np.exp(x)
 
 
@@ -199,7 +200,7 @@ def _two_artanh(s):
 
 
 def log(x):
-    """log x for x positive, finite and normal; NaN stays NaN.  x = 2ᵏ (1 + s) / (1 − s)."""
+    """Return log x for positive, finite, normal x; NaN stays NaN.  x = 2ᵏ (1 + s) / (1 − s)."""
     return np.log(x)
 
 
@@ -227,7 +228,7 @@ def _log(x):
 
 
 def log1p(x):
-    """log(1 + x) for 0 ≤ x ≤ 1; above √2 − 1 as log 2 + log((1 + x) / 2)."""
+    """Return log(1 + x) for 0 ≤ x ≤ 1; above √2 − 1 it is log 2 + log((1 + x) / 2)."""
     return np.log1p(x)
 
 
@@ -248,7 +249,7 @@ def _log1p(x):
 
 @compiled()
 def add(total, lost, term):
-    """total + term, and what the rounding has lost (Kahan)."""
+    """Return total + term, and the error of that sum for the next call (Kahan)."""
     corrected = term - lost
     sum_ = total + corrected
     return sum_, (sum_ - total) - corrected
@@ -256,25 +257,25 @@ def add(total, lost, term):
 
 @compiled()
 def max_(x, y):
-    """The greater; y if x is NaN."""
+    """Return the greater; y if x is NaN."""
     return x if x > y else y
 
 
 @compiled()
 def raised(shift, x, one):
-    """The shift, or x where that exceeds it by more than 1."""
+    """Return the shift, or x where that exceeds it by more than 1."""
     return x if x > shift + one else shift
 
 
 @compiled()
 def below(x):
-    """x, but not +∞, so that ∞ − ∞ is 0."""
+    """Return x, or the largest number for +∞, so that ∞ − ∞ is 0."""
     largest = np.finfo(x).max
     return largest if x > largest else x
 
 
 @compiled()
 def finite(x):
-    """x, but neither +∞ nor −∞."""
+    """Return x, or the largest number of its sign for ±∞."""
     largest = np.finfo(x).max
     return largest if x > largest else -largest if x < -largest else x

@@ -1,7 +1,7 @@
-"""Memory that one training step frees is kept for the next.
+"""Pages of memory that are kept between training steps, on Linux with glibc.
 
-glibc gives large arrays back to the system as they are freed, and the system clears every page
-again before the next step has it.  Elsewhere nothing happens here.
+glibc returns large arrays to the system as they are freed, and the system clears every page again
+before the next step gets it.  On other systems the functions do nothing.
 """
 
 import ctypes
@@ -14,7 +14,7 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4  # of glibc's malloc
 
 @contextmanager
 def kept_pages():
-    """For a while, free() keeps every page; afterwards the system gets back what is not in use."""
+    """Inside this context glibc's free() keeps its pages; unused ones are returned on exit."""
     keep_pages()
     try:
         yield
@@ -23,14 +23,14 @@ def kept_pages():
 
 
 def keep_pages():
-    """From now on, free() keeps every page."""
+    """Make free() keep every page from now on."""
     if libc := _glibc():
         libc.mallopt(M_TRIM_THRESHOLD, -1)
         libc.mallopt(M_MMAP_MAX, 0)
 
 
 def give_back_pages():
-    """End what keep_pages began: thresholds where glibc's own adjustment to large arrays ends."""
+    """Undo keep_pages: set the thresholds that glibc itself reaches with large arrays."""
     if libc := _glibc():
         libc.mallopt(M_TRIM_THRESHOLD, 64 << 20)
         libc.mallopt(M_MMAP_THRESHOLD, 32 << 20)
