@@ -166,7 +166,7 @@ def unimodal_terms(model, theta, x, eps, beta=1.0):
     """[ELBO(x_i) and its pullback], each with the noise that S7.6 gave it."""
     return [
         MVAE.bound(model, theta, {m: values}, eps=eps[[i] * len(eps)], beta=beta)
-        for i, (m, values) in enumerate(model.open(theta, x)[0].x.items(), start=1)
+        for i, (m, values) in enumerate(model.checked_batch(theta, x)[0].x.items(), start=1)
     ]
 
 

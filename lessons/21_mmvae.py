@@ -54,7 +54,7 @@ theta = model.init(rng, dtype=np.float64)
 M, K, N, D = 2, 5, 4, 3
 eps = model.draw_noise(rng, N, K, np.float64)["eps"]
 
-batch, networks = model.open(theta, x, None, eps)
+batch, networks = model.checked_batch(theta, x, None, eps)
 (mu, log_var), encode_pullback = model.encode_experts(networks, batch)
 z, sample_pullback = gaussian_sample(mu, log_var, eps=eps)  # (M, K, N, D)
 log_px_z, decode_pullback = model.log_likelihood(networks, batch, z, weights=model.weights)

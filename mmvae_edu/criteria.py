@@ -32,7 +32,7 @@ class Classifier:
     def draw_noise(self, rng, N, K, dtype=np.float32, xp=np):
         return {}
 
-    def open(self, theta, x, mask=None):
+    def checked_batch(self, theta, x, mask=None):
         return check_batch(self.modalities, x, mask, theta), self.tree.views(theta)
 
     def backend(self, array):
@@ -40,7 +40,7 @@ class Classifier:
 
     def bound(self, theta, x, *, beta=1.0):
         """Compute log p(label|x), (N,) in nats, and its pullback: dbound (N,) → dtheta."""
-        batch, w = self.open(theta, x)
+        batch, w = self.checked_batch(theta, x)
         x, kernels = self._input(batch.x["x"]), self.backend(theta)
         logits, mlp_pullback = mlp(w, x, input_gradient=False, kernels=kernels)
         log_prob, label_pullback = self.modalities["label"].log_prob({}, logits, x=batch.x["label"])

@@ -155,8 +155,8 @@ def _estimates(model, theta, parts, given, K, rng, chunk):
     whole_number("K", K, 1)
     if not isinstance(given, dict | Batch):
         raise ValueError(f"given: expected a dict name → (N, P), found a {type(given).__name__}")
-    targets = [model.open(theta, x)[0] for x in parts]
-    proposal = model.open(theta, given)[0] if given else None
+    targets = [model.checked_batch(theta, x)[0] for x in parts]
+    proposal = model.checked_batch(theta, given)[0] if given else None
     N = targets[0].size
     for batch in (*targets, proposal or targets[0]):
         if batch.size != N:

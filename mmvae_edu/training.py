@@ -114,10 +114,10 @@ def fit(model, x, *, mask=None, validation=None, checkpoint=None, progress=True,
     xp = namespace(settings.device)
     rng = np.random.default_rng(settings.seed)
     theta = xp.asarray(model.init(rng, dtype=settings.dtype))
-    data = model.open(theta, x, mask)[0]
+    data = model.checked_batch(theta, x, mask)[0]
     if untrained := [name for name in model.modalities if name not in data.x]:
         raise ValueError(f"x: nothing of {untrained[0]!r}; leave it out of the model, or mask it")
-    held_out = None if validation is None else model.open(theta, validation)[0]
+    held_out = None if validation is None else model.checked_batch(theta, validation)[0]
     if settings.patience is not None and held_out is None:
         raise ValueError("patience: expected a validation split to watch, found none")
     objective = settings.objective(model)

@@ -195,11 +195,11 @@ def test_bad_models_are_refused(build, sentence):
 def test_a_mask_beside_checked_or_paired_data_is_refused():
     model = MVAE(MODALITIES, latent=2, hidden=(3,))
     theta, present = model.init(np.random.default_rng(0)), np.ones((3, N), bool)
-    batch, _ = model.open(theta, good())
+    batch, _ = model.checked_batch(theta, good())
     paired = Paired(good(), dict.fromkeys(good(), np.arange(N)))
     for x in batch, paired:
         with pytest.raises(ValueError, match=f"mask: a {type(x).__name__} has none beside it"):
-            model.open(theta, x, present)
+            model.checked_batch(theta, x, present)
 
 
 def test_random_subsets_have_to_be_given():

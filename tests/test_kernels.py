@@ -413,7 +413,7 @@ def test_a_model_has_the_same_bound_and_a_right_gradient(backend, model, masked)
 @EVERY_MODEL
 def test_a_training_step_calls_no_check(backend, model, masked):
     theta, x, mask, noise = setting(model, masked)
-    batch, model.kernels = model.open(theta, x, mask)[0], None
+    batch, model.kernels = model.checked_batch(theta, x, mask)[0], None
     state = training.State(theta, np.zeros_like(theta), np.zeros_like(theta), np.arange(batch.size))
     gradient, files = training.gradient_of(model.bound, theta, batch.size), Counter()
 

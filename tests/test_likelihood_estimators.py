@@ -256,7 +256,7 @@ def test_rows_with_something_missing_are_estimated_from_what_is_there():
     model, _, x = setting("MVAE")
     mask = np.ones((3, N), dtype=bool)
     mask[1, :2] = False
-    batch, _ = model.open(model.theta, x, mask)
+    batch, _ = model.checked_batch(model.theta, x, mask)
     found = model.log_marginal(batch, K=20, rng=3)
     assert_allclose(found[2:], model.log_marginal(x, K=20, rng=3)[2:], rtol=1e-12)
     assert_allclose(found[:2], model.log_marginal(pick(x, "ac"), K=20, rng=3)[:2], rtol=1e-12)

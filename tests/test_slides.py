@@ -83,12 +83,12 @@ def test_log_densities_are_those_of_the_estimators():
     x = {"image": rng.integers(0, 5, (7, 5)).astype(float), "label": np.eye(3)[labels]}
     drawn = log_densities(model, x, K=6, L=4, rng=np.random.default_rng(1))
     prior = drawn.pop("log_px2_prior")
-    proposal, _ = model.open(model.theta, {"image": x["image"]})
+    proposal, _ = model.checked_batch(model.theta, {"image": x["image"]})
     for names, estimate in (
         (["image"], is_log_marginal(*(drawn[n] for n in ("log_px1", "log_pz", "log_q")))),
         (["image", "label"], is_log_joint(**drawn)),
     ):
-        target, _ = model.open(model.theta, {name: x[name] for name in names})
+        target, _ = model.checked_batch(model.theta, {name: x[name] for name in names})
         rng = np.random.default_rng(1)
         (log_w,) = log_weights(model, model.theta, [target], proposal, 6, rng)
         assert_allclose(estimate, np.log(np.exp(log_w).mean(axis=0)), rtol=1e-12)

@@ -135,7 +135,7 @@ def test_mvaeq_is_a_density_for_any_heads(oracle, x, dtype, shift):
     model.theta = np.random.default_rng(6).standard_normal(model.tree.size).astype(dtype)
     for w in model.tree.views(model.theta).values():
         w["encoder"]["b0"][D:] += shift
-    batch, w = model.open(model.theta, x)
+    batch, w = model.checked_batch(model.theta, x)
     (mu, log_var), _ = model.encode_experts(w, batch)
     assert (log_var <= 0).all()
     mean, joint_log_var = model.encode(x)

@@ -209,7 +209,7 @@ def test_weakly_paired_data_help(name):
     for name, present in zip(x, mask, strict=True):
         x[name] = np.where(present[:, None], x[name], np.nan)
     start = model.init(np.random.default_rng(0))
-    batch = model.open(start, held_out)[0]
+    batch = model.checked_batch(start, held_out)[0]
     before = mean_bound(model, start, batch)
     model.fit(x, mask=mask, **options)
     assert mean_bound(model, model.theta, batch) > before + 1
@@ -221,7 +221,7 @@ def test_early_stopping_keeps_the_best_parameters():
     values = [entry["validation"] for entry in history]
     best = int(np.argmax(values))
     assert len(history) == best + 1 + 20  # patience, and no more
-    batch = model.open(model.theta, options["validation"])[0]
+    batch = model.checked_batch(model.theta, options["validation"])[0]
     assert mean_bound(model, model.theta, batch) == max(values)
     assert values[-1] < max(values)
 
@@ -229,7 +229,7 @@ def test_early_stopping_keeps_the_best_parameters():
 def test_the_gradient_is_that_of_the_mean_loss():
     model, x, _ = prepared("VAE")
     theta = model.init(np.random.default_rng(0), np.float64)
-    batch = model.open(theta, x)[0]
+    batch = model.checked_batch(theta, x)[0]
     eps = model.draw_noise(np.random.default_rng(1), batch.size, 1, np.float64)["eps"]
     total, dtheta = training.mean_gradient(model.bound, theta, batch, eps=eps)
     bound, pullback = model.bound(theta, batch, eps=eps)
@@ -455,7 +455,7 @@ def test_one_name_may_stand_for_a_tuple_of_names():
 def test_dynamic_binarisation_has_the_grey_values_as_its_mean():
     x = np.random.default_rng(0).random((40, 5))
     model = VAE({"x": Bernoulli(5)}, latent=2)
-    batch, _ = model.open(model.init(np.random.default_rng(1)), {"x": x})
+    batch, _ = model.checked_batch(model.init(np.random.default_rng(1)), {"x": x})
     rng = np.random.default_rng(2)
     draws = np.array([drawn(batch, ("x",), rng).x["x"] for _ in range(2000)])
     assert set(np.unique(draws)) == {0.0, 1.0}

@@ -97,7 +97,7 @@ class FunctionalModel:
         """Draw eps ~ N(0, I), from which samples are reparameterised."""
         return rng.standard_normal(shape, dtype=dtype)
 
-    def open(self, theta, x, mask=None, eps=None):
+    def checked_batch(self, theta, x, mask=None, eps=None):
         """Checked data and named weights: (batch, nested views of theta)."""
         if theta is None:
             raise ValueError("theta: found None; `fit` or `load` first, then it is in model.theta")

@@ -38,7 +38,7 @@ class BiVCCA(MultimodalVAE):
         theta (size,), x dict name → (N, P), mask (M, N), eps (M, K, N, D); returns the bound (N,)
         in nats, higher is better, and its pullback: dbound (N,) → dtheta (size,).
         """
-        batch, w = self.open(theta, x, mask, eps)
+        batch, w = self.checked_batch(theta, x, mask, eps)
         beta = number(beta, theta)
         eps = eps[evenly(batch.index)]
         M, K, N, D = eps.shape

@@ -90,7 +90,7 @@ class CVAE(VAE):
             if name in self.condition:
                 raise ValueError(f"CVAE explains {self.target!r} only, not {name!r}")
         theta = self._trained()
-        batch, w = self.open(theta, given)
+        batch, w = self.checked_batch(theta, given)
         z = self._latents(z, theta)
         self._need(batch, *self.condition)
         outputs, _ = mlp(
@@ -108,7 +108,7 @@ class CVAE(VAE):
 
     def generate(self, given, target=None, *, mask=None, rng):
         """Decode one z an example beside x_2: z ~ p(z), or q(z|x_1, x_2) where x_1 is given."""
-        batch, w = self.open(self._trained(), given, mask)
+        batch, w = self.checked_batch(self._trained(), given, mask)
         z, _ = self.posterior_samples(w, batch, 1, np.random.default_rng(rng))
         return self.decode(z[0], target, given=batch)
 

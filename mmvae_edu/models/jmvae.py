@@ -62,7 +62,7 @@ class JMVAE(MultimodalVAE):
         theta (size,), x dict name → (N, P) with every modality, eps (1, K, N, D); returns the
         bound (N,) in nats, higher is better, and its pullback.
         """
-        batch, w = self.open(theta, x, mask, eps)
+        batch, w = self.checked_batch(theta, x, mask, eps)
         beta = number(beta, theta)
         if len(batch.x) < len(self.modalities) or batch.mask is not None:
             raise ValueError("JMVAE: its joint encoder trains on every modality of every example")

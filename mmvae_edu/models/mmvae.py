@@ -79,7 +79,7 @@ class MMVAE(MultimodalVAE):
         (M, K, N); those of absent experts are finite and not to be used.  Also returns which
         experts are present (M, N), and the pullback dlog_w → dtheta.
         """
-        batch, w = self.open(theta, x, mask, eps)
+        batch, w = self.checked_batch(theta, x, mask, eps)
         beta = number(beta, theta)
         (mu, log_var), present, strata, components_pullback = self.components(w, batch)
         present, eps = batch.on_device(present), eps[evenly(strata)]

@@ -26,12 +26,12 @@ class MultimodalVAE(FunctionalModel):
 
     def encode(self, x, *, mask=None):
         """Compute the posterior's parameters given these modalities, as the system defines it."""
-        batch, w = self.open(self._trained(), x, mask)
+        batch, w = self.checked_batch(self._trained(), x, mask)
         return self.infer(w, batch)
 
     def posterior_sample(self, x, *, mask=None, K=1, rng):
         """Draw K samples z ~ q(z|x): (K, N, D).  `rng`: a generator, or a seed for one."""
-        batch, w = self.open(self._trained(), x, mask)
+        batch, w = self.checked_batch(self._trained(), x, mask)
         return self.posterior_samples(w, batch, K, np.random.default_rng(rng))[0]
 
     def decode(self, z, names=None):

@@ -47,7 +47,7 @@ class MVAE(MultimodalVAE):
         theta (size,), x dict name → (N, P), mask (M, N), eps (T, K, N, D), sampled (k, M) bool;
         returns the sum of the terms (N,) in nats, higher is better, and its pullback.
         """
-        batch, w = self.open(theta, x, mask, eps)
+        batch, w = self.checked_batch(theta, x, mask, eps)
         beta = number(beta, theta)
         if self.subsets and sampled is None:
             raise ValueError("sampled: expected the random subsets that draw_noise gives with eps")

@@ -48,7 +48,7 @@ class VAE(MultimodalVAE):
 
     def log_weights(self, theta, x, *, mask=None, eps, beta=1.0):
         """Compute log w = λ log p(x|z) + β [log p(z) − log q(z|x)] a sample: (K, N).  [S9.5]"""
-        batch, w = self.open(theta, x, mask, eps)
+        batch, w = self.checked_batch(theta, x, mask, eps)
         beta = number(beta, theta)
         (mu, log_var), encode_pullback = self.encode_experts(w, batch)  # q(z|x): (1, N, D)
         z, sample_pullback = gaussian_sample(mu, log_var, eps=eps)  # (1, K, N, D)       [S5.12]

@@ -51,7 +51,7 @@ def log_densities(model, x, *, K=1000, L=5000, rng):
     same for all examples, so that the estimated p(x2) is a distribution.
     """
     (x1, *x2), rng = x, np.random.default_rng(rng)
-    batch, w = model.open(model.theta, {x1: x[x1]})
+    batch, w = model.checked_batch(model.theta, {x1: x[x1]})
     z, log_q = model.posterior_samples(w, batch, K, rng)
     found = {"log_px1": _log_likelihood(model, x1, x[x1], z)}
     found |= {"log_pz": model.log_prior(w, z)[0], "log_q": log_q}
@@ -66,7 +66,7 @@ def log_densities(model, x, *, K=1000, L=5000, rng):
 
 def _log_likelihood(model, name, x, z):
     """log p(x|z) with λ = 1: x (N, P), z (K, N, D) → (K, N)."""
-    batch, w = model.open(model.theta, {name: x})
+    batch, w = model.checked_batch(model.theta, {name: x})
     return model.log_likelihood(w, batch, z[None], weights={name: 1.0})[0][0]
 
 

@@ -71,7 +71,7 @@ def our_step(model, theta, x, eps):
     """Make the trainer's own step: bound, gradient, Adam; freed memory is kept, as in `fit`."""
     keep_pages()
     state = training.State(theta, np.zeros_like(theta), np.zeros_like(theta), order=None)
-    batch, _ = model.open(theta, x)
+    batch, _ = model.checked_batch(theta, x)
     gradient = training.gradient_of(model.bound, theta, batch.size)
 
     def step():
