@@ -62,7 +62,7 @@ def marginal(model, theta, x, *, given=None, K=1000, rng, chunk=None):
 
         log (1/K) Σ_k p(x|z_k) p(z_k) / q(z_k|given),   z_k ~ q(z|given)
 
-    x, given: dicts name → (N, P), or with missing rows what `model.checked_batch` makes of one and a mask;
+    x, given: dicts name → (N, P), or with missing rows `model.checked_batch` of one and a mask;
     given = x by default, and {} is the prior p(z).  Returns an Estimate, on average below log p(x)
     and tending to it with K, for any proposal.  At most `chunk` rows (examples × samples) are
     decoded at once, by default 5,000, and 100,000 on a GPU; the result does not depend on it.
