@@ -4,7 +4,7 @@ from mmvae_edu.course import todo
 
 
 def chain_rule_logp(logP, order):
-    """The factors P(x_i | those before it in `order`), in logs.                       [S4.1]
+    """Compute the factors P(x_i | those before it in `order`), in logs.               [S4.1]
 
     logP, a table with one axis a variable, and a permutation of its axes -> (n, *logP.shape),
     the factors in that order; they sum to logP.  After an impossible past: -inf.
@@ -18,12 +18,12 @@ def product_of_marginals(P):
 
 
 def total_correlation(P):
-    """The KL from P to the product of its marginals, in nats: a float.                [S4.2]"""
+    """Compute the KL from P to the product of its marginals, in nats: a float.        [S4.2]"""
     return todo("L02.total_correlation")
 
 
 def cavi_step(logP, q_list, i):
-    """The factor q_i that minimises KL(Q || P) while the others stay.                 [S4.2]
+    """Compute the factor q_i that minimises KL(Q || P) while the others stay.         [S4.2]
 
     logP, a table; q_list, n arrays (V_j,), all probabilities > 0 or 0 -> (V_i,), which sums to 1.
     """
@@ -31,7 +31,7 @@ def cavi_step(logP, q_list, i):
 
 
 def gaussian_mean_field(mu, Sigma):
-    """The product of Gaussians nearest to N(mu, Sigma) in KL(Q || P): (mean, variance).  [S4.2]
+    """Compute the product of Gaussians nearest N(mu, Sigma) in KL(Q || P): mean, variance.  [S4.2]
 
     (D,), (D, D) -> (D,), (D,)
     """

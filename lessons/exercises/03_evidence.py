@@ -38,5 +38,5 @@ def kl(q, p):
 
 
 def decompose(q, log_joint):
-    """The two parts of log p(x): (L^v, the gap).  (S,), (S,) -> two floats.    [S5.5, S5.6]"""
+    """Split log p(x) into two parts: (L^v, the gap).  (S,), (S,) -> two floats.  [S5.5, S5.6]"""
     return todo("L03.decompose")

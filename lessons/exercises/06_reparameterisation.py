@@ -4,7 +4,7 @@ from mmvae_edu.course import todo
 
 
 def gaussian_sample(mu, log_var, *, eps):
-    """z ~ N(mu, var) made of mu, log_var = log var and standard normal eps.           [S5.12]
+    """Compute z ~ N(mu, var) from mu, log_var = log var and standard normal eps.      [S5.12]
 
     (N, D), (N, D), eps (K, N, D) -> z (K, N, D), and its pullback: (K, N, D) -> (N, D), (N, D)
     """
@@ -21,7 +21,7 @@ def expected_log_lik(mu, log_var, *, eps, log_px_z):
 
 
 def pathwise_grad(mu, log_var, *, eps, log_px_z):
-    """The gradient of that estimate with eps held, by mu and by log_var.              [S5.13]
+    """Compute the gradient of that estimate with eps held, by mu and by log_var.      [S5.13]
 
     (N, D), (N, D), eps (K, N, D) -> the pair (N, D), (N, D).  log_px_z as above.
     """
@@ -29,7 +29,7 @@ def pathwise_grad(mu, log_var, *, eps, log_px_z):
 
 
 def score_function_grad(mu, log_var, *, eps, log_px_z, baseline=0.0):
-    """The mean over samples of (log p(x|z) - baseline) times the gradient of log q(z).  [S5.13]
+    """Average (log p(x|z) - baseline) times the gradient of log q(z) over samples.      [S5.13]
 
     (N, D), (N, D), eps (K, N, D) -> the pair (N, D), (N, D).  log_px_z as above; baseline a number
     or (N,).  The z_k stay where they are, while mu and log_var move.

@@ -20,7 +20,7 @@ def softplus(a):
 
 
 def mlp(weights, x):
-    """Affine layers with tanh between them, none after the last.                [S5.12, S5.13]
+    """Apply affine layers with tanh between them, none after the last.          [S5.12, S5.13]
 
     weights {"W0": (P, H), "b0": (H,), "W1": ..., "b1": ...} of any depth, x (N, P) -> (N, last),
     and its pullback: (N, last) -> (dweights, a dict like weights; dx (N, P)).
@@ -40,7 +40,7 @@ def vae_bound(w, *, x, eps):
 
 
 def adam_step(theta, grad, m, v, *, step, learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8):
-    """One step of Adam down the gradient of minus the bound, IN PLACE on theta, m and v.
+    """Take one step of Adam down the gradient of minus the bound, IN PLACE on theta, m and v.
 
     all (size,); step counts from 1.  The one function here that changes its arguments: a training
     loop owns these three arrays.  It returns nothing.

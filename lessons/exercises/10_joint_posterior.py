@@ -20,7 +20,7 @@ def posterior_from_unimodal(log_posts, log_prior):
 
 
 def log_constant_eq3(log_prior, log_liks):
-    """log of the product of the p(x_m) over p(x_1..M): what turns ∝ into =.           [S7.3]
+    """Compute the log of the product of the p(x_m) over p(x_1..M), (3)'s constant.    [S7.3]
 
     (S,), (M, S) with rows log p(x_m|z) -> a float, in nats
     """

@@ -14,7 +14,7 @@ def product_of_experts(mu, log_var, *, mask=None):
 
 
 def quotient_of_experts(mu, log_var, *, mask=None):
-    """Full posteriors multiplied, and the prior divided away all but once.            [S7.3]
+    """Multiply full posteriors, and divide by the prior all but once.                 [S7.3]
 
     (M, N, D), (M, N, D), mask (M, N) bool or None -> (mean, log_var, valid), each (N, D), and
     its pullback: (N, D), (N, D) for mean and log_var -> (M, N, D), (M, N, D).

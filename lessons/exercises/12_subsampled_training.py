@@ -1,10 +1,10 @@
-"""Sub-sampled training: the random subsets, MVAE's whole objective, and what a term cannot feel."""
+"""Sub-sampled training: random subsets, MVAE's objective, and steps that its joint term ignores."""
 
 from mmvae_edu.course import todo
 
 
 def sample_subsets(M, k, rng):
-    """k random proper subsets X_j of M >= 2 modalities.                               [S7.6]
+    """Draw k random proper subsets X_j of M >= 2 modalities.                          [S7.6]
 
     -> (k, M) bool.  The size is uniform on 2..M-1 (1 at M = 2), then all subsets of that size are
     equally likely.  All randomness comes from rng, a numpy Generator.
@@ -27,7 +27,7 @@ def subsampled_bound(w, *, x, subsets, eps):
 
 
 def flat_direction(dtau, deta):
-    """The nearest step of the experts that leaves their joint posterior in place.      [S7.6]
+    """Find the nearest step of the experts that keeps their joint posterior.           [S7.6]
 
     Steps of the experts' precisions tau_m and of eta_m = tau_m mu_m: (M, N, D), (M, N, D) -> the
     part of each that ELBO(x_1..M) does not feel, (M, N, D), (M, N, D)

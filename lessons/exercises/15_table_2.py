@@ -10,7 +10,7 @@ from mmvae_edu.course import todo
 
 
 def is_log_marginal(log_px1, log_pz, log_q):
-    """log p(x1), estimated by importance sampling.                                        [S8.T2]
+    """Estimate log p(x1) by importance sampling.                                          [S8.T2]
 
     (K, N) each -> (N,), also where the log densities are near -6000
     """
@@ -18,7 +18,7 @@ def is_log_marginal(log_px1, log_pz, log_q):
 
 
 def is_log_joint(log_px1, log_px2, log_pz, log_q):
-    """log p(x1, x2), estimated by the same samples from q(z|x1).                          [S8.T2]
+    """Estimate log p(x1, x2) by the same samples from q(z|x1).                            [S8.T2]
 
     (K, N) each -> (N,)
     """
@@ -34,7 +34,7 @@ def is_log_conditional(log_px1, log_px2, log_pz, log_q, log_px2_prior):
 
 
 def consistency_report(table, *, entropy=0.0, slack=0.001):
-    """What a table of the three implies for a discrete x2, and where it cannot be.        [S8.T2]
+    """Derive log p(x2|x1), log p(x2), ... for a discrete x2; flag impossible cells.       [S8.T2]
 
     table (S, 3): a row a system, its means of log p(x1), log p(x1, x2), log p(x1|x2), NaN where
     there is none; entropy: that of x2 over the same examples, nats, a number or (S,).
@@ -46,7 +46,7 @@ def consistency_report(table, *, entropy=0.0, slack=0.001):
 
 
 def bootstrap_ci(values, rng, *, level=0.95, resamples=2000):
-    """Where the mean of the values lies: low, high, by the bootstrap's percentiles.       [S8.T2]
+    """Compute the bootstrap's percentile interval for the mean of the values: low, high.  [S8.T2]
 
     values (N,), one an example; resamples draws of N of them with replacement.
     -> two numbers, between which lies the fraction `level` of the resampled means

@@ -4,7 +4,7 @@ from mmvae_edu.course import todo
 
 
 def importance_weights(log_w):
-    """The bound log (1/K) sum_k w_k and the normalised weights.                [S9.2, S9.5]
+    """Compute the bound log (1/K) sum_k w_k and the normalised weights.        [S9.2, S9.5]
 
     (K, N) -> (N,), (K, N).  -inf weighs 0; a column of only -inf gives -inf and weights 0.
     """
@@ -20,7 +20,7 @@ def iwae(log_w):
 
 
 def effective_sample_size(log_w):
-    """1 / sum_k w~_k^2, as how many equal weights the K samples count.                 [S9.5]
+    """Compute 1 / sum_k w~_k^2, as how many equal weights the K samples count.         [S9.5]
 
     (K, N) -> (N,), between 1 and K
     """

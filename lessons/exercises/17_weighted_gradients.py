@@ -4,7 +4,7 @@ from mmvae_edu.course import todo
 
 
 def vae_grad(g):
-    """The gradient of the ELBO estimate.                                              [S9.3]
+    """Compute the gradient of the ELBO estimate.                                      [S9.3]
 
     g = the gradient of log w by P parameters, (K, N, P) -> (N, P)
     """
@@ -12,7 +12,7 @@ def vae_grad(g):
 
 
 def iwae_grad(log_w, g):
-    """The gradient of the IWAE estimate.                                              [S9.4]
+    """Compute the gradient of the IWAE estimate.                                      [S9.4]
 
     (K, N), g = the gradient of log w by P parameters, (K, N, P) -> (N, P)
     """
@@ -37,7 +37,7 @@ def iwae_bound(w, *, x, eps):
 
 
 def dreg_grads(log_w, dlog_w_dz, log_var, eps):
-    """The doubly reparameterised gradient of the encoder, with z = mu + std eps:
+    """Compute the doubly reparameterised gradient of the encoder, with z = mu + std eps:
 
         sum_k w~_k^2 (dlog w_k / dz_k) dz_k / d(mu, log_var)
 

@@ -1,10 +1,10 @@
-"""The four criteria as numbers: what z knows, whether generations agree, and how sure that is."""
+"""The four criteria as numbers: probes of z, agreement of generations, and their errors."""
 
 from mmvae_edu.course import todo
 
 
 def linear_probe(z, y, *, folds, tested=None):
-    """The class that least squares reads from each row of z, fitted on the other folds.  [S10.a]
+    """Predict each row's class from z by least squares, fitted on the other folds.       [S10.a]
 
     z (N, D), y (N,) classes 0..V-1, folds (N,) ints; tested (N, D) are the latents to classify,
     z where it is None.  One-hot classes are regressed on [1, z]; z may be constant.
@@ -15,7 +15,7 @@ def linear_probe(z, y, *, folds, tested=None):
 
 
 def coherence(y, *, given=None):
-    """How often all that one z generates shows one class, and the given one.      [S10.b, S10.c]
+    """Compute how often all modalities of one z show one class, and the given one.  [S10.b, S10.c]
 
     y (M, N) classes in M modalities of N generations, given (N,) or None -> a number from 0 to 1
     """
@@ -23,7 +23,7 @@ def coherence(y, *, given=None):
 
 
 def correct_for_classifiers(table, first, second):
-    """The frequencies of pairs of true classes behind those of predicted ones.    [S10.b, S10.c]
+    """Estimate the frequencies of pairs of true classes behind predicted ones.    [S10.b, S10.c]
 
     table (V, V) frequencies of predicted pairs; first, second (V, V) P(predicted|true) of the two
     classifiers, a row a true class -> (V, V), whose trace is the coherence
@@ -32,7 +32,7 @@ def correct_for_classifiers(table, first, second):
 
 
 def wilson_interval(hits, n, *, z=1.96):
-    """The two p that lie z of their own standard errors from hits/n.              [S10.b, S10.c]
+    """Compute the two p that lie z of their own standard errors from hits/n.      [S10.b, S10.c]
 
     hits a number or an array, n a number -> low, high, each like hits
     """
@@ -40,7 +40,7 @@ def wilson_interval(hits, n, *, z=1.96):
 
 
 def synergy(both, single):
-    """The mean of both - single over the N examples, and its standard error.              [S10.d]
+    """Compute the mean of both - single over the N examples, and its standard error.      [S10.d]
 
     (N,), (N,) scores of the same examples -> two numbers
     """

@@ -13,7 +13,7 @@ def mixture_log_prob(z, mu, log_var, *, log_alpha):
 
 
 def mixture_elbo(log_w, *, present=None):
-    """The ELBO of a mixture, with K samples of every expert.                  [S11.1, S12.1]
+    """Compute the ELBO of a mixture, with K samples of every expert.          [S11.1, S12.1]
 
     (M, K, N), present (M, N) bool or None -> (N,), and its pullback: (N,) -> (M, K, N).
     Absent experts have no part; their log_w may be NaN.
@@ -22,7 +22,7 @@ def mixture_elbo(log_w, *, present=None):
 
 
 def mixture_iwae(log_w, *, present=None):
-    """The mean over experts of log (1/K) sum_k w, the bound of MMVAE.                  [S11.4]
+    """Compute the mean over experts of log (1/K) sum_k w, the bound of MMVAE.          [S11.4]
 
     (M, K, N), present (M, N) bool or None -> (N,), and its pullback: (N,) -> (M, K, N)
     """
@@ -30,7 +30,7 @@ def mixture_iwae(log_w, *, present=None):
 
 
 def stratified_iwae(log_w, *, present=None):
-    """The same weights with one logarithm: log (1/MK) sum_m sum_k w.
+    """Compute the same with one logarithm: log (1/MK) sum_m sum_k w.
 
     (M, K, N), present (M, N) bool or None -> (N,), and its pullback: (N,) -> (M, K, N)
     """
@@ -38,7 +38,7 @@ def stratified_iwae(log_w, *, present=None):
 
 
 def responsibility(posterior, experts):
-    """a_m = E_{p(z|x)} [q_m / sum_j q_j], the share of the posterior that expert m covers.
+    """Compute a_m = E_{p(z|x)} [q_m / sum_j q_j], expert m's mean responsibility.
 
     (S,), (M, S) rows that sum to 1 -> (M,), which sums to 1.  Where no expert has mass, neither
     may the posterior: otherwise ValueError.
@@ -47,7 +47,7 @@ def responsibility(posterior, experts):
 
 
 def looseness_gap(a):
-    """KL(uniform || a), what the bound S11.4 misses of log p(x) at any K, in nats.
+    """Compute KL(uniform || a), the gap of S11.4 to log p(x) at any K, in nats.
 
     (M, ...) from `responsibility` -> (...)
     """

@@ -16,7 +16,7 @@ def mmvae_bound(w, *, x, eps):
 
 
 def cross_generate(w, x, *, source, target, eps):
-    """Means of modality `target` given `source`, for z ~ q(z|x_source).               [S10.c]
+    """Decode the means of modality `target` given `source`, for z ~ q(z|x_source).    [S10.c]
 
     w as in `mmvae_bound`, x (N, P) of the source, eps (K, N, D) -> (K, N, P of the target)
     """

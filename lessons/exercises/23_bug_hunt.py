@@ -25,7 +25,7 @@ def check_01(file):
 
 
 def fix_01(mu, log_var, *, eps, file):
-    """`sample` as it should be.                                                   [S5.12]
+    """Compute what `sample` promises.                                             [S5.12]
 
     (N, D), (N, D), eps (K, N, D) -> z (K, N, D), and its pullback
     """
@@ -39,7 +39,7 @@ def check_02(file):
 
 
 def fix_02(logits, *, x, n, file):
-    """`log_likelihood` as it should be.                                           [S5.13]
+    """Compute what `log_likelihood` promises.                                     [S5.13]
 
     logits (K, N, P), counts x (N, P) -> (K, N), and its pullback
     """
@@ -53,7 +53,7 @@ def check_03(file):
 
 
 def fix_03(joint, unimodal, log_lik, *, file):
-    """`triple_elbo` as it should be.                                               [S6.3]
+    """Compute what `triple_elbo` promises.                                         [S6.3]
 
     (mu, log_var), M such pairs, a function -> (N,)
     """
@@ -67,7 +67,7 @@ def check_04(file):
 
 
 def fix_04(mu, log_var, *, file):
-    """`product_of_experts` as it should be.                                        [S7.5]
+    """Compute what `product_of_experts` promises.                                  [S7.5]
 
     (M, N, D), (M, N, D) -> the pair (mean, log_var), (N, D) each, and its pullback
     """
@@ -81,7 +81,7 @@ def check_05(file):
 
 
 def fix_05(x, mu, log_var, log_joint, *, eps, file):
-    """`log_evidence` as it should be.                                              [S9.2]
+    """Compute what `log_evidence` promises.                                        [S9.2]
 
     (N, P), (N, D), (N, D), a function, eps (K, N, D) -> (N,)
     """
@@ -95,7 +95,7 @@ def check_06(file):
 
 
 def fix_06(log_px_z, log_pz, log_qz, *, file):
-    """`objective` as it should be.                                           [S9.2, S9.4]
+    """Compute what `objective` promises.                                     [S9.2, S9.4]
 
     three (K, N) -> a number, and its pullback
     """
@@ -109,7 +109,7 @@ def check_07(file):
 
 
 def fix_07(x, mu, log_var, log_lik, *, eps, file):
-    """`log_evidence` as it should be.                                              [S6.1]
+    """Compute what `log_evidence` promises.                                        [S6.1]
 
     list of (N, P_m), (N, D), (N, D), a function, eps (K, N, D) -> (N,)
     """
@@ -123,7 +123,7 @@ def check_08(file):
 
 
 def fix_08(log_w, *, file):
-    """`bound` as it should be.                                               [S9.2, S9.4]
+    """Compute what `bound` promises.                                         [S9.2, S9.4]
 
     (K, N) -> (N,), and its pullback
     """
@@ -137,7 +137,7 @@ def check_09(file):
 
 
 def fix_09(z, mu, log_var, *, present, file):
-    """`log_mixture` as it should be.                                              [S11.3]
+    """Compute what `log_mixture` promises.                                        [S11.3]
 
     (K, N, D), (M, N, D), (M, N, D), present (M, N) -> (K, N), and its pullback
     """
@@ -151,7 +151,7 @@ def check_10(file):
 
 
 def fix_10(mu, log_var, log_joint, *, eps, file):
-    """`mixture_bound` as it should be.                                            [S11.4]
+    """Compute what `mixture_bound` promises.                                      [S11.4]
 
     (M, N, D), (M, N, D), a function, eps (M, K, N, D) -> (N,)
     """
@@ -165,7 +165,7 @@ def check_11(file):
 
 
 def fix_11(mu, log_var, log_joint, *, expert, eps, file):
-    """`log_evidence` as it should be.                                              [S9.5]
+    """Compute what `log_evidence` promises.                                        [S9.5]
 
     (M, N, D), (M, N, D), a function, an index, eps (K, N, D) -> (N,)
     """
@@ -179,7 +179,7 @@ def check_12(file):
 
 
 def fix_12(log_px1, log_px2, log_pz, log_q, *, file):
-    """`log_conditional` as it should be.                                          [S8.T2]
+    """Compute what `log_conditional` promises.                                    [S8.T2]
 
     four (K, N) -> (N,)
     """

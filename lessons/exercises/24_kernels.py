@@ -27,7 +27,7 @@ def precision_kernel(size, log_var, precision):
 
 @cuda.jit
 def product_kernel(mu, log_var, mean, joint_log_var):
-    """The prior N(0, 1) times M experts for each example and dimension.               [S7.5]
+    """Multiply the prior N(0, 1) and M experts for each example and dimension.        [S7.5]
 
     mu, log_var (M, N, D) -> mean, joint_log_var (N, D), one thread an element: x along D, y
     along N.  |log_var| is small, so exp is safe.  M may be 0.

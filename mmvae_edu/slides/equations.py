@@ -17,6 +17,6 @@ class Equation:
 
 
 def load_equations():
-    """The equations in the order of the slides, a list of Equation."""
+    """Read the equations in the order of the slides, a list of Equation."""
     text = resources.files("mmvae_edu.lessons").joinpath("equations.toml").read_text("utf-8")
     return [Equation(id, **row) for id, row in tomllib.loads(text).items()]

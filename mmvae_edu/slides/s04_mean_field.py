@@ -11,7 +11,7 @@ from .s05_evidence import LOWEST, kl, posterior
 
 
 def chain_rule_logp(logP, order):
-    """The factors of P(x_1, …, x_n) = Π_i P(x_i | those before it in `order`).            [S4.1]
+    """Compute the factors of P(x_1, …, x_n) = Π_i P(x_i | those before it in `order`).    [S4.1]
 
     logP an n-dimensional table, order a permutation of its axes.  Returns (n, *logP.shape), the
     factors in that order; their sum is logP, whatever the order.  After an impossible past: −∞.
@@ -24,14 +24,14 @@ def chain_rule_logp(logP, order):
 
 
 def _log_marginal(logP, kept):
-    """log P(x_kept); the other axes keep length 1."""
+    """Compute log P(x_kept); the other axes keep length 1."""
     for axis in set(range(logP.ndim)) - set(kept):
         logP, _ = log_sum_exp_and_weights(logP, axis)
     return logP
 
 
 def product_of_marginals(P):
-    """Q(x) = Π_i P(x_i), of P's shape: the product that minimises KL(P ‖ Q).              [S4.2]"""
+    """Compute Q(x) = Π_i P(x_i), of P's shape, which minimises KL(P ‖ Q).                 [S4.2]"""
     Q = np.ones_like(P)
     for i in range(P.ndim):
         Q = Q * P.sum(axis=tuple(j for j in range(P.ndim) if j != i), keepdims=True)
@@ -39,12 +39,12 @@ def product_of_marginals(P):
 
 
 def total_correlation(P):
-    """KL(P ‖ Π_i P_i) = Σ_i H(x_i) − H(x), in nats; 0 only under independence.      [S4.2]"""
+    """Compute KL(P ‖ Π_i P_i) = Σ_i H(x_i) − H(x), nats; 0 only if independent.     [S4.2]"""
     return kl(P, product_of_marginals(P))
 
 
 def cavi_step(logP, q_list, i):
-    """The factor q_i that minimises KL(Π_j q_j ‖ P) while the others stay.                 [S4.2]
+    """Compute the factor q_i that minimises KL(Π_j q_j ‖ P) while the others stay.         [S4.2]
 
         log q_i(x_i) = E_{q_j, j ≠ i} log P(x) + constant
 
@@ -60,7 +60,7 @@ def cavi_step(logP, q_list, i):
 
 
 def gaussian_mean_field(mu, Sigma):
-    """The product of Gaussians that minimises KL(Q ‖ N(mu, Sigma)): (mean, var), each (D,).  [S4.2]
+    """Minimise KL(Q ‖ N(mu, Sigma)) over products of Gaussians: (mean, var), (D,) each.      [S4.2]
 
     var_i = 1 / (Sigma⁻¹)_ii, the variance of x_i given all others, at most Sigma_ii
     """

@@ -15,28 +15,28 @@ LOWEST = np.finfo(np.float64).min  # subtracted in place of −∞: −∞ − L
 
 
 def log_joint(log_prior, log_lik, x):
-    """log p(x, z) = log p(z) + log p(x|z).  log_prior (S,), log_lik (S, V), x < V; (S,).  [S5.8]"""
+    """Compute log p(x, z) = log p(z) + log p(x|z): (S,), (S, V), x < V → (S,).            [S5.8]"""
     return log_prior + log_lik[:, x]
 
 
 def log_evidence(log_joint):
-    """L = log p(x) = log Σ_z p(x, z), in nats.  log_joint (S,); a number.                 [S5.1]"""
+    """Compute L = log p(x) = log Σ_z p(x, z), in nats: log_joint (S,) → a number.         [S5.1]"""
     return float(log_sum_exp(log_joint, axis=0)[0])
 
 
 def posterior(log_joint):
-    """p(z|x) = p(x, z) / p(x).  log_joint (S,); probabilities (S,).                 [S5.3, S7.1]"""
+    """Compute p(z|x) = p(x, z) / p(x).  log_joint (S,); probabilities (S,).         [S5.3, S7.1]"""
     return log_sum_exp_and_weights(log_joint, 0)[1]
 
 
 def elbo(q, log_joint):
-    """L^v = Σ_z q(z) log p(x, z) / q(z), in nats, at most log p(x).  q, log_joint (S,).   [S5.7]"""
+    """Compute L^v = Σ_z q(z) log p(x, z) / q(z), nats, at most log p(x).  (S,), (S,).     [S5.7]"""
     q, log_joint = q[q > 0], log_joint[q > 0]
     return float((q * (log_joint - np.log(q))).sum())
 
 
 def kl(q, p):
-    """KL(q ‖ p) = Σ_z q(z) log q(z) / p(z), in nats, at least 0; ∞ where q > 0 = p.       [S5.6]"""
+    """Compute KL(q ‖ p) = Σ_z q(z) log q(z) / p(z), in nats, at least 0; ∞ if q > 0 = p.  [S5.6]"""
     q, p = q[q > 0], p[q > 0]
     if (p == 0).any():
         return np.inf
@@ -44,19 +44,19 @@ def kl(q, p):
 
 
 def decompose(q, log_joint):
-    """log p(x) = L^v + KL(q ‖ p(z|x)): the pair (L^v, gap), in nats.                [S5.5, S5.6]"""
+    """Split log p(x) into L^v and KL(q ‖ p(z|x)): the pair (L^v, gap), in nats.     [S5.5, S5.6]"""
     return elbo(q, log_joint), kl(q, posterior(log_joint))
 
 
 def expected_log_lik(mu, log_var, *, eps, log_px_z):
-    """L2 ≈ (1/K) Σ_k log p(x|z_k), z_k = mu + std eps_k; (N,), nats, unbiased.  [S5.12, S5.13]"""
+    """Estimate L2 by (1/K) Σ_k log p(x|z_k), z_k = mu + std eps_k; (N,), nats.  [S5.12, S5.13]"""
     z, _ = gaussian_sample(mu, log_var, eps=eps)
     log_lik, _ = log_px_z(z)
     return log_lik.mean(axis=0)
 
 
 def pathwise_grad(mu, log_var, *, eps, log_px_z):
-    """∇L2 ≈ (1/K) Σ_k ∇z_k · ∂log p(x|z_k)/∂z: the derivative passes through the sample.  [S5.13]
+    """Estimate ∇L2 by (1/K) Σ_k ∇z_k · ∂log p(x|z_k)/∂z, through the sample.              [S5.13]
 
     Returns dmu, dlog_var (N, D), unbiased: the gradient of `expected_log_lik` at the same eps.
     """
@@ -66,7 +66,7 @@ def pathwise_grad(mu, log_var, *, eps, log_px_z):
 
 
 def score_function_grad(mu, log_var, *, eps, log_px_z, baseline=0.0):
-    """∇L2 ≈ (1/K) Σ_k (log p(x|z_k) − baseline) ∇log q(z_k): the sample stays.            [S5.13]
+    """Estimate ∇L2 by (1/K) Σ_k (log p(x|z_k) − baseline) ∇log q(z_k), z held.            [S5.13]
 
     Returns dmu, dlog_var (N, D), unbiased for any baseline, a number or (N,), that does not depend
     on eps, since E_q ∇log q = 0; log p(x|z) is never differentiated, so z might be discrete.

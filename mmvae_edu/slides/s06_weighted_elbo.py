@@ -4,7 +4,7 @@ import numpy as np
 
 
 def log_joint_subset(log_pz, log_px_z, *, mask):
-    """log p(x_present, z) = log p(z) + Σ_{m present} log p(x_m|z).                    [S6.2]
+    """Compute log p(x_present, z) = log p(z) + Σ_{m present} log p(x_m|z).            [S6.2]
 
     log_pz (K, N), log_px_z (M, K, N), mask (M, N) bool, True = present; returns (K, N), nats.
     A missing modality's factor is dropped; what stands under False may be NaN.
@@ -18,7 +18,7 @@ def log_joint_subset(log_pz, log_px_z, *, mask):
 
 
 def subset_elbo(log_px_z, log_ratio, *, mask, weights, beta=1.0):
-    """ELBO(X) = E_q[Σ_{m in X} λ_m log p(x_m|z)] − β KL(q ‖ p), by K samples.   [S6.1, S6.3]
+    """Estimate ELBO(X) = E_q[Σ_{m in X} λ_m log p(x_m|z)] − β KL(q ‖ p), K samples.  [S6.1, S6.3]
 
     log_px_z (M, K, N), log_ratio = log p(z) − log q(z|X) (K, N), mask (M, N) bool, weights λ (M,);
     returns (N,), nats, higher is better.  At λ = β = 1 its mean is at most log p(X).

@@ -1,4 +1,4 @@
-"""Slide 7: the posterior given all modalities, over S states, and what a joint term cannot see."""
+"""Slide 7: the posterior given all modalities, over S states, and a joint term's flat steps."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from .s05_evidence import LOWEST, log_evidence, posterior
 
 
 def posterior_joint(log_prior, log_liks):
-    """p(z|x_1..M) = p(z) Π_m p(x_m|z) / p(x_1..M).                                         [S7.1]
+    """Compute p(z|x_1..M) = p(z) Π_m p(x_m|z) / p(x_1..M).                                 [S7.1]
 
     log_prior (S,), log_liks (M, S), each row log p(x_m|z) at the observed x_m; (S,).
     """
@@ -14,7 +14,7 @@ def posterior_joint(log_prior, log_liks):
 
 
 def posterior_from_unimodal(log_posts, log_prior):
-    """p(z|x_1..M) ∝ Π_m p(z|x_m) / p(z)^(M−1), normalised.                                 [S7.3]
+    """Compute p(z|x_1..M) ∝ Π_m p(z|x_m) / p(z)^(M−1), normalised.                         [S7.3]
 
     log_posts (M, S), each row log p(z|x_m); log_prior (S,); returns (S,).
     """
@@ -23,7 +23,7 @@ def posterior_from_unimodal(log_posts, log_prior):
 
 
 def log_constant_eq3(log_prior, log_liks):
-    """log Π_m p(x_m) / p(x_1..M), what turns the ∝ of equation (3) into =.                 [S7.3]
+    """Compute log Π_m p(x_m) / p(x_1..M), which turns the ∝ of (3) into =.                 [S7.3]
 
     log_prior (S,), log_liks (M, S); a number in nats: minus the pointwise total correlation.
     """
@@ -32,7 +32,7 @@ def log_constant_eq3(log_prior, log_liks):
 
 
 def flat_direction(dtau, deta):
-    """The part of a step of all experts that leaves their joint posterior in place.   [S7.6]
+    """Project a step of all experts on those that keep their joint posterior.         [S7.6]
 
     Expert m has the precision tau_m and eta_m = tau_m mu_m.  Only their sums over m stand in the
     joint posterior, so a step is flat for ELBO(x_1..M) if it adds up to 0.  dtau, deta (M, N, D);

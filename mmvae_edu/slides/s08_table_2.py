@@ -16,7 +16,7 @@ CHECKS = ("log p(x2|x1)", "log p(x2)", "log p(x1|x2) − log p(x1)")
 
 
 def is_log_marginal(log_px1, log_pz, log_q):
-    """log p(x1), on average too low.  (K, N) each → (N,) nats.                      [S8.T2, S9.2]
+    """Estimate log p(x1), on average too low.  (K, N) each → (N,) nats.             [S8.T2, S9.2]
 
     log (1/K) Σ_k p(x1|z_k) p(z_k) / q(z_k|x1)
     """
@@ -24,7 +24,7 @@ def is_log_marginal(log_px1, log_pz, log_q):
 
 
 def is_log_joint(log_px1, log_px2, log_pz, log_q):
-    """log p(x1, x2) by the same samples, on average too low.  (K, N) each → (N,) nats.    [S8.T2]
+    """Estimate log p(x1, x2) by the same samples, on average too low.  (N,) nats.         [S8.T2]
 
         log (1/K) Σ_k p(x1|z_k) p(x2|z_k) p(z_k) / q(z_k|x1)
 
@@ -34,7 +34,7 @@ def is_log_joint(log_px1, log_px2, log_pz, log_q):
 
 
 def is_log_conditional(log_px1, log_px2, log_pz, log_q, log_px2_prior):
-    """log p(x1|x2) as a difference of estimates, too high or too low.  → (N,) nats.       [S8.T2]
+    """Estimate log p(x1|x2) by a difference, too high or too low.  → (N,) nats.           [S8.T2]
 
         is_log_joint − log (1/L) Σ_l p(x2|z_l),   z_l ~ p(z)
 
@@ -45,7 +45,7 @@ def is_log_conditional(log_px1, log_px2, log_pz, log_q, log_px2_prior):
 
 
 def log_densities(model, x, *, K=1000, L=5000, rng):
-    """The arguments of the three estimates, by name, of a trained model.                    [S8.T2]
+    """Compute the arguments of the three estimates, by name, of a trained model.            [S8.T2]
 
     x: dict name → (N, P), x1 first, and x2 where the model knows one; the L prior samples are the
     same for all examples, so that the estimated p(x2) is a distribution.
@@ -65,13 +65,13 @@ def log_densities(model, x, *, K=1000, L=5000, rng):
 
 
 def _log_likelihood(model, name, x, z):
-    """log p(x|z) with λ = 1: x (N, P), z (K, N, D) → (K, N)."""
+    """Compute log p(x|z) with λ = 1: x (N, P), z (K, N, D) → (K, N)."""
     batch, w = model.checked_batch(model.theta, {name: x})
     return model.log_likelihood(w, batch, z[None], weights={name: 1.0})[0][0]
 
 
 def consistency_report(table, *, entropy=0.0, slack=0.001):
-    """What a table of the three estimates implies for a discrete x2, and where it fails.   [S8.T2]
+    """Derive log p(x2|x1), log p(x2), … for a discrete x2, and flag impossible cells.      [S8.T2]
 
         joint − marginal       = log p(x2|x1)              ≤ 0
         joint − conditional    = log p(x2)                 ≤ −H(x2)
@@ -91,7 +91,7 @@ def consistency_report(table, *, entropy=0.0, slack=0.001):
 
 
 def bootstrap_ci(values, rng, *, level=0.95, resamples=2000):
-    """Where the mean of many independent values lies: low, high, by the bootstrap's percentiles.
+    """Compute the bootstrap's interval (low, high) for the mean of many independent values.
 
     values (N,), one an example.  Resamples N of them with replacement, `resamples` times; between
     the two ends lies the fraction `level` of the resampled means.  Of few values it promises too
@@ -104,7 +104,7 @@ def bootstrap_ci(values, rng, *, level=0.95, resamples=2000):
 
 
 def student_interval(values, *, level=0.95):
-    """Where the mean of a few values of a normal law lies, as of seeds: low, high.
+    """Compute Student's interval (low, high) for the mean of a few normal values, as of seeds.
 
         mean ± t s / √n,   P(|T| > t) = 1 − level for Student's T with n − 1 degrees of freedom
 
@@ -125,7 +125,7 @@ def student_interval(values, *, level=0.95):
 
 
 def seed_means(runs):
-    """One row for each system and block: its mean over the seeds, with Student's 95% interval.
+    """Average each system's blocks over the seeds, with Student's 95% interval.
 
     runs: results as `reproduce.store.read` gives them.  Rows [system, parameters, seeds, block,
     mean, low, high], nats; low and high are NaN where there is one seed.

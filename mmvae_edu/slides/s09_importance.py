@@ -6,7 +6,7 @@ from ..kernels import reference
 
 
 def normalised_weights(log_w):
-    """w̃_k = w_k / Σ_j w_j, what share of the K samples' weight each has.                [S9.5]
+    """Compute w̃_k = w_k / Σ_j w_j, each sample's share of the weight.                   [S9.5]
 
     log_w (K, N); returns (K, N), columns that sum to 1, or 0 where every weight is 0.
     """
@@ -14,7 +14,7 @@ def normalised_weights(log_w):
 
 
 def vae_grad(g):
-    """(1/K) Σ_k ∇log w_k: every sample counts the same.                               [S9.3]
+    """Compute (1/K) Σ_k ∇log w_k: every sample counts the same.                       [S9.3]
 
     g = ∇log w, (K, N, P) for P parameters; returns (N, P).
     """
@@ -22,7 +22,7 @@ def vae_grad(g):
 
 
 def iwae_grad(log_w, g):
-    """Σ_k w̃_k ∇log w_k: a sample counts by its share of the weight.                    [S9.4]
+    """Compute Σ_k w̃_k ∇log w_k: a sample counts by its share of the weight.            [S9.4]
 
     log_w (K, N), g = ∇log w (K, N, P); returns (N, P).
     """
@@ -30,7 +30,7 @@ def iwae_grad(log_w, g):
 
 
 def dreg_grads(log_w, dlog_w_dz, log_var, eps):
-    """Σ_k w̃_k² (∂log w_k/∂z_k) ∂z_k/∂(mu, log_var) with z = mu + std · eps.
+    """Compute Σ_k w̃_k² (∂log w_k/∂z_k) ∂z_k/∂(mu, log_var) with z = mu + std · eps.
 
     An estimator of the same expectation as `iwae_grad` and of less variance: it has no term from
     q's own parameters.  log_w (K, N), dlog_w_dz, eps (K, N, D), log_var (N, D); returns the

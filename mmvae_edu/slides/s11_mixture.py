@@ -1,10 +1,10 @@
-"""Slide 11: the share of each expert of a mixture, and the cost of the mean outside the log."""
+"""Slide 11: each expert's share of the posterior, and the cost of the mean outside the log."""
 
 import numpy as np
 
 
 def responsibility(posterior, experts):
-    """a_m = E_{p(z|x)}[q_m(z) / Σ_j q_j(z)], what share of the posterior expert m speaks for.
+    """Compute a_m = E_{p(z|x)}[q_m(z) / Σ_j q_j(z)], expert m's mean responsibility.
 
     posterior (S,), experts (M, S), rows that sum to 1; returns (M,), which sums to 1.
     Raises ValueError where the posterior has mass that no expert covers.
@@ -16,7 +16,7 @@ def responsibility(posterior, experts):
 
 
 def looseness_gap(a):
-    """KL(uniform ‖ a) = −log M − (1/M) Σ_m log a_m, what S11.4 misses of log p(x) at any K.
+    """Compute KL(uniform ‖ a) = −log M − (1/M) Σ_m log a_m, S11.4's gap to log p(x) at any K.
 
     Since E_{q_m} w = M p(x) a_m, stratum m tends to log p(x) + log(M a_m) as K grows, and the
     mean over m to log p(x) − KL(uniform ‖ a).  a (M, …) from `responsibility`; (…), nats.

@@ -1,4 +1,4 @@
-"""Slide 13's tables, read closely: what their numbers may be, and how sure they are.  [S13.T1-T3]
+"""Slide 13's tables, read closely: limits of their numbers, and intervals.  [S13.T1-T3]
 
 x_m and x_n are the two modalities; all log likelihoods in nats, unscaled.
 """
@@ -9,7 +9,7 @@ from ..objectives import iwae
 
 
 def log_conditional_exact_lg(xm, xn, W, b, sigma):
-    """log p(x_m|x_n) of the linear-Gaussian model, exactly.                              [S13.T3]
+    """Compute log p(x_m|x_n) of the linear-Gaussian model, exactly.                      [S13.T3]
 
         z ~ N(0, I), x = W z + b + σ ε;   z|x_n ~ N(μ, Σ), Σ = (I + W_nᵀ W_n / σ_n²)⁻¹,
         μ = Σ W_nᵀ (x_n − b_n) / σ_n²;   x_m|x_n ~ N(W_m μ + b_m, W_m Σ W_mᵀ + σ_m² I)
@@ -27,7 +27,7 @@ def log_conditional_exact_lg(xm, xn, W, b, sigma):
 
 
 def log_conditional_is(log_pxm, log_pxn, log_pz, log_q):
-    """log p(x_m|x_n) by K samples z_k ~ q, whatever q has seen.                          [S13.T3]
+    """Estimate log p(x_m|x_n) by K samples z_k ~ q, whatever q has seen.                 [S13.T3]
 
         log Σ_k w̃_k p(x_m|z_k),   w_k = p(x_n|z_k) p(z_k) / q(z_k),   w̃ = w / Σ_k w_k
 
@@ -40,7 +40,7 @@ def log_conditional_is(log_pxm, log_pxn, log_pz, log_q):
 
 
 def laplace_ceiling(P, b, *, unit=1.0):
-    """The largest log density that P features with Laplace scale b can have, nats.       [S13.T3]
+    """Compute the largest log density of P features with Laplace scale b, nats.          [S13.T3]
 
         −P log 2b − P log unit
 
@@ -51,7 +51,7 @@ def laplace_ceiling(P, b, *, unit=1.0):
 
 
 def audit_table3(rows, *, classes, ceilings):
-    """By how many nats a table of four log likelihoods breaks three rules.               [S13.T3]
+    """Compute by how many nats each of three rules is broken.                            [S13.T3]
 
         shared        log p(x_1, x_2) − log p(x_1) − log p(x_2) − log classes
         conditional   log p(x_m, x_n) − log p(x_m|x_n) − log p(x_n)
@@ -70,7 +70,7 @@ def audit_table3(rows, *, classes, ceilings):
 
 
 def over_seeds(values):
-    """What several seeds say of a system: median, low, high, coverage.           [S13.T1, S13.T2]
+    """Summarise a system's seeds: median, lowest, highest, coverage.             [S13.T1, S13.T2]
 
     low and high are the lowest and the highest of the n values.  They enclose the median over all
     seeds unless all n fall on one side of it: the coverage is 1 − 2^(1−n), whatever the law.
@@ -80,7 +80,7 @@ def over_seeds(values):
 
 
 def against_chance(hits, n, *, chance, z=1.96):
-    """Whether `hits` of n are more or fewer than guesses would have: 1, −1, or 0 if neither.
+    """Compare `hits` of n with guessing: 1 if more, −1 if fewer, 0 if neither.
 
         |hits/n − chance| > z sqrt(chance (1 − chance) / n)                       [S13.T1, S13.T2]
 
