@@ -11,7 +11,7 @@ from .instances import log_normal_sum
 
 
 def affine(rng, features, D, *, N=3, exact=None, scale=1.0):
-    """Networks of one layer, the linear-Gaussian model of their decoders, and x that it drew.
+    """Draw one-layer networks, their decoders' linear-Gaussian model, and x from it.
 
     features {name: P}; `exact` makes each encoder the "posterior" given its own modality, or the
     "expert" without the prior; otherwise they are random.  `scale` is the size of W.
@@ -32,7 +32,7 @@ def affine(rng, features, D, *, N=3, exact=None, scale=1.0):
 
 
 def two_layers(rng, features, D, H=2):
-    """Random networks with one hidden layer."""
+    """Draw networks with one hidden layer."""
     sizes = {"encoder": lambda P: (P, H, 2 * D), "decoder": lambda P: (D, H, P)}
     return {
         m: {part: random_network(rng, *size(P)) for part, size in sizes.items()}
@@ -50,24 +50,24 @@ def random_data(rng, features, N):
 
 
 def network(weights, x):
-    """tanh layers, the last one affine."""
+    """Apply tanh layers, the last one affine."""
     for layer in range(len(weights) // 2):
         x = (np.tanh(x) if layer else x) @ weights[f"W{layer}"] + weights[f"b{layer}"]
     return x
 
 
 def experts(w, x):
-    """mu, log_var (M, N, D) of every modality's encoder."""
+    """Compute mu, log_var (M, N, D) by every modality's encoder."""
     return np.split(np.array([network(w[m]["encoder"], x[m]) for m in x]), 2, axis=-1)
 
 
 def log_likelihood(w, x, z):
-    """{name: log p(x_m|z)} of Gaussians of unit variance, z (…, N, D); (…, N) each."""
+    """Compute {name: log p(x_m|z)} of unit-variance Gaussians, z (…, N, D); (…, N) each."""
     return {m: log_normal_sum(x[m], network(w[m]["decoder"], z), np.zeros(1)) for m in x}
 
 
 def flat(nested):
-    """Weights or gradients, nested in dicts, as one vector in the order of their names."""
+    """Join weights or gradients, nested in dicts, in the order of their names."""
     if isinstance(nested, dict):
         return np.concatenate([flat(nested[name]) for name in sorted(nested)])
     return np.ravel(nested)

@@ -38,7 +38,7 @@ class Example:
         self.args, self.constants = args, constants
 
     def __call__(self, rng, sizes=AXES):
-        """args, constants; other sizes than those of AXES need not differ."""
+        """Draw args, constants; other sizes than those of AXES need not differ."""
         return tuple(_drawn(self.args, rng, sizes)), _drawn(self.constants, rng, sizes)
 
 
@@ -89,7 +89,7 @@ def _array(rng, shape, law):
 
 
 def mlp_weights(*axes):
-    """Weights of an MLP with these layers: mlp_weights("P", "H", "2D")."""
+    """Describe the weights of an MLP with these layers: mlp_weights("P", "H", "2D")."""
     weights = {}
     for layer, (P, H) in enumerate(zip(axes[:-1], axes[1:], strict=True)):
         weights |= {f"W{layer}": f"{P}{H} weight", f"b{layer}": f"{H} weight"}
@@ -224,7 +224,7 @@ OTHER_AXES = {  # exercises without a pullback: their arguments' axes
 
 
 def axes(f):
-    """{argument: its axes' letters}, such as "MND", of an op or an exercise; {} where unknown."""
+    """Return {argument: its axes' letters}, such as "MND", of an op or an exercise, or {}."""
     found = dict(OTHER_AXES.get(f, {}))
     for draw in EXAMPLES.get(f, ()):
         forms = dict(zip(signature(f).parameters, draw.args, strict=False)) | draw.constants
@@ -235,7 +235,7 @@ def axes(f):
 
 
 def differentiable(op):
-    """`op` without those of its outputs that are no floats: they have no cotangent."""
+    """Remove those outputs of `op` that are no floats: they have no cotangent."""
 
     @wraps(op)
     def with_floats_only(*args, **constants):

@@ -10,7 +10,7 @@ FEATURES = {"a": 3, "b": 4, "c": 2}
 
 
 def linear_gaussian(rng, N=3, D=2):
-    """An oracle whose posteriors are diagonal, N rows x, and the exact experts without prior."""
+    """Draw an oracle with diagonal posteriors, N rows x, and the exact experts without prior."""
     model = LinearGaussian.random(rng, D, FEATURES)
     _, x = model.sample(rng, N)
     experts = [model.expert_without_prior(x[m], m) for m in x]
@@ -18,19 +18,19 @@ def linear_gaussian(rng, N=3, D=2):
 
 
 def exact_posterior(model, x, present):
-    """mean and log_var, (N, D) each, of the posterior given the present modalities."""
+    """Compute the posterior's mean and log_var, (N, D) each, given the present modalities."""
     mean, cov = model.posterior(x, [m for m, keep in zip(x, present, strict=True) if keep])
     return np.stack([mean, np.broadcast_to(np.log(np.diag(cov)), mean.shape)])
 
 
 def present_experts(mu, log_var, mask):
-    """mu and precision, 0 under the mask."""
+    """Return mu and precision, 0 under the mask."""
     present = True if mask is None else mask[..., None]
     return np.where(present, mu, 0), np.where(present, np.exp(-log_var), 0)
 
 
 def affine_model(system, rng, features, latent, *, N=4, sigma=None, **options):
-    """A system with affine networks, and its twin, the linear-Gaussian model of its decoders.
+    """Draw a system with affine networks, and its twin: its decoders' linear-Gaussian model.
 
     features: dict name → P; sigma: every modality's scale, random by default.  Returns model,
     theta, twin and N rows x that the twin drew.  The encoders are random.
@@ -58,25 +58,25 @@ def set_exact_encoders(model, theta, twin, *, prior):
 
 
 def expert_parameters(model, theta, x):
-    """mu, log_var (M, N, D) of a model with affine networks."""
+    """Compute mu, log_var (M, N, D) of a model with affine networks."""
     views = model.tree.views(theta)
     outputs = [x[m] @ views[m]["encoder"]["W0"] + views[m]["encoder"]["b0"] for m in x]
     return np.split(np.array(outputs), 2, axis=-1)
 
 
 def sigma_points(T, N, D):
-    """eps (T, 2D, N, D) with mean 0 and covariance I: exact where the integrand is quadratic."""
+    """Return eps (T, 2D, N, D) of mean 0, covariance I: exact for quadratic integrands."""
     axes = np.sqrt(D) * np.concatenate([np.eye(D), -np.eye(D)])
     return np.broadcast_to(axes[None, :, None, :], (T, 2 * D, N, D)).copy()
 
 
 def kl_to_prior(mu, log_var):
-    """KL from diagonal Gaussians to the standard normal, summed over the last axis."""
+    """Compute the KL of diagonal Gaussians from N(0, I), summed over the last axis."""
     return 0.5 * (np.exp(log_var) + mu**2 - 1 - log_var).sum(axis=-1)
 
 
 def one_dimensional(system, rng, features, **options):
-    """`affine_model` with D = 1, one observation x, and weights smooth enough for `noise_grid`.
+    """Draw `affine_model` with D = 1, one x, and weights smooth enough for `noise_grid`.
 
     Wide likelihoods, and encoders near the posterior given their own modality, keep the zeros of
     Σ w, as a function of complex noise, far from the real axis.
@@ -90,7 +90,7 @@ def one_dimensional(system, rng, features, **options):
 
 
 def average_over_noise(f, model, theta, x, eps, chance):
-    """The encoders' gradient (flat), then the bound, of f at one x: means over outcomes of eps."""
+    """Average the encoders' gradient (flat), then the bound, of f at one x over outcomes of eps."""
     bound, pullback = f(model, theta, repeated(x, len(chance)), eps=eps)
     views = model.tree.views(pullback(chance))
     encoders = [views[m]["encoder"][k].ravel() for m in views for k in ("W0", "b0")]
@@ -98,7 +98,7 @@ def average_over_noise(f, model, theta, x, eps, chance):
 
 
 def affine_encoder_gradient(x, dmu, dlog_var):
-    """The encoders' gradient, flat, of a bound with derivatives dmu, dlog_var (M,) at one x."""
+    """Compute the encoders' flat gradient of a bound with dmu, dlog_var (M,) at one x."""
     parts = []
     for m, d in zip(x, np.stack([dmu, dlog_var], axis=-1), strict=True):
         parts += [np.outer(x[m][0], d).ravel(), d]

@@ -80,12 +80,12 @@ def _check_of(op, compare):
 
 
 def _by_differences(f, op, args, constants, rng):
-    """The error of f's pullback and 0."""
+    """Compute the error of f's pullback; returns it and 0."""
     return [(check_pullback(f, *args, rng=rng, **constants), 0.0)]
 
 
 def _by_complex_step(f, op, args, constants, rng):
-    """<Jᵀ dy, v> and <dy, J v> for each cotangent and argument, in units of ‖Jᵀ dy ⊙ v‖."""
+    """Compute <Jᵀ dy, v> and <dy, J v> per cotangent and argument, over ‖Jᵀ dy ⊙ v‖."""
     _, pullback = f(*args, **constants)  # first: what it changes in place is then seen
     directions = [_mapped(lambda a: rng.standard_normal(a.shape), arg) for arg in args]
     derivatives = [_derivative(op, args, constants, i, v) for i, v in enumerate(directions)]
@@ -100,7 +100,7 @@ def _by_complex_step(f, op, args, constants, rng):
 
 
 def _derivative(op, args, constants, i, v):
-    """J v, an array an output, for a direction v of argument i."""
+    """Compute J v, an array an output, for a direction v of argument i."""
     moved = _mapped(lambda a, v: a + 1j * STEP * v, args[i], v)
     value, _ = op(*args[:i], moved, *args[i + 1 :], **constants)
     return [part.imag / STEP for part in _parts(value)]
@@ -111,14 +111,14 @@ def _parts(outputs):
 
 
 def _mapped(change, *trees):
-    """change(…) of the arrays in dicts of the same form."""
+    """Apply `change` to the arrays in dicts of the same form."""
     if isinstance(trees[0], dict):
         return {name: _mapped(change, *(tree[name] for tree in trees)) for name in trees[0]}
     return change(*trees)
 
 
 def _products(gradient, v):
-    """The products of a gradient's numbers with those of v."""
+    """Multiply a gradient's numbers by those of v."""
     if isinstance(v, dict):
         return np.concatenate([_products(gradient[name], v[name]) for name in v])
     if np.shape(gradient) != v.shape:

@@ -12,18 +12,18 @@ from ..oracles import DiscreteModel
 
 
 def random_table(rng, shape=(2, 3, 4)):
-    """A joint distribution of as many variables as `shape` is long."""
+    """Draw a joint distribution of as many variables as `shape` is long."""
     return rng.dirichlet(np.full(math.prod(shape), 0.7)).reshape(shape)
 
 
 def random_product(rng, shape):
-    """Independent factors, and their table."""
+    """Draw independent factors; returns them and their table."""
     factors = [rng.dirichlet(np.ones(V)) for V in shape]
     return factors, outer(factors)
 
 
 def outer(factors):
-    """The table of a product distribution."""
+    """Compute the table of a product distribution."""
     table = np.array(1.0)
     for q in factors:
         table = np.multiply.outer(table, q)
@@ -31,33 +31,33 @@ def outer(factors):
 
 
 def discrete_model(rng, S=5, symbols=(2, 3, 4)):
-    """A discrete oracle with modalities of unequal numbers of symbols."""
+    """Draw a discrete oracle with modalities of unequal numbers of symbols."""
     tables = [np.log(rng.dirichlet(np.full(V, 2.0), size=S)) for V in symbols]
     return DiscreteModel(np.log(rng.dirichlet(np.full(S, 2.0))), tables)
 
 
 def random_symbols(model, rng):
-    """One observation of a discrete model."""
+    """Draw one observation, each symbol uniformly."""
     return [int(rng.integers(table.shape[1])) for table in model.log_lik]
 
 
 def log_liks(model, x):
-    """log p(x_m|z) at the observed symbols x: (M, S)."""
+    """Look up log p(x_m|z) at the observed symbols x: (M, S)."""
     return np.stack([table[:, symbol] for table, symbol in zip(model.log_lik, x, strict=True)])
 
 
 def all_masks(M):
-    """All 2^M masks as the columns of (M, 2^M)."""
+    """List all 2^M masks as the columns of (M, 2^M)."""
     return np.array(list(itertools.product([True, False], repeat=M))).T
 
 
 def per_mask(a, masks):
-    """`a` with a trailing axis, one copy for every column of masks."""
+    """Append an axis to `a`, one copy for every column of masks."""
     return np.repeat(a[..., None], masks.shape[1], axis=-1)
 
 
 def occupied_states(rng, S, K):
-    """K states that are a whole distribution: the mean over them is the expectation under q.
+    """Draw K states that are a whole distribution: their mean is the expectation under q.
 
     Returns states (K,), every state at least once, and q (S,), the frequency of each.
     """
@@ -66,7 +66,7 @@ def occupied_states(rng, S, K):
 
 
 def every_draw(*q, K):
-    """All outcomes of K independent draws from each of the G distributions q, (S,) each.
+    """List all outcomes of K independent draws from each of the G distributions q, (S,) each.
 
     Returns states (G, K, S^(GK)) and the probability of each outcome, (S^(GK),).
     """
@@ -77,20 +77,20 @@ def every_draw(*q, K):
 
 
 def expected_bound(f, q, log_w, K):
-    """E f(log w) over all outcomes of K draws from q (S,), or from each of the experts q (M, S)."""
+    """Compute E f(log w) over all outcomes of K draws from q (S,), or each expert of q (M, S)."""
     states, chance = every_draw(*np.atleast_2d(q), K=K)
     return chance @ f(log_w[states].reshape(*q.shape[:-1], K, -1))[0]
 
 
 def discrete_weights(rng, S):
-    """q (S,), log w = log p(x, z) − log q (S,), and log p(x) of a random discrete model."""
+    """Draw a discrete model: q (S,), log w = log p(x, z) − log q (S,), and log p(x)."""
     model = discrete_model(rng, S)
     x, q = random_symbols(model, rng), rng.dirichlet(np.full(S, 4.0))
     return q, model.log_joint(x) - np.log(q), model.log_evidence(x)
 
 
 def discrete_mixture(rng, S, M, *, K=20):
-    """A discrete model, an observation x, M experts, and the log-weights of their mixture.
+    """Draw a discrete model, an observation x, M experts, and their mixture's log-weights.
 
     Every expert is a whole number of K states: returns model, x, experts q (M, S),
     log w = log p(x, z) − log q_Φ(z) (S,), and the states (M, K).
@@ -103,17 +103,17 @@ def discrete_mixture(rng, S, M, *, K=20):
 
 
 def log_normal_sum(z, mu, log_var):
-    """log of a diagonal Gaussian density, summed over the last axis."""
+    """Compute the log of a diagonal Gaussian density, summed over the last axis."""
     return -0.5 * (np.log(2 * np.pi) + log_var + (z - mu) ** 2 / np.exp(log_var)).sum(axis=-1)
 
 
 def log_mean(log_w, axis=0):
-    """log of the mean of exp(log_w), by pairwise additions."""
+    """Compute the log of the mean of exp(log_w), by pairwise additions."""
     return np.logaddexp.reduce(log_w, axis=axis) - np.log(log_w.shape[axis])
 
 
 def violation(smaller, larger):
-    """By how much smaller <= larger fails beyond rounding, and the zeros it is compared with."""
+    """Compute by how much smaller <= larger fails beyond rounding; returns that and zeros."""
     smaller, larger = np.asarray(smaller), np.asarray(larger)
     slack = 1e-13 * np.maximum(1, np.abs(larger))
     excess = np.maximum(smaller - larger - slack, 0)
@@ -121,7 +121,7 @@ def violation(smaller, larger):
 
 
 def noise_grid(draws, nodes=101, reach=7.5):
-    """Every combination of `draws` standard normals on a grid, and its probability.
+    """List every combination of `draws` standard normals on a grid, and its probability.
 
     Returns eps (draws, nodes^draws) and weights (nodes^draws,), which sum to 1 but for the tails.
     The trapezoidal rule converges exponentially here: examples of a batch become nodes.
@@ -132,5 +132,5 @@ def noise_grid(draws, nodes=101, reach=7.5):
 
 
 def repeated(x, N):
-    """One observation as N equal rows."""
+    """Repeat one observation as N equal rows."""
     return {m: np.repeat(values, N, axis=0) for m, values in x.items()}

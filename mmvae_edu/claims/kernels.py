@@ -16,7 +16,7 @@ RECORDED = "NumPy, under the access recorder"
 
 
 def launched(f, shape, *args):
-    """The arrays after a launch; raises what the access recorder finds wrong with it."""
+    """Return the arrays after a launch; raises what the access recorder finds wrong with it."""
     check, _, *arrays = f(shape, *args)
     check()
     return arrays

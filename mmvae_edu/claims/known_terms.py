@@ -1,4 +1,4 @@
-"""The terms of which short formulas are the sum, so that a wrong coefficient has a name."""
+"""Named terms of short formulas, so that a wrong coefficient has a name."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from .registry import terms
 
 @terms(neg_kl_std_normal)
 def l1_terms(mu, log_var):
-    """The four pieces of S5.11; the 1 has no gradient."""
+    """Split S5.11 into its four pieces; the 1 has no gradient."""
     values = {
         "KL: 1": np.full(mu.shape[:-1], 0.5 * mu.shape[-1]),
         "KL: log σ²": 0.5 * log_var.sum(axis=-1),
@@ -30,7 +30,7 @@ def l1_terms(mu, log_var):
 
 @terms(kl_gauss)
 def kl_terms(mu1, log_var1, mu2, log_var2):
-    """½ Σ [r − 1 − log r + (μ1 − μ2)²/var2], r = var1/var2, piece by piece."""
+    """Split ½ Σ [r − 1 − log r + (μ1 − μ2)²/var2], r = var1/var2, into its pieces."""
     ratio, difference = np.exp(log_var1 - log_var2), mu1 - mu2
     distance = difference * difference * np.exp(-log_var2)
     values = {
@@ -57,7 +57,7 @@ def kl_terms(mu1, log_var1, mu2, log_var2):
 
 @terms(subset_elbo)
 def subset_elbo_terms(log_px_z, log_ratio, *, mask, weights, beta=1.0):
-    """One term a modality, and β times the log-ratio whose mean is −KL."""
+    """Split ELBO(X) by modality, and β times the log-ratio whose mean is −KL."""
     K, kept = len(log_ratio), mask[:, None]
     scores = np.where(kept, np.asarray(weights)[:, None, None] * np.where(kept, log_px_z, 0), 0)
     values = {f"λ log p(x|z) of modality {m}": s.mean(axis=0) for m, s in enumerate(scores)}

@@ -27,7 +27,7 @@ from ..mistakes import edits_of
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How closely lhs must match rhs; the error is relative to max(1, |rhs|), or a z-score."""
+    """A limit for the error of lhs, relative to max(1, |rhs|), or for a z-score."""
 
     name: str
     meaning: str
@@ -109,7 +109,7 @@ def mutant(of, *, says, because, hint=None):
 
 
 def mutants_of(of):
-    """The mutants of a library function: the edits in `mistakes`, then the Python functions."""
+    """List a library function's mutants: the edits in `mistakes`, then the Python functions."""
     edits = [Mutant(name, row["says"], f, row.get("hint")) for name, row, f in edits_of(of)]
     return edits + FUNCTIONS.get(of, [])
 
@@ -131,7 +131,7 @@ def terms(of):
 
 
 def achieved_error(lhs, rhs, tol):
-    """Largest relative error, or the largest |z| under T4; inf where anything is not finite."""
+    """Return the largest relative error, or |z| under T4; inf where anything is not finite."""
     if tol is T4:
         draws = np.asarray(lhs, dtype=np.float64)
         n = draws.shape[0]

@@ -6,7 +6,7 @@ from .registry import T0, claim
 
 
 def two_plus_two():
-    """2 + 2, a number."""
+    """Compute 2 + 2, a number."""
     return 2 + 2
 
 

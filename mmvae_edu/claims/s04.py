@@ -21,7 +21,7 @@ from .registry import T0, claim
 
 
 def add_up(P, fixed, x):
-    """P(x_fixed) by a loop over all cells."""
+    """Compute P(x_fixed) by a loop over all cells."""
     return math.fsum(P[y] for y in np.ndindex(P.shape) if all(y[i] == x[i] for i in fixed))
 
 

@@ -11,13 +11,13 @@ from .registry import T0, T1, claim
 
 
 def observed(rng):
-    """A discrete oracle and one observation of it; log p(x, z) is model.log_joint(x)."""
+    """Draw a discrete oracle and one observation; log p(x, z) is model.log_joint(x)."""
     model = discrete_model(rng)
     return model, random_symbols(model, rng)
 
 
 def some_q(rng, p):
-    """Distributions over the states of p: at random, p itself, at random with zeros."""
+    """List distributions over the states of p: at random, p itself, at random with zeros."""
     q = rng.dirichlet(np.ones(len(p)), size=2)
     q[1, :2] = 0
     return [q[0], p, q[1] / q[1].sum()]

@@ -18,7 +18,7 @@ from .registry import T0, T1, T4, claim
 
 
 def _gaussians(rng, lowest=-2):
-    """z (K, N, D), mu, log_var (N, D): K = 4 samples of N = 3 Gaussians in D = 2 dimensions."""
+    """Draw z (K, N, D), mu, log_var (N, D): K = 4 samples of N = 3 Gaussians, D = 2."""
     mu, log_var = rng.normal(size=(3, 2)), rng.uniform(lowest, 2, size=(3, 2))
     return mu + 2 * np.exp(log_var / 2) * rng.standard_normal((4, 3, 2)), mu, log_var
 
@@ -100,7 +100,7 @@ def categorical_score_sums_to_one(f, rng):
 
 
 def kl_by_quadrature(*args):
-    """KL(N(mu1, var1) ‖ N(mu2, var2)) of mu1, log_var1, mu2, log_var2 (N, D): (N,)."""
+    """Integrate KL(N(mu1, var1) ‖ N(mu2, var2)) of mu1, log_var1, mu2, log_var2 (N, D): (N,)."""
 
     def one_dimension(m1, l1, m2, l2):
         return expect_gaussian(lambda z: log_normal(z, m1, l1) - log_normal(z, m2, l2), m1, l1)

@@ -14,7 +14,7 @@ from .registry import T0, T1, T2C, T4, claim
 
 
 def _one_observation(rng):
-    """A nonlinear model, an observation x (P,), and a q (mu, log_var)."""
+    """Draw a nonlinear model, an observation x (P,), and a q (mu, log_var)."""
     model = NonlinearModel.random(rng, H=3, P=12)
     return model, rng.integers(0, 2, size=12), rng.uniform(0.7, 1.2, size=2)
 
@@ -75,7 +75,7 @@ def pathwise_gradient_is_unbiased(f, rng):
 
 
 def _log_lik_draws(rng, L, repeats):
-    """log p(x|z) at samples of q, (L, repeats), its exact mean L2 and its exact variance."""
+    """Draw log p(x|z) at samples of q, (L, repeats); its exact mean L2 and exact variance."""
     model, x, (mu, log_var) = _one_observation(rng)
     z = mu + np.exp(log_var / 2) * rng.standard_normal((L, repeats))
     L2 = _exact_l2(model, x, mu, log_var)
@@ -101,7 +101,7 @@ def l2_variance_falls_as_one_over_l(f, rng):
 
 
 def _decoder(rng, N=3, D=2):
-    """A smooth log p(x|z) of z (K, N, D), real or complex, as an op."""
+    """Draw a smooth log p(x|z) of z (K, N, D), real or complex, as an op."""
     W, a = rng.normal(size=(D, 4)), rng.normal(size=(N, 4))
 
     def log_px_z(z):
@@ -116,12 +116,12 @@ def _decoder(rng, N=3, D=2):
 
 
 def _draw(rng, K=4, N=3, D=2):
-    """mu, log_var (N, D) and eps (K, N, D)."""
+    """Draw mu, log_var (N, D) and eps (K, N, D)."""
     return *rng.normal(size=(2, N, D)), rng.normal(size=(K, N, D))
 
 
 def _integral(rng):
-    """An op log p(x|z) of one latent dimension, and L2 as a function of q = (mu, log_var)."""
+    """Return an op log p(x|z) of one latent dimension, and L2 as a function of (mu, log_var)."""
     model, x = NonlinearModel.random(rng, H=3, P=4), rng.integers(0, 2, size=4)
 
     def log_px_z(z):
@@ -139,7 +139,7 @@ def _integral(rng):
 
 
 def _averaged(f, q, log_px_z, **constants):
-    """f averaged over the noise by quadrature, for K = 1 and for the K = 2 samples ε and −ε."""
+    """Average f over the noise by quadrature, for K = 1 and for the K = 2 samples ε and −ε."""
     eps, chance = noise_grid(1, nodes=601)
     mu, log_var = np.repeat(np.reshape(q, (2, 1, 1)), len(chance), axis=1)
     estimates = [

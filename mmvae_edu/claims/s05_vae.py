@@ -55,7 +55,7 @@ def softplus_has_the_slope_sigmoid(f, rng):
 
 
 def _network(rng, *sizes):
-    """Random weights of a tanh network with these layer sizes, and four inputs."""
+    """Draw weights of a tanh network with these layer sizes, and four inputs."""
     weights = {}
     for i, (P, H) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
         weights |= {f"W{i}": rng.normal(size=(P, H)) / np.sqrt(P), f"b{i}": rng.normal(size=H)}
@@ -77,7 +77,7 @@ def a_network_is_layers_with_tanh_between(f, rng):
 
 
 def _vae(rng, *, N=5, K=3, D=2, P=7):
-    """Random weights w of a VAE, counts x (N, P) and noise eps (K, N, D), all sizes distinct."""
+    """Draw weights w of a VAE, counts x (N, P) and noise eps (K, N, D), all sizes distinct."""
     shapes = {"encoder": (P, 6, 2 * D), "decoder": (D, 8, P)}
     w = {}
     for network, (first, hidden, last) in shapes.items():
@@ -151,7 +151,7 @@ def _flat(dw):
 
 @terms(vae_bound)
 def vae_terms(w, *, x, eps):
-    """Which part of the bound, by which path, gives which part of the gradient."""
+    """Split the gradient of the bound by its part and by the path."""
     (K, N, D), P = eps.shape, x.shape[-1]
     heads, encoder_pullback = mlp(w["encoder"], x / 16)
     mu, log_var = heads[:, :D], heads[:, D:]
@@ -193,7 +193,7 @@ def vae_terms(w, *, x, eps):
 
 
 def _adam_by_loops(theta, grads, *, rate, beta1=0.9, beta2=0.999, epsilon=1e-8):
-    """theta, m and v after these gradients, coordinate by coordinate."""
+    """Compute theta, m and v after these gradients, coordinate by coordinate."""
     after = []
     for p, gradients in zip(theta, grads.T, strict=True):
         m = v = 0.0

@@ -221,7 +221,7 @@ def lambda_below_one_is_no_bound_on_symbols(f, rng):
 
 
 def _discrete_subsets(rng, K=11):
-    """A model, x, q, subset_elbo's arguments with a column for each mask, log p(x|z), log p(z)."""
+    """Draw a model, x, q; subset_elbo's arguments per mask, log p(x|z), log p(z)."""
     model = discrete_model(rng)
     x, (states, q) = random_symbols(model, rng), occupied_states(rng, 5, K)
     log_lik = log_liks(model, x)
@@ -271,7 +271,7 @@ def a_missing_modality_is_no_modality(f, rng):
 
 
 def _product_elbo(twin, x, experts, subset, lam, beta):
-    """ELBO(X) of the product of the subset's experts and the prior, one row."""
+    """Compute ELBO(X) of the product of the subset's experts and the prior, one row."""
     precision = 1 + sum(np.exp(-experts[m][1]) for m in subset)
     mean = sum(experts[m][0] * np.exp(-experts[m][1]) for m in subset) / precision
     log_var = -np.log(precision)
@@ -280,6 +280,6 @@ def _product_elbo(twin, x, experts, subset, lam, beta):
 
 
 def _branch(model, theta, name):
-    """One modality's parameters, flat."""
+    """Return one modality's parameters, flat."""
     w = model.tree.views(theta)[name]
     return np.concatenate([view.ravel() for part in w.values() for view in part.values()])

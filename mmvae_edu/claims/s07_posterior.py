@@ -16,12 +16,12 @@ from .registry import T0, T1, T4, claim, mutant
 
 
 def discrete_models(rng):
-    """Oracles of 2, 3 and 4 modalities: a wrong power of the prior may be right for one M."""
+    """Draw oracles of 2, 3 and 4 modalities: a wrong power of the prior may be right for one M."""
     return [discrete_model(rng, symbols=symbols) for symbols in ((2, 3), (2, 3, 2), (2, 2, 3, 2))]
 
 
 def over_all_x(rng, lhs, rhs):
-    """lhs(model, x) and rhs(model, x) for every x of every oracle."""
+    """Compute lhs(model, x) and rhs(model, x) for every x of every oracle."""
     pairs = [(model, x) for model in discrete_models(rng) for x in model.all_x()]
     return np.array([lhs(*pair) for pair in pairs]), np.array([rhs(*pair) for pair in pairs])
 

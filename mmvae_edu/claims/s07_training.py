@@ -80,7 +80,7 @@ def flat_steps_span_the_null_space(f, rng):
 
 
 def _step(rng, log_var):
-    """A random step of the experts' precisions, which stay positive, and of eta."""
+    """Draw a step of the experts' precisions, which stay positive, and of eta."""
     smallest = np.exp(-log_var).min()
     return rng.uniform(-0.4, 0.4, log_var.shape) * smallest, rng.normal(0, 0.5, log_var.shape)
 
@@ -107,7 +107,7 @@ def each_distinct_subset_is_scored_once(f, rng):
 
 
 def _shifted_experts(shift):
-    """Two experts of x = (0.4, 1.1) with precision τ and τμ moved by ±(shift/4; 0.4 shift)."""
+    """Move τ and τμ of two experts of x = (0.4, 1.1) by ±(shift/4; 0.4 shift)."""
     a, var, x = np.array([1.3, -0.7]), np.array([0.5, 0.3]), np.array([0.4, 1.1])
     model = LinearGaussian(
         {m: a[m : m + 1, None] for m in range(2)},
@@ -121,7 +121,7 @@ def _shifted_experts(shift):
 
 
 def _gap(model, x, mean, log_var, present):
-    """log p(x_present) − ELBO(x_present)."""
+    """Compute log p(x_present) − ELBO(x_present)."""
     subset = [m for m in x if present[m]]
     return (model.log_prob(x, subset) - model.elbo(mean, log_var, x, subset))[0]
 
@@ -204,12 +204,12 @@ PAIRS = ~np.eye(3, dtype=bool)  # the proper subsets of two or more out of three
 
 
 def _masks(M, subsets):
-    """The terms of S7.6: all modalities together, each alone, the sampled subsets."""
+    """List the terms of S7.6: all modalities together, each alone, the sampled subsets."""
     return [np.ones(M, bool), *np.eye(M, dtype=bool), *subsets]
 
 
 def _product(mu, log_var, kept):
-    """mean, log_var of N(0, I) times the kept experts."""
+    """Compute mean, log_var of N(0, I) times the kept experts."""
     precision = np.exp(-log_var[kept])
     total = 1 + precision.sum(axis=0)
     return (precision * mu[kept]).sum(axis=0) / total, -np.log(total)
@@ -220,7 +220,7 @@ def _names(x, kept):
 
 
 def _exact_elbos(w, x, twin, masks):
-    """The sum over masks of ELBO(X), in closed form: affine networks."""
+    """Sum ELBO(X) over masks, in closed form: affine networks."""
     mu, log_var = experts(w, x)
     return sum(twin.elbo(*_product(mu, log_var, kept), x, _names(x, kept)) for kept in masks)
 
@@ -262,7 +262,7 @@ def each_term_misses_its_evidence_by_its_kl(f, rng):
 
 
 def _log_p_minus_kl(w, x, kept):
-    """log p(X) − KL(q ‖ p(z|X)) of one row by integrals over z."""
+    """Compute log p(X) − KL(q ‖ p(z|X)) of one row by integrals over z."""
     mean, log_var = (parameter.item() for parameter in _product(*experts(w, x), kept))
     present = {m: x[m] for m in _names(x, kept)}
 

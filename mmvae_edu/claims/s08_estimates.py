@@ -21,20 +21,20 @@ from .registry import T0, T1, claim
 
 
 def image_and_label(rng, S=4):
-    """An O1 model of two modalities, x, and log p(x1|z), log p(x2|z), log p(z): (S,) each."""
+    """Draw an O1 model of two modalities, x; log p(x1|z), log p(x2|z), log p(z), (S,) each."""
     model = discrete_model(rng, S, symbols=(3, 4))
     x = random_symbols(model, rng)
     return model, x, [*log_liks(model, x), model.log_prior]
 
 
 def _expected(f, q, K, *parts):
-    """E f over all outcomes of K draws of the state from q; parts (S,) are f's arguments."""
+    """Compute E f over all outcomes of K draws of the state from q; parts (S,): f's arguments."""
     states, chance = every_draw(q, K=K)
     return chance @ f(*(part[states[0]] for part in parts))
 
 
 def _gaussian(rng, given):
-    """An O3 model of x1 and x2, and f's arguments at 5 draws from q = p(z|given), exactly."""
+    """Draw an O3 model of x1 and x2; f's arguments at 5 draws from q = p(z|given), exactly."""
     model, x, _, _ = linear_gaussian(rng, N=4)
     x1, x2 = x["a"], x["b"]
     mean, log_var = exact_posterior(model, {"a": x1, "b": x2}, given)
@@ -126,7 +126,7 @@ def the_conditional_in_expectation(f, rng):
 
 
 def _expected_conditional(f, q, prior, parts, K, L):
-    """E f over all outcomes of K draws from q and L draws from the prior."""
+    """Compute E f over all outcomes of K draws from q and L draws from the prior."""
     states, chance = every_draw(q, K=K)
     prior_states, prior_chance = every_draw(prior, K=L)
     first, second = (a.ravel() for a in np.indices((len(chance), len(prior_chance))))

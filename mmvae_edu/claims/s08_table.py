@@ -18,7 +18,7 @@ TEN_CLASSES = ("binary-mnist", "mnist", "fashion-mnist")
 
 
 def _printed():
-    """The slide's rows with all three blocks: (data set, system) → three Decimals."""
+    """Read the slide's rows with all three blocks: (data set, system) → three Decimals."""
     rows = tomllib.loads(SLIDES.read_text("utf-8"), parse_float=Decimal)["S8.T2"]["rows"]
     return {
         (data, system): cells
@@ -66,7 +66,7 @@ def one_cell_of_the_slides_is_impossible(f, rng):
 
 
 def _exact_table(rng, S=6):
-    """Means of exact log p over all (x1, x2); and H(x2|x1), H(x2), I(x1; x2) of each of S rows."""
+    """Average exact log p over all (x1, x2); also H(x2|x1), H(x2), I(x1; x2) of each of S rows."""
     table, information = [], []
     for _ in range(S):
         P = random_table(rng, (3, 4))
@@ -127,7 +127,7 @@ def rounding_and_missing_cells_are_no_fault(f, rng):
 
 
 def _resampled_means(values):
-    """All means of N draws with replacement, in order, and the chance of each."""
+    """List all means of N draws with replacement, in order, and the chance of each."""
     N, found = len(values), []
     for rows in itertools.combinations_with_replacement(range(N), N):
         orders = math.factorial(N) // math.prod(map(math.factorial, Counter(rows).values()))
@@ -136,7 +136,7 @@ def _resampled_means(values):
 
 
 def _safe_level(chances, resamples):
-    """The level whose two ends lie most standard errors inside an atom of the distribution."""
+    """Find the level whose ends lie most standard errors inside an atom of the distribution."""
     steps = np.concatenate([[0], np.cumsum(chances)])
     tails = np.linspace(0.02, 0.4, 200)
     ends = np.stack([tails, 1 - tails])

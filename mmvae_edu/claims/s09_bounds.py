@@ -111,7 +111,7 @@ def the_gap_closes_as_half_the_variance_over_K(f, rng):
 
 
 def _affine(rng, D, P=4, **options):
-    """The networks of one modality, its oracle and its x."""
+    """Draw the networks of one modality, its oracle and its x."""
     w, twin, x = affine(rng, {"x": P}, D, **options)
     return w["x"], twin, x["x"]
 
@@ -121,7 +121,7 @@ def _two_layers(rng, P=3, N=2, D=1):
 
 
 def _log_weights(w, *, x, eps):
-    """log p(x|z) + log p(z) − log q(z|x)."""
+    """Compute log p(x|z) + log p(z) − log q(z|x)."""
     mu, log_var = np.split(network(w["encoder"], x), 2, axis=-1)
     z = mu + np.exp(log_var / 2) * eps
     log_px_z = log_normal_sum(x, network(w["decoder"], z), np.zeros(1))

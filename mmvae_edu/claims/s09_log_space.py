@@ -8,14 +8,14 @@ from .registry import T0, T1, claim
 
 
 def _at_three_scales(rng):
-    """Arrays (4, 3, 2) and an axis: near 0, at slide 8's CelebA, above 709.78; columns of each."""
+    """Draw arrays (4, 3, 2) near 0, −6237 and above 709.78, each with an axis, and its columns."""
     columns = np.array([[720.0], [0.0], [-6237.1]])
     for axis, scale in (0, 0.0), (1, -6237.1), (-1, 720.0), (0, columns):
         yield scale + rng.normal(0, 3, size=(4, 3, 2)), axis
 
 
 def _values(f, sums, rng):
-    """f and sums(w, axis) of w = exp(a), in 50 digits, at three scales."""
+    """Compute f, and sums(w, axis) of w = exp(a) in 50 digits, at three scales."""
     lhs, rhs = [], []
     for a, axis in _at_three_scales(rng):
         lhs.append(f(a, axis=axis)[0])
@@ -24,7 +24,7 @@ def _values(f, sums, rng):
 
 
 def _shares(f, rng):
-    """f's pullback, and the cotangent times w / Σ w in 50 digits, at three scales."""
+    """Compute f's pullback, and the cotangent times w / Σ w in 50 digits, at three scales."""
     lhs, rhs = [], []
     for a, axis in _at_three_scales(rng):
         value, pullback = f(a, axis=axis)
@@ -36,7 +36,7 @@ def _shares(f, rng):
 
 
 def _impossible(f, rng):
-    """f of columns with some −∞ and with nothing else: two values, whether −∞, the gradient."""
+    """Apply f to columns with some −∞ and with nothing else: values, whether −∞, the gradient."""
     a, b = rng.normal(-90, 1, size=2)
     column = np.array([[a, -np.inf], [-np.inf, -np.inf], [b, -np.inf]])
     value, pullback = f(column, axis=0)

@@ -98,7 +98,7 @@ def _one_dimensional_iwae(rng):
 
 
 def _toy(mu, log_var, eps, x):
-    """log w of z ~ N(0, 1), x|z ~ N(z, 1), q = N(mu, var): (K, N)."""
+    """Compute log w of z ~ N(0, 1), x|z ~ N(z, 1), q = N(mu, var): (K, N)."""
     z = mu + np.exp(log_var / 2) * eps
     log_q = log_normal_sum(z[..., None], mu[..., None], log_var[..., None])
     return (
@@ -107,7 +107,7 @@ def _toy(mu, log_var, eps, x):
 
 
 def _toy_gradients(mu, log_var, eps, x):
-    """∇log w_k with respect to (mu, log_var), by complex step: (K, N, 2)."""
+    """Compute ∇log w_k with respect to (mu, log_var), by complex step: (K, N, 2)."""
     shifted = _toy(mu + 1e-30j, log_var, eps, x), _toy(mu, log_var + 1e-30j, eps, x)
     return np.stack(shifted, axis=-1).imag / 1e-30
 
@@ -118,7 +118,7 @@ def _toy_draw(rng, K=4, N=3):
 
 
 def _fixture():
-    """Five samples of default_rng(0) at x = 1.7, mu = 0.3, log_var = −0.4."""
+    """Draw five samples by default_rng(0) at x = 1.7, mu = 0.3, log_var = −0.4."""
     eps = np.random.default_rng(0).standard_normal(5)[:, None]
     return np.array([0.3]), np.array([-0.4]), eps, np.array([1.7])
 
@@ -184,7 +184,7 @@ def iwae_gradient_of_the_fixture(f, rng):
 
 
 def _shares(log_w):
-    """w̃ with 50 digits, (K, N)."""
+    """Compute w̃ with 50 digits, (K, N)."""
     columns = []
     for column in log_w.T:
         w = [mpmath.exp(a) for a in column]
@@ -193,7 +193,7 @@ def _shares(log_w):
 
 
 def _log_weights(rng):
-    """Log-weights at the scales of a label, of slide 8's CelebA, and of a sharp density."""
+    """Draw log-weights at the scales of a label, of slide 8's CelebA, and of a sharp density."""
     return np.array([0.0, -6237.1, 700.0]) + rng.normal(0, 3, size=(5, 3))
 
 

@@ -20,7 +20,7 @@ from .registry import T0, T1, claim
 
 
 def _latents(rng, N=45, D=2, V=3):
-    """z (N, D) that knows the class only in part, y of unequal classes, three folds unlike y."""
+    """Draw z (N, D) that knows the class only in part, unequal classes y, three folds unlike y."""
     y = rng.permutation(np.repeat(np.arange(V), [20, 15, 10]))
     z = rng.normal(size=(V, D))[y] + 0.8 * rng.normal(size=(N, D)) + 3
     folds = np.where(rng.uniform(size=N) < 0.6, y, rng.integers(0, V, N))
@@ -85,13 +85,13 @@ def of_equally_common_classes_the_first_is_the_majority(f, rng):
 
 
 def _entropy(x):
-    """Entropy of the rows of x (n, M) as frequencies, in nats."""
+    """Compute the entropy of the rows of x (n, M) as frequencies, in nats."""
     _, counts = np.unique(x, axis=0, return_counts=True)
     return -math.fsum(c / len(x) * math.log(c / len(x)) for c in counts)
 
 
 def _scores(x, score, *args):
-    """score(row, *args) for each row of x, computed once for each different row."""
+    """Compute score(row, *args) for each row of x, once for each different row."""
     rows, where = np.unique(x, axis=0, return_inverse=True)
     return np.array([score(tuple(row), *args) for row in rows])[where.ravel()]
 
@@ -140,7 +140,7 @@ def synergy_is_paired(f, rng):
 
 
 def counted_model(rng, M, V=3):
-    """An O1 model whose probabilities are counts, and x (n, M), each x as often as it makes it."""
+    """Draw an O1 model whose probabilities are counts, and x (n, M), every x so many times."""
     prior, lik = rng.permutation([1, 2, 3]), rng.permuted(np.tile([1, 2, 4], (3, M, 1)), axis=2)
     rows = [
         x
@@ -242,19 +242,19 @@ def no_hit_is_no_certainty(f, rng):
 
 
 def _classifiers(rng, V=3):
-    """P(predicted|true) of two classifiers of unequal skill, not symmetric."""
+    """Draw P(predicted|true) of two classifiers of unequal skill, not symmetric."""
     return (share * np.eye(V) + (1 - share) * rng.dirichlet(np.ones(V), V) for share in (0.7, 0.5))
 
 
 def _seen(J, first, second):
-    """P(predicted pair): each true pair's chance, times that of being seen so."""
+    """Compute P(predicted pair): each true pair's chance, times that of being seen so."""
     cells = list(product(range(len(J)), repeat=2))
     seen = [math.fsum(J[i, j] * first[i, a] * second[j, b] for i, j in cells) for a, b in cells]
     return np.reshape(seen, J.shape)
 
 
 def _pairs(rng, V=3):
-    """P(x_1, x_2) of an O1 model, by enumeration."""
+    """Enumerate P(x_1, x_2) of an O1 model."""
     model = DiscreteModel.random(rng, S=4, M=2, V=V)
     return np.exp([[model.log_evidence((v, w)) for w in range(V)] for v in range(V)])
 

@@ -87,7 +87,7 @@ def permuting_modalities_permutes_gradients(f, rng):
 
 @terms(mmvae_bound)
 def mmvae_terms(w, *, x, eps):
-    """The six paths by which the gradient of S11.4 comes; its value is not split."""
+    """Split the gradient of S11.4 by its six paths; its value is not split."""
     M, names = len(x), list(x)
     heads, encoder_pullbacks = zip(
         *(mlp(w[m]["encoder"], x[m], activation="tanh") for m in names), strict=True
@@ -112,7 +112,7 @@ def mmvae_terms(w, *, x, eps):
         return {m: pull(d)[0] for m, (pull, d) in zip(names, pulled, strict=True)}
 
     def nested(dencoders, ddecoders):
-        """Where one of the two is None, zeros in its place."""
+        """Nest two trees of weights; where one is None, zeros stand in its place."""
         parts = {"encoder": dencoders, "decoder": ddecoders}
         return {
             m: {

@@ -53,7 +53,7 @@ def iwae_of_the_mixture_in_expectation(f, rng):
 
 
 def _experts(rng, K=4, M=3, N=5, D=2):
-    """z (K, N, D), mu, log_var (M, N, D), and a mask that leaves every row an expert."""
+    """Draw z (K, N, D), mu, log_var (M, N, D), and a mask that leaves every row an expert."""
     mask = np.array([[1, 1, 0, 0, 1], [1, 0, 1, 0, 1], [1, 1, 0, 1, 0]], bool)
     mu, log_var = rng.normal(0, 1.5, (M, N, D)), rng.uniform(-2, 1.5, (M, N, D))
     return rng.normal(0, 2, (K, N, D)), mu, log_var, mask
@@ -146,7 +146,7 @@ def the_slides_bound_stays_loose(f, rng):
 
 
 def _loose_fixture():
-    """Experts (2, 4), the mixture's weights (4,) and log p(x) = log 0.01."""
+    """Return experts (2, 4), the mixture's weights (4,) and log p(x) = log 0.01."""
     posterior = np.array([0.70, 0.20, 0.07, 0.03])
     q = np.array([[0.65, 0.25, 0.07, 0.03], [0.02, 0.03, 0.15, 0.80]])
     return q, 0.01 * posterior / q.mean(axis=0), math.log(0.01)

@@ -27,7 +27,7 @@ FEATURES = 784, 3072  # MNIST, SVHN
 
 
 def table3(parse=float):
-    """The slide's Table 3, its rows by system: (2 systems, 2 modalities, 4 columns)."""
+    """Read the slide's Table 3, its rows by system: (2 systems, 2 modalities, 4 columns)."""
     rows = tomllib.loads(SLIDES.read_text("utf-8"), parse_float=parse)["S13.T3"]["rows"]
     found = rows["mnist-svhn"]
     return [
@@ -91,7 +91,7 @@ def the_audit_of_the_slides(f, rng):
 
 
 def _true_table(rng, classes=3):
-    """Means over an O1 model with a state a class: what an honest table has; and I(x_1; x_2)."""
+    """Average over an O1 model with a state a class: an honest table; and I(x_1; x_2)."""
     lik = [rng.dirichlet(np.full(V, 0.5), size=classes) for V in (5, 4)]
     model = DiscreteModel(np.log(rng.dirichlet(np.ones(classes))), [np.log(t) for t in lik])
 
@@ -173,7 +173,7 @@ def under_the_chance_line_by_chance(f, rng):
 
 
 def _at_most(hits, n, p):
-    """P(no more than `hits` of n) of guesses that hit with probability p."""
+    """Compute P(no more than `hits` of n) of guesses that hit with probability p."""
     log_n = math.lgamma(n + 1)
     return math.fsum(
         math.exp(
@@ -188,7 +188,7 @@ def _at_most(hits, n, p):
 
 
 def _linear_gaussian(rng):
-    """An O3 model of m and n, x of 4 examples, and the pairs W, b, sigma."""
+    """Draw an O3 model of m and n, x of 4 examples, and the pairs W, b, sigma."""
     model = LinearGaussian.random(rng, 2, {"m": 3, "n": 5}, orthogonal=False)
     _, x = model.sample(rng, 4)
     return model, x, [tuple(part.values()) for part in (model.W, model.b, model.sigma)]
@@ -220,7 +220,7 @@ def an_unrelated_modality_leaves_the_marginal(f, rng):
 
 
 def _spread_samples(rng, S=4, K=11, N=3):
-    """A discrete model of m and n, x of N examples; for each, K samples spread just as some q.
+    """Draw a discrete model of m and n, x of N examples; for each, K samples spread as some q.
 
     Returns the model, x (N, 2) and the arguments, (K, N) each.
     """
@@ -274,6 +274,6 @@ def the_conditional_survives_tiny_densities(f, rng):
 
 @terms(log_conditional_is)
 def conditional_is_terms(log_pxm, log_pxn, log_pz, log_q):
-    """The joint's estimate and the given's."""
+    """Split the estimate into the joint's and the given's."""
     log_w = log_pxn + log_pz - log_q
     return {"log p(x_m, x_n)": log_mean(log_pxm + log_w), "−log p(x_n)": -log_mean(log_w)}, None

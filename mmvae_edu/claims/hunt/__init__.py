@@ -1,1 +1,1 @@
-"""The bug hunt: what grades the checks and the fixes of twelve files, one module a file."""
+"""The bug hunt: graders of the checks and fixes of twelve files, one module a file."""

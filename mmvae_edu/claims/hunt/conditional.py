@@ -8,7 +8,7 @@ from .versions import close, hunted, load
 
 
 def _instance(rng, S=6, *, flat=(), exact_q=False):
-    """Every state z of a discrete model is a sample, some more than once: then sums are exact.
+    """Draw a discrete model; every state z is a sample, some more than once: then sums are exact.
 
     Returns log p(x_1|z), log p(x_2|z), log p(z) and log q(z), (K, 1) each, and the exact
     log p(x_1 | x_2).  A modality in `flat` does not depend on z.

@@ -9,7 +9,7 @@ from .versions import close, hunted, load
 
 
 def _instance(rng, N=3, D=2, *, exact_q=False):
-    """A linear-Gaussian model, images x (N, P), and q: mu, log_var (N, D), the posterior or not."""
+    """Draw a linear-Gaussian model, images x (N, P), and q: mu, log_var (N, D), exact or not."""
     model = LinearGaussian.random(rng, D, {"x": 4})
     _, x = model.sample(rng, N)
     mu, cov = model.posterior(x)

@@ -9,7 +9,7 @@ from .versions import close, hunted, load
 
 
 def _instance(rng, M=2, K=5, N=3, D=2):
-    """Experts mu, log_var (M, N, D), the second exact, log p(x, z), log p(x), and eps (K, N, D)."""
+    """Draw experts mu, log_var (M, N, D), one exact; log p(x, z), log p(x), eps (K, N, D)."""
     model = LinearGaussian.random(rng, D, {m: 3 + m for m in range(M)})
     _, x = model.sample(rng, N)
 

@@ -11,13 +11,13 @@ PRESENT = np.array([[1.0, 0.0, 1.0, 0.0], [1.0, 1.0, 0.0, 0.0], [1.0, 1.0, 0.0, 
 
 
 def _instance(rng, present=PRESENT, K=2, D=2):
-    """z (K, N, D), mu, log_var (M, N, D), zeros where missing, and present (M, N)."""
+    """Draw z (K, N, D), mu, log_var (M, N, D), zeros where missing, and present (M, N)."""
     mu, log_var = rng.normal(size=(2, *present.shape, D)) * present[..., None]
     return rng.normal(size=(K, present.shape[1], D)), mu, log_var, present
 
 
 def _exact(z, mu, log_var, present):
-    """The mixture of the present experts, one example at a time."""
+    """Compute the mixture of the present experts, one example at a time."""
     columns = []
     for n, here in enumerate(present.T == 1):
         log_q = log_normal_sum(z[:, n], mu[here, None, n], log_var[here, None, n])

@@ -9,7 +9,7 @@ from .versions import AS_IT_STANDS, close, hunted, load
 
 
 def _instance(rng, M=2, K=3, N=2, D=2):
-    """log p(z, x) of a linear-Gaussian model, mu, log_var (M, N, D) and eps (M, K, N, D)."""
+    """Draw log p(z, x) of a linear-Gaussian model, mu, log_var (M, N, D), eps (M, K, N, D)."""
     model = LinearGaussian.random(rng, D, {m: 3 + m for m in range(M)})
     _, x = model.sample(rng, N)
 
@@ -25,7 +25,7 @@ def _value(mixture_bound, mu, log_var, log_joint, eps):
 
 
 def _exact(mu, log_var, log_joint, eps):
-    """One expert at a time, by pairwise additions."""
+    """Compute the bound one expert at a time, by pairwise additions."""
     bounds = []
     for m in range(len(mu)):
         z = mu[m] + np.sqrt(np.exp(log_var[m])) * eps[m]

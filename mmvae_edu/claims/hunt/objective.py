@@ -9,7 +9,7 @@ from .versions import Hunted, close, gradient_agrees, hunted, load
 
 
 def _terms(rng, K=4, N=3):
-    """log p(x|z), log p(z) and log q(z|x), (K, N) each."""
+    """Draw log p(x|z), log p(z) and log q(z|x), (K, N) each."""
     return rng.normal(size=(3, K, N)) - 3
 
 

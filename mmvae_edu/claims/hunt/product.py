@@ -9,7 +9,7 @@ from .versions import Hunted, close, gradient_agrees, hunted, load
 
 
 def _instance(rng, M=2, N=3, D=2):
-    """The exact experts of a linear-Gaussian model (M, N, D), and its posterior, (N, D) each."""
+    """Draw a linear-Gaussian model's exact experts (M, N, D), and its posterior, (N, D) each."""
     model = LinearGaussian.random(rng, D, {m: D + 1 + m for m in range(M)})
     _, x = model.sample(rng, N)
     mu, log_var = zip(*(model.expert_without_prior(x[m], m) for m in x), strict=True)

@@ -8,7 +8,7 @@ from .versions import close, hunted, load
 
 
 def _instance(rng, N=3, M=2, D=2):
-    """A linear-Gaussian model, an observation, and q of all and of each modality: (1 + M, N, D)."""
+    """Draw a linear-Gaussian model, an observation, and q of all and of each: (1 + M, N, D)."""
     model = LinearGaussian.random(rng, D, {m: D + 1 + m for m in range(M)})
     mu, log_var = rng.normal(size=(2, 1 + M, N, D))
     return model, model.sample(rng, N)[1], mu, log_var

@@ -22,13 +22,13 @@ UNFIXED = "left_as_it_is"  # the mistake where a file is not clean
 
 
 def files():
-    """The twelve files in order: their paths."""
+    """List the paths of the twelve files, in order."""
     folder = Path(str(resources.files("mmvae_edu.lessons"))) / "bug_hunt"
     return sorted(folder.glob("[0-9][0-9]_*.py"))
 
 
 def load(number, edits=AS_IT_STANDS):
-    """The file of that number as a fresh module, each old text in `edits` replaced by its new."""
+    """Load the file of that number as a fresh module, each old text of `edits` replaced."""
     path = files()[number - 1]
     module = types.ModuleType(f"a version of {path.name}")
     exec(_compiled(path, tuple(edits.items())), vars(module))
@@ -67,7 +67,7 @@ def gradient_agrees(op, *args, **constants):
 
 
 def close(found, exact):
-    """Equal but for rounding."""
+    """Compare two results up to rounding."""
     return bool(np.allclose(found, exact, rtol=1e-9, atol=1e-9))
 
 

@@ -9,7 +9,7 @@ from .versions import close, hunted, load
 
 
 def _instance(rng, N=3, D=2, *, sizes=(2, 6), exact_q=False):
-    """A linear-Gaussian model, x a list of (N, P_m), and q: mu, log_var (N, D)."""
+    """Draw a linear-Gaussian model, x a list of (N, P_m), and q: mu, log_var (N, D)."""
     model = LinearGaussian.random(rng, D, dict(enumerate(sizes)))
     _, x = model.sample(rng, N)
     mu, cov = model.posterior(x)
