@@ -1,4 +1,4 @@
-"""An access recorder: runs a CUDA kernel in Python and sees what a GPU keeps to itself.
+"""An access recorder: it runs a CUDA kernel in Python and reports what a GPU does not.
 
     from mmvae_edu.kernels.simulator import cuda, record
 

@@ -1,4 +1,4 @@
-"""Arrays that note who touches them."""
+"""Arrays that record each access to them."""
 
 import sys
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ class Memory:
 
     @classmethod
     def empty(cls, name, shape, dtype):
-        """Shared or local memory, which holds junk at first; dtype is NumPy's or Numba's."""
+        """Make shared or local memory, which holds junk at first; dtype is NumPy's or Numba's."""
         dtype = np.dtype(getattr(dtype, "name", dtype))
         junk = np.nan if dtype.kind == "f" else 0
         return cls(name, np.full(shape, junk, dtype), np.zeros(shape, dtype=bool))
 
     def element(self, at):
-        """The element at the flat place `at`, as the kernel writes it: "tops[3]"."""
+        """Write the element at the flat place `at` as the kernel does: "tops[3]"."""
         return f"{self.name}[{', '.join(map(str, np.unravel_index(at, self.values.shape)))}]"
 
 
@@ -60,7 +60,7 @@ class Outside(NamedTuple):
 
 
 class Left(BaseException):
-    """Ends one thread of a kernel, which has left an array."""
+    """Raised to end one thread of a kernel, which has left an array."""
 
 
 class Watched:
@@ -96,7 +96,7 @@ class Watched:
         self._write(at, value)
 
     def atomic(self, index, combine, value):
-        """Read, combine and write in one step; the old value."""
+        """Read, combine and write in one step; returns the old value."""
         at = self._at(index, "atomic", depth=3)
         self._noted(at, "atomic", depth=3)
         old = self._memory.values.flat[at]
@@ -109,7 +109,7 @@ class Watched:
             self._memory.written.flat[at] = True
 
     def _at(self, index, kind, depth=2):
-        """The flat place of an element, or the places of a row; Left where there is none."""
+        """Return the flat place of an element, or those of a row; raises Left outside the array."""
         index = tuple(map(as_int, index if isinstance(index, tuple) else (index,)))
         if any(not 0 <= i < n for i, n in zip(index, self.shape, strict=False)):
             line = caller(depth + 1)
@@ -125,6 +125,6 @@ class Watched:
 
 
 def caller(depth):
-    """The Line that runs `depth` frames up."""
+    """Return the Line that runs `depth` frames up."""
     frame = sys._getframe(depth)
     return Line(frame.f_lineno, frame.f_code.co_name)

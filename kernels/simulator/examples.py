@@ -23,7 +23,7 @@ def precision_kernel(size, log_var, precision):
 
 @cuda.jit
 def product_kernel(mu, log_var, mean, joint_log_var):
-    """The prior N(0, I) times M Gaussian experts, one thread an element of (N, D).     [S7.5]
+    """Multiply the prior N(0, I) and M Gaussian experts, one thread an element of (N, D).  [S7.5]
 
         1/var = 1 + Σ_m 1/var_m        mean = var Σ_m mu_m / var_m
 

@@ -1,4 +1,4 @@
-"""What can be wrong with a launch, from what was seen of it."""
+"""Faults of a launch, found in the record of its accesses."""
 
 from functools import cached_property
 from typing import NamedTuple
@@ -43,7 +43,7 @@ class Apart(NamedTuple):
 
 
 class Record:
-    """What was seen of a launch."""
+    """The accesses of a launch, and the faults in them."""
 
     def __init__(self, grid, block):
         self.grid, self.block = grid, block
@@ -57,7 +57,7 @@ class Record:
 
     @property
     def counts(self):
-        """How often each of KINDS was seen, (4,)."""
+        """The number of times that each of KINDS was seen, (4,)."""
         seen = {type(fault): fault.count for fault in self.faults}
         return np.array([float(seen.get(kind, 0)) for kind in KINDS])
 
@@ -130,13 +130,13 @@ class Record:
 
 
 def _index(index, dim):
-    """5 where there is one dimension, else (5, 1)."""
+    """Write an index: 5 where there is one dimension, else (5, 1)."""
     last = max(i for i, n in enumerate(dim) if n > 1 or i == 0)
     return index[0] if last == 0 else tuple(index[: last + 1])
 
 
 def _conflict(group, by):
-    """The first two accesses, by different threads or blocks, of which one writes; or None."""
+    """Find the first two accesses, of different threads or blocks, one a write; or None."""
     owners, kinds = {getattr(a, by) for a in group}, {a.kind for a in group}
     if len(owners) == 1 or kinds == {"read"}:
         return None

@@ -24,7 +24,7 @@ class Dim3(NamedTuple):
     z: int = 1
 
     def indices(self):
-        """All indices below it, x fastest: the order in which threads are numbered."""
+        """List all indices below it, x fastest: the order in which threads are numbered."""
         return [Dim3(*reversed(index)) for index in np.ndindex(self[::-1])]
 
 
@@ -51,7 +51,7 @@ def record(kernel, blocks, threads, *args):
 
 
 class Running:
-    """What the name `cuda` means in a kernel that runs: the thread whose turn it is."""
+    """The name `cuda` in a kernel that runs: the thread whose turn it is."""
 
     def __init__(self, grid, block):
         self.gridDim, self.blockDim = grid, block
@@ -64,13 +64,13 @@ class Running:
         self.atomic = SimpleNamespace(**atomics)
 
     def grid(self, ndim):
-        """The index of this thread among all: a number, or a tuple of ndim."""
+        """Return the index of this thread among all: a number, or a tuple of ndim."""
         sides = zip(self.blockIdx, self.blockDim, self.threadIdx, strict=True)
         at = [block * threads + thread for block, threads, thread in sides]
         return at[0] if ndim == 1 else tuple(at[:ndim])
 
     def gridsize(self, ndim):
-        """The number of threads in all: a number, or a tuple of ndim."""
+        """Return the number of threads in all: a number, or a tuple of ndim."""
         size = [g * b for g, b in zip(self.gridDim, self.blockDim, strict=True)]
         return size[0] if ndim == 1 else tuple(size[:ndim])
 
@@ -95,7 +95,7 @@ class Running:
             raise RuntimeError(f"more than {MOST:,} accesses: does a loop ever end?")
 
     def run_block(self, block, body, args):
-        """Every thread as far as its next barrier, then all again, until all have ended."""
+        """Run every thread as far as its next barrier, then all again, until all have ended."""
         self.blockIdx, self.in_block, self.epoch = block, {}, 0
         threads = {index: body(*args) for index in self.blockDim.indices()}
         left = False
@@ -119,7 +119,7 @@ class Running:
 
 
 def _lines(steps):
-    """Where a paused generator stands: its own line, and the lines of what it waits for."""
+    """List the lines where a paused generator stands: its own, and those it waits for."""
     lines = ()
     while steps is not None:
         lines += (Line(steps.gi_frame.f_lineno, steps.gi_code.co_name),)
@@ -132,7 +132,7 @@ def _atomic(combine, array, index, value):
 
 
 def _assigned(frame, otherwise):
-    """The name of the variable on the left of a line."""
+    """Return the name of the variable on the left of a line."""
     text = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
     name = re.match(r"\s*(\w+)\s*=[^=]", text)
     return name[1] if name else otherwise
@@ -142,7 +142,7 @@ class Stub(Namespace):
     """`cuda` in a file: `jit` marks kernels; the rest has a meaning only while a kernel runs."""
 
     def jit(self, function=None, *, device=False, **options):
-        """As numba.cuda.jit.  A kernel becomes a function that launches it, recorded, on copies.
+        """Mark a kernel, as numba.cuda.jit: calling it records a launch on copies.
 
         kernel((blocks, threads), *args) returns a function that raises the first fault if there is
         one, the counts of faults by kind, and the arrays: as they are after a launch without

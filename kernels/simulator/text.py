@@ -16,22 +16,22 @@ EDITS = itertools.count()
 
 
 class Namespace:
-    """What stands in a file for numba.cuda; `bound` puts another one into its place."""
+    """A stand-in for numba.cuda in a file; `bound` puts another one into its place."""
 
 
 def bound(kernel, cuda):
-    """The kernel as a generator function, in which the name `cuda` means the namespace given."""
+    """Make the kernel a generator function, in which the name `cuda` means the namespace given."""
     function = plain(kernel)
     return _bound(function, _paused(function, always=True), cuda)
 
 
 def plain(kernel):
-    """The function that a decorator, numba's or this package's, was given."""
+    """Return the function that a decorator, numba's or this package's, was given."""
     return getattr(kernel, "py_func", None) or inspect.unwrap(kernel)
 
 
 def edited(kernel, name, changes, helpers=()):
-    """The kernel `name` with pieces of another's text replaced: {old: new}, each old found once.
+    """Replace pieces of text in a kernel, now `name`: {old: new}, each old found once.
 
     helpers: functions that it calls, whose text may be edited as well.
     """
@@ -47,13 +47,13 @@ def edited(kernel, name, changes, helpers=()):
 
 
 def source(*functions):
-    """The text of functions, one after the other."""
+    """Return the text of functions, one after the other."""
     return "\n\n".join(_source(plain(function))[0] for function in functions)
 
 
 @cache
 def _source(function):
-    """The text of a function, decorators included, and the number of its first line."""
+    """Return the text of a function, decorators included, and the number of its first line."""
     lines, first = inspect.getsourcelines(function)
     return textwrap.dedent("".join(lines)), first
 
@@ -67,7 +67,7 @@ def _bound(function, code, cuda):
 
 @cache
 def _paused(function, always=False):
-    """The code of the function with its pauses; `always` a generator, even without a barrier."""
+    """Compile the function with its pauses; `always` a generator, even without a barrier."""
     text, first = _source(function)
     tree = ast.parse(text)
     definition = tree.body[0]
@@ -99,7 +99,7 @@ class Pauses(ast.NodeTransformer):
 
 
 def _scope(function):
-    """What the function's global and outer names mean."""
+    """Return the values of the function's global and outer names."""
     return {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
 
 
@@ -118,7 +118,7 @@ def _is_cuda(value):
 
 
 def _devices(function):
-    """The device functions that it calls, those under `cuda.jit(device=True)`, by name."""
+    """List the device functions that it calls, those under `cuda.jit(device=True)`, by name."""
     used = _used(function).items()
     return {name: value.py_func for name, value in used if hasattr(value, "py_func")}
 
