@@ -209,7 +209,7 @@ def _hint(arguments):
 
 
 def fitting(exercise, now):
-    """The number of the hint for the mistake that the last check found; 1 before any."""
+    """Return the number of the hint for the mistake that the last check found; 1 before any."""
     if now is None or now.state != "wrong":
         return 1
     return exercise.fitting_hint(now.mistakes)

@@ -1,4 +1,4 @@
-"""What a lesson needs besides the library: claims shown inline, and figures kept.
+"""Tools for lesson scripts: claims checked inline, figures saved.
 
 A lesson is a script of cells (jupytext's percent format).  It derives in text, shows the smallest
 code, asks for a prediction before each figure, and ends with the claims that it has derived.
@@ -59,7 +59,7 @@ def keep(figure, name, *, alt, numbers):
 
 
 def lessons():
-    """The lesson scripts in order: their paths."""
+    """List the paths of the lesson scripts, in order."""
     from importlib import resources
 
     folder = resources.files("mmvae_edu.lessons")

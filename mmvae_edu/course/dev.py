@@ -1,4 +1,4 @@
-"""Checks the checker: stubs, solutions, and every catalogued mistake by name, at every seed."""
+"""The checker's own check: stubs, solutions, and every mistake by name, at every seed."""
 
 import multiprocessing
 import os
@@ -38,13 +38,13 @@ def dev_check(seeds):
 
 
 def report(id, seeds):
-    """The faults of an exercise, and for each of its mistakes (the outcome, what to say of it)."""
+    """Return an exercise's faults, and for each of its mistakes (outcome, what to say of it)."""
     exercise = exercises()[id]
     return faults_of(exercise, seeds), [_outcome(exercise, m, seeds) for m in exercise.mutants]
 
 
 def _outcome(exercise, mutant, seeds):
-    """The worst outcome of a mistake over the seeds, each on its own: none may pass by luck."""
+    """Return a mistake's worst outcome over the seeds, each on its own: none may pass by luck."""
     worst, exception = "itself", ""
     for seed in range(seeds):
         verdict = examine(exercise, mutant.f, seeds=[seed])
@@ -58,7 +58,7 @@ def _outcome(exercise, mutant, seeds):
 
 
 def confusion(verdict, mutant):
-    """Where a mistake falls: "accepted", named as "itself", as "others", or "unnamed"."""
+    """Classify a mistake: "accepted", named as "itself", as "others", or "unnamed"."""
     if verdict.code != WRONG:
         return "accepted"
     if mutant.name in verdict.mistakes and verdict.says == mutant.says:
@@ -67,7 +67,7 @@ def confusion(verdict, mutant):
 
 
 def faults_of(exercise, seeds):
-    """What is wrong with an exercise itself: its stub, its solution, its hints, its claims."""
+    """List the faults of an exercise itself: its stub, its solution, its hints, its claims."""
     stub = getattr(load(exercise.stub), exercise.name, None)
     found = {
         "the stub is no stub": stub is None

@@ -48,14 +48,14 @@ class Exercise:
         return mutants_of(self.of)
 
     def fitting_hint(self, mistakes):
-        """The number of the hint that fits the first of these mistakes that has one; else 2."""
+        """Return the number of the hint for the first of these mistakes that has one; else 2."""
         hints = {mutant.name: mutant.hint for mutant in self.mutants}
         return next((hints[name] for name in mistakes if hints.get(name)), 2)
 
 
 @cache
 def exercises():
-    """All exercises in the course's order: {id: Exercise}."""
+    """Read all exercises in the course's order: {id: Exercise}."""
     folder = Path(str(resources.files("mmvae_edu.lessons")))
     found = {}
     for path in sorted((folder / "checks").glob("*.toml")):
@@ -82,7 +82,7 @@ def current(id):
 
 
 def select(names):
-    """The exercises that names ask for: an id, a function, "L05" or "05"; all where none is given.
+    """Return the exercises named by id, function, "L05" or "05"; all where no name is given.
 
     Raises ValueError for a name that is none of these.
     """

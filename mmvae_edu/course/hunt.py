@@ -1,4 +1,4 @@
-"""What the bug hunt (L23) gives a learner: the twelve files, and checks written with assert."""
+"""The bug hunt (L23) for a learner: the twelve files, and checks written with assert."""
 
 from functools import wraps
 
@@ -9,7 +9,7 @@ __all__ = ["close", "files", "gradient_agrees", "load", "report", "verdict"]
 
 
 def verdict(check):
-    """Lets a check speak by assert too: False where one fails, True where it returns nothing."""
+    """Wrap a check so that a failed assert counts as False, and None as True."""
 
     @wraps(check)
     def judged(file):
@@ -23,7 +23,7 @@ def verdict(check):
 
 
 def report(namespace):
-    """Print what each check_NN of a module's namespace says about its file, and where that is."""
+    """Print what each check_NN of a module's namespace says about its file, and the file's path."""
     for number, path in enumerate(files(), start=1):
         print(f"{_opinion(namespace[f'check_{number:02}'], number):20} {path}")
 

@@ -33,7 +33,7 @@ BUGS = {  # in words: old text of `value` or `bound`, and the new one
 
 
 def value(mu, log_var, *, x, eps, mask, model):
-    """log 1/K sum_k p(x, z_k) / q(z_k) with q the product of the present experts.  [S7.5, S9.2]
+    """Compute log 1/K sum_k p(x, z_k) / q(z_k), q the present experts' product.    [S7.5, S9.2]
 
     mu, log_var (M, N, D), eps (K, N, D), mask (M, N), x a list of (N, P_m); returns (N,).
     """
@@ -51,7 +51,7 @@ def value(mu, log_var, *, x, eps, mask, model):
 
 
 def bound(mu, log_var, **constants):
-    """`value` with its pullback."""
+    """Compute `value`, with its pullback."""
     found, pullback = differentiated(value)(mu, log_var, **constants)
 
     def bound_pullback(dfound):
@@ -63,13 +63,13 @@ def bound(mu, log_var, **constants):
 
 @cache
 def planted(bug=None):
-    """`bound` with one of the BUGS, or without any."""
+    """Return `bound` with one of the BUGS, or without any."""
     return bound if bug is None else edited(bound, "bound", dict([BUGS[bug]]), [value])
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a check is run on: experts (M, N, D), noise (K, N, D), mask (M, N), data and decoder."""
+    """The inputs of a check: experts (M, N, D), noise (K, N, D), mask (M, N), data and decoder."""
 
     mu: np.ndarray
     log_var: np.ndarray
@@ -86,17 +86,17 @@ class Inputs:
         return bound(self.mu, self.log_var, **self.constants)[0]
 
     def rows(self, rows):
-        """The same for some of the examples, in that order."""
+        """Select some of the examples, in that order."""
         arrays = {name: getattr(self, name)[:, rows] for name in ("mu", "log_var", "eps", "mask")}
         return replace(self, x=[x_m[rows] for x_m in self.x], **arrays)
 
     def complete(self):
-        """The same with nothing missing."""
+        """Mark every modality as present."""
         return replace(self, mask=np.ones_like(self.mask))
 
 
 def generic(rng, N=3, K=4, D=2):
-    """Everything differs from everything, and modalities are missing here and there."""
+    """Draw inputs with distinct sizes and some modalities missing."""
     model = LinearGaussian.random(rng, D, {0: 2, 1: 4})
     _, x = model.sample(rng, N)
     mu, log_var = rng.normal(size=(2, 2, N, D))
@@ -105,7 +105,7 @@ def generic(rng, N=3, K=4, D=2):
 
 
 def convenient(rng):
-    """One example, one sample, experts at N(0, 1), nothing missing."""
+    """Draw one example, one sample, experts at N(0, 1), nothing missing."""
     inputs = generic(rng, N=1, K=1)
     return replace(inputs, mu=0 * inputs.mu, log_var=0 * inputs.log_var)
 
@@ -130,7 +130,7 @@ def order_of_examples(i, bound):
 
 
 def missing_is_absent(i, bound):
-    """Each example against a model that has only the modalities which it has."""
+    """Compare each example with a model that has only the modalities which it has."""
     for n in range(i.mu.shape[1]):
         one, kept = i.rows([n]), np.flatnonzero(i.mask[:, n])
         model = LinearGaussian(*({j: part[m] for j, m in enumerate(kept)} for part in _parts(i)))
@@ -146,7 +146,7 @@ def _parts(i):
 
 
 def one_sample_is_the_elbo(i, bound):
-    """log w is quadratic in z: its mean over eps = +1 and -1 is its expectation, the exact ELBO."""
+    """Compare the mean over eps = ±1, exact as log w is quadratic in z, with the ELBO."""
     i = i.complete()
     (mean, log_var), _ = product_of_experts(i.mu, i.log_var)
     signs = np.array(np.meshgrid([-1.0, 1.0], [-1.0, 1.0])).reshape(2, 4).T[:, None, None]
@@ -155,7 +155,7 @@ def one_sample_is_the_elbo(i, bound):
 
 
 def exact_posterior(i, bound):
-    """Every weight is log p(x), whatever the noise."""
+    """Compare every weight with log p(x), whatever the noise."""
     i, x = i.complete(), dict(enumerate(i.x))
     experts = [i.model.expert_without_prior(x[m], m) for m in x]
     mu, log_var = (np.stack(part) for part in zip(*experts, strict=True))
@@ -163,7 +163,7 @@ def exact_posterior(i, bound):
 
 
 def above_the_mean(i, bound):
-    """The bound of K samples is the log of the mean of their weights, one at a time."""
+    """Compare the bound of K samples with the log of the mean of their weights, one at a time."""
     each = [np.exp(replace(i, eps=i.eps[[k]]).value(bound)) for k in range(len(i.eps))]
     return close(i.value(bound), np.log(np.mean(each, axis=0)))
 

@@ -27,7 +27,7 @@ VERSION = 2  # of FILE; version 1 had no number, and rows of hash and code alone
 
 @dataclass
 class Row:
-    """What is kept of one exercise."""
+    """The kept record of one exercise."""
 
     code: int | None = None  # of the last check
     hash: str = ""  # of the file at that check

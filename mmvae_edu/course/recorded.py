@@ -36,7 +36,7 @@ class Problem:
 
 
 class Raised(Exception):
-    """The function under observation raised; the name of its exception."""
+    """Raised where the learner's function raises; its text is the exception's name."""
 
 
 class Recorded:

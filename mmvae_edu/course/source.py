@@ -51,7 +51,7 @@ def _binding(lines, name):
 
 
 def _binds(node, name):
-    """Does it bind the name, by a definition, an import or an assignment outside functions?"""
+    """Tell whether a definition, import or assignment outside functions binds the name."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return node.name == name
     if isinstance(node, ast.alias):

@@ -40,7 +40,7 @@ def statuses(folder):
 
 
 def status_of(row, folder, exercise):
-    """Return an exercise's Status; one that holds nothing of the learner's is not attempted."""
+    """Return an exercise's Status; a missing or unedited function is "not attempted"."""
     file = progress.own_file(folder, exercise.stub)
     if progress.untouched(folder, exercise):
         return Status(exercise, file, STATES[NOT_ATTEMPTED], "", [], row.hints)

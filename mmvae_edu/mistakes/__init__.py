@@ -30,7 +30,7 @@ UNFIT = (ValueError, KeyError, OSError, SyntaxError)  # what `mistaken` raises o
 
 @cache
 def tables():
-    """All tables: [(file, the function's name, {the mistake's name: row})]."""
+    """Read all tables: [(file, the function's name, {the mistake's name: row})]."""
     found = []
     for path in sorted(Path(__file__).parent.glob("*.toml")):
         tables = tomllib.loads(path.read_text("utf-8"))
@@ -39,7 +39,7 @@ def tables():
 
 
 def rows_of(of):
-    """The rows of a library function: [(the mistake's name, row)]."""
+    """List the rows of a library function: [(the mistake's name, row)]."""
     names = _names(of)
     return [item for _, table, rows in tables() if table in names for item in rows.items()]
 
@@ -50,7 +50,7 @@ def _names(of):
 
 @cache
 def edits_of(of):
-    """The mistakes that edit a library function: [(name, row, function)].
+    """List the mistakes that edit a library function: [(name, row, function)].
 
     Rows that do not fit, since the library's text is another, are left out; standard error says so.
     """
@@ -67,7 +67,7 @@ def edits_of(of):
 
 
 def faults(functions):
-    """What is wrong with the tables, a sentence each; `functions` may have mistakes."""
+    """List what is wrong with the tables, a sentence each; `functions` may have mistakes."""
     found = []
     for file, table, rows in tables():
         of = [f for f in functions if table in _names(f)]
@@ -80,7 +80,7 @@ def faults(functions):
 
 
 def _fault(name, row, of):
-    """The first thing that is wrong with a row, or None."""
+    """Return the first thing that is wrong with a row, or None."""
     if wrong := (row.keys() - KEYS) | ({"says", "edit"} - row.keys()):
         return f"unknown or missing: {', '.join(sorted(wrong))}"
     if row.get("hint", 2) not in (1, 2, 3):

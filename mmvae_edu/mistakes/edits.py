@@ -13,12 +13,12 @@ EDITED = {}  # {a function: what edits another text in its place, of (name, {old
 
 
 def changes(row):
-    """The edits of a row: {old: new}."""
+    """Return the edits of a row: {old: new}."""
     return dict(zip(row["edit"][::2], row["edit"][1::2], strict=True))
 
 
 def mistaken(of, name, row):
-    """The function with a row's edits; a ValueError where an old text does not stand once."""
+    """Edit a function by a row; a ValueError where an old text does not stand once."""
     if of in EDITED:
         return EDITED[of](name, changes(row))
     helpers = [_beside(inspect.unwrap(of), helper) for helper in row.get("with", ())]
@@ -31,14 +31,14 @@ def mistaken(of, name, row):
 
 
 def _beside(of, name):
-    """A function of the same module, or a method of the same class."""
+    """Look up a function of the same module, or a method of the same class."""
     names = of.__globals__
     home = names.get(of.__qualname__.rpartition(".")[0])
     return getattr(home, name) if hasattr(home, name) else names[name]
 
 
 def _is_nested(old, text):
-    """Does the old text stand in a function within a function, which is the pullback?"""
+    """Tell whether the old text stands in a function within a function, which is the pullback."""
     first = text.count("\n", 0, text.index(old)) + 1
     last = first + old.rstrip("\n").count("\n")
     return any(begin <= first and last <= end for begin, end in _nested(text))
@@ -46,7 +46,7 @@ def _is_nested(old, text):
 
 @cache
 def _nested(text):
-    """The first and last lines of the functions within functions."""
+    """List the first and last lines of the functions within functions."""
     return [
         (node.lineno, node.end_lineno)
         for outer in ast.parse(text).body
@@ -56,7 +56,7 @@ def _nested(text):
 
 
 def _with_pullback(f, pullback_of):
-    """f with the pullback that pullback_of gives for the same arguments; f itself without one."""
+    """Give f the pullback of pullback_of at the same arguments; f itself without one."""
 
     @wraps(f)
     def mistake(*args, **constants):

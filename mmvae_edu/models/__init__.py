@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class System(NamedTuple):
-    """How a model class is made from a dict of modalities."""
+    """The file of a model class, and the modalities that its constructor takes."""
 
     module: str  # its file in this folder
     modalities: int | None = None  # how many it takes; None: any number

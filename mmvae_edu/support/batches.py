@@ -47,7 +47,7 @@ class Batch:
         return present
 
     def take(self, rows):
-        """The batch of these rows (an index array on the host)."""
+        """Select these rows (an index array on the host) as a batch."""
         on_device = like(rows, next(iter(self.x.values())))
         x = {name: values[on_device] for name, values in self.x.items()}
         return Batch(x, self.present[:, rows], self.index)
@@ -68,7 +68,7 @@ class Paired:
         return len(next(iter(self.rows.values())))
 
     def take(self, chosen):
-        """The Batch of these examples; self.x holds checked Batches of one modality by then."""
+        """Select these examples as a Batch; self.x holds checked Batches of single modalities."""
         parts = [part.take(self.rows[name][chosen]) for name, part in self.x.items()]
         return Batch(
             {name: values for part in parts for name, values in part.x.items()},
