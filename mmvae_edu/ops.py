@@ -91,15 +91,3 @@ def unbroadcast(dy, shape):
     dy = dy.sum(axis=tuple(range(dy.ndim - len(shape))))
     stretched = tuple(i for i, n in enumerate(shape) if n == 1 and dy.shape[i] != 1)
     return dy.sum(axis=stretched, keepdims=True) if stretched else dy
-
-
-def without_negligible(d):
-    """Set entries of d below √(least normal number) times its greatest to 0, on the CPU.
-
-    The weight of a poor sample, e⁻⁸⁰ in float32, is lost in any sum with the others.  But its
-    products with a network's matrices are subnormal numbers, on which a CPU is many times slower.
-    """
-    if not isinstance(d, np.ndarray) or not d.size:
-        return d
-    size = abs(d)
-    return np.where(size < np.sqrt(np.finfo(d.dtype).tiny) * size.max(), 0, d)

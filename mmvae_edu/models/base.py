@@ -9,7 +9,6 @@ import numpy as np
 from ..gaussian import gaussian_log_prob, gaussian_sample, standard_normal_log_prob
 from ..kernels import inner
 from ..networks import ACTIVATIONS, INITIAL, init_mlp, mlp, mlp_by_class, mlp_shapes
-from ..ops import without_negligible
 from ..support.batches import check_batch
 from ..support.checks import whole_number
 from ..support.devices import generator, like
@@ -244,3 +243,15 @@ def zero_absent(dw, batch, *parts):
         for part in dw[name].keys() & parts:
             for _, view in leaves(dw[name][part]):
                 view[...] = 0
+
+
+def without_negligible(d):
+    """Set entries of d below √(least normal number) times its greatest to 0, on the CPU.
+
+    The weight of a poor sample, e⁻⁸⁰ in float32, is lost in any sum with the others.  But its
+    products with a network's matrices are subnormal numbers, on which a CPU is many times slower.
+    """
+    if not isinstance(d, np.ndarray) or not d.size:
+        return d
+    size = abs(d)
+    return np.where(size < np.sqrt(np.finfo(d.dtype).tiny) * size.max(), 0, d)
