@@ -227,13 +227,13 @@ def test_arguments_move_nothing_before_them():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"setting": "image+sound"}, "one of image.label, image.strokes, image.strokes.label, not"),
-        ({"pairs": 0}, "pairs must be at least 1, not 0"),
-        ({"pairs": 700}, "pairs = 700, but digit . has only 6.. strokes"),
-        ({"validation": 1.0}, r"validation must be in \[0, 1\), not 1.0"),
-        ({"validation": -0.1}, "validation must be"),
-        ({"validation": float("nan")}, "validation must be"),
-        ({"dtype": np.int64}, "floating type, not int64"),
+        ({"setting": "image+sound"}, "one of image.label, image.strokes, .*, found"),
+        ({"pairs": 0}, "pairs: expected a whole number, at least 1, found 0"),
+        ({"pairs": 700}, "pairs: expected at most 6.. for digit ., found 700"),
+        ({"validation": 1.0}, r"validation: expected a number in \[0, 1\), found 1.0"),
+        ({"validation": -0.1}, "validation: expected"),
+        ({"validation": float("nan")}, "validation: expected"),
+        ({"dtype": np.int64}, "floating type, found int64"),
     ],
 )
 def test_bad_arguments(arguments, message):

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..support.checks import whole_number
+
 FILE = Path(__file__).with_name("uci_digits.npz")
 SHA256 = "547525cba534e2f1a4126348c76cec5065bb1c47a918cb7e573ce5a7e7c67d0e"
 SETTINGS = ("image+label", "image+strokes", "image+strokes+label")
@@ -64,13 +66,12 @@ def load_digits(
     outside [0, 1), a dtype that is not floating, or a file that fails `verify`.
     """
     if setting not in SETTINGS:
-        raise ValueError(f"setting must be one of {', '.join(SETTINGS)}, not {setting!r}")
-    if pairs < 1:
-        raise ValueError(f"pairs must be at least 1, not {pairs}")
+        raise ValueError(f"setting: expected one of {', '.join(SETTINGS)}, found {setting!r}")
+    whole_number("pairs", pairs, 1)
     if not 0 <= validation < 1:
-        raise ValueError(f"validation must be in [0, 1), not {validation}")
+        raise ValueError(f"validation: expected a number in [0, 1), found {validation}")
     if not np.issubdtype(dtype, np.floating):
-        raise ValueError(f"dtype must be a floating type, not {np.dtype(dtype)}")
+        raise ValueError(f"dtype: expected a floating type, found {np.dtype(dtype)}")
     names = setting.split("+")
     image, strokes = _read("train", dtype)
     rng = np.random.default_rng(seed)
@@ -130,7 +131,7 @@ def _partners(label, stroke_label, pairs, rng):
         image = np.flatnonzero(label == c)
         circle = rng.permutation(np.flatnonzero(stroke_label == c))
         if pairs > len(circle):
-            raise ValueError(f"pairs = {pairs}, but digit {c} has only {len(circle)} strokes")
+            raise ValueError(f"pairs: expected at most {len(circle)} for digit {c}, found {pairs}")
         shift = rng.choice(len(circle), pairs, replace=False)
         partners[image] = circle[(np.arange(len(image))[:, None] + shift) % len(circle)]
     return partners

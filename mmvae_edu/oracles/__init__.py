@@ -1,12 +1,13 @@
 """Models whose every quantity is known exactly, against which everything else is checked.
 
-They import numpy and the standard library, and nothing of mmvae_edu: an error of the library cannot
-hide in the oracle that checks it.
+They import numpy, mpmath and the standard library, and nothing of mmvae_edu: an error of the
+library cannot hide in the oracle that checks it.
 
     DiscreteModel      S latent states, M modalities of V symbols: every sum is finite
     NonlinearModel     one latent dimension, a tanh decoder: every integral by quadrature
     LinearGaussian     x_m = W_m z + b_m + sigma_m eps: everything in closed form
     iwae_exact, ...    IWAE and mixture bounds at any K without drawing a sample
+    fifty_digits       the kernels' functions in arithmetic of 50 digits
 """
 
 from .discrete import DiscreteModel

@@ -22,7 +22,7 @@ class DiscreteModel:
             (f"log_lik[{m}]", table) for m, table in enumerate(self.log_lik)
         ]:
             if table.shape[0] not in (1, len(self.log_prior)):
-                raise ValueError(f"{name}: expected {len(self.log_prior)} rows, got {table.shape}")
+                raise ValueError(f"{name}: expected {len(self.log_prior)} rows, found {len(table)}")
             for s, row in enumerate(table):
                 if abs(math.fsum(map(math.exp, row)) - 1) > 1e-9:
                     raise ValueError(f"{name}, row {s}: probabilities do not sum to 1")
@@ -90,7 +90,7 @@ class DiscreteModel:
         subset = np.arange(M) if subset is None else np.asarray(subset)
         if subset.dtype.kind == "b":
             if subset.shape != (M,):
-                raise ValueError(f"subset: expected {M} booleans, got shape {subset.shape}")
+                raise ValueError(f"subset: expected {M} booleans, found shape {subset.shape}")
             subset = np.flatnonzero(subset)
         kept = [int(m) for m in subset]
         if len(set(kept)) < len(kept) or not set(kept) <= set(range(M)):

@@ -35,7 +35,7 @@ def expected_log_mean(q, log_w, K):
     q = np.asarray(q)
     G = len(q)
     if K < 1 or not np.allclose(q.sum(axis=1), 1, rtol=0, atol=1e-9):
-        raise ValueError(f"expected K >= 1 and rows of q summing to 1, got K={K}, {q.sum(axis=1)}")
+        raise ValueError(f"expected K >= 1 and rows of q summing to 1, found {K}, {q.sum(axis=1)}")
     log_w = np.where(q != 0, log_w, 0.0)  # the weight of an impossible state does not matter
     if (q.real < 0).any() or not (log_w.real < np.inf).all():
         raise ValueError("expected q >= 0 and finite weights w >= 0")

@@ -29,7 +29,7 @@ class LinearGaussian:
             if self.W[m].shape != (P, self.D) or self.sigma[m] <= 0:
                 raise ValueError(
                     f"{m}: expected W ({P}, {self.D}) and sigma > 0, "
-                    f"got {self.W[m].shape} and {self.sigma[m]}"
+                    f"found {self.W[m].shape} and {self.sigma[m]}"
                 )
 
     @classmethod

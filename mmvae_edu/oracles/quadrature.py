@@ -96,7 +96,7 @@ class NonlinearModel:
         present = np.ones(x.shape, bool) if mask is None else np.asarray(mask, bool)
         counts = x[present]
         if not np.isin(counts, np.arange(self.n + 1)).all():
-            raise ValueError(f"x: expected counts 0..{self.n}, got {counts}")
+            raise ValueError(f"x: expected counts 0..{self.n}, found {counts}")
         coefficient = math.fsum(math.log(math.comb(self.n, int(c))) for c in counts)
         l = self.logits(z)[..., present]
         sign = np.where(l.real > 0, 1.0, -1.0)

@@ -85,7 +85,7 @@ def _check_paired(modalities, data, theta):
     for name, part in parts.items():
         rows = data.rows[name]
         if not len(rows) or rows.min() < 0 or rows.max() >= part.size:
-            raise ValueError(f"Paired: rows[{name!r}] must be indices below {part.size}, and some")
+            raise ValueError(f"Paired: rows[{name!r}]: expected indices below {part.size}")
     return Paired(parts, data.rows)
 
 
