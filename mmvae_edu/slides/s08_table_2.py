@@ -127,8 +127,8 @@ def student_interval(values, *, level=0.95):
 def seed_means(runs):
     """Average each system's blocks over the seeds, with Student's 95% interval.
 
-    runs: results as `reproduce.store.read` gives them.  Rows [system, parameters, seeds, block,
-    mean, low, high], nats; low and high are NaN where there is one seed.
+    runs: results as `measure.tables.store.read` gives them.  Rows [system, parameters, seeds,
+    block, mean, low, high], nats; low and high are NaN where there is one seed.
     """
     by_system, rows = {}, []
     for run in runs:
