@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 
+from ..claims import examples, gradients
 from ..claims.registry import FUNCTIONS
 from ..mistakes import rows_of
-from ..support import files as storage
-from . import examine, recorded
+from ..support import files
 from .exercises import current, exercises
 from .source import function_source, is_stub, lines_of, with_function
 
@@ -108,7 +108,7 @@ def save(folder, progress):
     """Write the whole file or nothing of it."""
     rows = {id: asdict(row) for id, row in progress.items()}
     text = json.dumps({"version": VERSION, "exercises": rows}, indent=1) + "\n"
-    storage.write_text(folder / FILE, text)
+    files.write_text(folder / FILE, text)
 
 
 def record(folder, exercise, verdict, hash):
@@ -140,8 +140,9 @@ def checker_version(exercise):
     """Return twelve digits that change with the checker, the exercise's claims or mistakes."""
     functions = [claim.check for claim in exercise.claims]
     functions += [mutant.f for mutant in FUNCTIONS.get(exercise.of, ())]
-    files = {examine.__file__, recorded.__file__, *map(inspect.getsourcefile, functions)}
-    text = "".join(map(_digest, sorted(files))) + repr(rows_of(exercise.of))
+    paths = {examples.__file__, gradients.__file__, *map(inspect.getsourcefile, functions)}
+    paths |= set(map(str, Path(__file__).parent.rglob("*.py")))
+    text = "".join(map(_digest, sorted(paths))) + repr(rows_of(exercise.of))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
