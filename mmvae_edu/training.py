@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from .kernels.graph import Recorded
 from .kernels.memory import kept_pages
-from .support import files as storage
+from .support import files
 from .support.checkpoints import State, resume, save
 from .support.checks import whole_number
 from .support.devices import generator, like, namespace, to_host
@@ -95,7 +95,7 @@ class Settings:
             **{name: getattr(self, name) for name in names},
             "decay_from": self.steps - self.decay if self.decay else None,
         }
-        return json.loads(storage.as_json(identity))
+        return json.loads(files.as_json(identity))
 
 
 def fit(model, x, *, mask=None, validation=None, checkpoint=None, progress=True, **settings):
@@ -125,7 +125,7 @@ def fit(model, x, *, mask=None, validation=None, checkpoint=None, progress=True,
     identity = settings.identity(model, data.size)
     state = State(theta, np.zeros_like(theta), np.zeros_like(theta), rng.permutation(data.size))
     if checkpoint is not None:
-        storage.folder(Path(checkpoint).parent)  # now, and not after the first interval
+        files.folder(Path(checkpoint).parent)  # now, and not after the first interval
         if os.path.exists(checkpoint):
             resume(checkpoint, state, rng, identity)
     model.theta = state.theta

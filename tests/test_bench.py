@@ -12,7 +12,7 @@ from mmvae_edu.kernels import numba_cpu
 from mmvae_edu.kernels.table import TABLE
 from rich.console import Console
 
-from mmvae_edu.measure import speed as bench
+from mmvae_edu.measure import speed
 from mmvae_edu.measure.speed import growth, turns
 from mmvae_edu.measure.speed.epoch import PEERS as EPOCH_PEERS
 from mmvae_edu.measure.speed.epoch import bench_epoch, epoch_table, make_epoch
@@ -21,8 +21,8 @@ from mmvae_edu.measure.speed.kernels import bench_kernel, kernel_table, make_ker
 from mmvae_edu.measure.speed.steps import (  # fmt: skip
     BATCH,
     bench_step,
+    mnist_model,
     our_step,
-    problem,
     products_of,
     step_table,
 )
@@ -122,7 +122,7 @@ def counted(monkeypatch):
 
 def test_products_are_those_of_a_step(counted):
     """MVAE's multiply-adds: encoders on one row an example or class, decoders on two samples."""
-    model, theta, _ = problem("MVAE")
+    model, theta, _ = mnist_model("MVAE")
     products_of(model, theta, 1)()
     rest = 512 * 512 + 512 * 128
     image = BATCH * (2 * 784 * 512 + 3 * rest)  # no gradient by the data
@@ -134,7 +134,7 @@ def test_products_are_those_of_a_step(counted):
 def test_and_those_that_a_step_has(counted, monkeypatch):
     """The trainer's own step multiplies as often, and as much."""
     for system, K in ("MVAE", 1), ("MMVAE", 3):
-        model, theta, x = problem(system)
+        model, theta, x = mnist_model(system)
         eps = model.draw_noise(np.random.default_rng(1), BATCH, K)["eps"]
         products_of(model, theta, K)()
         products, counted[:] = sorted(counted), []
@@ -145,7 +145,7 @@ def test_and_those_that_a_step_has(counted, monkeypatch):
 
 @pytest.mark.parametrize("rows", [30, 5010])
 def test_products_are_those_of_the_decoders(counted, rows):
-    model, theta, _ = problem("MVAE")
+    model, theta, _ = mnist_model("MVAE")
     decoder_products(model, theta, rows)()
     assert sum(counted) == rows * (2 * (64 * 512 + 2 * 512 * 512) + 512 * 784 + 512 * 10)
 
@@ -194,7 +194,7 @@ def test_growth_says_what_failed_and_is_json():
     found = {n: Turns(2.0 * n, 9.0) for n in (1, 2, 4)} | {8: Turns(problem="no memory")}
     row = {"size": "N", "turns": found}
     assert "8: failed" in shown(growth.growth_table([row]))
-    text = json.dumps(row, default=bench.without_nan, allow_nan=False)
+    text = json.dumps(row, default=speed.without_nan, allow_nan=False)
     assert json.loads(text)["turns"]["8"] == {
         "milliseconds": None,
         "peak": None,
@@ -305,7 +305,7 @@ def test_a_contender_that_fails_says_why_and_the_others_go_on():
     assert found["well"].milliseconds >= 0
     console = Console(width=80)
     with console.capture() as capture:
-        bench.show(console, growth.Table("", [], []), [{"turns": found}], "here")
+        speed.show(console, growth.Table("", [], []), [{"turns": found}], "here")
     assert "here, set up: ValueError: no compiler" in capture.get()
 
 
@@ -329,7 +329,7 @@ def test_contenders_get_the_threads_asked_for(monkeypatch):
 
 
 def test_the_environment_says_what_a_number_depends_on():
-    found = bench.environment("cpu", 2)
+    found = speed.environment("cpu", 2)
     assert found["threads"] == 2
     assert {"date", "device", "numpy", "command"} <= set(found)
 
@@ -343,6 +343,6 @@ def test_a_system_that_does_not_say_its_peak_has_none_in_the_table(monkeypatch):
 
 def test_results_are_written_whole_as_json(tmp_path):
     path = tmp_path / "bench.json"
-    bench.bench(Console(width=80, quiet=True), parts=(), out=path)
+    speed.bench(Console(width=80, quiet=True), parts=(), out=path)
     assert json.loads(path.read_text())["environment"]["threads"] == 2
     assert [each.name for each in tmp_path.iterdir()] == ["bench.json"]

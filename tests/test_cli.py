@@ -12,9 +12,9 @@ from conftest import why_no_gpu
 
 from mmvae_edu import cli, kernels, models
 from mmvae_edu.claims import CLAIMS
-from mmvae_edu.measure import speed as bench
+from mmvae_edu.measure import speed
 from mmvae_edu.models import MMVAE
-from mmvae_edu.report import saved_sections as tour_record
+from mmvae_edu.report import saved_sections
 from mmvae_edu.report.page import Paragraph, Section
 from mmvae_edu.tour import claims as tour_claims
 
@@ -84,7 +84,7 @@ def test_a_report_alone_has_equations_record_and_progress(tmp_path, monkeypatch)
     """In two processes that iterate over sets in different orders: the same bytes."""
     monkeypatch.chdir(tmp_path)
     assert cli.main(["start", "mine"]) == 0
-    tour_record.save(tmp_path / "systems.json", [Section("Slide 13", [Paragraph("measured")])])
+    saved_sections.save(tmp_path / "systems.json", [Section("Slide 13", [Paragraph("measured")])])
     pages = []
     for seed in "12":
         command = [sys.executable, "-m", "mmvae_edu", "report", "--tour", ".", "-o", f"{seed}.html"]
@@ -163,6 +163,6 @@ def test_kernels_says_what_works_and_what_does_not(capsys):
 
 
 def test_bench_prints_what_is_in_brackets(capsys, monkeypatch):
-    monkeypatch.setattr(bench, "bench", lambda console, **_: console.print("mmvae_edu[bench]"))
+    monkeypatch.setattr(speed, "bench", lambda console, **_: console.print("mmvae_edu[bench]"))
     assert cli.main(["bench"]) == 0
     assert capsys.readouterr().out == "mmvae_edu[bench]\n"

@@ -15,7 +15,7 @@ import pytest
 from mmvae_edu import cli
 from mmvae_edu.claims import T4, Claim
 from mmvae_edu.course import checker, dev, progress
-from mmvae_edu.course.dev import confusion, faults_of
+from mmvae_edu.course.dev import faults_of, outcome_of
 from mmvae_edu.course.examine import FAULT, NOT_ATTEMPTED, RIGHT, WRONG, examine, run_claim
 from mmvae_edu.course.exercises import exercises, select
 from mmvae_edu.course.lock import Lock, Locked
@@ -47,7 +47,7 @@ def test_stub_is_unattempted_and_the_library_is_right(exercise):
 @pytest.mark.parametrize(("exercise", "mutant"), MUTANTS, ids=[m.name for _, m in MUTANTS])
 def test_every_mistake_is_rejected_by_its_own_name(exercise, mutant):
     verdict = examine(exercise, mutant.f, seeds=[0])
-    assert confusion(verdict, mutant) == "itself"
+    assert outcome_of(verdict, mutant) == "itself"
     assert verdict.mistakes == [mutant.name]
 
 
@@ -702,7 +702,7 @@ def test_names_select_exercises():
 )
 def test_where_a_mistake_falls(code, mistakes, says, outcome):
     verdict = SimpleNamespace(code=code, mistakes=mistakes, says=says)
-    assert confusion(verdict, SimpleNamespace(name="doubled", says="it is doubled")) == outcome
+    assert outcome_of(verdict, SimpleNamespace(name="doubled", says="it is doubled")) == outcome
 
 
 def test_dev_check_reports_the_confusion(capsys, monkeypatch):

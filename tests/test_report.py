@@ -10,8 +10,7 @@ from matplotlib.figure import Figure
 
 from mmvae_edu.course import progress
 from mmvae_edu.course.exercises import exercises
-from mmvae_edu.report import page as report
-from mmvae_edu.report import saved_sections as tour_record
+from mmvae_edu.report import page, saved_sections
 from mmvae_edu.report.plots import Picture
 from mmvae_edu.slides.equations import Equation, load_equations
 from mmvae_edu.tour import progress as tour_progress
@@ -60,19 +59,19 @@ def picture(tmp_path):
 @pytest.fixture
 def sections(picture):
     equation = Equation("S5.1", 5, "L03", f"title {NASTY}", r"L = \log p(x)")
-    table = report.Table(f"caption {NASTY}", ["model", NASTY], [[NASTY, "−1.5"]])
-    checked = report.CheckedEquation(equation, [result(statement=NASTY, note=NASTY)])
-    blocks = [report.Paragraph(NASTY), table, picture, checked]
-    return [report.Section(f"section {NASTY}", blocks), report.Section("empty", [])]
+    table = page.Table(f"caption {NASTY}", ["model", NASTY], [[NASTY, "−1.5"]])
+    checked = page.CheckedEquation(equation, [result(statement=NASTY, note=NASTY)])
+    blocks = [page.Paragraph(NASTY), table, picture, checked]
+    return [page.Section(f"section {NASTY}", blocks), page.Section("empty", [])]
 
 
-def page(tmp_path, sections, title=f"title {NASTY}", subtitle=f"2026-01-01 {NASTY}"):
-    report.write_report(tmp_path / "r.html", title, subtitle, sections)
+def written(tmp_path, sections, title=f"title {NASTY}", subtitle=f"2026-01-01 {NASTY}"):
+    page.write_report(tmp_path / "r.html", title, subtitle, sections)
     return (tmp_path / "r.html").read_text(encoding="utf-8")
 
 
 def test_everything_is_escaped(tmp_path, sections):
-    html = page(tmp_path, sections)
+    html = written(tmp_path, sections)
     outline = Outline(html)
     assert "script" not in {tag for tag, _ in outline.tags}
     assert outline.text.count(NASTY) == html.count("&lt;script&gt;") - 1  # one is in the alt text
@@ -81,18 +80,18 @@ def test_everything_is_escaped(tmp_path, sections):
 
 
 def test_nothing_is_loaded_and_nothing_runs(tmp_path, sections):
-    outline = Outline(page(tmp_path, sections))
+    outline = Outline(written(tmp_path, sections))
     for tag, attributes in outline.tags:
         assert tag not in {"script", "link", "iframe", "object"}
         assert not [name for name in attributes if name.startswith("on")]
         assert attributes.get("src", "data:").startswith("data:")
         assert attributes.get("href", "#").startswith("#")
-    assert "url(" not in report.CSS
-    assert "@import" not in report.CSS
+    assert "url(" not in page.CSS
+    assert "@import" not in page.CSS
 
 
 def test_links_lead_somewhere(tmp_path, sections):
-    tags = Outline(page(tmp_path, sections)).tags
+    tags = Outline(written(tmp_path, sections)).tags
     ids = [attributes["id"] for _, attributes in tags if "id" in attributes]
     assert len(set(ids)) == len(ids)
     links = [attributes["href"][1:] for tag, attributes in tags if tag == "a"]
@@ -101,9 +100,9 @@ def test_links_lead_somewhere(tmp_path, sections):
 
 
 def test_same_content_same_bytes(tmp_path, sections):
-    first, second = page(tmp_path, sections), page(tmp_path, sections)
+    first, second = written(tmp_path, sections), written(tmp_path, sections)
     assert first == second
-    later = page(tmp_path, sections, subtitle="2026-01-02")
+    later = written(tmp_path, sections, subtitle="2026-01-02")
     assert later.replace("2026-01-02", "") != later
     assert sorted(path.name for path in tmp_path.iterdir()) == ["r.html", "x.png"]  # no leftovers
 
@@ -117,8 +116,8 @@ def test_picture_is_embedded_whole(picture):
 
 
 def test_passed_and_failed_differ_in_words():
-    good = Outline(report.claim_line(result()))
-    bad = report.claim_line(result(False, note="ValueError: boom"))
+    good = Outline(page.claim_line(result()))
+    bad = page.claim_line(result(False, note="ValueError: boom"))
     assert any(attributes.get("aria-label") == "holds" for _, attributes in good.tags)
     assert "fails" not in good.text
     assert "fails" in Outline(bad).text
@@ -126,7 +125,7 @@ def test_passed_and_failed_differ_in_words():
 
 
 def test_claim_line_says_error_limit_tolerance_and_oracle():
-    line = Outline(report.claim_line(result())).text
+    line = Outline(page.claim_line(result())).text
     for words in "It holds.", "2e-16 of 1e-10", "(T1)", "O2 quadrature":
         assert words in line
 
@@ -146,11 +145,11 @@ def test_claim_line_says_error_limit_tolerance_and_oracle():
     ],
 )
 def test_indices_and_exponents(text, html):
-    assert report.scripts(text) == html
+    assert page.scripts(text) == html
 
 
 def test_number_columns_align_right():
-    table = report.Table("t", ["name", "a", "b"], [["x", "−1.5", "3"], ["y", "–", "n/a"]])
+    table = page.Table("t", ["name", "a", "b"], [["x", "−1.5", "3"], ["y", "–", "n/a"]])
     assert table.numeric == [False, True, False]
     classes = [attributes.get("class") for tag, attributes in Outline(table.html()).tags
                if tag in {"td", "th"}]  # fmt: skip
@@ -159,7 +158,7 @@ def test_number_columns_align_right():
 
 @pytest.mark.parametrize("equation", load_equations(), ids=lambda equation: equation.id)
 def test_every_equation_of_the_ledger(equation):
-    html = report.CheckedEquation(equation, []).html()
+    html = page.CheckedEquation(equation, []).html()
     outline = Outline(html)
     assert outline.tags[0] == ("h3", {"id": equation.id})
     assert "\\" not in html
@@ -171,18 +170,18 @@ def test_every_equation_of_the_ledger(equation):
 
 
 def test_a_record_gives_the_same_page(tmp_path, picture):
-    table = report.Table(f"caption {NASTY}", ["model", "bound"], [["MVAE", "−1.5"]])
-    blocks = [report.Paragraph(NASTY), table, picture]
-    sections = [report.Section("first", blocks), report.Section("second", [])]
-    tour_record.save(tmp_path / "r.json", sections)
-    loaded = tour_record.load(tmp_path / "r.json")
-    assert page(tmp_path, loaded) == page(tmp_path, sections)
+    table = page.Table(f"caption {NASTY}", ["model", "bound"], [["MVAE", "−1.5"]])
+    blocks = [page.Paragraph(NASTY), table, picture]
+    sections = [page.Section("first", blocks), page.Section("second", [])]
+    saved_sections.save(tmp_path / "r.json", sections)
+    loaded = saved_sections.load(tmp_path / "r.json")
+    assert written(tmp_path, loaded) == written(tmp_path, sections)
 
 
 @pytest.mark.parametrize("damage", ["text", "version", "picture", "kind", "list"])
 def test_a_damaged_record_is_one_sentence(tmp_path, picture, damage):
     path = tmp_path / "r.json"
-    tour_record.save(path, [report.Section("t", [picture])])
+    saved_sections.save(path, [page.Section("t", [picture])])
     content = json.loads(path.read_text("utf-8"))
     if damage == "version":
         content["mmvae_edu"] = "0.0.1"
@@ -193,7 +192,7 @@ def test_a_damaged_record_is_one_sentence(tmp_path, picture, damage):
     text = {"text": "{", "list": "[]"}.get(damage, json.dumps(content))
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match="run `mmvae-edu tour` again") as problem:
-        tour_record.load(path)
+        saved_sections.load(path)
     assert "\n" not in str(problem.value)
 
 

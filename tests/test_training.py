@@ -10,7 +10,7 @@ from numpy.testing import assert_array_equal
 from mmvae_edu import training
 from mmvae_edu.likelihoods import Bernoulli, Categorical, Normal
 from mmvae_edu.models import IWAE, MMVAE, MVAE, VAE
-from mmvae_edu.support import files as storage
+from mmvae_edu.support import files
 from mmvae_edu.support.batches import Paired
 from mmvae_edu.training import drawn, mean_bound
 
@@ -64,7 +64,7 @@ def test_interrupted_and_resumed_is_bit_for_bit_uninterrupted(name, step, tmp_pa
     path = tmp_path / "run.npz"
     with pytest.raises(KeyboardInterrupt):
         first.fit(x, checkpoint=path, **options)
-    header, arrays = storage.read_arrays(path, "checkpoint")
+    header, arrays = files.read_arrays(path, "checkpoint")
     assert header["step"] == step  # the step was finished, and no more
     assert_array_equal(first.theta, arrays["theta"])  # and is what the user holds
 
@@ -89,7 +89,7 @@ def test_resuming_keeps_early_stoppings_memory(tmp_path):
     press_ctrl_c_at(first, evaluations)
     with pytest.raises(KeyboardInterrupt):
         first.fit(x, checkpoint=path, **options)
-    assert storage.read_arrays(path, "checkpoint")[0]["stale"] == 10
+    assert files.read_arrays(path, "checkpoint")[0]["stale"] == 10
     second = overfitting()[0]
     assert second.fit(x, checkpoint=path, **options) == history
     assert_array_equal(second.theta, whole.theta)
@@ -286,7 +286,7 @@ def test_checkpoints_keep_their_format(tmp_path):
     """Else those that users have would be refused."""
     model, x, options = prepared("VAE")
     model.fit(x, checkpoint=tmp_path / "run.npz", **options)
-    header, arrays = storage.read_arrays(tmp_path / "run.npz", "checkpoint")
+    header, arrays = files.read_arrays(tmp_path / "run.npz", "checkpoint")
     assert set(header["identity"]) == set(
         "system config dtype examples seed learning_rate anneal estimator batch_size samples "
         "interval binarise decay_from".split()

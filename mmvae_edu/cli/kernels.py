@@ -32,15 +32,15 @@ def add_commands(add):
 def _bench(arguments):
     from rich.console import Console
 
-    from ..measure import speed as bench
-    from ..support import files as storage
+    from ..measure import speed
+    from ..support import files
 
     if arguments.out:
-        storage.folder(arguments.out.parent)
-    bench.bench(
+        files.folder(arguments.out.parent)
+    speed.bench(
         Console(markup=False),  # [bench] is to be typed
         device="cuda" if arguments.gpu else "cpu",
-        parts=[arguments.only] if arguments.only else bench.PARTS,
+        parts=[arguments.only] if arguments.only else speed.PARTS,
         threads=arguments.threads,
         out=arguments.out,
     )

@@ -34,18 +34,18 @@ def add_commands(add):
 
 def _train(arguments):
     from ..data import load_digits
-    from ..support import files as storage
-    from ..tour import digits as systems
+    from ..support import files
+    from ..tour import digits
 
-    storage.folder(arguments.out.parent)  # before the training, not after it
+    files.folder(arguments.out.parent)  # before the training, not after it
     if arguments.out.is_dir() or arguments.out == arguments.checkpoint:
         what = "a folder" if arguments.out.is_dir() else "the checkpoint"
         raise ValueError(f"--out {arguments.out}: that is {what}; name another file")
     needs = models.SYSTEMS[arguments.system]
-    names = list(systems.MODALITIES)[: needs.modalities]
-    modalities = {name: systems.MODALITIES[name] for name in names}
+    names = list(digits.MODALITIES)[: needs.modalities]
+    modalities = {name: digits.MODALITIES[name] for name in names}
     condition = {"condition": names[-1]} if needs.condition else {}
-    model = getattr(models, arguments.system)(modalities, **systems.NETWORKS, **condition)
+    model = getattr(models, arguments.system)(modalities, **digits.NETWORKS, **condition)
     x = load_digits("image+strokes", seed=arguments.seed).train.x
     history = model.fit(
         {name: x[name] for name in names},

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from ..claims import CLAIMS, run
-from ..support import files as storage
+from ..support import files
 from ..support.clones import PACKAGE, another_clone
 from .exercises import todo
 
@@ -52,7 +52,7 @@ def keep(figure, name, *, alt, numbers):
     """
     from ..report import plots  # here, since matplotlib would slow every command down
 
-    storage.folder(OUT)
+    files.folder(OUT)
     picture = plots.save(figure, OUT / f"{name}.png", alt=alt, caption="", numbers=numbers)
     print(f"figure {picture.path}: {alt}")
     return figure

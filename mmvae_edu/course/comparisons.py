@@ -14,7 +14,7 @@ from .trees import copied, leaves, named_leaves
 
 VALUE, GRADIENT = "value", "gradient"
 MATCH = 1e-11  # relative to max(1, |value|): the same formula in another order of summation
-KEPT = 30  # samples of a part; what is wrong is wrong in all
+KEPT_SAMPLES = 30  # samples of a part; what is wrong is wrong in all
 LARGEST = 200_000  # numbers in one
 
 
@@ -125,7 +125,7 @@ def comparable(samples, part):
     Real inputs, real and finite results of the same form on both sides, and not too many numbers.
     False and True become 0 and 1, which can be subtracted.
     """
-    first = islice(filter(_is_comparable, of_part(samples, part)), KEPT)
+    first = islice(filter(_is_comparable, of_part(samples, part)), KEPT_SAMPLES)
     return [replace(s, found=_numbers(s.found), expected=_numbers(s.expected)) for s in first]
 
 

@@ -48,7 +48,7 @@ def _outcome(exercise, mutant, seeds):
     worst, exception = "itself", ""
     for seed in range(seeds):
         verdict = examine(exercise, mutant.f, seeds=[seed])
-        outcome = confusion(verdict, mutant)
+        outcome = outcome_of(verdict, mutant)
         if OUTCOMES.index(outcome) > OUTCOMES.index(worst):
             worst, exception = outcome, ""
         if (outcome != "itself" or len(verdict.mistakes) > 1) and not exception:
@@ -57,7 +57,7 @@ def _outcome(exercise, mutant, seeds):
     return worst, exception
 
 
-def confusion(verdict, mutant):
+def outcome_of(verdict, mutant):
     """Classify a mistake: "accepted", named as "itself", as "others", or "unnamed"."""
     if verdict.code != WRONG:
         return "accepted"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ..support import files as storage
+from ..support import files
 
 FIRST = "%matplotlib inline"  # shows figures; lessons draw without pyplot, which would ask for it
 FAST = 'import sys\n\nsys.argv.append("--fast")  # train for fewer steps'
@@ -28,5 +28,5 @@ def write_notebook(lesson, out, *, fast=False, force=False):
     for i, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{i}"  # in place of random ones: the same lesson gives the same bytes
     notebook.metadata = {"kernelspec": KERNEL}
-    storage.folder(out.parent)
-    storage.write_text(out, jupytext.writes(notebook, fmt="ipynb"))
+    files.folder(out.parent)
+    files.write_text(out, jupytext.writes(notebook, fmt="ipynb"))

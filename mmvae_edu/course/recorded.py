@@ -21,7 +21,7 @@ from .trees import copied, described_value, difference, leaves, same
 RANDOM = "gives another output when called twice with the same input"
 MUTATED = "changes its input in place; work on a copy"
 LONG = 200  # letters of an exception's message
-KEPT = 100_000_000  # bytes of recorded arrays; later calls are checked but not kept
+KEPT_BYTES = 100_000_000  # bytes of recorded arrays; later calls are checked but not kept
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class Recorded:
                 self._note("mutated", f"its pullback {MUTATED}")
             if not isinstance(expected, str):
                 self._compare(gradients, wanted, "its pullback returns")
-            if self.size < KEPT:
+            if self.size < KEPT_BYTES:
                 found = copied(named_gradients(self.exercise, args, gradients))
                 sample.pulls.append(pull(found=found))
             return tuple(gradients) if isinstance(gradients, list) else gradients
@@ -153,7 +153,7 @@ class Recorded:
         self.problem = self.problem or Problem(kind, says, line=line_of(self.f))
 
     def _keep(self, sample):
-        if self.size < KEPT:
+        if self.size < KEPT_BYTES:
             arrays = [a for a in leaves([*sample.args, sample.found]) if isinstance(a, np.ndarray)]
             self.size += sum(a.nbytes for a in arrays)
             self.samples.append(sample)

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import estimators, likelihoods, training
 from ..networks import mlp
-from ..support import files as storage
+from ..support import files
 from ..support.devices import like, to_host
 from .base import FunctionalModel
 
@@ -92,12 +92,12 @@ class MultimodalVAE(FunctionalModel):
     def save(self, path):
         """Write the system and its parameters to one .npz file, whole or not at all."""
         header = {"kind": "model", "system": type(self).__name__, "config": self.config()}
-        storage.write_arrays(path, header, {"theta": to_host(self._trained())})
+        files.write_arrays(path, header, {"theta": to_host(self._trained())})
 
     @classmethod
     def load(cls, path):
         """Read a model that `save` wrote; a ValueError if the file holds another system."""
-        header, arrays = storage.read_arrays(path, "model")
+        header, arrays = files.read_arrays(path, "model")
         if header["system"] != cls.__name__:
             raise ValueError(f"{path}: expected a {cls.__name__}, found a {header['system']}")
         config = header["config"]

@@ -10,7 +10,7 @@ from html import escape
 from latex2mathml.converter import convert
 from rich.table import Table as Grid
 
-from ..support import files as storage
+from ..support import files
 
 CSS = """
 :root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fcfcfa; --soft: #6a6a6a;
@@ -166,4 +166,4 @@ def write_report(path, title, subtitle, sections):
         f'<h1>{escape(title)}</h1><p class="soft">{escape(subtitle)}</p><nav>{links}</nav>\n'
         f"{body}</body></html>\n"
     )
-    storage.write_text(path, page)
+    files.write_text(path, page)

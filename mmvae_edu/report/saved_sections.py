@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from ..support import files as storage
+from ..support import files
 from ..version import __version__
 from .page import Paragraph, Section, Table
 from .plots import Picture
@@ -16,7 +16,7 @@ def save(path, sections):
     """Write sections of paragraphs, tables and pictures as JSON, beside their pictures."""
     rows = [{"title": s.title, "blocks": [_row(block) for block in s.blocks]} for s in sections]
     text = json.dumps({"mmvae_edu": __version__, "sections": rows}, indent=1) + "\n"
-    storage.write_text(path, text)
+    files.write_text(path, text)
 
 
 def load(path):

@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from ..report import page as report
-from ..report import saved_sections as tour_record
-from ..support import files as storage
+from ..report import page, saved_sections
+from ..support import files
 from ..version import __version__
 from .claims import check_equations, claims_section, distinct, show, show_count
 from .progress import progress_sections
@@ -22,7 +21,7 @@ RECORDS = ("systems.json", "gradients.json")  # the tour's sections, beside its 
 def tour(out, *, seeds=(0,), fast=False, only=None):
     """Run the tour; returns the exit code, 1 if a claim fails."""
     console, start = Console(), time.perf_counter()
-    out = storage.folder(out)
+    out = files.folder(out)
     console.print(
         f"mmvae_edu {__version__}: multimodal VAEs, every gradient by hand", highlight=False
     )
@@ -33,14 +32,14 @@ def tour(out, *, seeds=(0,), fast=False, only=None):
         checked = check_equations(seeds[0])
         show(console, checked)
         gradients = [gradients_section(console, out, seeds[0])]
-        tour_record.save(out / "gradients.json", gradients)
+        saved_sections.save(out / "gradients.json", gradients)
         sections = [claims_section(checked, out), *gradients]
     sections = progress_sections() + sections
     if only in (None, "systems"):
         from .pictures import systems_sections
 
         systems = systems_sections(console, out, seeds, fast)
-        tour_record.save(out / "systems.json", systems)
+        saved_sections.save(out / "systems.json", systems)
         sections = systems + sections
     write(out / "report.html", seeds, sections)
     seconds = time.perf_counter() - start
@@ -50,11 +49,11 @@ def tour(out, *, seeds=(0,), fast=False, only=None):
 
 def report_only(path, folder):
     """Check the claims and write the page with a tour's results in `folder`; the exit code."""
-    storage.folder(path.parent)
+    files.folder(path.parent)
     if path.is_dir():  # before the work, not after it
         raise ValueError(f"{path}: cannot write here (it is a folder)")
     systems, gradients = (
-        tour_record.load(folder / name) if (folder / name).exists() else [] for name in RECORDS
+        saved_sections.load(folder / name) if (folder / name).exists() else [] for name in RECORDS
     )
     checked, progress = check_equations(0), progress_sections()
     with tempfile.TemporaryDirectory() as figures:
@@ -73,7 +72,7 @@ def write(path, seeds, sections):
         f"{date.today().isoformat()} · mmvae_edu {__version__} · seed {', '.join(map(str, seeds))}"
         f" · Python {platform.python_version()}, NumPy {np.__version__}"
     )
-    report.write_report(path, "Incomplete multimodal learning, executed", subtitle, sections)
+    page.write_report(path, "Incomplete multimodal learning, executed", subtitle, sections)
 
 
 def exit_code(checked):

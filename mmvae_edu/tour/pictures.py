@@ -5,7 +5,7 @@ import numpy as np
 from ..measure.tables.tables import slides
 from ..report import plots
 from ..report.page import Paragraph, Section, Table
-from . import digits as systems
+from . import digits
 
 BOTH = ("MMVAE", "MVAE")
 COHERENCES = ("joint", "image → strokes", "strokes → image")
@@ -13,12 +13,12 @@ COHERENCES = ("joint", "image → strokes", "strokes → image")
 
 def systems_sections(console, out, seeds, fast):
     """Train and measure the systems, and draw the pictures; returns the report's sections."""
-    steps = systems.FAST_STEPS if fast else systems.STEPS
+    steps = digits.FAST_STEPS if fast else digits.STEPS
     runs = []
     for seed in seeds:
         console.print(f"\nTraining on the embedded digits, seed {seed}, {steps} steps each")
-        runs.append(systems.train(seed=seed, steps=steps))
-    measured = [systems.measure(run) for run in runs]
+        runs.append(digits.train(seed=seed, steps=steps))
+    measured = [digits.measure(run) for run in runs]
     numbers = {name: float(np.median([m[name] for m in measured])) for name in measured[0]}
     tables = [latent_table(numbers), coherence_table(numbers), likelihood_table(numbers)]
     for table in tables:
@@ -82,7 +82,7 @@ def likelihood_table(numbers):
     rows = [[name, f"{numbers[f'{name} log p(image)']:.2f}"] for name in ("VAE", "IWAE")]
     caption = (
         f"log p(image) of test images, nats, by 100 importance samples; IWAE was trained with "
-        f"K = {systems.IWAE_SAMPLES}"
+        f"K = {digits.IWAE_SAMPLES}"
     )
     return Table(caption, ["model", "log p(image)"], rows)
 
@@ -151,7 +151,7 @@ def latent_space(run, numbers, rng):
     draws = {
         name: {
             source: run.models[name].posterior_sample({source: test.x[source][few]}, rng=rng)[0]
-            for source in systems.MODALITIES
+            for source in digits.MODALITIES
         }
         for name in BOTH
     }
@@ -167,8 +167,8 @@ def training(run):
     rising = sum(h[-1]["bound"] > h[0]["bound"] for h in run.histories.values())
     title = f"Training raised {rising} of {len(run.histories)} bounds"
     caption = (
-        f"Means over {systems.INTERVAL} steps; the last one in each title. Not to be compared "
-        f"with one another: IWAE's has K = {systems.IWAE_SAMPLES}, MVAE's is three ELBOs."
+        f"Means over {digits.INTERVAL} steps; the last one in each title. Not to be compared "
+        f"with one another: IWAE's has K = {digits.IWAE_SAMPLES}, MVAE's is three ELBOs."
     )
     rows = [["system", "step", "bound"]]
     for name, history in run.histories.items():

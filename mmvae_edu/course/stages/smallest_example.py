@@ -12,7 +12,7 @@ from ..comparisons import GRADIENT, call, is_finite, pull_back
 from ..trees import leaves, mapped, named_leaves, same
 from .input_laws import laws
 
-WRONG = 1e-9  # of the largest number: what is left must be a mistake, not rounding
+DIFFERENCE = 1e-9  # of the largest number: what is left must be a mistake, not rounding
 ATTEMPTS = 200
 SHOWN = 12  # numbers of an array
 
@@ -70,7 +70,7 @@ def _wrong(f, inputs, part):
 
 def _differs(a, b):
     gap = np.abs(a.astype(float) - b)
-    return not (gap <= WRONG * max(1e-3, np.abs(b).max(initial=0))).all()
+    return not (gap <= DIFFERENCE * max(1e-3, np.abs(b).max(initial=0))).all()
 
 
 def _shorter(arrays):

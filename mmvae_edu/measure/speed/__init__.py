@@ -15,7 +15,7 @@ from importlib import metadata, util
 from pathlib import Path
 
 from ...kernels.table import TABLE
-from ...support import files as storage
+from ...support import files
 from ...support.devices import namespace
 
 PARTS = ("kernels", "steps", "growth")
@@ -57,7 +57,7 @@ def bench(console, *, device="cpu", parts=PARTS, threads=2, out=None):
         results["growth"] += show(console, growth_table(rows), rows)
     console.print(f"\n{time.monotonic() - start:.0f} s", highlight=False)
     if out is not None:
-        storage.write_text(out, json.dumps(results, indent=1, default=without_nan) + "\n")
+        files.write_text(out, json.dumps(results, indent=1, default=without_nan) + "\n")
         console.print(f"written: {out}", highlight=False)
 
 

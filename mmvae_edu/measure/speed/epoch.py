@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 
-from .steps import BATCH, problem
+from .steps import BATCH, mnist_model
 from .tables import contender_table, times_ours
 from .turns import time_all
 
@@ -25,7 +25,7 @@ def bench_epoch(*, examples=EXAMPLES, rounds=1, peers=True, threads=2):
 
 def make_epoch(name, examples, threads):
     """Make the contender's epoch.  Ours is `fit`, as a user calls it."""
-    model, theta, _ = problem("MVAE")
+    model, theta, _ = mnist_model("MVAE")
     rng = np.random.default_rng(0)
     pictures = rng.integers(0, 256, (examples, 28, 28), np.uint8)
     labels = rng.integers(0, 10, examples)

@@ -5,7 +5,7 @@ import numpy as np
 from ...estimators import marginals
 from ...kernels.memory import keep_pages
 from ...support.devices import namespace
-from .steps import forward_product, inputs_and_outputs, layers, problem
+from .steps import forward_product, inputs_and_outputs, layers, mnist_model
 from .tables import contender_table, ratio, written
 from .turns import time_all
 
@@ -25,7 +25,7 @@ def bench_evaluation(*, examples=EXAMPLES, K=K, rounds=3, threads=2, device="cpu
 
 def make_evaluation(name, examples, K, device):
     """Make the contender's evaluation."""
-    model, theta, x = problem("MVAE")
+    model, theta, x = mnist_model("MVAE")
     theta = namespace(device).asarray(theta)
     if name == "products":
         return decoder_products(model, theta, examples * K, CHUNK[device])

@@ -20,7 +20,7 @@ PEERS = tuple(
 )
 
 
-def problem(system):
+def mnist_model(system):
     """Make the MNIST networks of the MVAE release and a random batch: (model, theta, x)."""
     rng = np.random.default_rng(0)
     options = {"latent": 64, "hidden": dict.fromkeys(MODALITIES, HIDDEN)}
@@ -48,7 +48,7 @@ def bench_step(system, K, *, rounds=8, peers=True, threads=2, device="cpu"):
 
 def make_step(name, system, K, threads, device):
     """Make the contender's training step."""
-    model, theta, x = problem(system)
+    model, theta, x = mnist_model(system)
     eps = model.draw_noise(np.random.default_rng(1), BATCH, K)["eps"]
     if name.startswith("torch"):
         from . import torch_steps
