@@ -122,5 +122,5 @@ def _products(gradient, v):
     if isinstance(v, dict):
         return np.concatenate([_products(gradient[name], v[name]) for name in v])
     if np.shape(gradient) != v.shape:
-        raise ValueError(f"a gradient of shape {np.shape(gradient)}, expected {v.shape}")
+        raise ValueError(f"gradient: expected shape {v.shape}, found {np.shape(gradient)}")
     return (gradient * v).ravel()

@@ -94,7 +94,7 @@ def verify(path=FILE) -> bytes:
     content = Path(path).read_bytes()
     found = hashlib.sha256(content).hexdigest()
     if found != SHA256:
-        raise ValueError(f"{path} is damaged or altered: SHA-256 {SHA256} expected, {found} found")
+        raise ValueError(f"{path} is damaged or altered: expected SHA-256 {SHA256}, found {found}")
     return content
 
 
