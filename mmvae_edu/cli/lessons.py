@@ -17,7 +17,7 @@ def add_commands(add):
     run.add_argument("lesson", nargs="?", metavar="LESSON", help="05, L05 or the lesson's file")
     run.add_argument("--fast", action="store_true", help="train for fewer steps")
     run.add_argument(
-        "--table", action="store_true", help="run every lesson and print the table of the README"
+        "--table", action="store_true", help="run every lesson and print a table of them"
     )
     notebook = add(
         "notebook", _notebook, "export a lesson as a Jupyter notebook",

@@ -61,7 +61,7 @@ def find(name):
 
 
 def markdown(lesson, seconds):
-    """Return a lesson's row of the table in lessons/README.md, without seconds if they are None."""
+    """Return a lesson's row of the table, without seconds if they are None."""
     cells = [f"[{lesson.number}]({lesson.path.name})", lesson.slides, lesson.question]
     cells += [", ".join(lesson.after) or "–", str(lesson.minutes)]
     cells += ["" if seconds is None else f"{seconds:.0f}", str(lesson.exercises or "–")]
