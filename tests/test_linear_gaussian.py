@@ -21,7 +21,6 @@ from mmvae_edu.estimators import marginal
 from mmvae_edu.likelihoods import Normal
 from mmvae_edu.models import IWAE, MMVAE, MVAE, VAE
 from mmvae_edu.oracles import LinearGaussian
-from mmvae_edu.posteriors import product_of_experts
 
 D, N, K = 3, 6, 4
 FEATURES = {"a": 4, "b": 5, "c": 3}
@@ -57,19 +56,6 @@ def exact_theta(model, oracle, *, with_prior):
 # ---- the exact posterior makes every log-weight log p(x) ----
 
 
-def test_product_of_exact_experts_is_the_exact_posterior_of_every_subset(oracle, x):
-    experts = [oracle.expert_without_prior(x[m], m) for m in FEATURES]
-    mu, log_var = (np.stack(part) for part in zip(*experts, strict=True))
-    for mask in product([False, True], repeat=3):
-        subset = [m for m, here in zip(FEATURES, mask, strict=True) if here]
-        fused, log_fused = product_of_experts(
-            mu, log_var, mask=np.repeat(np.array(mask)[:, None], N, axis=1)
-        )[0]
-        mean, cov = oracle.posterior(x, subset)
-        assert_allclose(fused, mean, rtol=1e-12, atol=1e-12)
-        assert_allclose(np.exp(log_fused), np.tile(np.diag(cov), (N, 1)), rtol=1e-12)
-
-
 @pytest.mark.parametrize("system", [VAE, IWAE])
 @pytest.mark.parametrize("name", list(FEATURES))
 def test_log_weights_of_the_exact_posterior_are_log_p(oracle, x, system, name):
@@ -99,17 +85,6 @@ def test_mvae_of_the_exact_experts_sums_log_p_over_its_terms(oracle, x, mask):
     assert_allclose(estimate, oracle.log_prob(x, subset), rtol=1e-10)  # q exact: no noise at all
 
 
-def test_joint_given_one_modality_is_estimated_without_bias(oracle, x):
-    """log p(x_a, x_b) with z ~ q(z|x_a), and log p(x_b|x_a) by its difference to log p(x_a)."""
-    model = MVAE(modalities(oracle, FEATURES), latent=D, hidden=())
-    theta = exact_theta(model, oracle, with_prior=0)
-    one, two = {"a": x["a"]}, {"a": x["a"], "b": x["b"]}
-    joint = marginal(model, theta, two, given=one, K=60_000, rng=np.random.default_rng(5)).log_p
-    assert_allclose(joint, oracle.log_prob(x, ["a", "b"]), atol=0.1)
-    alone = marginal(model, theta, one, K=3, rng=np.random.default_rng(6)).log_p
-    assert_allclose(joint - alone, oracle.log_conditional(x, ["b"], ["a"]), atol=0.1)
-
-
 @pytest.mark.parametrize("objective", ["elbo", "iwae", "stratified"])
 def test_mmvae_bound_equals_the_oracles(oracle, x, objective):
     """Its log-weights are log p(x, z) − log (1/M) Σ_m N(z; μ_m, σ_m²), the oracle's own."""
@@ -131,23 +106,6 @@ def test_mmvae_bound_equals_the_oracles(oracle, x, objective):
         "stratified": top + np.log(w.mean(axis=(0, 1))),
     }[objective]
     assert_allclose(model.bound(theta, x, eps=eps)[0], expected, rtol=1e-10)
-
-
-def test_closed_form_elbo_of_any_encoder_agrees_with_the_oracle_on_average(oracle, x):
-    model = VAE(modalities(oracle, ["a"]), latent=D, hidden=())
-    theta = exact_theta(model, oracle, with_prior=1)
-    theta += 0.1 * np.random.default_rng(8).standard_normal(theta.shape)
-    w = model.tree.views(theta)["a"]
-    moved = LinearGaussian({"a": w["decoder"]["W0"].T}, {"a": w["decoder"]["b0"]},
-                           {"a": oracle.sigma["a"]})  # fmt: skip
-    mu, log_var = np.split(x["a"] @ w["encoder"]["W0"] + w["encoder"]["b0"], 2, axis=1)
-    one = {"a": x["a"]}
-    noise = model.draw_noise(np.random.default_rng(9), N, 40_000, np.float64)
-    log_w, _ = model.log_weights(theta, one, **noise)
-    error = log_w.std(axis=0) / np.sqrt(len(log_w))
-    gap = log_w.mean(axis=0) - moved.elbo(mu, log_var, one)
-    assert (np.abs(gap) <= 4 * error).all()
-    assert (moved.elbo(mu, log_var, one) < moved.log_prob(one)).all()
 
 
 # ---- training reaches the best value within the family ----

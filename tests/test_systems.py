@@ -4,7 +4,6 @@ Their gradients, masks, dtypes and files are checked with all others' in test_mo
 in test_system_optima.
 """
 
-from collections import Counter
 from itertools import product
 
 import numpy as np
@@ -19,7 +18,6 @@ from mmvae_edu import models
 from mmvae_edu.likelihoods import Bernoulli, Categorical, Laplace, Normal
 from mmvae_edu.models import CVAE, JMVAE, MMVAE, MVAE, MVAEQ, VAE, BiVCCA, LaplaceMMVAE, MoPoE
 from mmvae_edu.models.mmvae import stratified_experts
-from mmvae_edu.objectives import sample_subsets
 from mmvae_edu.oracles import LinearGaussian
 from mmvae_edu.support.batches import Batch, check_batch
 from mmvae_edu.support.parameters import leaves
@@ -108,23 +106,6 @@ def exact_quotient_theta(model, oracle):
         log_var = w["encoder"]["b0"][model.latent :]
         log_var[...] = -np.log(np.expm1(-log_var))  # a with sigmoid(a) = var
     return theta
-
-
-def test_mvaeq_is_mvae_with_other_means(oracle, x):
-    """The quotient of N(μ (1 − var), var) with var = sigmoid(a) is the product of N(μ, e^a)."""
-    quotient, product_ = (S(modalities(oracle, FEATURES), **SAMPLED) for S in (MVAEQ, MVAE))
-    theta = 0.5 * np.random.default_rng(4).standard_normal(product_.tree.size)
-    scaled = theta.copy()
-    for w in product_.tree.views(theta).values():
-        w["encoder"]["W0"][:, D:] = 0  # then the variance is one number, and can scale the mean
-    for w, v in zip(*(product_.tree.views(t).values() for t in (scaled, theta)), strict=True):
-        gate = 1 / (1 + np.exp(v["encoder"]["b0"][D:]))
-        w["encoder"]["W0"][...], w["encoder"]["b0"][...] = v["encoder"]["W0"], v["encoder"]["b0"]
-        w["encoder"]["W0"][:, :D] *= gate
-        w["encoder"]["b0"][:D] *= gate
-    noise = product_.draw_noise(np.random.default_rng(5), N, K, np.float64)
-    bounds = [m.bound(t, x, **noise)[0] for m, t in ((quotient, scaled), (product_, theta))]
-    assert_allclose(*bounds, rtol=1e-11)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -474,19 +455,6 @@ def test_laplace_mmvae_draws_from_its_prior_and_its_experts(oracle, x):
 
 
 # ---- MVAE19 ----
-
-
-def test_random_subsets_of_19_have_uniform_sizes_and_members():
-    """Size uniform in 2..18, then uniform among the subsets of that size: chi-square at 4.5 σ."""
-    draws = sample_subsets(19, 34_000, np.random.default_rng(11))
-    sizes = Counter(draws.sum(axis=1).tolist())
-    assert sorted(sizes) == list(range(2, 19))
-    counts = np.array(list(sizes.values()))
-    assert ((counts - 2000) ** 2 / 2000).sum() <= 16 + 4.5 * np.sqrt(2 * 16)
-    pairs = Counter(map(tuple, draws[draws.sum(axis=1) == 2].astype(int).tolist()))
-    expected = sizes[2] / 171
-    observed = np.array([*pairs.values(), *[0] * (171 - len(pairs))])
-    assert ((observed - expected) ** 2 / expected).sum() <= 170 + 4.5 * np.sqrt(2 * 170)
 
 
 def test_mvae19_is_the_sum_of_its_21_terms():
