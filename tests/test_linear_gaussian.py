@@ -1,29 +1,38 @@
-"""Against a model whose every quantity is known: exact weights, exact bounds, exact optima.
+"""Against a linear-Gaussian model: with the exact posterior, every log-weight is log p(x).
 
     z ~ N(0, I),   x_m = W_m z + b_m + σ_m ε
 
-With no hidden layer the library's networks are affine, so they can hold this model exactly.  "Best
-within the family" is the highest mean bound on the training data that affine networks of this shape
-can reach, with the scales σ_m fixed; every trained system must come within 0.01 nat of it.
+With no hidden layer the library's networks are affine, so they can hold this model exactly, and
+every system's bound has a known value.  test_optima has the training.
 """
 
 from itertools import product
 
-import autograd.numpy as anp
 import numpy as np
 import pytest
-from autograd import value_and_grad
-from numpy.testing import assert_allclose
-from scipy.optimize import minimize
-from scipy.stats import norm
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import laplace, norm
 
 from mmvae_edu.estimators import marginal
 from mmvae_edu.likelihoods import Normal
-from mmvae_edu.models import IWAE, MMVAE, MVAE, VAE
+from mmvae_edu.models import (
+    CVAE,
+    IWAE,
+    JMVAE,
+    MMVAE,
+    MVAE,
+    MVAEQ,
+    VAE,
+    BiVCCA,
+    LaplaceMMVAE,
+    MoPoE,
+)
 from mmvae_edu.oracles import LinearGaussian
 
 D, N, K = 3, 6, 4
 FEATURES = {"a": 4, "b": 5, "c": 3}
+MASKS = list(product([False, True], repeat=3))[1:]
+SAMPLED = {"latent": D, "hidden": (), "kl": "monte_carlo"}
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +49,13 @@ def modalities(oracle, names):
     return {m: Normal(len(oracle.b[m]), scale=oracle.sigma[m]) for m in names}
 
 
+def rows(mask):
+    return np.repeat(np.array(mask)[:, None], N, axis=1)
+
+
 def exact_theta(model, oracle, *, with_prior):
     """The oracle's decoders, and the exact experts: p(z|x_m), or p(x_m|z) without the prior."""
-    theta = np.zeros(model.tree.size)
+    theta, D = np.zeros(model.tree.size), model.latent
     for m, w in model.tree.views(theta).items():
         W, b, noise = oracle.W[m], oracle.b[m], oracle.sigma[m] ** 2
         precision = (W**2).sum(axis=0) / noise + with_prior
@@ -53,7 +66,21 @@ def exact_theta(model, oracle, *, with_prior):
     return theta
 
 
-# ---- the exact posterior makes every log-weight log p(x) ----
+def product_theta(model, oracle):
+    """The exact experts without the prior, whose product with it is the posterior."""
+    return exact_theta(model, oracle, with_prior=0)
+
+
+def quotient_theta(model, oracle):
+    """The full posteriors p(z|x_m), of variance sigmoid(a)."""
+    theta = exact_theta(model, oracle, with_prior=1)
+    for w in model.tree.views(theta).values():
+        log_var = w["encoder"]["b0"][model.latent :]
+        log_var[...] = -np.log(np.expm1(-log_var))  # a with sigmoid(a) = var
+    return theta
+
+
+# ---- one posterior ----
 
 
 @pytest.mark.parametrize("system", [VAE, IWAE])
@@ -69,221 +96,245 @@ def test_log_weights_of_the_exact_posterior_are_log_p(oracle, x, system, name):
     assert_allclose(model.bound(theta, {name: x[name]}, **noise)[0], log_p, rtol=1e-10)
 
 
-@pytest.mark.parametrize("mask", list(product([False, True], repeat=3))[1:])
-def test_mvae_of_the_exact_experts_sums_log_p_over_its_terms(oracle, x, mask):
-    """Every subset: given only these modalities, the bound is log p of each distinct term."""
-    model = MVAE(modalities(oracle, FEATURES), latent=D, hidden=(), kl="monte_carlo")
-    theta = exact_theta(model, oracle, with_prior=0)
+@pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.parametrize("system", [MVAE, MVAEQ])
+def test_mvae_of_the_exact_experts_sums_log_p_over_its_terms(oracle, x, system, mask):
+    """Every subset: given only these modalities, the bound is log p of each distinct term.
+
+    MVAE's experts are p(x_m|z); MVAE-Q's are full posteriors p(z|x_m), divided by the prior.
+    """
+    model = system(modalities(oracle, FEATURES), **SAMPLED)
+    theta = product_theta(model, oracle) if system is MVAE else quotient_theta(model, oracle)
     subset = [m for m, here in zip(FEATURES, mask, strict=True) if here]
     terms = {tuple(subset), *((m,) for m in subset)}
     expected = sum(oracle.log_prob(x, list(term)) for term in terms)
     noise = model.draw_noise(np.random.default_rng(3), N, K, np.float64)
-    full_mask = np.repeat(np.array(mask)[:, None], N, axis=1)
-    assert_allclose(model.bound(theta, x, mask=full_mask, **noise)[0], expected, rtol=1e-10)
+    assert_allclose(model.bound(theta, x, mask=rows(mask), **noise)[0], expected, rtol=1e-10)
     given = {m: x[m] for m in subset}
     estimate = marginal(model, theta, given, K=3, rng=np.random.default_rng(4)).log_p
     assert_allclose(estimate, oracle.log_prob(x, subset), rtol=1e-10)  # q exact: no noise at all
+    model.theta = theta
+    mean, log_var = model.encode(x, mask=rows(mask))
+    exact_mean, cov = oracle.posterior(x, subset)
+    assert_allclose(mean, exact_mean, rtol=1e-10, atol=1e-12)
+    assert_allclose(np.exp(log_var), np.tile(np.diag(cov), (N, 1)), rtol=1e-10)
 
 
-@pytest.mark.parametrize("objective", ["elbo", "iwae", "stratified"])
-def test_mmvae_bound_equals_the_oracles(oracle, x, objective):
+def joint_theta(model, oracle):
+    """The exact unimodal posteriors, and the exact joint one."""
+    theta = exact_theta_of_modalities(model, oracle)
+    rest = model.tree.views(theta)["joint encoder"]["rest"]
+    names = list(model.modalities)
+    precision = 1 + sum((oracle.W[m] ** 2).sum(axis=0) / oracle.sigma[m] ** 2 for m in names)
+    scaled = [oracle.W[m] / oracle.sigma[m] ** 2 / precision for m in names]
+    D = len(precision)
+    rest["W0"][:, :D] = np.concatenate(scaled)
+    rest["b0"][:D] = -sum(oracle.b[m] @ part for m, part in zip(names, scaled, strict=True))
+    rest["b0"][D:] = -np.log(precision)
+    return theta
+
+
+def exact_theta_of_modalities(model, oracle):
+    plain = BiVCCA(model.modalities, latent=model.latent, hidden=())
+    theta = np.zeros(model.tree.size)
+    theta[: plain.tree.size] = exact_theta(plain, oracle, with_prior=1)
+    return theta
+
+
+def test_jmvae_of_exact_posteriors_is_log_p_less_the_divergences(oracle, x):
+    model = JMVAE(modalities(oracle, FEATURES), alpha=0.3, **SAMPLED)
+    theta = joint_theta(model, oracle)
+    joint, joint_cov = oracle.posterior(x)
+    penalty = 0
+    for m in FEATURES:
+        mean, cov = oracle.posterior(x, [m])
+        ratio = np.diag(joint_cov) / np.diag(cov)
+        penalty = penalty + 0.5 * (
+            ratio - 1 - np.log(ratio) + (joint - mean) ** 2 / np.diag(cov)
+        ).sum(axis=1)
+    noise = model.draw_noise(np.random.default_rng(7), N, K, np.float64)
+    bound, _ = model.bound(theta, x, **noise)
+    assert_allclose(bound, oracle.log_prob(x) - 0.3 * penalty, rtol=1e-10)
+    assert (penalty > 0.01).all()
+
+
+def test_jmvae_encodes_one_modality_or_all_row_by_row(oracle, x):
+    model = JMVAE(modalities(oracle, FEATURES), **SAMPLED)
+    model.theta = joint_theta(model, oracle)
+    mask = np.array([[1, 1, 0, 0, 1, 0], [1, 0, 1, 0, 1, 0], [1, 0, 0, 1, 1, 1]], dtype=bool)
+    mean, log_var = model.encode(x, mask=mask)
+    for n in range(N):
+        subset = [m for m, here in zip(FEATURES, mask[:, n], strict=True) if here]
+        exact_mean, cov = oracle.posterior({m: x[m][n : n + 1] for m in x}, subset)
+        assert_allclose(mean[n], exact_mean[0], rtol=1e-10, atol=1e-12)
+        assert_allclose(np.exp(log_var[n]), np.diag(cov), rtol=1e-10)
+    assert_array_equal(model.encode({"b": x["b"]})[0][2], mean[2])
+
+
+def conditional_theta(model, oracle):
+    """z = mean(x_b) + std u with u ~ N(0, I): p(x_a|u, x_b) is affine in u and x_b."""
+    theta = np.zeros(model.tree.size)
+    w = model.tree.views(theta)["a"]
+    W, b, noise = oracle.W["a"], oracle.b["a"], oracle.sigma["a"] ** 2
+    zero = {"b": np.zeros((1, FEATURES["b"]))}
+    at_zero, cov = oracle.posterior(zero, ["b"])
+    slope = oracle.posterior({"b": np.eye(FEATURES["b"])}, ["b"])[0] - at_zero  # (P_b, D)
+    loading = W * np.sqrt(np.diag(cov))
+    V, c = slope @ W.T, at_zero[0] @ W.T + b
+    w["decoder"]["W0"][...], w["decoder"]["b0"][...] = np.concatenate([loading.T, V]), c
+    precision = 1 + (loading**2).sum(axis=0) / noise
+    gain = loading / noise / precision
+    w["encoder"]["W0"][:, :D] = np.concatenate([gain, -V @ gain])
+    w["encoder"]["b0"][:D], w["encoder"]["b0"][D:] = -c @ gain, -np.log(precision)
+    return theta
+
+
+def conditional_model(oracle, x):
+    model = CVAE(modalities(oracle, ["a", "b"]), condition="b", **SAMPLED)
+    model.theta = conditional_theta(model, oracle)
+    return model, {"a": x["a"], "b": x["b"]}
+
+
+def test_cvae_of_the_exact_posterior_is_the_conditional(oracle, x):
+    model, both = conditional_model(oracle, x)
+    noise = model.draw_noise(np.random.default_rng(9), N, K, np.float64)
+    log_p = oracle.log_conditional(x, ["a"], ["b"])
+    log_w, _ = model.log_weights(model.theta, both, **noise)
+    assert_allclose(log_w, np.tile(log_p, (K, 1)), rtol=1e-10)
+    assert_allclose(model.bound(model.theta, both, **noise)[0], log_p, rtol=1e-10)
+
+
+def test_cvae_generates_from_the_prior_beside_the_condition(oracle, x):
+    """Given x_b alone the mean of x_a is E[x_a|x_b] on average; given both it is q's."""
+    model, both = conditional_model(oracle, x)
+    many = {m: np.repeat(values[:1], 40_000, axis=0) for m, values in both.items()}
+    rng = np.random.default_rng(10)
+    drawn = model.generate({"b": many["b"]}, "a", rng=rng)["a"]
+    z, cov = oracle.posterior(both, ["b"])
+    expected = z[0] @ oracle.W["a"].T + oracle.b["a"]
+    spread = np.sqrt(np.diag(oracle.W["a"] @ cov @ oracle.W["a"].T) / len(drawn))
+    assert (np.abs(drawn.mean(axis=0) - expected) <= 4 * spread).all()
+    rebuilt = model.generate(many, rng=rng)["a"]
+    z, cov = oracle.posterior(both, ["a", "b"])
+    expected = z[0] @ oracle.W["a"].T + oracle.b["a"]
+    spread = np.sqrt(np.diag(oracle.W["a"] @ cov @ oracle.W["a"].T) / len(drawn))
+    assert (np.abs(rebuilt.mean(axis=0) - expected) <= 4 * spread).all()
+
+
+# ---- several posteriors, and mixtures of them ----
+
+
+def posterior_law(oracle, x, subset):
+    mean, cov = oracle.posterior(x, subset)
+    return norm(loc=mean, scale=np.sqrt(np.diag(cov)))
+
+
+@pytest.mark.parametrize("mask", MASKS)
+def test_bivcca_is_the_shared_sum_of_its_encoders_bounds(oracle, x, mask):
+    share = {"a": 0.7, "b": 0.2, "c": 0.1}
+    model = BiVCCA(modalities(oracle, FEATURES), share=share, **SAMPLED)
+    theta = exact_theta(model, oracle, with_prior=1)
+    eps = model.draw_noise(np.random.default_rng(8), N, K, np.float64)["eps"]
+    subset = [m for m, here in zip(FEATURES, mask, strict=True) if here]
+    expected = 0
+    for m, noise in zip(FEATURES, eps, strict=True):
+        if m in subset:
+            law = posterior_law(oracle, x, [m])
+            z = law.mean() + law.std() * noise
+            log_w = oracle.log_joint(z, x, subset) - law.logpdf(z).sum(axis=-1)
+            expected = expected + share[m] * log_w.mean(axis=0) / sum(share[j] for j in subset)
+    assert_allclose(model.bound(theta, x, mask=rows(mask), eps=eps)[0], expected, rtol=1e-10)
+
+
+BOUNDS = {  # of log-weights (M, K, N)
+    "elbo": lambda log_w: log_w.mean(axis=(0, 1)),
+    "iwae": lambda log_w: np.log(np.exp(log_w).mean(axis=1)).mean(axis=0),
+    "stratified": lambda log_w: np.log(np.exp(log_w).mean(axis=(0, 1))),
+}
+
+
+def mixture_bound(objective, laws, eps, log_joint):
+    """The bound of the even mixture of these scipy laws (N, D), from each one's own samples."""
+    log_w = []
+    for law, noise in zip(laws, eps, strict=True):
+        z = law.kwds["loc"] + law.kwds["scale"] * noise
+        q = np.mean([other.pdf(z).prod(axis=-1) for other in laws], axis=0)
+        log_w.append(log_joint(z) - np.log(q))
+    top = np.max(log_w)
+    return top + BOUNDS[objective](np.array(log_w) - top)
+
+
+@pytest.mark.parametrize("objective", list(BOUNDS))
+def test_mmvae_of_exact_posteriors_mixes_them(oracle, x, objective):
     """Its log-weights are log p(x, z) − log (1/M) Σ_m N(z; μ_m, σ_m²), the oracle's own."""
     model = MMVAE(modalities(oracle, FEATURES), latent=D, hidden=(), objective=objective)
     theta = exact_theta(model, oracle, with_prior=1)
     eps = model.draw_noise(np.random.default_rng(7), N, K, np.float64)["eps"]
-    posteriors = [oracle.posterior(x, [m]) for m in FEATURES]
-    laws = [norm(mean, np.sqrt(np.diag(cov))) for mean, cov in posteriors]
-    log_w = []
-    for law, noise in zip(laws, eps, strict=True):
-        z = law.mean() + law.std() * noise
-        q = np.mean([other.pdf(z).prod(axis=-1) for other in laws], axis=0)
-        log_w.append(oracle.log_joint(z, x) - np.log(q))
-    top = np.max(log_w)
-    w = np.exp(np.array(log_w) - top)  # (M, K, N)
-    expected = {
-        "elbo": np.mean(log_w, axis=(0, 1)),
-        "iwae": top + np.log(w.mean(axis=1)).mean(axis=0),
-        "stratified": top + np.log(w.mean(axis=(0, 1))),
-    }[objective]
+    laws = [posterior_law(oracle, x, [m]) for m in FEATURES]
+    expected = mixture_bound(objective, laws, eps, lambda z: oracle.log_joint(z, x))
     assert_allclose(model.bound(theta, x, eps=eps)[0], expected, rtol=1e-10)
 
 
-# ---- training reaches the best value within the family ----
-
-NOTHING_LOST = 0.01  # nats an example
-ROWS = 100
-
-
-def train(model, x, *, samples, rates=(2e-2, 5e-3, 1e-3), steps=1000, seed=0):
-    """Full-batch Adam with a falling rate: `fit` again and again from where it stopped."""
-    for stage, rate in enumerate(rates):
-        model.fit(
-            x, steps=steps, batch_size=ROWS, learning_rate=rate, samples=samples,
-            dtype=np.float64, seed=seed + stage, progress=False,
-        )  # fmt: skip
-        model.init = lambda rng, dtype, theta=model.theta: theta.copy()
-    return model.tree.views(model.theta)
-
-
-def affine(w, x):
-    mu, log_var = anp.split(anp.dot(x, w["encoder"]["W0"]) + w["encoder"]["b0"], 2, axis=1)
-    return mu, log_var
-
-
-def ppca_optimum(x, sigma, latent):
-    """max over W, b of the mean log N(x; b, W Wᵀ + σ² I)  (Tipping and Bishop 1999, σ fixed).
-
-    b is the mean, and the `latent` largest variances that exceed σ² are matched exactly.
-    """
-    variances = np.sort(np.linalg.eigvalsh(np.cov(x.T, bias=True)))[::-1]
-    model = np.full(len(variances), sigma**2)
-    model[:latent] = np.maximum(variances[:latent], sigma**2)
-    return -0.5 * (np.log(2 * np.pi * model) + variances / model).sum()
+@pytest.mark.parametrize("objective", list(BOUNDS))
+@pytest.mark.parametrize("mask", MASKS)
+def test_mopoe_of_exact_experts_mixes_the_exact_posteriors_of_all_subsets(
+    oracle, x, objective, mask
+):
+    model = MoPoE(modalities(oracle, FEATURES), latent=D, hidden=(), objective=objective)
+    theta = product_theta(model, oracle)
+    eps = model.draw_noise(np.random.default_rng(15), N, K, np.float64)["eps"]
+    here = [m for m, present in zip(FEATURES, mask, strict=True) if present]
+    laws, rows_of_eps = [], []
+    for row, members in enumerate(MASKS):
+        subset = [m for m, member in zip(FEATURES, members, strict=True) if member]
+        if set(subset) <= set(here):
+            laws.append(posterior_law(oracle, x, subset))
+            rows_of_eps.append(row)
+    expected = mixture_bound(
+        objective, laws, eps[rows_of_eps], lambda z: oracle.log_joint(z, x, here)
+    )
+    assert len(laws) == 2 ** len(here) - 1
+    assert_allclose(model.bound(theta, x, mask=rows(mask), eps=eps)[0], expected, rtol=1e-10)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("system", [VAE, IWAE])
-def test_vae_and_iwae_reach_the_optimum_of_probabilistic_pca(system):
-    """The best W has orthogonal columns up to a rotation, so an affine q loses nothing."""
-    oracle = LinearGaussian.random(np.random.default_rng(10), 2, {"a": 5})
-    _, x = oracle.sample(np.random.default_rng(11), ROWS)
-    best = ppca_optimum(x["a"], oracle.sigma["a"], 2)
-    model = system(modalities(oracle, ["a"]), latent=2, hidden=())
-    w = train(model, x, samples=4)["a"]
-    learnt = LinearGaussian({"a": w["decoder"]["W0"].T}, {"a": w["decoder"]["b0"]},
-                            {"a": oracle.sigma["a"]})  # fmt: skip
-    log_p = learnt.log_prob(x).mean()
-    exact_elbo = learnt.elbo(*affine(w, x["a"]), x).mean()  # IWAE's bound lies above its ELBO
-    assert exact_elbo <= log_p <= best + 1e-9
-    assert best - exact_elbo <= NOTHING_LOST
+def test_the_ends_of_mopoe_are_mmvae_and_mvae(oracle, x):
+    """Only the subsets of one: the experts' mixture; only that of all: MVAE's product."""
+    kinds, options = modalities(oracle, FEATURES), {"latent": D, "hidden": ()}
+    eps = np.random.default_rng(16).standard_normal((3, K, N, D))
+    model, mixture = MoPoE(kinds, **options), MMVAE(kinds, **options)
+    theta = product_theta(model, oracle)
+    model.members = np.eye(3, dtype=bool)
+    expected, _ = mixture.bound(exact_theta(model, oracle, with_prior=1), x, eps=eps)
+    assert_allclose(model.bound(theta, x, eps=eps)[0], expected, rtol=1e-10)
+    model, product_ = MoPoE(kinds, objective="elbo", **options), MVAE(kinds, **options)
+    model.members = np.ones((1, 3), dtype=bool)
+    model.theta = product_.theta = theta + 0.1
+    assert_allclose(np.array(model.encode(x))[:, 0], product_.encode(x), rtol=1e-12)
 
 
-def unpack(theta, shapes):
-    arrays, start = [], 0
-    for shape in shapes:
-        stop = start + int(np.prod(shape))
-        arrays.append(theta[start:stop].reshape(shape))
-        start = stop
-    return arrays
+@pytest.mark.parametrize("objective", list(BOUNDS))
+def test_laplace_mmvae_by_scipys_densities(oracle, x, objective):
+    model = LaplaceMMVAE(modalities(oracle, FEATURES), latent=D, hidden=(), objective=objective)
+    theta = 0.5 * np.random.default_rng(17).standard_normal(model.tree.size)
+    w = model.tree.views(theta)
 
+    def scales(head):
+        return D * np.exp(head) / np.exp(head).sum(axis=-1, keepdims=True)
 
-def best_of(objective, size):
-    """The highest value that L-BFGS finds from two random starts, by autograd's gradient."""
-    loss = value_and_grad(lambda theta: -objective(theta))
-    runs = [
-        minimize(
-            loss, 0.5 * np.random.default_rng(seed).standard_normal(size), jac=True,
-            method="L-BFGS-B", options={"maxiter": 3000, "maxfun": 3000, "ftol": 1e-13},
-        )
-        for seed in range(2)
-    ]  # fmt: skip
-    return -min(run.fun for run in runs)
+    laws, prior = [], laplace(loc=0, scale=scales(w["latent prior"]["head"]))
+    for m in FEATURES:
+        mu, head = np.split(x[m] @ w[m]["encoder"]["W0"] + w[m]["encoder"]["b0"], 2, axis=1)
+        laws.append(laplace(loc=mu, scale=scales(head)))
 
+    def log_joint(z):
+        log_p = prior.logpdf(z).sum(axis=-1)
+        for m in FEATURES:
+            mean = z @ w[m]["decoder"]["W0"] + w[m]["decoder"]["b0"]
+            log_p = log_p + norm(mean, oracle.sigma[m]).logpdf(x[m]).sum(axis=-1)
+        return log_p
 
-def family_shapes(features, latent):
-    """Encoder W and b, decoder W and b of each modality: the order of the model's theta too."""
-    return [
-        shape for P in features for shape in ((P, 2 * latent), (2 * latent,), (latent, P), (P,))
-    ]
-
-
-def exact_mvae(theta, x, sigma, latent):
-    """MVAE's mean objective in closed form: Gaussian q, linear decoders."""
-    arrays = unpack(theta, family_shapes([v.shape[1] for v in x.values()], latent))
-    nets = [arrays[4 * m : 4 * m + 4] for m in range(len(x))]
-    experts = []
-    for (W, b, _, _), values in zip(nets, x.values(), strict=True):
-        out = anp.dot(values, W) + b
-        experts.append((out[:, :latent], anp.exp(-out[:, latent:])))
-    total, singles = 0.0, [[m] for m in range(len(x))]
-    for subset in [list(range(len(x))), *singles]:
-        precision = 1 + sum(experts[m][1] for m in subset)
-        mean = sum(experts[m][0] * experts[m][1] for m in subset) / precision
-        total = total + 0.5 * anp.sum(1 - anp.log(precision) - mean**2 - 1 / precision, 1)
-        for m in subset:
-            values, s, (_, _, V, c) = list(x.values())[m], list(sigma.values())[m], nets[m]
-            square = anp.sum((values - anp.dot(mean, V) - c) ** 2, 1)
-            spread = anp.dot(1 / precision, anp.sum(V**2, 1))
-            normaliser = 0.5 * values.shape[1] * np.log(2 * np.pi * s**2)
-            total = total - 0.5 * (square + spread) / s**2 - normaliser
-    return anp.mean(total)
-
-
-@pytest.mark.slow
-def test_mvae_reaches_the_best_of_its_family():
-    """Exact expected objective (Gaussian integrals in closed form), maximised by L-BFGS."""
-    oracle = LinearGaussian.random(np.random.default_rng(12), 2, {"a": 3, "b": 4})
-    _, x = oracle.sample(np.random.default_rng(13), ROWS)
-    model = MVAE(modalities(oracle, ["a", "b"]), latent=2, hidden=())
-    best = best_of(lambda theta: exact_mvae(theta, x, oracle.sigma, 2), model.tree.size)
-    truth = exact_mvae(exact_theta_2d(model, oracle), x, oracle.sigma, 2)
-    log_p = sum(oracle.log_prob(x, s).mean() for s in (["a", "b"], ["a"], ["b"]))
-    assert_allclose(truth, log_p, rtol=1e-10)  # the closed form is right: at the oracle it is log p
-    assert best > truth  # the training data's optimum
-    train(model, x, samples=4)
-    reached = exact_mvae(model.theta, x, oracle.sigma, 2)
-    assert reached <= best + 1e-6
-    assert best - reached <= NOTHING_LOST
-
-
-def exact_theta_2d(model, oracle):
-    theta = np.zeros(model.tree.size)
-    for m, w in model.tree.views(theta).items():
-        W, b, noise = oracle.W[m], oracle.b[m], oracle.sigma[m] ** 2
-        square = (W**2).sum(axis=0)
-        w["encoder"]["W0"][:, :2], w["encoder"]["b0"][:2] = W / square, -b @ W / square
-        w["encoder"]["b0"][2:] = np.log(noise / square)
-        w["decoder"]["W0"][...], w["decoder"]["b0"][...] = W.T, b
-    return theta
-
-
-def exact_mmvae(theta, x, sigma, nodes, weights):
-    """MMVAE's mean bound at K = 2 in one latent dimension, by Gauss–Hermite quadrature.
-
-    nodes, weights (T,): E f(ε) ≈ Σ_t weight_t f(node_t); both samples run over all T² pairs.
-    """
-    arrays = unpack(theta, family_shapes([v.shape[1] for v in x.values()], 1))
-    nets = [arrays[4 * m : 4 * m + 4] for m in range(len(x))]
-    experts = []
-    for (W, b, _, _), values in zip(nets, x.values(), strict=True):
-        out = anp.dot(values, W) + b
-        experts.append((out[:, 0], anp.exp(out[:, 1] / 2)))
-    total = 0.0
-    for mu, std in experts:
-        z = mu + std * nodes[:, None]  # (T, N)
-        q = sum(anp.exp(-0.5 * ((z - m) / s) ** 2) / s for m, s in experts) / len(experts)
-        log_w = -0.5 * z**2 - anp.log(q)  # the factors sqrt(2π) of p and q cancel
-        for (_, _, V, c), values, s in zip(nets, x.values(), sigma.values(), strict=True):
-            residual = (values - z[..., None] * V[0] - c) / s
-            normaliser = 0.5 * values.shape[1] * np.log(2 * np.pi * s**2)
-            log_w = log_w - 0.5 * anp.sum(residual**2, -1) - normaliser
-        pair = anp.logaddexp(log_w[:, None], log_w[None, :]) - np.log(2)  # (T, T, N)
-        total = total + anp.einsum("s,t,stn->n", weights, weights, pair)
-    return anp.mean(total) / len(experts)
-
-
-@pytest.mark.slow
-def test_mmvae_reaches_the_best_of_its_family():
-    """Exact expected bound (quadrature over both samples), maximised by L-BFGS."""
-    oracle = LinearGaussian.random(np.random.default_rng(14), 1, {"a": 2, "b": 3})
-    _, x = oracle.sample(np.random.default_rng(15), ROWS)
-    model = MMVAE(modalities(oracle, ["a", "b"]), latent=1, hidden=())
-    nodes, weights = np.polynomial.hermite_e.hermegauss(16)
-    rule = nodes, weights / weights.sum()
-    fine_nodes, fine_weights = np.polynomial.hermite_e.hermegauss(40)
-    fine = fine_nodes, fine_weights / fine_weights.sum()
-    best = best_of(lambda theta: exact_mmvae(theta, x, oracle.sigma, *rule), model.tree.size)
-    train(model, x, samples=2)
-    reached = exact_mmvae(model.theta, x, oracle.sigma, *fine)
-    coarse = exact_mmvae(model.theta, x, oracle.sigma, *rule)
-    assert abs(reached - coarse) <= 1e-3  # 16 nodes are enough
-    assert reached < oracle_log_p(model, x, oracle)  # and it is a bound
-    assert best - reached <= NOTHING_LOST
-    assert reached <= best + 2e-3
-
-
-def oracle_log_p(model, x, oracle):
-    w = model.tree.views(model.theta)
-    learnt = LinearGaussian({m: w[m]["decoder"]["W0"].T for m in w},
-                            {m: w[m]["decoder"]["b0"] for m in w}, oracle.sigma)  # fmt: skip
-    return learnt.log_prob(x).mean()
+    eps = model.draw_noise(np.random.default_rng(18), N, K, np.float64)["eps"]
+    expected = mixture_bound(objective, laws, eps, log_joint)
+    assert_allclose(model.bound(theta, x, eps=eps)[0], expected, rtol=1e-10)
+    model.theta = theta
+    assert_allclose(np.exp(model.encode(x)[1]).mean(axis=-1), 1, rtol=1e-12)
