@@ -9,7 +9,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from mmvae_edu.criteria import (
     Classifier,
-    coherence,
     confusion,
     correct_for_classifiers,
     corrected_coherence,
@@ -99,11 +98,6 @@ def test_a_class_below_0_is_refused_wherever_it_is_an_index():
             use()
 
 
-def test_coherence_is_the_trace_of_the_pairs():
-    y = np.random.default_rng(0).integers(0, 5, (2, 300))
-    assert_allclose(coherence(y), np.trace(pair_table(*y, classes=5)), rtol=1e-14)
-
-
 def test_confusion_is_given_the_label():
     label, predicted = np.array([0, 0, 0, 1, 1]), np.array([0, 1, 1, 1, 1])
     assert_allclose(confusion(label, predicted, classes=2), [[1 / 3, 2 / 3], [0, 1]])
@@ -139,14 +133,6 @@ def test_a_classifier_that_cannot_tell_classes_cannot_be_corrected():
     for C in (np.full((2, 2), 0.5), np.eye(2)), (np.eye(2), np.full((2, 2), 0.5)):
         with pytest.raises(np.linalg.LinAlgError):
             corrected_coherence(y, y, *C)
-
-
-@pytest.mark.parametrize("n", [1, 7, 10_000])
-def test_wilson_stays_between_0_and_1(n):
-    hits = np.unique(np.linspace(0, n, 50).astype(int))
-    low, high = wilson_interval(hits, n)
-    assert ((-1e-15 <= low) & (low <= hits / n) & (hits / n <= high) & (high <= 1 + 1e-15)).all()
-    assert ((0 < high) & (low < 1)).all()
 
 
 def test_wilson_counts_in_floats_and_refuses_what_is_no_count():

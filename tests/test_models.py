@@ -1,4 +1,4 @@
-"""Whole models: gradients by four routes, masks, batches, symmetry, sizes, files."""
+"""Whole models: gradients by two routes, masks, batches, symmetry, files, use."""
 
 import json
 
@@ -322,24 +322,7 @@ def test_a_cotangent_may_be_of_another_dtype(name):
         assert_array_equal(pullback(np.ones(N)), pullback(np.ones(N, np.float32)))
 
 
-# ---- sizes, files, use ----
-
-
-def test_parameter_counts_of_the_mnist_networks():
-    """VAE 730,240 and MVAE 1,063,680 in the encoders; the whole MVAE 2,588,186 (MVAE paper)."""
-    hidden = dict.fromkeys(("image", "label"), ((512, 512), (512, 512, 512)))
-    modalities = {"image": Bernoulli(784), "label": Categorical(10)}
-    mvae = MVAE(modalities, latent=64, hidden=hidden)
-    vae = VAE({"image": Bernoulli(784)}, latent=64, hidden=hidden)
-
-    def encoders(model):
-        return sum(
-            int(np.prod(shape)) for path, shape in leaves(model.tree.shapes) if "encoder" in path
-        )
-
-    assert encoders(vae) == 730_240
-    assert encoders(mvae) == 1_063_680
-    assert mvae.tree.size == 2_588_186
+# ---- files, use ----
 
 
 @EVERY
