@@ -643,6 +643,7 @@ def test_a_cluster_tries_again_only_what_may_succeed(tmp_path, monkeypatch):
         executors._on_a_worker(wrong, work=tmp_path)
 
 
+@pytest.mark.slow
 def test_a_cluster_that_loses_a_worker_runs_everything_once(tmp_path):
     pytest.importorskip("distributed")
     all_jobs = [small("VAE", seed=seed, epochs=3) for seed in range(4)]
@@ -656,6 +657,7 @@ def test_a_cluster_that_loses_a_worker_runs_everything_once(tmp_path):
     assert sorted(results) == sorted(map(job_id, all_jobs))
 
 
+@pytest.mark.slow
 def test_a_cluster_that_loses_its_scheduler_is_one_sentence(tmp_path):
     pytest.importorskip("distributed")
     command = [sys.executable, "-m", "mmvae_edu", "reproduce", "digits-label", "--systems", "VAE"]
