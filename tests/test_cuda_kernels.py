@@ -18,11 +18,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import test_kernels
 from mmvae_edu.kernels import reference
 from mmvae_edu.kernels._cublas import Cublas
 from mmvae_edu.kernels._cuda_source import source, templates
-from test_kernels import BAD_INPUT, CASES, Draw, check_parity
+from test_kernels import (
+    CASES,
+    Draw,
+    check_parity,
+    test_bad_input_gets_one_sentence,  # noqa: F401  run again here, with the GPU backends
+    test_what_stands_under_a_mask_does_not_matter,  # noqa: F401
+)
 
 from mmvae_edu import kernels
 from mmvae_edu.measure.kernel_accuracy import OPS, accuracy_rows
@@ -268,28 +273,6 @@ def test_infinities_and_nan_as_the_reference(backend, dtype):
                 np.testing.assert_allclose(got, want, **close, err_msg=name)
 
 
-@pytest.mark.parametrize("junk", [np.nan, np.inf, -np.inf])
-def test_what_stands_under_a_mask_does_not_matter(backend, junk):
-    rng = np.random.default_rng(3)
-    mu, log_var, z = rng.standard_normal((3, 3, 5, 4))
-    mask = rng.random((3, 5)) < 0.5
-    mask[:, 2] = False
-    log_alpha, dy = np.where(mask, -1.0, -np.inf), rng.standard_normal((2, 5, 4))
-    results = []
-    for hidden in (0.0, junk):
-        mu_, log_var_ = (np.where(mask[..., None], a, hidden) for a in (mu, log_var))
-        value = backend.product_of_experts(mu_, log_var_, mask)
-        vjp = backend.product_of_experts_vjp(*dy, mu_, log_var_, mask, *value)
-        mixture = backend.mixture_log_prob(z, mu_, log_var_, log_alpha)
-        mixture_vjp = backend.mixture_log_prob_vjp(z[..., 0], mixture[1], z, mu_, log_var_)
-        assert (np.array([*vjp, *mixture_vjp[1:]])[:, ~mask] == 0).all()
-        assert (np.array(value)[:, 2] == 0).all()  # all masked: the prior
-        assert (mixture[0][:, 2] == -np.inf).all()
-        results.append((*value, *vjp, *mixture, *mixture_vjp))
-    for seen, unseen in zip(*results, strict=True):
-        np.testing.assert_array_equal(seen, unseen)
-
-
 @DTYPES
 def test_bias_swish(backend, dtype):
     draw, eps = Draw(8, dtype), 4 * np.finfo(dtype).eps
@@ -345,11 +328,6 @@ def test_empty_arrays(backend):
     assert (dz == 0).all()
     no_samples = map(np.ones, [(0, 3), (2, 0, 3), (0, 3, 4)] + 2 * [(2, 3, 4)])
     assert not any(np.any(cotangent) for cotangent in backend.mixture_log_prob_vjp(*no_samples))
-
-
-@BAD_INPUT
-def test_bad_input_gets_one_sentence(backend, name, change, message):
-    test_kernels.test_bad_input_gets_one_sentence(backend, name, change, message)
 
 
 def test_arrays_of_another_library_are_refused(module):
