@@ -7,9 +7,9 @@ KERNEL = r"template <typename Real(?:, int (\w+))?>\s+__global__ void (?:__launc
 
 
 def source(op):
-    """The .cu file with the longest name that the op's name begins with; "" without one.
+    """Read the .cu file with the longest name that the op's name begins with; "" without one.
 
-    In ASCII, comments and all: CuPy writes it to a file in the system's encoding.
+    The text is in ASCII, comments too, since CuPy writes it in the system's encoding.
     """
     paths = [path for path in Path(__file__).parent.glob("*.cu") if op.startswith(path.stem)]
     if not paths:
@@ -19,7 +19,7 @@ def source(op):
 
 
 def templates(code):
-    """Kernels in such a text: name → the name and arguments to fill in, "f_v3<{real}, {lanes}>"."""
+    """Find the kernels in such a text: name → the template, f_v3<{real}, {lanes}>."""
     return {
         name: f"{name}<{{real}}, {{{number.lower()}}}>" if number else f"{name}<{{real}}>"
         for number, name in re.findall(KERNEL, code)

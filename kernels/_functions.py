@@ -11,7 +11,7 @@ from .table import TABLE
 
 
 def functions(backend, xp, convert, launchers, own):
-    """Two namespaces of the same functions: `checked`, and `unchecked` for arrays that fit.
+    """Make two namespaces of the same functions: `checked`, and `unchecked` for arrays that fit.
 
     launchers   name → the function (lengths, arguments) that runs a kernel's compiled code, where
                 the backend has it
@@ -27,7 +27,7 @@ def functions(backend, xp, convert, launchers, own):
 
 
 def guarded(kernel, inputs, function):
-    """The function behind the checks of its inputs, with the signature of the reference."""
+    """Put a function behind checks of its inputs, with the signature of the reference."""
 
     @wraps(getattr(reference, kernel.name))
     def checked(*args, **options):
@@ -42,7 +42,7 @@ def guarded(kernel, inputs, function):
 
 
 def plain(kernel, xp, launch):
-    """The kernel's function without checks, which takes every array, for a mask also None.
+    """Make the kernel's function without checks; it takes every array, for a mask also None.
 
     Inputs are made contiguous, outputs are new, and several axes become one while the compiled code
     runs.  An output is None if an option of its name is False.
@@ -89,7 +89,7 @@ def plain(kernel, xp, launch):
 
 
 def _sources(kernel):
-    """Axes among which every axis is, and the indices of the arrays that have them, in order."""
+    """Choose arrays that have every axis among them; returns their axes and their indices."""
     axes, sources = [], []
     for name in sorted(kernel.inputs, key=lambda name: -len(kernel.inputs[name])):
         if not axes or set(kernel.inputs[name]) - set(axes):
@@ -99,6 +99,6 @@ def _sources(kernel):
 
 
 def _pick(axes, wanted):
-    """The function that picks the lengths of the wanted axes from a tuple of those of `axes`."""
+    """Make the function that picks the lengths of the wanted axes from those of `axes`."""
     first, *others = (list(axes).index(axis) for axis in wanted)
     return itemgetter(first, *others) if others else itemgetter(slice(first, first + 1))

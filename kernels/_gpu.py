@@ -49,7 +49,7 @@ class Device:
             self.launch(kernel.name, grid, block, *lengths, *arguments, lanes=lanes)
 
     def _lanes(self, kernel, lengths, arrays):
-        """How many numbers 16 bytes hold, if rows along the last axis begin at such places."""
+        """Return how many numbers 16 bytes hold, or 1 if a row does not consist of aligned ones."""
         last, lanes = list(kernel.sizes)[-1], 16 // arrays[0].dtype.itemsize
         inputs = zip(kernel.arrays, arrays, strict=False)
         rows = [array for name, array in inputs if kernel.inputs[name][-1] == last]
@@ -59,27 +59,27 @@ class Device:
     # ---- grids: the lengths of a kernel's axes, lanes and bytes of a number → (grid, block) ----
 
     def rows(self, *sizes):
-        """Threads along the last axis, the others of a block over the one before."""
+        """Lay threads along the last axis, the others of a block over the one before."""
         *_, N, D, lanes, _ = sizes
         return self._rows(N, D // lanes)
 
     def samples(self, K, M, N, D, lanes, itemsize):
-        """Rows of threads that add up; a second side of the grid over K, 8 samples a block."""
+        """Let rows of threads add up; the grid's second side is over K, 8 samples a block."""
         (blocks,), block = self._rows(N, D // lanes, least=8)
         return (blocks, self._blocks(K, 8)), block
 
     def scores(self, L, N, P, lanes, itemsize):
-        """Rows of threads that add up; a second side of the grid over L."""
+        """Let rows of threads add up; the grid's second side is over L."""
         (blocks,), block = self._rows(N, P // lanes, least=8)
         return (blocks, self._blocks(L, 1)), block
 
     def sums(self, K, M, N, D, lanes, itemsize):
-        """Threads along N D; where K is large several share a dimension's sum over the samples."""
+        """Lay threads along N D; if K is large several share a dimension's sum over samples."""
         shared = _power_of_2(-(-K // 8), most=self.tall)
         return (self._blocks(N * D // lanes, self.width),), (self.width, shared)
 
     def panels(self, K, N, lanes, itemsize):
-        """Threads along N; where K is large several share a column."""
+        """Lay threads along N; if K is large several share a column."""
         columns, most = self.panel
         shared = _power_of_2(-(-K // 8), most)
         width = min(self.width, columns * most // shared)
@@ -88,7 +88,7 @@ class Device:
         return (min(self._blocks(N, width), at_work),), (width, shared)
 
     def elements(self, size, lanes, itemsize):
-        """Threads along the only axis."""
+        """Lay threads along the only axis."""
         return (self._blocks(size, lanes * self.threads),), (self.threads, 1)
 
     def _rows(self, N, D, least=1):
@@ -101,7 +101,7 @@ class Device:
 
 
 def last_versions(found):
-    """Op → its kernel, of several versions (f_v1, f_v2, …) the last; found: name → kernel."""
+    """Choose each op's kernel, of versions f_v1, f_v2, … the last; found: name → kernel."""
     kernels = {}
     for op in TABLE:
         versions = [name for name in found if re.fullmatch(rf"{op}(_v\d+)?", name)]
@@ -111,5 +111,5 @@ def last_versions(found):
 
 
 def _power_of_2(size, most):
-    """The least power of 2 that is not below `size`, but at most `most`."""
+    """Return the least power of 2 that is not below `size`, but at most `most`."""
     return min(1 << max(size - 1, 0).bit_length(), most)

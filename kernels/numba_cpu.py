@@ -42,7 +42,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _launcher(kernel):
-    """The function (lengths, arguments) that runs the kernel's loop over its examples."""
+    """Make the function (lengths, arguments) that runs the kernel's loop over its examples."""
     loop, grain = LOOPS[kernel.name], GRAINS.get(kernel.name, GRAIN)
     first = list(kernel.sizes).index(kernel.examples[0])
     last = first + len(kernel.examples)
@@ -54,7 +54,7 @@ def _launcher(kernel):
 
 
 def _deal(loop, size, most, *arguments):
-    """loop(start, stop, *arguments) over 0 … size, in at most so many pieces, one a thread."""
+    """Call loop(start, stop, *arguments) over 0 … size, in at most so many pieces, one a thread."""
     pieces = min(config.NUMBA_NUM_THREADS, most, size)
     if pieces < 2:
         loop(0, size, *arguments)

@@ -115,7 +115,7 @@ class FunctionalModel:
         return batch, self.tree.views(theta)
 
     def backend(self, array):
-        """The kernels for arrays like this one, without checks of what the library has made."""
+        """Return the kernels for arrays like this one, without input checks."""
         return inner(array, self.kernels)
 
     def encode_experts(self, w, batch):
@@ -222,12 +222,12 @@ def evenly(indices):
 
 
 def number(value, theta):
-    """`value` such that arrays of theta's dtype keep it: NumPy's float64 would widen float32."""
+    """Return a number that keeps the dtype of theta in a product: NumPy's float64 would not."""
     return value if getattr(value, "dtype", None) == theta.real.dtype else float(value)
 
 
 def cotangent(dbound, bound):
-    """dbound in the dtype and the shape of the bound."""
+    """Return dbound in the dtype and the shape of the bound."""
     dbound = dbound.astype(bound.dtype, copy=False)
     return dbound if dbound.shape == bound.shape else np.broadcast_to(dbound, bound.shape)
 
