@@ -10,10 +10,10 @@
 # %%
 import numpy as np
 
-from mmvae_edu.claims.differentiate import differentiated
 from mmvae_edu.course import holds, keep
 from mmvae_edu.course.hunt import close, files, gradient_agrees
 from mmvae_edu.course.planted import BUGS, CHECKS, convenient, generic, planted
+from mmvae_edu.mistakes.edits import differentiated
 from mmvae_edu.objectives import mixture_elbo
 from mmvae_edu.oracles import log_normal, mixture_iwae_continuous
 from mmvae_edu.report import plots

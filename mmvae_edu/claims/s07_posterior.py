@@ -5,11 +5,11 @@ from itertools import product
 
 import numpy as np
 
+from ..mistakes.edits import differentiated
 from ..oracles import integrate, log_normal
 from ..posteriors import product_of_experts, product_of_subsets, quotient_of_experts
 from ..slides.s05_evidence import posterior
 from ..slides.s07_joint_posterior import log_constant_eq3, posterior_from_unimodal, posterior_joint
-from .differentiate import differentiated
 from .gaussian_instances import exact_posterior, linear_gaussian, present_experts
 from .instances import all_masks, discrete_model, log_liks
 from .registry import T0, T1, T4, claim, mutant

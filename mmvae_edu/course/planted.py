@@ -9,9 +9,9 @@ from functools import cache
 
 import numpy as np
 
-from ..claims.differentiate import differentiated
 from ..claims.hunt.versions import close, gradient_agrees
 from ..kernels.simulator.text import edited
+from ..mistakes.edits import differentiated
 from ..oracles import LinearGaussian, log_normal
 from ..posteriors import product_of_experts
 

@@ -24,10 +24,10 @@ def mistaken(of, name, row):
     helpers = [_beside(inspect.unwrap(of), helper) for helper in row.get("with", ())]
     f, text = edited(of, name, changes(row), helpers), source(of, *helpers)
     if row.get("gradient") == "kept":
-        return _with_pullback(f, lambda *args, **constants: of(*args, **constants)[1])
+        return _with_pullback(f, of)
     if row.get("gradient") == "edited" or any(_is_nested(old, text) for old in changes(row)):
         return f
-    return _with_pullback(f, lambda *args, **constants: _complex_step(f, args, constants))
+    return _with_pullback(f, differentiated(lambda *args, **constants: f(*args, **constants)[0]))
 
 
 def _beside(of, name):
@@ -55,40 +55,48 @@ def _nested(text):
     ]
 
 
-def _with_pullback(f, pullback_of):
-    """Give f the pullback of pullback_of at the same arguments; f itself without one."""
+def _with_pullback(f, op):
+    """Give f the pullback of another op; f itself where it returns no pullback."""
 
     @wraps(f)
     def mistake(*args, **constants):
         result = f(*args, **constants)
         if isinstance(result, tuple) and callable(result[-1]):
-            return result[0], pullback_of(*args, **constants)
+            return result[0], op(*args, **constants)[1]
         return result
 
     return mistake
 
 
-def _complex_step(f, args, constants):
-    """The pullback of f's value by complex steps, one coordinate at a time."""
+def differentiated(f):
+    """Make an op (value, pullback) of f, its pullback by complex step, one coordinate at a time.
 
-    def complex_step_pullback(*cotangents):
-        moved = _mapped(lambda a: np.array(a, dtype=complex), args)
+    f(*args, **constants) returns an array or a tuple of arrays, analytic in the arrays of args,
+    which may be nested.  A wrong f passes every gradient check: only its value is wrong.
+    """
 
-        def gradient(a):
-            derivative = np.empty(a.shape)
-            for i in np.ndindex(a.shape):
-                before, a[i] = a[i], a[i] + 1j * STEP
-                values, _ = f(*moved, **constants)
-                values = values if isinstance(values, tuple) else (values,)
-                pairs = zip(cotangents, values, strict=True)
-                derivative[i] = sum((d * np.imag(v)).sum() for d, v in pairs) / STEP
-                a[i] = before
-            return derivative
+    @wraps(f)
+    def op(*args, **constants):
+        def complex_step_pullback(*cotangents):
+            moved = _mapped(lambda a: np.array(a, dtype=complex), args)
 
-        gradients = _mapped(gradient, moved)
-        return gradients if len(args) > 1 else gradients[0]
+            def gradient(a):
+                derivative = np.empty(a.shape)
+                for i in np.ndindex(a.shape):
+                    before, a[i] = a[i], a[i] + 1j * STEP
+                    values = f(*moved, **constants)
+                    values = values if isinstance(values, tuple) else (values,)
+                    pairs = zip(cotangents, values, strict=True)
+                    derivative[i] = sum((d * np.imag(v)).sum() for d, v in pairs) / STEP
+                    a[i] = before
+                return derivative
 
-    return complex_step_pullback
+            gradients = _mapped(gradient, moved)
+            return gradients if len(args) > 1 else gradients[0]
+
+        return f(*args, **constants), complex_step_pullback
+
+    return op
 
 
 def _mapped(change, x):
