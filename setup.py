@@ -26,6 +26,7 @@ setup(
     },
     package_data={
         "mmvae_edu.data": ["*.npz", "README.md"],
+        "mmvae_edu.claims.hunt": ["*.toml"],
         "mmvae_edu.measure.tables": ["*.toml"],
         "mmvae_edu.mistakes": ["*.toml"],
         "mmvae_edu.kernels": ["*.cu"],

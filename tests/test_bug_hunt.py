@@ -93,7 +93,7 @@ def test_training_weighs_modalities_by_their_size():
 
 def test_versions_are_exact_edits_and_never_shared():
     with pytest.raises(ValueError, match="stands there 0 times"):
-        load(1, {"no such text": ""})
+        load(1, ["no such text", ""])
     load(1).sample = None
     assert callable(load(1).sample)
     assert load(1).sample.__code__.co_filename == str(files()[0])

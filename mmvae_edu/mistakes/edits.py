@@ -9,7 +9,7 @@ import numpy as np
 from ..kernels.simulator.text import edited, source
 
 STEP = 1e-30
-EDITED = {}  # {a function: what edits another text in its place, of (name, {old: new})}
+EDITED = {}  # {a function: what edits another text in its place, of (name, row["edit"])}
 
 
 def changes(row):
@@ -20,7 +20,7 @@ def changes(row):
 def mistaken(of, name, row):
     """Edit a function by a row; a ValueError where an old text does not stand once."""
     if of in EDITED:
-        return EDITED[of](name, changes(row))
+        return EDITED[of](name, row["edit"])
     helpers = [_beside(inspect.unwrap(of), helper) for helper in row.get("with", ())]
     f, text = edited(of, name, changes(row), helpers), source(of, *helpers)
     if row.get("gradient") == "kept":

@@ -50,16 +50,7 @@ def fix_05(x, mu, log_var, log_joint, *, eps, file):
     return file.log_mean_exp(log_p - file.log_normal(z, mu, log_var), axis=0)
 
 
-BY_SAMPLE = {".reshape(N, K)": ".reshape(K, N)", "(log_w, axis=1)": "(log_w, axis=0)"}
-hunted(
-    5,
-    "S9.2",
-    "an importance-sampled likelihood",
-    "log_evidence",
-    check_05,
-    fix_05,
-    right=[BY_SAMPLE, {".reshape(N, K)": ".reshape(K, N).T"}],
-)
+hunted("S9.2", check_05, fix_05)
 
 
 @claim("S9.2", of=fix_05, tol=T0, oracle="O3 linear-Gaussian, pairwise additions")

@@ -4,6 +4,7 @@ A check is graded on versions: it must tell the right ones from the wrong ones. 
 also the mistakes that a fix is compared with.  The file as it stands is a version like the others.
 """
 
+import tomllib
 import types
 from functools import cache, partial
 from importlib import resources
@@ -13,11 +14,11 @@ import numpy as np
 
 from ...gradcheck import GradientError, check_pullback
 from ...mistakes import rows_of
-from ...mistakes.edits import EDITED, changes
+from ...mistakes.edits import EDITED
 from ..examples import AXES, Example
 from ..registry import T0, claim, mutant
 
-AS_IT_STANDS = {}  # no line exchanged
+FILES = tomllib.loads(Path(__file__).with_name("files.toml").read_text("utf-8"))
 UNFIXED = "left_as_it_is"  # the mistake where a file is not clean
 
 
@@ -27,18 +28,18 @@ def files():
     return sorted(folder.glob("[0-9][0-9]_*.py"))
 
 
-def load(number, edits=AS_IT_STANDS):
-    """Load the file of that number as a fresh module, each old text of `edits` replaced."""
+def load(number, edits=()):
+    """Load the file of that number as a fresh module, edited; edits: old, new, old, new, …"""
     path = files()[number - 1]
     module = types.ModuleType(f"a version of {path.name}")
-    exec(_compiled(path, tuple(edits.items())), vars(module))
+    exec(_compiled(path, tuple(edits)), vars(module))
     return module
 
 
 @cache
 def _compiled(path, edits):
     source = path.read_text("utf-8")
-    for old, new in edits:
+    for old, new in zip(edits[::2], edits[1::2], strict=True):
         if source.count(old) != 1:
             raise ValueError(f"{path.name}: {old!r} stands there {source.count(old)} times")
         source = source.replace(old, new)
@@ -75,16 +76,16 @@ class Misjudged(AssertionError):
     """A check passes a wrong version or fails a right one."""
 
 
-def hunted(number, equation, subject, function, check, fix, *, right):
-    """Registers what grades `check`, and that the mistakes of `fix` edit the file's `function`.
-
-    right: edits of each right version.  The wrong ones are the rows of `fix` in mistakes/hunt.toml.
-    """
-    EDITED[fix] = partial(_answer_of, number, function)
+def hunted(equation, check, fix):
+    """Register what grades `check`, and how the mistakes of `fix` edit a function of its file."""
+    number = int(check.__name__.removeprefix("check_"))
+    about = FILES[f"{number:02}"]
+    EDITED[fix] = partial(_answer_of, number, about["function"])
 
     def tells_apart(f, rng):
         verdicts, wrong = {}, dict(rows_of(fix))
-        versions = [*enumerate(right), *((name, changes(row)) for name, row in wrong.items())]
+        versions = [*enumerate(about["right"])]
+        versions += [(name, row["edit"]) for name, row in wrong.items()]
         for i in rng.permutation(len(versions)):
             name, edits = versions[i]
             verdicts[name] = bool(f(load(number, edits)))
@@ -92,7 +93,7 @@ def hunted(number, equation, subject, function, check, fix, *, right):
 
     tells_apart.__name__ = f"check_{number:02}_tells_right_from_wrong"
     tells_apart.__doc__ = (
-        f"A check of {subject} passes right versions of a file and fails wrong ones."
+        f"A check of {about['subject']} passes right versions of a file and fails wrong ones."
     )
     claim(equation, of=check, tol=T0, oracle="right and wrong versions of a file")(tells_apart)
     for answer, says in (
@@ -125,7 +126,7 @@ def fails_everything(file):
 
 def _answer_of(number, function, name, edits):
     version = cache(partial(load, number, edits))
-    _compiled(files()[number - 1], tuple(edits.items()))  # raises ValueError where they do not fit
+    _compiled(files()[number - 1], tuple(edits))  # raises ValueError where they do not fit
 
     def answer(*args, file, **constants):
         return getattr(version(), function)(*args, **constants)
