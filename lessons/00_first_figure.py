@@ -74,13 +74,12 @@ for name, value in zip(names, values, strict=True):
 
 closed = (values[1] - values[2]) / (values[0] - values[2])
 finding = f"Eight samples in the logarithm close {closed:.0%} of the ELBO's gap"
-figure, axis = plots.canvas(7.2, 3.2)
+figure, axis = plots.canvas(7.2, 3.2, title=finding)
 bars = axis.barh(names, values, color=plots.COLOURS[:3], hatch=["", "//", ".."], edgecolor="white")
 axis.bar_label(bars, fmt="%.3f", padding=4)
 axis.axvline(values[0], color=plots.INK, linestyle="--", linewidth=1)
 axis.set(xlabel="nats (to the right is higher; dashed: log p(x))", xlim=(1.15 * values[2], 0))
 axis.invert_yaxis()
-figure.suptitle(finding, x=0.01, ha="left", fontsize=12)
 numbers = [["quantity", "nats"], *zip(names, values, strict=True)]
 keep(figure, "00-bounds", alt=finding, numbers=numbers)
 

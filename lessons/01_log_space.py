@@ -89,7 +89,7 @@ print(
 )
 finding = f"Naive: finite from {low:.0f} to {high:.0f} only, and there up to {worst:.1f} nats off"
 
-figure, axes = plots.canvas(7.8, 4.2, 1, 2, sharey=True)
+figure, axes = plots.canvas(7.8, 4.2, 1, 2, sharey=True, title=finding)
 blue, orange = plots.COLOURS[:2]
 for axis, span in zip(axes, [(-10_300, 1300), (-760, -700)], strict=True):
     axis.plot(scales[finite], np.maximum(naive[finite], 1e-17), "s", c=orange, ms=5, label="naive")
@@ -98,7 +98,6 @@ for axis, span in zip(axes, [(-10_300, 1300), (-760, -700)], strict=True):
     axis.set(yscale="log", xlim=span, xlabel="scale of the log-weights")
 axes[0].set(ylabel="error, nats", title="all scales", xticks=[-10_000, -5000, 0])
 axes[1].set(title="where exp underflows", xticks=[-750, -730, -710])
-figure.suptitle(finding, x=0.01, ha="left", fontsize=12)
 figure.legend(
     *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False
 )

@@ -96,7 +96,7 @@ for name, zero, forward, reverse in rows[1:]:
 
 finding = f"By KL(Q‖P) either corner ({rows[3][3]:.3f}) beats the product of marginals"
 finding += f" ({rows[2][3]:.3f})"
-figure, axes = plots.canvas(9.6, 3.4, 1, 4)
+figure, axes = plots.canvas(9.6, 3.4, 1, 4, title=finding)
 for axis, (name, Q), (*_, forward, reverse) in zip(axes, tables.items(), rows[1:], strict=True):
     axis.imshow(Q, cmap="Blues", vmin=0, vmax=1)
     for (i, j), value in np.ndenumerate(Q):
@@ -104,7 +104,6 @@ for axis, (name, Q), (*_, forward, reverse) in zip(axes, tables.items(), rows[1:
         axis.text(j, i, f"{value:.3f}", ha="center", va="center", color=colour)
     axis.set(title=name, xticks=[0, 1], yticks=[0, 1], ylabel="first bit")
     axis.set(xlabel=f"second bit\nKL(P‖Q) {forward:.3f}\nKL(Q‖P) {reverse:.3f}")
-figure.suptitle(finding, x=0.01, ha="left", fontsize=12)
 keep(figure, "02-two-modes", alt=finding, numbers=rows)
 
 # %% [markdown]

@@ -90,13 +90,12 @@ print(f"L^v + KL varies by {np.ptp(bounds + gaps):.0e} nats along the way")
 print(f"half of the way along, {gaps[5] / gaps[0]:.0%} of the KL is left")
 
 finding = f"log p(x) stays at {L:.3f} nats while the KL falls from {gaps[0]:.3f} to {gaps[-1]:.3f}"
-figure, axis = plots.canvas(7.2, 4.4)
+figure, axis = plots.canvas(7.2, 4.4, title=finding)
 labels = ["log p(x), the same for every q", "KL(q ‖ p(z|x)): from log p(x) down to L^v"]
 axis.bar(t, bounds + gaps, 0.08, color=plots.COLOURS[5], label=labels[0])
 axis.bar(t, -gaps, 0.08, bottom=L, color=plots.COLOURS[1], hatch="//", ec="white", label=labels[1])
 axis.plot(t, bounds, color=plots.INK, marker="o", markersize=4, label="L^v, where a bar ends")
 axis.set(xlabel="t: from q (0) to the posterior (1)", ylabel="nats", xticks=t)
-figure.suptitle(finding, x=0.01, ha="left", fontsize=12)
 figure.legend(loc="outside lower center", ncols=1, frameon=False)
 numbers = [["t", "L^v", "KL", "sum"], *zip(t, bounds, gaps, bounds + gaps, strict=True)]
 keep(figure, "03-decomposition", alt=finding, numbers=numbers)

@@ -176,7 +176,7 @@ straight = np.array([[h["step"], h["bound"]] for h in history])
 count, noisy, held_out = np.array(curve).T
 finding = f"The linear VAE ends {optimum - reached:.4f} nats below the exact optimum; "
 finding += f"the digits' validation bound rises to {held_out[-1]:.1f}".replace("-", "−")
-figure, (left, right) = plots.canvas(9.5, 3.8, 1, 2)
+figure, (left, right) = plots.canvas(9.5, 3.8, 1, 2, title=finding)
 left.plot(*straight.T, "o-", color=plots.COLOURS[0], markersize=3, label="bound")
 left.axhline(optimum, color=plots.INK, linestyle="--", label="best log p(x), exact")
 right.plot(count, noisy, "s:", color=plots.COLOURS[1], markersize=4, label="one batch")
@@ -184,7 +184,6 @@ right.plot(count, held_out, "o-", color=plots.COLOURS[0], markersize=4, label="v
 for axis, title in ((left, "linear decoder"), (right, "digits, D = 2")):
     axis.set(title=title, xlabel="step", ylabel="nats an example")
     axis.legend(frameon=False, loc="lower right")
-figure.suptitle(finding, x=0.01, ha="left", fontsize=12)
 points = [["linear", *row] for row in straight] + [["digits", *row] for row in curve]
 keep(figure, "07-elbo", alt=finding, numbers=[["problem", "step", "bound", "validation"], *points])
 

@@ -95,14 +95,13 @@ for name, *values in zip(names, evidence, bounds, gaps, strict=True):
     print(f"{name:9} {log_p:10.5f} {bound:10.5f} {log_p - bound:10.5f}   {gap:10.5f}")
 
 finding = f"The posterior of all is tight for all only: gaps 0 to {max(evidence - bounds):.2f} nats"
-figure, axis = plots.canvas(7.2, 4)
+figure, axis = plots.canvas(7.2, 4, title=finding)
 place = np.arange(7)
 axis.vlines(place, bounds, evidence, color="#999999", linewidth=2)
 axis.plot(place, evidence, "o", color=plots.COLOURS[0], markersize=8, label="log p(X)")
 axis.plot(place, bounds, "s", color=plots.COLOURS[1], markersize=6, label="ELBO(X)")
 axis.set(xticks=place, xticklabels=names, xlabel="present modalities X", ylabel="nats")
 axis.legend(frameon=False)
-figure.suptitle(finding, x=0.01, ha="left", fontsize=12)
 numbers = [["present", "log p(X)", "ELBO(X)"], *zip(names, evidence, bounds, strict=True)]
 keep(figure, "09-subsets", alt=finding, numbers=numbers)
 

@@ -152,7 +152,7 @@ drawn = ["p(z|x1)", "p(z|x2)", "naive product", "exact p(z|x1, x2)"]
 densities = {n: np.exp(log_normal(z, m, -np.log(t))) for n, (m, t) in gaussians.items()}
 excess = gaussians["naive product"][1] - gaussians["exact p(z|x1, x2)"][1]
 finding = f"The naive product is too sure: its precision is too high by {excess:.4f}, one prior"
-figure, axis = plots.canvas(7.2, 4.2)
+figure, axis = plots.canvas(7.2, 4.2, title=finding)
 for i, name in enumerate(drawn):
     style = {"color": plots.COLOURS[i], "linestyle": plots.DASHES[-i - 1 if i < 3 else 0]}
     axis.plot(
@@ -160,7 +160,6 @@ for i, name in enumerate(drawn):
     )
 axis.set(xlabel="z", ylabel="density", ylim=(0, None))
 axis.legend(frameon=False, loc="upper left")
-figure.suptitle(finding, x=0.01, ha="left", fontsize=12)
 numbers = [["z", *drawn], *zip(z, *(densities[name] for name in drawn), strict=True)]
 keep(figure, "10-posteriors", alt=finding, numbers=numbers)
 

@@ -87,13 +87,12 @@ finding = (
     f"The product is narrower than each expert: std {math.exp(joint_log_var.item() / 2):.2f}, "
 )
 finding += f"at {mean.item():.2f}, between the two".replace("-", "−")
-figure, axis = plots.canvas(7.2, 4.2)
+figure, axis = plots.canvas(7.2, 4.2, title=finding)
 for i, (name, curve) in enumerate(curves.items()):
     style = {"color": plots.COLOURS[i], "linestyle": plots.DASHES[(i + 1) % 4]}
     axis.plot(z, curve, marker=plots.MARKERS[i], markevery=(5 * i, 20), label=name, **style)
 axis.set(xlabel="z", ylabel="density", ylim=(0, None))
 axis.legend(frameon=False, loc="upper right")
-figure.suptitle(finding, x=0.01, ha="left", fontsize=12)
 numbers = [["z", *curves], *zip(z, *curves.values(), strict=True)]
 keep(figure, "11-product", alt=finding, numbers=numbers)
 
@@ -164,7 +163,7 @@ _, _, valid = quotient_of_experts(np.zeros_like(draws), draws)[0]
 _, product_log_var = product_of_experts(np.zeros_like(draws), draws)[0]
 finding = f"The quotient is no density in {np.sum(~valid)} of {valid.size} draws; the product "
 finding += f"is one in each, its variance below 1 (largest: {math.exp(product_log_var.max()):.2f})"
-figure, axis = plots.canvas(7.6, 5)
+figure, axis = plots.canvas(7.6, 5, title=finding.replace("; ", ";\n"))
 for level, dash in zip((0, 0.1, 0.5, 1), plots.DASHES, strict=False):
     t = np.linspace(-3.4, 3.4, 2000)
     t = t[np.exp(-t) < 1 + level - math.exp(-4)]
@@ -180,7 +179,6 @@ for here, colour, marker, name in ((valid, 0, "o", "valid"), (~valid, 1, "X", "n
 axis.set(xlabel="log_var of expert 1", ylabel="log_var of expert 2", aspect="equal")
 axis.set(xlim=(-3.4, 3.4), ylim=(-3.4, 3.4))
 figure.legend(frameon=False, fontsize=9, loc="outside right center")
-figure.suptitle(finding.replace("; ", ";\n"), x=0.01, ha="left", fontsize=12)
 numbers = [["log_var 1", "log_var 2", "valid"], *zip(*draws[..., 0], valid[:, 0], strict=True)]
 keep(figure, "11-quotient", alt=finding, numbers=numbers)
 

@@ -216,12 +216,11 @@ behind = table[:, :3].max(axis=0) - table[:, :3]
 finding = f"On ELBO(image) the joint term alone is {behind[0, 1]:.0f} nats behind the best;\n"
 shares = ", ".join(f"{name.split()[0]} {row[3]:.0%}" for name, row in results.items())
 finding += f"images from strokes show the right digit: {shares}"
-figure, axis = plots.canvas(7.6, 4)
+figure, axis = plots.canvas(7.6, 4, title=finding)
 for i, name in enumerate(results):
     style = {"color": plots.COLOURS[i], "markersize": 9, "label": name}
     axis.plot(behind[i], np.arange(3) + 0.15 * (i - 1), plots.MARKERS[i], **style)
 axis.set(yticks=range(3), yticklabels=header[1:4], xlabel="nats behind the best of the three")
-figure.suptitle(finding, x=0.01, ha="left", fontsize=12)
 figure.legend(loc="outside lower center", ncols=3, frameon=False)
 numbers = [header, *([name, *row] for name, row in results.items())]
 keep(figure, "12-objectives", alt=finding.replace("\n", " "), numbers=numbers)

@@ -102,7 +102,7 @@ _, averages, low, median, high, means, ess = np.array(rows).T
 exact = np.array([iwae_exact(q, w, int(K)) for K in sizes])
 finding = f"1000 samples close the gap from {-(exact - log_evidence)[0]:.2f} to "
 finding += f"{-(exact - log_evidence)[-1]:.4f} nats; ESS/K settles at {ess[-1] / 1000:.2f}"
-figure, (left, right) = plots.canvas(9, 4, 1, 2)
+figure, (left, right) = plots.canvas(9, 4, 1, 2, title=finding)
 left.fill_between(sizes, low, high, color=plots.COLOURS[0], alpha=0.2, label="5% to 95% of draws")
 left.plot(sizes, exact, color=plots.COLOURS[0], label="exact $L_K$")
 left.plot(sizes, means, "o", color=plots.COLOURS[1], label="mean of 2000 draws")
@@ -115,7 +115,6 @@ limit = 1 / (1 + variance)
 right.axhline(limit, color=plots.INK, linestyle="--", label=f"1 / (1 + Var) = {limit:.3f}")
 right.set(xscale="log", ylim=(0, 1.05), xlabel="K", ylabel="effective sample size / K")
 right.legend(frameon=False)
-figure.suptitle(finding, x=0.01, ha="left", fontsize=12)
 numbers = [["K", "elbo", "low", "median", "high", "iwae", "ess", "exact"]]
 numbers += [[*row, value] for row, value in zip(rows, exact, strict=True)]
 keep(figure, "16-bound", alt=finding, numbers=numbers)

@@ -141,7 +141,7 @@ z, order = mu + std * eps[:, 0], np.argsort(eps[:, 0])
 log_w, g = weights_and_gradients(eps)
 finding = f"The largest share is {shares.max():.2f} of 1, at z = {z[shares.argmax()]:.2f}; "
 finding += f"weighting changes d/dmu from {even[0]:.2f} to {weighted[0]:.2f}"
-figure, (left, right) = plots.canvas(9.5, 4, 1, 2)
+figure, (left, right) = plots.canvas(9.5, 4, 1, 2, title=finding)
 left.bar(range(5), shares[order, 0], color=plots.COLOURS[0], label="IWAE: $\\tilde w_k$")
 left.axhline(0.2, color=plots.COLOURS[1], linestyle="--", label="VAE: 1/K")
 left.set(xticks=range(5), xticklabels=[f"{a:.2f}".replace("-", "−") for a in z[order]])
@@ -159,7 +159,6 @@ for (name, step), i in zip({"VAE": even, "IWAE": weighted}.items(), (1, 0), stri
 right.set(xlabel="∂ log w / ∂ mu", ylabel="∂ log w / ∂ log_var")
 right.set(xlim=(-0.3, g[..., 0].max() + 0.4), ylim=(g[..., 1].min() - 0.1, g[..., 1].max() + 0.15))
 right.legend(frameon=False, loc="upper right")
-figure.suptitle(finding, x=0.01, ha="left", fontsize=12)
 numbers = [["z", "share", "d/dmu", "d/dlog_var"]]
 numbers += np.column_stack([z, shares, g[:, 0]]).tolist()
 keep(figure, "17-weights", alt=finding, numbers=numbers)

@@ -174,7 +174,7 @@ gap_by_digit = np.array([gap[label == c].mean() for c in range(10)])
 finding = f"Image expert's share at K = 500: about {share[0].mean():.0%}, by digit "
 finding += f"{by_digit.min():.0%} to {by_digit.max():.0%}; "
 finding += f"mean gap at K = 10, 100, 500: {', '.join(mean_gaps)} nats"
-figure, (left, right) = plots.canvas(9.5, 3.8, 1, 2)
+figure, (left, right) = plots.canvas(9.5, 3.8, 1, 2, title=finding.replace("; ", ";\n"))
 left.bar(range(10), by_digit, color=plots.COLOURS[0], label="image")
 left.bar(
     range(10), 1 - by_digit, bottom=by_digit, color=plots.COLOURS[4], hatch="//", label="strokes"
@@ -183,7 +183,6 @@ left.axhline(0.5, color=plots.INK, linestyle="--")
 left.set(xticks=range(10), xlabel="digit", ylabel="estimated share a")
 right.bar(range(10), gap_by_digit, color=plots.COLOURS[2])
 right.set(xticks=range(10), xlabel="digit", ylabel="stratified − S11.4, nats")
-figure.suptitle(finding.replace("; ", ";\n"), x=0.01, ha="left", fontsize=12)
 figure.legend(loc="outside lower left", ncols=2, frameon=False)
 rows = [[c, by_digit[c], gap_by_digit[c]] for c in range(10)]
 keep(figure, "20-shares", alt=finding, numbers=[["digit", "share of image", "gap"], *rows])

@@ -118,7 +118,7 @@ for name, gradient in gradients.items():
     print(f"{name:20s} |image| {norms[0]:8.3f}  |strokes| {norms[1]:8.3f}  without: {error:.1e}")
 finding = f"Without one path a slope is off by {min(row[3] for row in rows[1:]):.1%} to "
 finding += f"{max(row[3] for row in rows[1:]):.0%}; the check tolerates 1e-7"
-figure, axis = plots.canvas(7.6, 3.8)
+figure, axis = plots.canvas(7.6, 3.8, title=finding)
 for i, modality in enumerate(MODALITIES):
     values = [row[1 + i] for row in rows[1:]]
     style = {"color": plots.COLOURS[i], "hatch": ("", "//")[i], "label": f"{modality} encoder"}
@@ -127,7 +127,6 @@ axis.set(xticks=np.arange(4) + 0.2, xticklabels=[row[0] for row in rows[1:]])
 axis.set(ylabel="norm of the gradient")
 axis.tick_params(axis="x", labelsize=9)
 axis.legend(frameon=False)
-figure.suptitle(finding, x=0.01, ha="left", fontsize=12)
 keep(figure, "21-paths", alt=finding, numbers=rows)
 
 # %% [markdown]

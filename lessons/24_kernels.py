@@ -154,7 +154,7 @@ epochs = sorted({a.epoch for a in shared})
 busy = [len({a.thread for a in shared if a.epoch == epoch}) for epoch in epochs]
 finding = f"{THREADS} parts become one in {len(epochs) - 1} steps: "
 finding += f"{', then '.join(map(str, busy[1:]))} of {busy[0]} threads work, the others wait"
-figure, axes = plots.canvas(9, 3.2, 1, len(epochs), sharey=True)
+figure, axes = plots.canvas(9, 3.2, 1, len(epochs), sharey=True, title=finding)
 for axis, epoch in zip(axes, epochs, strict=True):
     for kind, marker, colour, size in (("read", "o", 0, 90), ("write", "s", 1, 30)):
         points = [(a.at, a.thread.x) for a in shared if (a.epoch, a.kind) == (epoch, kind)]
@@ -165,7 +165,6 @@ for axis, epoch in zip(axes, epochs, strict=True):
     axis.set(xticks=range(THREADS), yticks=range(THREADS), ylim=(THREADS - 0.3, -0.7))
 axes[0].set_ylabel("thread")
 figure.legend(frameon=False, loc="outside lower center", ncols=2)
-figure.suptitle(finding, x=0.01, ha="left", fontsize=12)
 rows = [[a.epoch, a.thread.x, a.at, a.kind] for a in shared]
 keep(figure, "24-tree", alt=finding, numbers=[["epoch", "thread", "place", "access"], *rows])
 

@@ -59,20 +59,22 @@ def save(figure, path, *, alt, caption, numbers):
     return Picture(path, alt, caption)
 
 
-def canvas(width, height, *grid, **options):
-    """Make a figure and its axes, in the house style."""
+def canvas(width, height, *grid, title=None, **options):
+    """Make a figure and its axes, in the house style; the title states the finding."""
     import matplotlib
 
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
+        if title:
+            figure.suptitle(title, x=0.01, ha="left", fontsize=12)
         return figure, figure.subplots(*grid, **options)
 
 
 def digit_grid(rows, title):
     """Draw a row of digits for each (label, array): images (n, 64) or pen paths (n, 16)."""
     n = len(rows[0][1])
-    figure, axes = canvas(1.6 + 0.72 * n, 0.55 + 0.78 * len(rows), len(rows), n, squeeze=False)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    size = 1.6 + 0.72 * n, 0.55 + 0.78 * len(rows)
+    figure, axes = canvas(*size, len(rows), n, squeeze=False, title=title)
     for axes_row, (label, digits) in zip(axes, rows, strict=True):
         for axis, digit in zip(axes_row, digits, strict=True):
             draw_digit(axis, digit)
@@ -116,8 +118,8 @@ def latent_space(systems, labels, title):
     principal directions of all its draws; the outermost 1% in either direction are left out.
     """
     columns = len(next(iter(systems.values())))
-    figure, axes = canvas(4.4 * columns, 4.2 * len(systems), len(systems), columns, squeeze=False)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    size = 4.4 * columns, 4.2 * len(systems)
+    figure, axes = canvas(*size, len(systems), columns, squeeze=False, title=title)
     palette = (*COLOURS, "#000000", "#8A6D00", "#5B2C83", "#7A7A7A")
     for row, (name, draws) in zip(axes, systems.items(), strict=True):
         z = np.concatenate(list(draws.values()))
@@ -141,8 +143,8 @@ def training_curves(histories, title):
     """Draw the bound over the steps, a panel for each system: the bounds are not comparable."""
     columns = min(3, len(histories))
     rows = -(-len(histories) // columns)
-    figure, axes = canvas(3.6 * columns, 2.7 * rows + 0.3, rows, columns, squeeze=False)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+    size = 3.6 * columns, 2.7 * rows + 0.3
+    figure, axes = canvas(*size, rows, columns, squeeze=False, title=title)
     for axis in axes.flat[len(histories) :]:
         axis.set_visible(False)
     for i, (name, history) in enumerate(histories.items()):
@@ -155,12 +157,11 @@ def training_curves(histories, title):
 
 def lines(series, title, xlabel, ylabel, *, log_x=False, log_y=False):
     """Draw curves that differ by colour, marker and dash; series: label → (x, y)."""
-    figure, axis = canvas(7.2, 4.2)
+    figure, axis = canvas(7.2, 4.2, title=title)
     for i, (label, (x, y)) in enumerate(series.items()):
         style = {"color": COLOURS[i], "marker": MARKERS[i], "linestyle": DASHES[i]}
         axis.plot(x, y, label=label, markersize=5, **style)
     axis.set(xlabel=xlabel, ylabel=ylabel)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     if log_x:
         axis.set_xscale("log")
         axis.xaxis.set_major_formatter(ScalarFormatter())
@@ -177,7 +178,7 @@ def claims_overview(results, ids, title):
 
     A claim about no equation stands in the last row.
     """
-    figure, axis = canvas(7.6, 1.2 + 0.23 * len(ids))
+    figure, axis = canvas(7.6, 1.2 + 0.23 * len(ids), title=title)
     floor, failed = 1e-6, any(not result.passed for result in results)
     for result in results:
         ratio = max(result.error / result.claim.tol.limit, floor)
@@ -189,7 +190,6 @@ def claims_overview(results, ids, title):
     axis.set(xscale="log", yticks=range(len(ids)), yticklabels=ids)
     axis.set(xlabel="achieved error / tolerance (dashed: the limit; leftmost: 10⁻⁶ or less)")
     axis.set_xlim(floor / 2, 2e3 if failed else 5)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     axis.tick_params(axis="y", labelsize=9)
     axis.grid(axis="y", color="#E4E4E4", linewidth=0.6)
     axis.set_axisbelow(True)
