@@ -16,10 +16,10 @@ import numpy as np
 from .. import gradcheck
 from ..claims.examples import EXAMPLES, differentiable
 from ..course.comparisons import GRADIENT, comparable
-from ..course.examine import FAULT, NOT_ATTEMPTED, RIGHT, WRONG
+from ..course.examine import FAULT, NOT_ATTEMPTED, RIGHT, WRONG, Verdict
 from ..course.exercises import NotAttempted, exercises
 from ..course.recorded import Recorded, call_mismatch, described
-from ..course.runner import NO_TEXT, Unreadable, load
+from ..course.runner import loaded
 from ..course.stages import regression
 from ..course.trees import copied, leaves
 
@@ -53,9 +53,11 @@ def run(arguments):
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"{path}: there is no such file")
-    module = _loaded(path)
-    if isinstance(module, int):
-        return module
+    module = loaded(path)
+    if isinstance(module, Verdict):
+        says = ", ".join(filter(None, (module.says, module.evidence)))
+        print(f"WRONG  {path}:{module.line or 1}: {says}")
+        return WRONG
     f = getattr(module, name, None)
     if not callable(f):
         own = [n for n, g in vars(module).items() if inspect.isfunction(g)]
@@ -71,22 +73,6 @@ def run(arguments):
     if code != NOT_ATTEMPTED and arguments.terms:
         _print_terms(exercise, f, inputs, arguments.seed)
     return code
-
-
-def _loaded(path):
-    """Load the file as a module; if that fails, print one sentence and return an exit code."""
-    try:
-        return load(path)
-    except Unreadable as problem:
-        print(f"WRONG  {path}: {NO_TEXT} ({problem})")
-    except SyntaxError as problem:
-        print(f"WRONG  {path}:{problem.lineno}: syntax error: {problem.msg}")
-    except KeyboardInterrupt:
-        raise
-    except BaseException:
-        problem = described("raised", path)
-        print(f"WRONG  {path}:{problem.line or 1}: {problem.says}, as the file is loaded")
-    return WRONG
 
 
 def _inputs(exercise, f, module, path, seed):

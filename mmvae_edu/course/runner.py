@@ -16,7 +16,7 @@ import numpy as np
 
 from . import old_names
 from .examine import FAULT, NOT_ATTEMPTED, WRONG, Verdict, examine
-from .exercises import exercises
+from .exercises import NotAttempted, exercises
 from .lock import Lock, Locked, library
 from .recorded import described
 from .trees import described_value
@@ -68,19 +68,10 @@ def limit_memory():
 def check(exercise, path, seeds, *, locked=(), explain=False):
     """Load the file, find the function and examine it; it may call no function that is locked."""
     before, lock = _callables(), Lock(locked)
-    try:
-        with lock:
-            module = load(path)
-    except Unreadable as problem:
-        return Verdict(WRONG, NO_TEXT, str(problem))
-    except Locked as problem:
-        return Verdict(WRONG, f"calls the library's own {problem} as the file is loaded")
-    except (KeyboardInterrupt, GeneratorExit):
-        raise
-    except BaseException as problem:
-        if isinstance(problem, SyntaxError) and problem.filename == str(path):
-            return Verdict(WRONG, f"syntax error: {problem.msg}", line=problem.lineno)
-        return _fails_to_load(path)
+    with lock:
+        module = loaded(path)
+    if isinstance(module, Verdict):
+        return module
     f = getattr(module, exercise.name, None)
     if refusal := not_the_learners(exercise, f, module, path):
         return refusal
@@ -90,6 +81,24 @@ def check(exercise, path, seeds, *, locked=(), explain=False):
             says = f"changes {changed.__name__}.{name}, which the check needs as it is"
             return Verdict(WRONG, says)
     return verdict
+
+
+def loaded(path):
+    """Load the file: its module, or the Verdict that says why it cannot be loaded."""
+    try:
+        return load(path)
+    except Unreadable as problem:
+        return Verdict(WRONG, NO_TEXT, str(problem))
+    except Locked as problem:
+        return Verdict(WRONG, f"calls the library's own {problem} as the file is loaded")
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as problem:
+        if isinstance(problem, SyntaxError) and problem.filename == str(path):
+            return Verdict(WRONG, f"syntax error: {problem.msg}", line=problem.lineno)
+        code = NOT_ATTEMPTED if isinstance(problem, NotAttempted) else WRONG
+        found, evidence = described("raised", path), "as the file is loaded"
+        return Verdict(code, found.says, evidence, found.line, traceback=found.traceback)
 
 
 def load(path):
@@ -143,13 +152,6 @@ def _origin(f):
     module = getattr(f, "__module__", type(f).__name__)
     code = getattr(inspect.unwrap(f), "__code__", None)
     return code.co_filename if code and module == "exercise" else module
-
-
-def _fails_to_load(path):
-    problem = described("raised", path)
-    code = NOT_ATTEMPTED if "NotAttempted" in problem.says else WRONG
-    evidence = "as the file is loaded"
-    return Verdict(code, problem.says, evidence, problem.line, traceback=problem.traceback)
 
 
 def _callables():
