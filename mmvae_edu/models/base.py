@@ -146,6 +146,11 @@ class FunctionalModel:
 
         return (mu, log_var), encode_experts_pullback
 
+    def run_decoder(self, w, name, z, pullback=True):
+        """Run the decoder of one modality: what parametrises its likelihood, and the pullback."""
+        options = {"activation": self.activation, "kernels": self.backend(z)}
+        return mlp(w[name]["decoder"], z, pullback=pullback, **options)
+
     def log_likelihood(self, w, batch, z, *, weights, scored=None, pullback=True):
         """Compute Σ_m λ_m log p(x_m|z) over the scored modalities.           [S6.2, S6.3]
 
@@ -161,13 +166,7 @@ class FunctionalModel:
                 terms = evenly(np.flatnonzero(scored[:, m].any(axis=-1)).tolist())
             counts = None if scored is None else scored[terms, m]
             counts = None if counts is None or counts.all() else batch.on_device(counts)
-            outputs, mlp_pullback = mlp(
-                w[name]["decoder"],
-                z[terms],
-                activation=self.activation,
-                pullback=pullback,
-                kernels=self.backend(z),
-            )
+            outputs, mlp_pullback = self.run_decoder(w, name, z[terms], pullback=pullback)
             log_px_z, likelihood_pullback = self.modalities[name].log_prob(
                 w[name]["likelihood"], outputs, x=batch.x[name], kernels=self.backend(z)
             )

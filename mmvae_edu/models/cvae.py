@@ -93,12 +93,7 @@ class CVAE(VAE):
         batch, w = self.checked_batch(theta, given)
         z = self._latents(z, theta)
         self._need(batch, *self.condition)
-        outputs, _ = mlp(
-            w[self.target]["decoder"],
-            self._beside_condition(z, batch),
-            activation=self.activation,
-            kernels=self.backend(z),
-        )
+        outputs, _ = self.run_decoder(w, self.target, self._beside_condition(z, batch))
         return {self.target: self.modalities[self.target].mean(outputs)}
 
     def sample(self, n, *, rng):

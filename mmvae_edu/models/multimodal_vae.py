@@ -5,7 +5,6 @@ from dataclasses import asdict
 import numpy as np
 
 from .. import estimators, likelihoods, training
-from ..networks import mlp
 from ..support import files
 from ..support.devices import like, to_host
 from .base import FunctionalModel
@@ -41,10 +40,7 @@ class MultimodalVAE(FunctionalModel):
         names, means = [names] if isinstance(names, str) else names, {}
         for name in self.modalities if names is None else names:
             self._known(name)
-            outputs, _ = mlp(
-                w[name]["decoder"], z, activation=self.activation, kernels=self.backend(z)
-            )
-            means[name] = self.modalities[name].mean(outputs)
+            means[name] = self.modalities[name].mean(self.run_decoder(w, name, z)[0])
         return means
 
     def _latents(self, z, theta):
