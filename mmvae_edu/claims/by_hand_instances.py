@@ -7,6 +7,7 @@ import numpy as np
 
 from ..networks import mlp_shapes
 from ..oracles import LinearGaussian
+from .gaussian_instances import set_exact_encoders
 from .instances import log_normal_sum
 
 
@@ -23,11 +24,9 @@ def affine(rng, features, D, *, N=3, exact=None, scale=1.0):
     w = {m: {"encoder": {}, "decoder": {"W0": twin.W[m].T, "b0": twin.b[m]}} for m in features}
     for m, P in features.items():
         W0, b0 = 0.3 * rng.standard_normal((P, 2 * D)), rng.normal(0, 0.5, 2 * D)
-        if exact:
-            var = 1 / ((twin.W[m] ** 2).sum(axis=0) + (exact == "posterior"))
-            W0 = np.concatenate([twin.W[m] * var, np.zeros((P, D))], axis=1)
-            b0 = np.concatenate([-twin.b[m] @ W0[:, :D], np.log(var)])
         w[m]["encoder"] = {"W0": W0, "b0": b0}
+    if exact:
+        set_exact_encoders(w, twin, prior=exact == "posterior")
     return w, twin, twin.sample(rng, N)[1]
 
 

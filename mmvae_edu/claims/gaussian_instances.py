@@ -3,8 +3,8 @@
 import numpy as np
 
 from ..likelihoods import Normal
-from ..oracles import LinearGaussian
-from .instances import repeated
+from ..oracles import LinearGaussian, bound_gradient, mixture_iwae_continuous
+from .instances import noise_grid, repeated
 
 FEATURES = {"a": 3, "b": 4, "c": 2}
 
@@ -45,9 +45,9 @@ def affine_model(system, rng, features, latent, *, N=4, sigma=None, **options):
     return model, theta, twin, twin.sample(rng, N)[1]
 
 
-def set_exact_encoders(model, theta, twin, *, prior):
+def set_exact_encoders(networks, twin, *, prior):
     """Make every encoder the exact posterior given its modality, or without `prior` the expert."""
-    for m, w in model.tree.views(theta).items():
+    for m, w in networks.items():
         gram = (twin.W[m] ** 2).sum(axis=0) / twin.sigma[m] ** 2
         var = 1 / (gram + prior)
         D = twin.D
@@ -75,26 +75,42 @@ def kl_to_prior(mu, log_var):
     return 0.5 * (np.exp(log_var) + mu**2 - 1 - log_var).sum(axis=-1)
 
 
-def one_dimensional(system, rng, features, **options):
-    """Draw `affine_model` with D = 1, one x, and weights smooth enough for `noise_grid`.
+def one_dimensional(system, rng, features):
+    """Draw an `affine_model`: D = 1, one observation x, weights smooth enough for `noise_grid`.
 
     Wide likelihoods, and encoders near the posterior given their own modality, keep the zeros of
     Σ w, as a function of complex noise, far from the real axis.
     """
-    model, theta, twin, x = affine_model(system, rng, features, 1, N=1, sigma=2.0, **options)
-    set_exact_encoders(model, theta, twin, prior=True)
+    model, theta, twin, x = affine_model(system, rng, features, 1, N=1, sigma=2.0)
+    set_exact_encoders(model.tree.views(theta), twin, prior=True)
     for w in model.tree.views(theta).values():
         w["encoder"]["W0"][...] += rng.uniform(-0.04, 0.04, w["encoder"]["W0"].shape)
         w["encoder"]["b0"][...] += rng.uniform(-0.2, 0.2, 2)
     return model, theta, twin, x
 
 
-def average_over_noise(f, model, theta, x, eps, chance):
-    """Average the encoders' gradient (flat), then the bound, of f at one x over outcomes of eps."""
+def over_all_noise(f, system, rng, features):
+    """Average f over the noise of K = 2 at one x of `one_dimensional`; return that, and it exactly.
+
+    Both are the encoders' gradient (flat), then the bound.  All experts see the same noise, since
+    each has a logarithm of its own.
+    """
+    model, theta, twin, x = one_dimensional(system, rng, features)
+    mu, log_var = (a.ravel() for a in expert_parameters(model, theta, x))
+
+    def log_joint(z):
+        return twin.log_joint(z.reshape(-1, 1), x).reshape(z.shape)
+
+    exact = mixture_iwae_continuous(log_joint, mu, log_var, 2, nodes=401)
+    gradients = bound_gradient(mixture_iwae_continuous, log_joint, mu, log_var, 2)
+    expected = np.append(affine_encoder_gradient(x, *gradients), exact)
+
+    eps, chance = noise_grid(2)
+    eps = np.broadcast_to(eps[:, :, None], (len(x), *eps.shape, 1))
     bound, pullback = f(model, theta, repeated(x, len(chance)), eps=eps)
     views = model.tree.views(pullback(chance))
     encoders = [views[m]["encoder"][k].ravel() for m in views for k in ("W0", "b0")]
-    return np.concatenate([*encoders, [chance @ bound]])
+    return np.concatenate([*encoders, [chance @ bound]]), expected
 
 
 def affine_encoder_gradient(x, dmu, dlog_var):

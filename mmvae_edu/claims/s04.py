@@ -215,7 +215,7 @@ def one_net_serves_every_x(f, rng):
     """One network q_φ(z|x) gives every x a distribution of its own: with a linear decoder an affine
     one is the exact posterior of each x, and every bound is log p(x)."""
     model, theta, twin, x = affine_model(VAE, rng, {"x": 5}, 2, N=9)
-    set_exact_encoders(model, theta, twin, prior=True)
+    set_exact_encoders(model.tree.views(theta), twin, prior=True)
     return f(model, theta, x, eps=sigma_points(1, 9, 2))[0], twin.log_prob(x)
 
 

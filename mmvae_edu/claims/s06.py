@@ -119,7 +119,7 @@ def lambda_scales_the_likelihood_and_beta_the_kl(f, rng):
 def the_exact_posterior_makes_every_weight_the_evidence(f, rng):
     """With q the exact posterior and λ = β = 1, any samples give log p(x) itself."""
     model, theta, twin, x = affine_model(VAE, rng, {"x": 4}, 3, N=5, kl="monte_carlo")
-    set_exact_encoders(model, theta, twin, prior=True)
+    set_exact_encoders(model.tree.views(theta), twin, prior=True)
     return f(model, theta, x, eps=rng.standard_normal((1, 2, 5, 3)))[0], twin.log_prob(x)
 
 
@@ -127,7 +127,7 @@ def the_exact_posterior_makes_every_weight_the_evidence(f, rng):
 def the_elbo_is_a_bound_at_lambda_beta_one(f, rng):
     """At λ = β = 1 the expected bound never exceeds log p(x), however near q is."""
     model, theta, twin, x = affine_model(VAE, rng, {"x": 3}, 2, N=20, kl="monte_carlo")
-    set_exact_encoders(model, theta, twin, prior=True)
+    set_exact_encoders(model.tree.views(theta), twin, prior=True)
     theta += 0.1 * rng.standard_normal(theta.shape) * (theta == 0)  # the log-variances' weights
     return violation(f(model, theta, x, eps=sigma_points(1, 20, 2))[0], twin.log_prob(x))
 
@@ -136,7 +136,7 @@ def the_elbo_is_a_bound_at_lambda_beta_one(f, rng):
 def beta_below_one_is_no_bound(f, rng):
     """At β < 1 the exact posterior scores (1 − β) KL(q ‖ p) above log p(x)."""
     model, theta, twin, x = affine_model(VAE, rng, {"x": 4}, 2)
-    set_exact_encoders(model, theta, twin, prior=True)
+    set_exact_encoders(model.tree.views(theta), twin, prior=True)
     beta = rng.uniform(0.1, 0.9)
     mean, cov = twin.posterior(x)
     excess = (1 - beta) * kl_to_prior(mean, np.broadcast_to(np.log(np.diag(cov)), mean.shape))
@@ -149,7 +149,7 @@ def lambda_above_one_is_no_bound_on_densities(f, rng):
     """With λ > 1 the exact posterior scores (λ − 1) E log p(x|z) above log p(x), if that is > 0."""
     lam = rng.uniform(1.1, 2.0)
     model, theta, twin, x = affine_model(VAE, rng, {"x": 4}, 2, sigma=0.05, weights={"x": lam})
-    set_exact_encoders(model, theta, twin, prior=True)
+    set_exact_encoders(model.tree.views(theta), twin, prior=True)
     mean, cov = twin.posterior(x)
     log_var = np.broadcast_to(np.log(np.diag(cov)), mean.shape)
     excess = (lam - 1) * twin.expected_log_lik(mean, log_var, x["x"], "x")

@@ -192,7 +192,7 @@ def sampled_subsets_follow_their_law(f, rng):
 def exact_experts_make_every_term_exact(f, rng):
     """With exact experts and decoders the objective is Σ log p(X) over its terms, for any noise."""
     model, theta, twin, x = affine_model(MVAE, rng, FEATURES, 2, subsets=2, kl="monte_carlo")
-    set_exact_encoders(model, theta, twin, prior=False)
+    set_exact_encoders(model.tree.views(theta), twin, prior=False)
     sampled = np.array([[True, True, False], [False, True, True]])
     eps = rng.standard_normal(model.noise_shape(4, 3))
     terms = [["a", "b", "c"], ["a"], ["b"], ["c"], ["a", "b"], ["b", "c"]]
