@@ -9,6 +9,7 @@ import numpy as np
 from ..gaussian import gaussian_log_prob, gaussian_sample, standard_normal_log_prob
 from ..kernels import inner
 from ..networks import ACTIVATIONS, INITIAL, init_mlp, mlp, mlp_by_class, mlp_shapes
+from ..objectives import log_prior_ratio
 from ..support.batches import check_batch
 from ..support.checks import whole_number
 from ..support.devices import generator, like
@@ -201,6 +202,10 @@ class FunctionalModel:
     def prior_samples(self, theta, shape, rng):
         """Draw z ~ p(z) = N(0, I), of shape (K, N, D)."""
         return like(self.noise(rng, shape, theta.dtype), theta)
+
+    def log_ratio(self, z, mu, log_var):
+        """Compute log p(z) − log q(z|x), or its expectation where `kl` is "closed_form"."""
+        return log_prior_ratio(z, mu, log_var, closed_form=self.kl == "closed_form")
 
     def log_prior(self, w, z):
         """Compute log p(z), nats: z (…, D) → (…); and its pullback (dlog_pz, dw) → dz."""

@@ -3,7 +3,6 @@
 import numpy as np
 
 from ..gaussian import gaussian_sample
-from ..objectives import log_prior_ratio
 from ..posteriors import only_expert
 from .base import cotangent, evenly, number
 from .multimodal_vae import MultimodalVAE
@@ -47,9 +46,7 @@ class BiVCCA(MultimodalVAE):
         log_px_z, decode_pullback = self.log_likelihood(  # every decoder on every sample
             w, batch, z, weights=self.weights, scored=np.stack([batch.present] * M)
         )
-        log_ratio, ratio_pullback = log_prior_ratio(
-            z, mu, log_var, closed_form=self.kl == "closed_form"
-        )
+        log_ratio, ratio_pullback = self.log_ratio(z, mu, log_var)
         terms = (log_px_z + beta * log_ratio).mean(axis=1)  # (M, N)
         present = batch.on_device(batch.present)
         share = batch.on_device(self._shares(batch)).astype(terms.dtype)

@@ -4,7 +4,6 @@ import numpy as np
 
 from ..gaussian import gaussian_sample, kl_gauss
 from ..networks import bias_and_activation, init_mlp, mlp, mlp_shapes
-from ..objectives import log_prior_ratio
 from ..posteriors import only_expert
 from ..support.parameters import Tree
 from .base import cotangent, number
@@ -70,9 +69,7 @@ class JMVAE(MultimodalVAE):
         (mu, log_var), encode_pullback = self.encode_experts(w, batch)  # q(z|x_m): (M, N, D)
         z, sample_pullback = gaussian_sample(mean, joint_log_var, eps=eps)  # (1, K, N, D)
         log_px_z, decode_pullback = self.log_likelihood(w, batch, z, weights=self.weights)
-        log_ratio, ratio_pullback = log_prior_ratio(
-            z, mean, joint_log_var, closed_form=self.kl == "closed_form"
-        )
+        log_ratio, ratio_pullback = self.log_ratio(z, mean, joint_log_var)
         kl, kl_pullback = kl_gauss(mean, joint_log_var, mu, log_var)  # to each q(z|x_m): (M, N)
         bound = (log_px_z + beta * log_ratio)[0].mean(axis=0) - self.alpha * kl.sum(axis=0)
 

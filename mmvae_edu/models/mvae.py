@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..gaussian import gaussian_sample
-from ..objectives import log_prior_ratio, sample_subsets, subsampled_terms
+from ..objectives import sample_subsets, subsampled_terms
 from ..posteriors import product_of_subsets
 from ..support.checks import whole_number
 from .base import cotangent, number
@@ -60,9 +60,7 @@ class MVAE(MultimodalVAE):
         log_px_z, decode_pullback = self.log_likelihood(
             w, batch, z, weights=self.weights, scored=subsets & counted[:, None]
         )
-        log_ratio, ratio_pullback = log_prior_ratio(
-            z, mean, joint_log_var, closed_form=self.kl == "closed_form"
-        )
+        log_ratio, ratio_pullback = self.log_ratio(z, mean, joint_log_var)
         terms = (log_px_z + beta * log_ratio).mean(axis=1)  # one ELBO(X) each: (T, N)
         counted = batch.on_device(counted)
         bound = np.where(counted, terms, 0).sum(axis=0)

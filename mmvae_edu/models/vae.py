@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..gaussian import gaussian_sample
-from ..objectives import elbo, log_prior_ratio
+from ..objectives import elbo
 from .base import cotangent, number
 from .multimodal_vae import MultimodalVAE
 from .settings import KL, choice
@@ -53,9 +53,7 @@ class VAE(MultimodalVAE):
         (mu, log_var), encode_pullback = self.encode_experts(w, batch)  # q(z|x): (1, N, D)
         z, sample_pullback = gaussian_sample(mu, log_var, eps=eps)  # (1, K, N, D)       [S5.12]
         log_px_z, decode_pullback = self.log_likelihood(w, batch, z, weights=self.weights)
-        log_ratio, ratio_pullback = log_prior_ratio(
-            z, mu, log_var, closed_form=self.kl == "closed_form"
-        )
+        log_ratio, ratio_pullback = self.log_ratio(z, mu, log_var)
 
         def log_weights_pullback(dlog_w, normalised=None):
             """Compute dtheta; with `normalised` weights, its doubly reparameterised estimator."""
