@@ -57,8 +57,9 @@ print("q(z|x)", q.tolist())
 # Both follow from one inequality. Let $q > 0$ wherever $p(x,z) > 0$. Then the weight
 # $w = p(x,z)/q(z|x)$ has mean $\sum_z p(x,z) = p(x)$ under $q$, and so has the mean of $K$ weights.
 # The logarithm is concave, so $\mathbb{E} \log \bar w \le \log \mathbb{E} \bar w = \log p(x)$
-# (Jensen's inequality). $L^v$ is $L_1$. Averaging $K$ weights first reduces their variance, so
-# Jensen's inequality loses less.
+# (Jensen's inequality). $L^v$ is $L_1$. Averaging more weights first never loses more: L16 proves
+# $L_K \le L_{K+1}$ by leaving out one weight at a time. A smaller variance alone would not prove
+# it: of two laws with one mean, that with the smaller variance may have the lower mean logarithm.
 #
 # ## Predict, then run
 #
@@ -87,8 +88,11 @@ keep(figure, "00-bounds", alt=finding, numbers=numbers)
 # ## What a claim is
 #
 # A **claim** is a statement with a check that can fail. The check is a function of the
-# implementation under test. It computes two sides, one with that implementation, one with an
-# oracle that shares no code with it, and compares their difference with a fixed tolerance:
+# implementation under test. It computes two sides and compares their difference with a fixed
+# tolerance. One side uses the implementation; the other is usually an oracle that shares no code
+# with it. There are exceptions. A claim named `<op>_gradient` takes the derivative of the library's
+# own op, so other claims must check the op's value. An inequality needs no second computation, nor
+# does an invariant, such as that the order of the modalities does not matter. The tolerances:
 #
 # - T0: a finite identity, $10^{-12}$; T1: an integral or 50-digit arithmetic, $10^{-10}$;
 # - T2: a gradient against differences, $10^{-7}$; T2': against a complex step, $10^{-13}$;

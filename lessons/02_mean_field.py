@@ -114,9 +114,10 @@ keep(figure, "02-two-modes", alt=finding, numbers=rows)
 #
 # ## Two Gaussians
 #
-# For $P = N(\mu, \Sigma)$ the CAVI factors are Gaussian with mean $\mu_i$ and variance
-# $1/(\Sigma^{-1})_{ii}$, the variance of $x_i$ **given the others**, at most the marginal
-# $\Sigma_{ii}$. Two unit Gaussians with correlation $\rho$: variances $1 - \rho^2$, and
+# For $P = N(\mu, \Sigma)$ each CAVI step gives a Gaussian factor with the variance
+# $1/(\Sigma^{-1})_{ii}$, that of $x_i$ **given the others**, at most the marginal $\Sigma_{ii}$.
+# Its mean depends on the other factors' means, and is $\mu_i$ once the steps have converged. Two
+# unit Gaussians with correlation $\rho$: variances $1 - \rho^2$, and
 # $D_{KL}(Q\,\|\,P) = -\tfrac12 \log(1 - \rho^2)$. So if the posterior is a correlated **Gaussian**,
 # a mean-field $q(z|x)$ has too little variance in each correlated dimension. Other posteriors may
 # be free of this: for two weakly coupled bits CAVI ends at the exact marginals, with more entropy
@@ -145,8 +146,9 @@ print(f"entropy {entropies[0]:.4f} nats, of P {entropies[1]:.4f}")
 #
 # $$q_\phi(z|x) = \prod_{j=1}^J N(z_j; \mu_j(x), \sigma_j^2(x))$$  (S4.3)
 #
-# This is mean field in the sense above, an **approximation** of $p(z|x)$. The bound is as tight as
-# with the best unrestricted $q$ only if the posterior has this form.
+# Slide 4 has the left side only. The product is this course's reading of it; slide 5 has the $J$,
+# which is `D` in the code. This is mean field in the sense above, an **approximation** of $p(z|x)$.
+# The bound is as tight as with the best unrestricted $q$ only if the posterior has this form.
 #
 # The generation net, which draws $z$ and then the pixels of a new $x'$:
 #
@@ -155,8 +157,7 @@ print(f"entropy {entropies[0]:.4f} nats, of P {entropies[1]:.4f}")
 # This is part of the **model**. The marginal $P_\theta(x') = \sum_z P_\theta(z) \prod_d
 # P_\theta(x'_d|z)$ may be dependent, since all pixels share $z$.
 #
-# (The slide's $J$ is `D` in the code.) Below, three binary pixels are independent for either value
-# of $z$. Are they independent?
+# Below, three binary pixels are independent for either value of $z$. Are they independent?
 
 # %%
 ink = np.array([[0.9, 0.8, 0.9], [0.1, 0.3, 0.2]])  # p(x_d = 1 | z), a row for each z

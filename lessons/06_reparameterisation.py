@@ -29,9 +29,8 @@ from mmvae_edu.report import plots
 #
 # Draw $\varepsilon \sim N(0, 1)$ and set $z = \mu + \sigma \varepsilon$. Then
 # $\mathbb{E} z = \mu$ and $\mathrm{Var}\, z = \sigma^2 \mathrm{Var}\, \varepsilon = \sigma^2$; an
-# affine function of a Gaussian is Gaussian, so this *is* (S5.12). Now the randomness is an input,
-# and $z$ is a plain function of $\mu$ and $\log \sigma^2$. With
-# $\sigma = e^{\frac12 \log\sigma^2}$,
+# affine function of a Gaussian is Gaussian, so this *is* (S5.12). Now the randomness is an input
+# and $z$ a plain function of $\mu$ and $\log \sigma^2$; with $\sigma = e^{\frac12 \log\sigma^2}$,
 #
 # $$\frac{\partial z}{\partial \mu} = 1, \qquad
 # \frac{\partial z}{\partial \log \sigma^2} = \tfrac12 \sigma \varepsilon .$$
@@ -110,27 +109,28 @@ for L in sizes.tolist():
     (average, _), (logarithm, _) = elbo(scores), log_mean_exp(scores, axis=0)
     errors = [math.sqrt(((estimate - L2) ** 2).mean()) for estimate in (average, logarithm)]
     bias = (average.mean() - L2) / (std / math.sqrt(L * repeats))
-    print(f"L {L:3d}  error {errors[0]:.4f}, inside the log {errors[1]:.4f}; bias z {bias:+.1f}")
+    print(f"L {L:3d}  error {errors[0]:.4f}, bias z {bias:+.1f}; inside the log", end=" ")
+    print(f"{errors[1]:.4f}: bias {logarithm.mean() - L2:.4f}, spread {logarithm.std():.4f}")
     rows.append([L, *errors, std / math.sqrt(L)])
 
 sizes, outside, within, theory = np.array(rows).T
 slope = np.polyfit(np.log(sizes), np.log(outside), 1)[0]
-finding = f"The error falls as L^{slope:.2f}, that of the log of the mean to {inside - L2:.2f} nats"
-finding = finding.replace("^-", "^−")
+finding = f"The error falls as L^−{-slope:.2f}; the log of the mean keeps its bias, "
+finding += f"{inside - L2:.2f} nats in the limit"
 series = {
     "(1/L) Σ log p(x|z)": (sizes, outside),
     "log (1/L) Σ p(x|z)": (sizes, within),
     "exact: std / √L": (sizes, theory),
 }
-figure = plots.lines(
-    series, finding, "samples L", "root mean square error, nats", log_x=True, log_y=True
-)
+figure = plots.lines(series, finding, "samples L", "rms error, nats", log_x=True, log_y=True)
 numbers = [["L", "mean of logs", "log of mean", "exact"], *rows]
 keep(figure, "06-l2", alt=finding, numbers=numbers)
 
 # %% [markdown]
 # An error ten times smaller takes a hundred times the samples. Yet one sample, $L = 1$, often
-# suffices in training: the gradient is unbiased, and the noise of many steps averages out.
+# suffices in training: the gradient is unbiased, and the noise of many steps averages out. The
+# other estimate's squared error is bias² + variance. The variance falls to 0, but the bias grows
+# from 0 to $\log \mathbb{E}_q\,p(x|z) - L_2$: its error ends there, after a dip below it.
 #
 # ## Two gradients of an expectation
 #

@@ -219,9 +219,9 @@ figure = plots.latent_space({"VAE": {"image": z}}, label, finding)
 keep(figure, "07-latent", alt=finding, numbers=[["digit", "z1", "z2"], *np.c_[label, z]])
 
 # %% [markdown]
-# Classes form regions, although no label was given, and the regions touch: $L_1$ charges every
-# $q(z|x)$ for its distance from the one prior. Between regions the decoder draws mixed, blurred
-# digits, as in the row of the decoded prior above.
+# Classes form regions, although no label was given, and the regions touch. A likely cause is $L_1$,
+# which charges every $q(z|x)$ for its distance from the one prior; no run here tests that. Between
+# regions the decoder draws mixed, blurred digits, as in the row of the decoded prior above.
 #
 # ## The claims
 

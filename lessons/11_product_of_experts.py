@@ -83,6 +83,9 @@ curves = {"prior": np.exp(log_normal(z, 0, 0))}
 for i, (m, lv) in enumerate(experts, start=1):
     curves[f"expert {i}"] = np.exp(log_normal(z, m, lv))
 curves["product"] = np.exp(log_normal(z, mean.item(), joint_log_var.item()))
+at_peak = [np.exp(log_normal(mean.item(), m, lv)) for m, lv in experts]
+print(f"at its peak the product is {curves['product'].max():.3f},", end=" ")
+print("the experts there {:.3f} and {:.4f}".format(*at_peak))
 finding = (
     f"The product is narrower than each expert: std {math.exp(joint_log_var.item() / 2):.2f}, "
 )
@@ -97,14 +100,17 @@ numbers = [["z", *curves], *zip(z, *curves.values(), strict=True)]
 keep(figure, "11-product", alt=finding, numbers=numbers)
 
 # %% [markdown]
-# The product is near 0 wherever one expert is. For Gaussians its precision is the sum of all
-# precisions, whether the experts agree or not. So a sharp expert that is wrong decides nearly
-# alone. L20's mixture is large wherever one expert is.
+# An expert that is exactly 0 somewhere has a veto: there the product is 0. A Gaussian never is 0.
+# Normalised, the product of Gaussians can peak where every expert is small, as here. Its precision
+# is the sum of all precisions, whether the experts agree or not. So a sharp expert that is wrong
+# decides nearly alone. In L20's mixture none has a veto: its density is nowhere below $1/M$ of any
+# expert's.
 #
 # ## Any subset, one network each
 #
 # A missing modality is precision 0: its factor is left out. So $N$ experts serve all $2^N$ subsets,
-# and the empty one gives the prior. With exact experts each is the exact posterior.
+# and the empty one gives the prior. With exact experts each is the exact posterior if that has a
+# diagonal covariance. Here it has: the columns of each $W_m$ are drawn orthogonal (L07).
 
 # %%
 rng = np.random.default_rng(0)
@@ -117,7 +123,8 @@ for present in product([False, True], repeat=3):
     (mean, joint_log_var), _ = product_of_experts(exact_mu, exact_log_var, mask=mask)
     names = [m for m, here in zip(x, present, strict=True) if here]
     exact_mean, cov = twin.posterior(x, names)
-    error = max(np.abs(mean - exact_mean).max(), np.abs(np.exp(joint_log_var) - np.diag(cov)).max())
+    covs = np.exp(joint_log_var)[..., None] * np.eye(2)  # diagonal, one for each example
+    error = max(np.abs(mean - exact_mean).max(), np.abs(covs - cov).max())
     print(f"given {' '.join(names) or 'nothing':8s} var {np.diag(cov).round(4)}  error {error:.0e}")
 
 # %% [markdown]

@@ -139,10 +139,10 @@ numbers += [[*key, *row, *f] for key, row, f in zip(printed, implied, flags, str
 keep(figure, "15-slide", alt=finding, numbers=numbers)
 
 # %% [markdown]
-# Where the second rule is broken by hundredths or tenths, the two columns were not computed from
-# one set of samples. That says nothing about the noise of the $\log p(x_1)$ column, which needs
-# other samples and other seeds. And no probability is above 1: one of the cells behind the positive
-# $\log p(x_2)$ was estimated wrongly, or is an estimate of something else.
+# Where the second rule is broken by more than rounding, the columns are not of one model, one $K$
+# and one set of examples and samples: of those it holds exactly. That says nothing about the noise
+# of the $\log p(x_1)$ column, which needs other samples and other seeds. And no probability is
+# above 1: a cell behind the positive $\log p(x_2)$ is a wrong estimate, or one of something else.
 #
 # ## The smallest code, on a trained model
 #

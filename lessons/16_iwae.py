@@ -27,7 +27,8 @@ from mmvae_edu.report import plots
 # $$L_K = \mathbb{E}_{z_1, \dots, z_K \sim q(z|x)} \log \frac1K \sum_{k=1}^K
 # \frac{p(x,z_k)}{q(z_k|x)}$$  (S9.2)
 #
-# At $K = 1$ both are the ELBO. Three facts follow from the concavity of the logarithm.
+# At $K = 1$ both are the ELBO. Two facts follow from the concavity of the logarithm, and a third
+# from its Taylor expansion.
 #
 # **$L_K \le \log p(x)$.** Let $q > 0$ wherever $p(x,z) > 0$. Then the mean weight is unbiased:
 # $\mathbb{E}_q w = \sum_z q\,\frac{p(x,z)}{q} = p(x)$. By Jensen's inequality
@@ -128,11 +129,10 @@ keep(figure, "16-bound", alt=finding, numbers=numbers)
 #
 # ## Predict, then run: too wide or too narrow?
 #
-# Let the posterior be $N(0, 1)$ and $q = N(0, v)$. Then
-# $\mathbb{E}_q (w/p(x))^2 = \int p(z|x)^2/q\,dz = v/\sqrt{2v-1}$ for $v > \tfrac12$, and infinite
-# for a smaller $v$. Which $q$ gains least from more samples: too wide ($v = 2$), somewhat too
-# narrow (0.6), too narrow by the factor by which the first is too wide (0.5), or much too narrow
-# (0.3)?
+# Let the posterior be $N(0, 1)$ and $q = N(0, v)$. Then $\mathbb{E}_q (w/p(x))^2 = \int
+# p(z|x)^2/q\,dz = v/\sqrt{2v-1}$ for $v > \tfrac12$, and infinite for $v \le \tfrac12$. Which $q$
+# gains least from more samples: too wide ($v = 2$), somewhat too narrow (0.6), too narrow by the
+# factor by which the first is too wide (0.5), or much too narrow (0.3)?
 
 # %%
 K = np.array([1, 10, 100, 1000, 10_000])

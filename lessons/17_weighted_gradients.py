@@ -202,7 +202,8 @@ for K in sizes.tolist():
     for (name, row), (signal, draws) in zip(ratios.items(), estimates, strict=True):
         row.append(abs(signal) / draws.std())
         z_score = (draws.mean() - signal) / draws.std() * math.sqrt(repeats)
-        print(f"K {K:3d}  {name:36s} exact {signal:.5f}  z {z_score:+.1f}  ratio {row[-1]:.3f}")
+        print(f"K {K:3d}  {name:36s} exact {signal:.5f}  z {z_score:+.1f}", end="  ")
+        print(f"noise {draws.std():.5f}  ratio {row[-1]:.3f}")
 
 # %%
 change = {name: row[-1] / row[0] for name, row in ratios.items()}
@@ -214,9 +215,10 @@ rows = zip(sizes, *ratios.values(), strict=True)
 keep(figure, "17-signal-to-noise", alt=finding, numbers=[["K", *ratios], *rows])
 
 # %% [markdown]
-# As the bound tightens it depends less and less on $q$: its gradient in $\mu$ shrinks as $1/K$, its
-# noise only as $K^{-1/2}$. The doubly reparameterised estimator has the same mean and a noise that
-# shrinks faster. In the library it is `dreg_grads`, and `doubly_reparameterised` of a model.
+# By L16 the gap is $\tfrac12\mathrm{Var}(w/p(x))/K$ for a large $K$, so the gradient in $\mu$
+# shrinks as $1/K$. (S9.4) is a ratio of means of $K$ independent terms: its noise shrinks only as
+# $K^{-1/2}$. In the doubly reparameterised sum each $\tilde w_k^2$ is of the order $K^{-2}$: its
+# noise shrinks as $K^{-3/2}$. This is `dreg_grads`, and `doubly_reparameterised` of a model.
 #
 # ## The claims
 

@@ -1,9 +1,8 @@
 # %% [markdown]
 # # L18  Four criteria
 #
-# Slide 10 names four criteria: latent factorisation, coherent joint generation, coherent cross
-# generation, synergy. It draws each and gives no formula. What exactly is counted, against which
-# baseline, and how sure is the number?
+# Slide 10 draws four criteria, without formulas: latent factorisation, coherent joint generation,
+# coherent cross generation, synergy. What is counted, against which baseline, and how surely?
 
 # %%
 import numpy as np
@@ -49,11 +48,11 @@ def rate(hits, *case):
 #
 # $\hat y$ is a **linear probe**: least squares on one-hot classes, by 5-fold cross-validation; its
 # baseline is the **majority**, the commonest class. It measures what can be read from $z$, not
-# whether separate dimensions hold it.
-#
-# *Shared* is what a probe fitted on $z$ from the image reads in $z$ from the strokes. *Private* is
-# what one modality alone knows. Pairs are drawn at random within a class, so an attribute above the
-# median of its class (`ink` of the image, `lean` of the strokes) says nothing about the partner.
+# whether separate dimensions hold it. *Shared* is what a probe fitted on $z$ from the image reads
+# in $z$ from the strokes. It needs one code for both: rotate the $z$ of one and the rate falls,
+# though a probe of its own still reads the digit. *Private* is what one modality alone knows. Pairs
+# are drawn at random within a class, so an attribute above the median of its class (`ink` of the
+# image, `lean` of the strokes) says nothing about the partner.
 
 # %%
 known = {"ink": test.x["image"].sum(axis=1), "lean": test.x["strokes"][:, ::2].mean(axis=1)}
@@ -105,9 +104,10 @@ for name in models:
 #
 # **if** each classifier errs on generations as on real digits, and the two err independently given
 # the true pair. Neither need hold: both read decodings of one $z$. Of two that err together the
-# correction makes more than 100% (printed below). So raw rates come first, and a corrected one
-# above 100% shows that an assumption fails. A classifier also names a digit for a blur: any of the
-# rates may be too high.
+# correction makes more than 100% (printed below). So does chance in about half of all samples of a
+# coherent model, since the correction is unbiased. So raw rates come first, and a corrected one
+# shows that an assumption fails only if it is above 100% by more than its error. A classifier names
+# a digit for a blur too: any of the rates may be too high.
 #
 # ## Predict, then run
 #
@@ -118,9 +118,9 @@ for name in models:
 def agreement(first, second, C_first, C_second, *case):
     """Print how often predicted classes agree: raw, by chance, corrected."""
     T = criteria.pair_table(first, second, classes=10)
-    J = criteria.correct_for_classifiers(T, C_first, C_second)
+    value, error = criteria.corrected_coherence(first, second, C_first, C_second)
     print(f"{case[0]:5s} {case[2]:15s}", rate(first == second, *case), end="  ")
-    print(f"by chance {T.sum(axis=1) @ T.sum(axis=0):.1%}  corrected {np.trace(J):.1%}")
+    print(f"by chance {T.sum(axis=1) @ T.sum(axis=0):.1%}  corrected {value:.1%} ± {error:.1%}")
 
 
 nine_of_ten = np.array([[0.9, 0.1], [0.1, 0.9]])  # two classifiers of two classes that err together
@@ -176,8 +176,7 @@ for name, model in models.items():
     print(f"{name}: digit, both minus {best}: {gains[name]}")
     x = {m: test.x[m][: 50 if FAST else 400] for m in both}
     for m, K in ("image", 1), ("image", 30), ("strokes", 1), ("strokes", 30):
-        given = x, {m: x[m]}
-        scores = [model.log_marginal({m: x[m]}, given=g, K=K, rng=rng) for g in given]
+        scores = [model.log_marginal({m: x[m]}, given=g, K=K, rng=rng) for g in (x, {m: x[m]})]
         gain, error = criteria.synergy(*scores)
         print(f"    log p({m}), z from both minus from it, K = {K}: {gain:+.1f} ± {error:.1f}")
 
@@ -220,14 +219,15 @@ for source, target in both, both[::-1]:
 grid(c, lines)
 majority = [100 * found[*group, "majority"][0] for group in groups]
 a.hlines(majority, *(np.arange(6) + [[-0.42], [0.42]]), colors=plots.INK)
+probed = "(a) Digit, probe fitted on the image's z, read in the strokes' z\n(line: majority): "
 for axis, title, *case in (
-    (a, "(a) Digit in what both know (line: majority): ", "digit", "shared"),
+    (a, probed, "digit", "shared"),
     (b, "(b) Joint generation, one digit: ", "coherence", "joint"),
     (c, "(c) Cross generation, image → strokes: ", "coherence", "image → strokes"),
 ):
     axis.set_title(title + ", ".join(f"{name} {found[name, *case][0]:.0%}" for name in models))
 d.set_title(f"(d) Synergy: {', '.join(f'{name} {gain}' for name, gain in gains.items())}")
-finding = "; ".join(axis.get_title() for axis in (a, b, c, d))
+finding = "; ".join(axis.get_title().replace("\n", " ") for axis in (a, b, c, d))
 keep(figure, "18-four-criteria", alt=finding, numbers=rows)
 
 # %% [markdown]

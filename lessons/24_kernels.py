@@ -230,7 +230,7 @@ if isinstance(gpu, str):
 else:
     both = gpu.product_of_experts(*gpu.device.xp.asarray([mu, log_var], dtype=np.float32))
     error = np.abs(np.stack([a.get().ravel() for a in both]) - expected).max()
-    print(f"GPU, product_of_experts in float32: difference {error:.0e} of 2e-05 (T5)")
+    print(f"GPU, product_of_experts in float32: difference {error:.0e} of 2e-05")
 
 # %% [markdown]
 # ## The claims
