@@ -5,6 +5,7 @@ rearranges formulae; between them einsum, arrays of their own changed in place, 
 kind, lists for tuples, and helper functions and classes beside the answer.
 """
 
+import re
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,15 @@ def test_a_right_answer_is_right(path, exercise):
 
 def test_students_answer_every_exercise():
     lessons = {exercise for exercise in exercises() if exercise[:3] not in LESSONS_OF_THEIR_OWN}
-    assert {exercise.id for _, exercise in ANSWERS} >= lessons
+    missing = lessons - {exercise.id for _, exercise in ANSWERS}
+    assert not missing, f"tests/students: no answer to {', '.join(sorted(missing))}"
+
+
+def test_every_stub_has_its_row():
+    for path in {exercise.stub for exercise in exercises().values()}:
+        stubs = set(re.findall(r'todo\("(.+)"\)', path.read_text("utf-8")))
+        lost = sorted(stubs - set(exercises()))
+        assert not lost, f"exercises/{path.name}: no row in checks/{path.stem}.toml for {lost}"
 
 
 def test_every_file_is_an_exercises():
