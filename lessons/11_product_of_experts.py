@@ -100,7 +100,7 @@ numbers = [["z", *curves], *zip(z, *curves.values(), strict=True)]
 keep(figure, "11-product", alt=finding, numbers=numbers)
 
 # %% [markdown]
-# An expert that is exactly 0 somewhere has a veto: there the product is 0. A Gaussian never is 0.
+# An expert that is exactly 0 somewhere has a veto: there the product is 0. A Gaussian is 0 nowhere.
 # Normalised, the product of Gaussians can peak where every expert is small, as here. Its precision
 # is the sum of all precisions, whether the experts agree or not. So a sharp expert that is wrong
 # decides nearly alone. In L20's mixture none has a veto: its density is nowhere below $1/M$ of any

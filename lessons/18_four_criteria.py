@@ -106,8 +106,8 @@ for name in models:
 # the true pair. Neither need hold: both read decodings of one $z$. Of two that err together the
 # correction makes more than 100% (printed below). So does chance in about half of all samples of a
 # coherent model, since the correction is unbiased. So raw rates come first, and a corrected one
-# shows that an assumption fails only if it is above 100% by more than its error. A classifier names
-# a digit for a blur too: any of the rates may be too high.
+# shows that an assumption fails only if it is above 100% by more than its error (the printed ±
+# takes the $C_m$ as known). A classifier names a digit for a blur too: any rate may be too high.
 #
 # ## Predict, then run
 #

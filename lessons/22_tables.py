@@ -125,8 +125,8 @@ keep(figure, "22-rates", alt=finding, numbers=rows)
 #
 # **Sums.** $\log p(x_1, x_2) - \log p(x_1) - \log p(x_2)$ averages to the information that the two
 # share, if the model is right: at most $\ln 10$ nats for pairs drawn at random within ten classes.
-# A wrong model may average to any less. It exceeds the information at most by the KL divergence by
-# which the better of its two marginals misses the data's, and that divergence is unknown.
+# A wrong model may average to less, even below 0. It can exceed the information only by the KL
+# divergence by which the better of its two marginals misses the data's, which is unknown.
 #
 # **Labels.** Read literally, $x_m$ given $x_m$ is certain. The script released with the paper
 # (`calculate_likelihoods.py`, 54398d7) averages $p(x_m|z)p(z)/q(z|\cdot)$ over $z \sim q(z|\cdot)$.
@@ -158,9 +158,9 @@ print(f"log mean p^s = {np.log(np.mean(p**s)):.2f}; s log mean p = {s * np.log(p
 # The 1951.63 nats alone prove nothing, since that KL divergence is unknown. The script shows that
 # MMVAE's joint is no log density in its parts' units: only in the joint it leaves the training's
 # scaling of MNIST's likelihood, $s = 3072/784$, on. It scales inside the average, we outside. By
-# Jensen's inequality $\log \mathbb{E}\, p^s \ge s \log \mathbb{E}\, p$: in the joint's units the
-# parts sum to 6845 or more. This exceeds the joint; loose bounds may explain it. And both systems'
-# parts exceed the ceilings of $b = 0.75$, not those of 0.1, as $b$ once was.
+# Jensen's inequality $\log \mathbb{E}\, p^s \ge s \log \mathbb{E}\, p$, so in the joint's units
+# exact parts sum to 6845 or more. The joint is less; a loose bound may explain it. And both
+# systems' parts exceed the ceilings of $b = 0.75$, not those of 0.1, as $b$ once was.
 #
 # ## The last column, exactly
 #
