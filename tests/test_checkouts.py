@@ -45,13 +45,18 @@ CALL += "r.importance_weights(np.zeros((1, 1)))"
 
 
 class Environment:
-    """A virtual environment of its own, in which this one's packages are found as well."""
+    """A virtual environment of its own that finds this one's packages, but not mmvae_edu."""
 
     def __init__(self, folder):
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
         self.scripts = folder / ("Scripts" if os.name == "nt" else "bin")
         (site,) = self.run("-c", "import site; print(*site.getsitepackages()[-1:])").stdout.split()
-        (Path(site) / "others.pth").write_text(str(Path(numpy.__file__).parent.parent))
+        others = folder / "others"
+        others.mkdir()
+        for package in Path(numpy.__file__).parent.parent.iterdir():
+            if "mmvae_edu" not in package.name:
+                (others / package.name).symlink_to(package)
+        (Path(site) / "others.pth").write_text(str(others))
 
     def install(self, *arguments):
         options = ("--quiet", "--no-deps", "--no-build-isolation", "--no-warn-script-location")
