@@ -191,10 +191,10 @@ keep(figure, "11-quotient", alt=finding, numbers=numbers)
 
 # %% [markdown]
 # With two experts this happens only where both are wider than the prior; with three, one of them
-# may be narrower. Near the edge the quotient exists, but its variance and its mean grow without
-# limit. The library marks the invalid dimensions (`valid` is False, the values NaN); `abs` or
-# `clip` would only hide them. If the networks are limited to $\sigma_i^2 < 1$, every quotient is
-# valid.
+# may be narrower. Near the edge the quotient exists, but its variance grows without limit, and so
+# does its mean unless $\sum_i T_i \mu_i$ vanishes too. The library marks the invalid dimensions
+# (`valid` is False, the values NaN); `abs` or `clip` would only hide them. If the networks are
+# limited to $\sigma_i^2 < 1$, every quotient is valid.
 #
 # Equation (4) has that limit built in: $1/\sigma_i^2 = 1 + \tilde T_i > 1$. The price: no
 # $q(z|x_i)$ can be *wider* than the prior. A linear-Gaussian posterior never is; a nonlinear one

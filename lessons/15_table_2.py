@@ -140,9 +140,9 @@ keep(figure, "15-slide", alt=finding, numbers=numbers)
 
 # %% [markdown]
 # Where the second rule is broken by more than rounding, the columns are not of one model, one $K$
-# and one set of examples and samples: of those it holds exactly. That says nothing about the noise
-# of the $\log p(x_1)$ column, which needs other samples and other seeds. And no probability is
-# above 1: a cell behind the positive $\log p(x_2)$ is a wrong estimate, or one of something else.
+# and one set of samples of the whole test set, whose $H$ is used here: of those it holds exactly (a
+# few hundred examples may have a lower $H$). It says nothing about the noise of $\log p(x_1)$. And
+# no probability is above 1: a cell behind the positive $\log p(x_2)$ is wrong, or something else.
 #
 # ## The smallest code, on a trained model
 #

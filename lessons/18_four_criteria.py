@@ -102,12 +102,12 @@ for name in models:
 #
 # $$T = C_1^\top J\, C_2 \qquad\Rightarrow\qquad J = C_1^{-\top}\, T\, C_2^{-1}$$
 #
-# **if** each classifier errs on generations as on real digits, and the two err independently given
-# the true pair. Neither need hold: both read decodings of one $z$. Of two that err together the
-# correction makes more than 100% (printed below). So does chance in about half of all samples of a
-# coherent model, since the correction is unbiased. So raw rates come first, and a corrected one
-# shows that an assumption fails only if it is above 100% by more than its error (the printed ±
-# takes the $C_m$ as known). A classifier names a digit for a blur too: any rate may be too high.
+# **if** each classifier errs on generations as on real digits and, where both modalities are made,
+# the two err independently given the true pair. Neither need hold: both read one $z$. Of two that
+# err together the correction makes more than 100% (printed below). So does chance in about half of
+# all samples of a coherent model, since the correction is unbiased. So raw rates come first, and a
+# corrected one shows that an assumption fails only if it is above 100% by more than its error (the
+# printed ± takes the $C_m$ as known). A classifier names a digit for a blur too: rates may be high.
 #
 # ## Predict, then run
 #

@@ -243,7 +243,8 @@ def exact_experts_reach_the_evidence_of_every_term(f, rng):
 
 @claim("S7.6", of=subsampled_bound, tol=T0, oracle="O3 linear-Gaussian, every draw of subsets")
 def random_subsets_stand_for_all(f, rng):
-    """Averaged over every draw of two subsets, Σ_j ELBO(X_j) is twice the mean ELBO(X)."""
+    """Averaged over every draw of two subsets, Σ_j ELBO(X_j) is twice the mean ELBO(X),
+    where a subset that is drawn twice counts twice."""
     w, twin, x = affine(rng, FEATURES, 2)
     draws, eps = itertools.product(PAIRS, repeat=2), sigma_points(6, 3, 2)
     bounds = [f(w, x=x, subsets=np.array(pair), eps=eps)[0] for pair in draws]

@@ -11,7 +11,7 @@ def likelihoods(model, job, data):
 
     x1 is the image and x2 all the rest: the label, or the attributes.  "log p(x1|x2)" is the
     slides' difference of estimates, log p(x1,x2) from q(z|x1) and log p(x2); "… by q(z|x1,x2)"
-    the same with the better proposal for log p(x1,x2).
+    the same with a proposal for log p(x1,x2) that has seen both.
     """
     x = {name: data.test.x[name] for name in model.modalities}
     x1, x2 = {"image": x.pop("image")}, x
@@ -26,8 +26,8 @@ def likelihoods(model, job, data):
     found = {"log p(x1)": first, "log p(x1,x2)": joint, "log p(x2)": second}
     found["log p(x1|x2)"] = joint - second
     if job["class"] != "BiVCCA":  # which has no q(z|x1,x2)
-        better = marginal(model, theta, x1 | x2, K=K, rng=rng)
-        found["log p(x1|x2) by q(z|x1,x2)"] = better - second
+        seen_both = marginal(model, theta, x1 | x2, K=K, rng=rng)
+        found["log p(x1|x2) by q(z|x1,x2)"] = seen_both - second
     return {name: nats(estimate) for name, estimate in found.items()}
 
 
