@@ -151,3 +151,11 @@ def test_a_failed_claim_stands_right_of_the_limit_with_its_own_marker():
     good, bad = axis.lines[:2]
     assert good.get_marker() != bad.get_marker()
     assert 1 < bad.get_xdata()[0] < axis.get_xlim()[1]
+
+
+def test_a_title_is_wrapped_to_its_figure():
+    title = "For half of the test digits the nearest other code has the same label"
+    figure, _ = plots.canvas(4.4, 3, title=f"{title}\nand a line of its own")
+    first, *_, last = figure.get_suptitle().split("\n")
+    assert len(first) < len(title)
+    assert last == "and a line of its own"

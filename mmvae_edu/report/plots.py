@@ -7,6 +7,7 @@ Colours are Okabe and Ito's, which readers with any colour vision can tell apart
 import base64
 import csv
 import struct
+import textwrap
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -18,6 +19,7 @@ from matplotlib.ticker import NullFormatter, ScalarFormatter
 from ..data import stroke_path
 
 INK = "#222222"
+LETTERS = 10.5  # of a title, in an inch of width
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
@@ -66,7 +68,8 @@ def canvas(width, height, *grid, title=None, **options):
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         if title:
-            figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+            lines = (textwrap.fill(line, int(LETTERS * width)) for line in title.splitlines())
+            figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=12)
         return figure, figure.subplots(*grid, **options)
 
 
