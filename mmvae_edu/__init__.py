@@ -3,6 +3,7 @@
 The names below are imported when they are first used, so `import mmvae_edu` stays light.
 """
 
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -18,9 +19,14 @@ _HOME |= dict.fromkeys(import_module(".models", __name__).SYSTEMS, "models")  # 
 
 __all__ = ["__version__", *_HOME]
 
-_checkout = Path(__file__).resolve().parent.parent
-if (_checkout / "lessons" / "lessons.toml").is_file():  # a clone: its own kernels/ and lessons/
-    __path__.append(str(_checkout))
+_clone = Path(__file__).resolve().parent.parent
+_beside = {
+    name: (_clone / name).is_file() for name in ("kernels/__init__.py", "lessons/lessons.toml")
+}
+if any(_beside.values()) or (_clone / "setup.py").is_file():  # a clone, not an installation
+    __path__.append(str(_clone))
+    for _name in [name for name, there in _beside.items() if not there]:
+        print(f"mmvae_edu: the clone {_clone} lacks {_name}", file=sys.stderr)
 
 
 def __getattr__(name):

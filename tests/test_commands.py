@@ -346,6 +346,13 @@ def test_names_of_lessons(name):
     assert overview.find(name).path.name == "05_neg_kl.py"
 
 
+def test_a_lesson_of_another_clone_is_refused(tmp_path, capsys):
+    path = tmp_path / "05_neg_kl.py"
+    path.write_text("")
+    assert cli.main(["run", str(path)]) == 64
+    assert "is no lesson of this library" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["run", "notebook"])
 @pytest.mark.parametrize("name", ["", "77", "kl", "1000", "4a", "5a", "05_kl", "lessons/05.5"])
 def test_names_of_no_lesson(command, name, capsys):

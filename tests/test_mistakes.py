@@ -19,6 +19,7 @@ from mmvae_edu.mistakes.edits import mistaken
 from mmvae_edu.models.one_function.iwae import log_weights
 from mmvae_edu.posteriors import product_of_experts
 from mmvae_edu.slides.s04_mean_field import chain_rule_logp
+from mmvae_edu.support.files import read_toml
 
 ROOT = Path(__file__).parent.parent
 FUNCTIONS = dict.fromkeys(claim.of for claim in CLAIMS.values())
@@ -79,6 +80,7 @@ def test_a_wrong_row_is_named(table, row, fault, monkeypatch):
 
 def test_rows_that_no_longer_fit_are_left_out_and_named_once(monkeypatch, capsys):
     rows = {name: {"says": "…", "edit": [old, ""]} for name, old in [("a", "-0.5"), ("b", "gone")]}
+    rows |= {"c": {"sais": "…", "edit": ["-0.5", ""]}, "d": "no table"}
     monkeypatch.setattr(mistakes, "tables", lambda: [("s05.toml", "neg_kl_std_normal", rows)])
     mistakes.edits_of.cache_clear()
     try:
@@ -86,7 +88,13 @@ def test_rows_that_no_longer_fit_are_left_out_and_named_once(monkeypatch, capsys
     finally:
         mistakes.edits_of.cache_clear()
     assert [name for name, _, _ in found[1]] == ["a"]
-    assert capsys.readouterr().err == "neg_kl_std_normal has changed: mistakes left out: b\n"
+    assert capsys.readouterr().err == "neg_kl_std_normal has changed: mistakes left out: b, c, d\n"
+
+
+def test_a_damaged_table_is_named(tmp_path):
+    (tmp_path / "s05.toml").write_text("x = [")
+    with pytest.raises(ValueError, match=r"s05\.toml: "):
+        read_toml(tmp_path / "s05.toml")
 
 
 def test_importing_the_claims_reads_no_table():
@@ -191,3 +199,10 @@ def test_an_edited_library_fails_a_claim_and_leaves_mistakes_out(tmp_path):
         "neg_kl_std_normal has changed: mistakes left out: "
         "missing_half, l1_sign, log_var_as_log_std\n"
     )
+    path.write_text(text.replace("def kl_gauss(", "def kl_gaus("), "utf-8")
+    renamed = run("check", "neg_kl_std_normal")
+    assert renamed.returncode == 64
+    assert renamed.stderr.startswith("mmvae-edu: cannot import name 'kl_gauss'")
+    assert renamed.stdout == ""
+    (tmp_path / "lessons" / "lessons.toml").unlink()
+    assert "lacks lessons/lessons.toml" in run("--version").stderr

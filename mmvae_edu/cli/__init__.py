@@ -34,6 +34,9 @@ def main(argv=None):
         print(f"mmvae-edu: {problem}", file=sys.stderr)
         return 64
     except ImportError as problem:
+        if (problem.name or "").startswith("mmvae_edu"):  # nothing that pip could mend
+            print(f"mmvae-edu: {problem}", file=sys.stderr)
+            return 64
         from .doctor import doctor
 
         print(f"mmvae-edu: {problem}; `mmvae-edu doctor` says:", file=sys.stderr)

@@ -85,7 +85,7 @@ def python():
 def folders():
     """Check that package, kernels and lessons belong to one clone or one installation."""
     specs = [find_spec(f"mmvae_edu.{part}") for part in ("kernels", "lessons")]
-    kernels, lessons = (spec and Path(spec.origin).resolve().parent for spec in specs)
+    kernels, lessons = (s and s.origin and Path(s.origin).resolve().parent for s in specs)
     homes = PACKAGE, PACKAGE.parent  # of an installation, of a clone
     ok = any((kernels, lessons) == (home / "kernels", home / "lessons") for home in homes)
     found = f"{PACKAGE}, {kernels or 'no kernels'}, {lessons or 'no lessons'}"

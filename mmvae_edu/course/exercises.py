@@ -6,7 +6,6 @@ registry, its solution is the library's function itself.  Nothing is stored twic
 
 import importlib
 import inspect
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +13,7 @@ from importlib import resources
 from pathlib import Path
 
 from ..claims import CLAIMS, mutants_of
+from ..support.files import read_toml
 
 
 class NotAttempted(NotImplementedError):
@@ -59,7 +59,7 @@ def exercises():
     folder = Path(str(resources.files("mmvae_edu.lessons")))
     found = {}
     for path in sorted((folder / "checks").glob("*.toml")):
-        for row in tomllib.loads(path.read_text("utf-8"))["exercise"]:
+        for row in read_toml(path)["exercise"]:
             of = _library(f"{row['module']}.{row['id'].partition('.')[2]}")
             stub = folder / "exercises" / f"{path.stem}.py"
             names = list(inspect.signature(of).parameters)

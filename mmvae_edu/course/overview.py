@@ -4,12 +4,12 @@ import re
 import subprocess
 import tempfile
 import time
-import tomllib
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from ..support.clones import python
+from ..support.files import read_toml
 from . import lessons
 from .exercises import exercises
 
@@ -34,24 +34,28 @@ class Lesson:
 
 def overview():
     """Return every lesson in order, a list of Lesson; ValueError for one without its row."""
-    text = resources.files("mmvae_edu.lessons").joinpath("lessons.toml").read_text("utf-8")
-    rows = tomllib.loads(text)
+    rows = read_toml(resources.files("mmvae_edu.lessons").joinpath("lessons.toml"))
     found = []
     for path in lessons():
         number, text = path.name[:2], path.read_text("utf-8")
         if number not in rows:
             raise ValueError(f'{path.name} has no row in lessons.toml: add ["{number}"] to it')
-        title = re.search(r"^# # L\d\d  (.+)$", text, re.MULTILINE)[1]
+        title = re.search(r"^# # L\d\d  (.+)$", text, re.MULTILINE)
+        if not title:
+            raise ValueError(f"{path.name} has no title: add the line `# # L{number}  …` to it")
         lesson, _, _sources = text.partition("# ## Sources")
         minutes = max(1, round(len(lesson.split()) / WORDS_A_MINUTE))
         mine = sum(id.startswith(f"L{number}.") for id in exercises())
-        found.append(Lesson(path, title, **rows[number], minutes=minutes, exercises=mine))
+        found.append(Lesson(path, title[1], **rows[number], minutes=minutes, exercises=mine))
     return found
 
 
 def find(name):
     """Return the Lesson that "5", "05", "L05", "05_neg_kl" or a path means, else ValueError."""
-    stem = Path(name).name.removesuffix(".py")
+    path = Path(name)
+    if path.is_file() and path.resolve().parent != lessons()[0].resolve().parent:
+        raise ValueError(f"{path} is no lesson of this library; run it by `python {path}`")
+    stem = path.name.removesuffix(".py")
     number = re.fullmatch(r"L?(\d+)", stem)
     found = overview()
     for lesson in found:

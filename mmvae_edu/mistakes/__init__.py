@@ -18,10 +18,10 @@ value, by complex step; where an edit is inside the pullback, the edited text is
 """
 
 import sys
-import tomllib
 from functools import cache
 from pathlib import Path
 
+from ..support.files import read_toml
 from .edits import mistaken
 
 KEYS = {"says", "edit", "hint", "with", "gradient"}
@@ -33,7 +33,7 @@ def tables():
     """Read all tables: [(file, the function's name, {the mistake's name: row})]."""
     found = []
     for path in sorted(Path(__file__).parent.glob("*.toml")):
-        tables = tomllib.loads(path.read_text("utf-8"))
+        tables = read_toml(path)
         found += [(path.name, function, rows) for function, rows in tables.items()]
     return found
 
@@ -57,6 +57,8 @@ def edits_of(of):
     found, unfit = [], []
     for name, row in rows_of(of):
         try:
+            if _wrong_keys(row):
+                raise ValueError(_wrong_keys(row))
             found.append((name, row, mistaken(of, name, row)))
         except UNFIT:
             unfit.append(name)
@@ -81,15 +83,24 @@ def faults(functions):
 
 def _fault(name, row, of):
     """Return the first thing that is wrong with a row, or None."""
-    if wrong := (row.keys() - KEYS) | ({"says", "edit"} - row.keys()):
-        return f"unknown or missing: {', '.join(sorted(wrong))}"
-    if row.get("hint", 2) not in (1, 2, 3):
-        return f"hint {row['hint']} is none of 1, 2, 3"
-    if row.get("gradient", "kept") not in ("kept", "edited"):
-        return f"gradient {row['gradient']} is neither kept nor edited"
+    if wrong := _wrong_keys(row):
+        return wrong
     try:
         for f in of:
             mistaken(f, name, row)
     except UNFIT as problem:
         return f"{type(problem).__name__}: {problem}"
+    return None
+
+
+def _wrong_keys(row):
+    """Return what is wrong with a row whatever the library's text, or None."""
+    if not isinstance(row, dict):
+        return f"expected a table with says and edit, found {row!r}"
+    if wrong := (row.keys() - KEYS) | ({"says", "edit"} - row.keys()):
+        return f"unknown or missing: {', '.join(sorted(wrong))}"
+    if row.get("hint", 2) not in (1, 2, 3):
+        return f"hint {row['hint']!r} is none of 1, 2, 3"
+    if row.get("gradient", "kept") not in ("kept", "edited"):
+        return f"gradient {row['gradient']} is neither kept nor edited"
     return None

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import tempfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -40,6 +41,14 @@ def write_text(path, text):
     """Write a text file whole or not at all."""
     with _unfinished(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def read_toml(path):
+    """Read a table; ValueError with the file's name where it is damaged."""
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except tomllib.TOMLDecodeError as problem:
+        raise ValueError(f"{path}: {problem}") from None
 
 
 def as_json(value):
