@@ -72,6 +72,14 @@ def test_start_puts_no_stub_beside_an_old_file(command, folder):
     assert files == (stubs - {"05_neg_kl.py", "24_kernels.py"}) | {"04_neg_kl.py", "18_kernels.py"}
 
 
+def test_a_stub_beside_an_old_file_hides_nothing(command, folder):
+    stub = exercises()["L05.kl_gauss"].stub
+    shutil.copyfile(stub, folder / stub.name)
+    assert progress.own_file(folder, stub).name == "04_neg_kl.py"
+    (folder / stub.name).write_text("# begun")
+    assert progress.own_file(folder, stub).name == stub.name
+
+
 def test_solution_and_reset_find_the_old_file(command, folder):
     path = folder / "04_neg_kl.py"
     before = path.read_text("utf-8")

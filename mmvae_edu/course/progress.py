@@ -71,11 +71,20 @@ def find_folder():
 
 
 def own_file(folder, stub):
-    """Return the learner's file for a stub, which may have the number that its lesson had once."""
-    path = folder / stub.name
-    if path.exists():
-        return path
-    return next(folder.glob(f"[0-9][0-9]_{stub.name.partition('_')[2]}"), path)
+    """Return the learner's file for a stub, which may have the number that its lesson had once.
+
+    Of several files one that differs from the stub is the learner's, today's number first.
+    """
+    found = sorted(folder.glob(f"[0-9][0-9]_{stub.name.partition('_')[2]}"), reverse=True)
+    found.sort(key=lambda path: path.name != stub.name)
+    return next((path for path in found if not _same(path, stub)), folder / stub.name)
+
+
+def _same(path, stub):
+    try:
+        return path.read_bytes() == stub.read_bytes()
+    except OSError:  # it is there, though nobody may read it
+        return False
 
 
 def load(folder):
