@@ -105,9 +105,12 @@ def in_a_process(job, work, threads=1, device="cpu"):
             python(run, str(work), device), stdin=PIPE, stdout=PIPE, stderr=errors, env=environment
         ) as worker,
     ):
-        with contextlib.suppress(BrokenPipeError):  # the process died at once
+        try:
             worker.stdin.write(json.dumps(job).encode() + b"\n")
             worker.stdin.flush()
+        except BrokenPipeError:  # the process died at once, and closing would flush again
+            with contextlib.suppress(BrokenPipeError):
+                worker.stdin.close()
         result = worker.stdout.read()
         if worker.wait() == 0:
             return json.loads(result)
