@@ -535,7 +535,7 @@ def test_what_is_no_mathematics_gets_no_hint(outcomes):
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="others ignore the limit")
 def test_memory_is_limited():
     program = (
-        "from mmvae_edu.course import runner; runner.MEMORY = 10**9; runner.limit_memory()\n"
+        "from mmvae_edu.course import child; child.MEMORY = 10**9; child.limit_memory()\n"
         "try: bytearray(2 * 10**9)\nexcept MemoryError: print('limited')"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -73,7 +73,7 @@ def _check(exercise, path, seeds, limit, explain):
 
 def _in_a_process(request, prints, limit):
     return subprocess.run(
-        python("from mmvae_edu.course.runner import main; main()"),
+        python("from mmvae_edu.course.child import main; main()"),
         input=(json.dumps(request) + "\n").encode(),
         stdout=subprocess.PIPE,
         stderr=prints,

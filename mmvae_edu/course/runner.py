@@ -1,68 +1,25 @@
-"""The process in which a learner's file runs: it reads a request and writes one verdict.
-
-The verdict goes out through what was standard output, which the learner's prints never reach.
-"""
+"""The check of a learner's file: it is loaded, its function is found and examined."""
 
 import inspect
-import json
 import math
-import os
 import sys
 import tokenize
-import traceback
 import types
 
 import numpy as np
 
 from . import old_names
-from .examine import FAULT, NOT_ATTEMPTED, WRONG, Verdict, examine
-from .exercises import NotAttempted, exercises
+from .examine import NOT_ATTEMPTED, WRONG, Verdict, examine
+from .exercises import NotAttempted
 from .lock import Lock, Locked, library
 from .recorded import described
 from .trees import described_value
 
-MEMORY = 8 * 2**30  # bytes that a check may take
 NO_TEXT = "the file cannot be read as text: save it as UTF-8"
 
 
 class Unreadable(Exception):
     """A file that is no text; why."""
-
-
-def main():
-    """Answer one request, a line of JSON on standard input: id, path, seeds and a token."""
-    request = json.loads(sys.stdin.readline())
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # prints go to standard error
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    for stream in sys.stdout, sys.stderr:
-        stream.reconfigure(errors="replace")
-
-    def answer(**fields):
-        print(json.dumps({"token": request["token"], **fields}), file=answers, flush=True)
-
-    try:
-        limit_memory()
-        exercise = exercises()[request["id"]]
-        answer(started=True)
-        options = {"locked": exercise.locked, "explain": request["explain"]}
-        verdict = check(exercise, request["path"], request["seeds"], **options)
-    except Exception:
-        verdict = Verdict(FAULT, "the checker itself failed", traceback=traceback.format_exc())
-    sys.stdout.flush()
-    answer(verdict=verdict.as_dict())
-    os._exit(0)  # a thread that the learner's file has left running does not matter
-
-
-def limit_memory():
-    """Set a limit that turns a list which grows for ever into a MemoryError, where there is one."""
-    try:
-        import resource
-    except ImportError:  # on Windows
-        return
-    _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    if most == resource.RLIM_INFINITY or most > MEMORY:
-        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, most))
 
 
 def check(exercise, path, seeds, *, locked=(), explain=False):
