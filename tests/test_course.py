@@ -14,11 +14,12 @@ import pytest
 
 from mmvae_edu import cli
 from mmvae_edu.claims import T4, Claim
-from mmvae_edu.course import checker, dev, progress
+from mmvae_edu.course import checker, dev, process, progress
 from mmvae_edu.course.dev import faults_of, outcome_of
 from mmvae_edu.course.examine import FAULT, NOT_ATTEMPTED, RIGHT, WRONG, examine, run_claim
 from mmvae_edu.course.exercises import exercises, select
 from mmvae_edu.course.lock import Lock, Locked
+from mmvae_edu.course.process import Limits
 from mmvae_edu.course.recorded import call_mismatch
 from mmvae_edu.course.runner import check, load
 from mmvae_edu.course.status import status_of
@@ -500,8 +501,8 @@ def outcomes(tmp_path_factory):
             exercise = exercise if "vae_grad" in source else exercise_of(source)
             path = written(folder, exercise, source)
             path.write_bytes(path.read_bytes().replace(b"caf?", "café".encode("latin-1")))
-        limit = 3 if name == "endless loop" else 15
-        return exercise, checker.check_file(exercise, folder, limit=limit)
+        limits = Limits(cpu=1 if name == "endless loop" else 15)
+        return exercise, checker.check_file(exercise, folder, limits=limits)
 
     with ThreadPoolExecutor(2) as pool:
         return dict(zip(PROCESSES, pool.map(outcome, PROCESSES), strict=True))
@@ -535,7 +536,7 @@ def test_what_is_no_mathematics_gets_no_hint(outcomes):
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="others ignore the limit")
 def test_memory_is_limited():
     program = (
-        "from mmvae_edu.course import child; child.MEMORY = 10**9; child.limit_memory()\n"
+        "from mmvae_edu.course import child; child.limit(30, 10**9)\n"
         "try: bytearray(2 * 10**9)\nexcept MemoryError: print('limited')"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
@@ -552,7 +553,7 @@ def test_verbose_shows_the_learners_own_frames_and_prints(outcomes):
 
 def test_a_check_that_cannot_start_is_the_checkers_fault(tmp_path, monkeypatch):
     broken = clones.python("raise RuntimeError('broken')")
-    monkeypatch.setattr(checker, "python", lambda code: broken)
+    monkeypatch.setattr(process, "python", lambda code: broken)
     written(tmp_path, exercises()["L17.vae_grad"], MEAN)
     verdict = checker.check_file(exercises()["L17.vae_grad"], tmp_path)
     assert verdict.code == FAULT

@@ -10,6 +10,7 @@ from ..course import checker, progress, source
 from ..course.examine import NOT_ATTEMPTED
 from ..course.exercises import current, exercises, select
 from ..course.status import following, show, status_of, statuses
+from ..support.terminal import say
 
 CODES = (
     "Checks your solutions. Exit code: 0 right, 1 wrong, 2 not attempted, 3 the checker's own "
@@ -103,9 +104,9 @@ def _start(arguments):
         new = progress.start(arguments.dir)
     except OSError as problem:
         raise ValueError(f"{arguments.dir}: cannot write here: {problem.strerror}") from None
-    print(f"{arguments.dir}: {len(new)} new files; nothing that was there has changed")
+    say(f"{arguments.dir}: {len(new)} new files; nothing that was there has changed")
     if after := following(statuses(arguments.dir)):
-        print(f"next: edit {after.file}, then `mmvae-edu check {after.exercise.id}`")
+        say(f"next: edit {after.file}, then `mmvae-edu check {after.exercise.id}`")
     return 0
 
 
@@ -127,26 +128,26 @@ def _check(arguments):
         raise ValueError(f"--seed {arguments.seed} is negative")
     rows, start = [], time.perf_counter()
 
-    def say(exercise, verdict):
+    def tell(exercise, verdict):
         rows.append({"id": exercise.id, **verdict.as_dict()})
         untouched = verdict.code == NOT_ATTEMPTED and not arguments.ids
         if not arguments.json and not untouched:
             options = {"verbose": arguments.verbose, "explain": arguments.explain}
-            print(checker.message(exercise, verdict, **options), flush=True)
+            say(checker.message(exercise, verdict, **options), flush=True)
 
     options = {"seed": arguments.seed, "explain": arguments.explain}
-    verdicts = check_and_keep(chosen, folder, say, **options)
+    verdicts = check_and_keep(chosen, folder, tell, **options)
     if arguments.json:
         print(json.dumps(rows, indent=1))
         return checker.worst(verdicts)
     if not arguments.ids and (n := sum(v.code == NOT_ATTEMPTED for v in verdicts)):
-        print(f"TODO   {n} not attempted (`mmvae-edu status` lists them)")
-    print(checker.counts(verdicts, time.perf_counter() - start))
+        say(f"TODO   {n} not attempted (`mmvae-edu status` lists them)")
+    say(checker.counts(verdicts, time.perf_counter() - start))
     return checker.worst(verdicts)
 
 
-def check_and_keep(chosen, folder, say, **options):
-    """Check exercises, record each outcome and pass it to say(exercise, verdict).
+def check_and_keep(chosen, folder, tell, **options):
+    """Check exercises, record each outcome and pass it to tell(exercise, verdict).
 
     Returns the verdicts.
     """
@@ -155,7 +156,7 @@ def check_and_keep(chosen, folder, say, **options):
     for exercise, verdict in checker.check_all(chosen, folder, **options):
         progress.record(folder, exercise, verdict, hashes[exercise.id])
         verdicts.append(verdict)
-        say(exercise, verdict)
+        tell(exercise, verdict)
     return verdicts
 
 
@@ -164,16 +165,16 @@ def _watch(arguments):
 
     chosen, folder = choose(arguments.ids), progress.find_folder()
 
-    def say(exercise, verdict):
-        print(checker.message(exercise, verdict, verbose=arguments.verbose), flush=True)
+    def tell(exercise, verdict):
+        say(checker.message(exercise, verdict, verbose=arguments.verbose), flush=True)
 
     def check(some):
-        check_and_keep(some, folder, say)
+        check_and_keep(some, folder, tell)
 
     try:
         watch(chosen, folder, check)
     except KeyboardInterrupt:  # the one way to end it
-        print("\nwatch ended")
+        say("\nwatch ended")
     return 0
 
 
@@ -200,9 +201,9 @@ def _hint(arguments):
         numbers = [1, 2, 3] if _solved(now) else [fitting(exercise, now)]
     for mutant in exercise.mutants:
         if now and mutant.name in now.mistakes[:1]:
-            print(f"last check: {mutant.says}")
+            say(f"last check: {mutant.says}")
     for number in numbers:
-        print(f"{number}/3  {exercise.hints[number - 1]}")
+        say(f"{number}/3  {exercise.hints[number - 1]}")
     if now:
         progress.record_hints(progress.find_folder(), exercise, numbers)
     return 0
@@ -218,17 +219,17 @@ def fitting(exercise, now):
 def _solution(arguments):
     exercise = _one(arguments.id)
     if not arguments.give_up and not _solved(_last_status(exercise)):
-        print(f"{exercise.id} is not solved yet: `mmvae-edu check {exercise.id}`, or --give-up")
+        say(f"{exercise.id} is not solved yet: `mmvae-edu check {exercise.id}`, or --give-up")
         return 1
     try:
         path = progress.own_file(progress.find_folder(), exercise.stub)
     except ValueError:
         path = exercise.stub
     if own := source.function_source(path, exercise.name):
-        print(f"# yours: {path}\n{own}\n")
+        say(f"# yours: {path}\n{own}\n")
     _, line = inspect.getsourcelines(exercise.of)
-    print(f"# the library's: {inspect.getsourcefile(inspect.unwrap(exercise.of))}:{line}")
-    print(inspect.getsource(exercise.of))
+    say(f"# the library's: {inspect.getsourcefile(inspect.unwrap(exercise.of))}:{line}")
+    say(inspect.getsource(exercise.of))
     return 0
 
 
@@ -236,11 +237,11 @@ def _reset(arguments):
     folder = progress.find_folder()
     if arguments.all:
         backups = progress.reset_all(folder)
-        print(f"{folder}: all files are stubs again; kept: {', '.join(p.name for p in backups)}")
+        say(f"{folder}: all files are stubs again; kept: {', '.join(p.name for p in backups)}")
         return 0
     exercise = _one(arguments.id)
     kept = progress.reset(folder, exercise)
-    print(f"{exercise.id} is a stub again" + (f"; your file is kept as {kept}" if kept else ""))
+    say(f"{exercise.id} is a stub again" + (f"; your file is kept as {kept}" if kept else ""))
     return 0
 
 

@@ -1,6 +1,10 @@
 """The command gradcheck: the gradient checker on a function of one's own."""
 
-from ..course.gradient import run
+from ..course.checker import WORDS
+from ..course.examine import FAULT, USAGE
+from ..course.process import judge
+from ..support.files import read_source
+from ..support.terminal import say
 
 HELP = (
     "Compares the pullback of FUNCTION in FILE with central differences, in every argument. A "
@@ -21,3 +25,27 @@ def add_commands(add):
         "--terms", action="store_true", help="print the coefficient of every term in your gradient"
     )
     command.add_argument("--seed", type=int, default=0, metavar="N", help="other random inputs")
+
+
+def run(arguments):
+    """Check the function in a process of its own and print the result; return the exit code."""
+    path, _, name = arguments.target.rpartition(":")
+    if not path or not name:
+        raise ValueError(f"{arguments.target}: expected FILE:FUNCTION, such as mine.py:my_bound")
+    read_source(path)  # or why that is impossible
+    request = {"path": path, "function": name, "seed": arguments.seed, "terms": arguments.terms}
+    verdict = judge(request)
+    if verdict.code == USAGE:
+        raise ValueError(verdict.says)
+    say(f"{WORDS[verdict.code]:5}  {verdict.says}")
+    if verdict.evidence:
+        say(f"  evidence: {verdict.evidence}")
+    if verdict.line:
+        say(f"  look at:  {path}:{verdict.line}")
+    for line in verdict.example:
+        say(line)
+    if verdict.code == FAULT:
+        say(verdict.traceback.rstrip())
+    if verdict.printed:
+        say(f"printed:\n{verdict.printed.rstrip()}")
+    return verdict.code

@@ -1,106 +1,67 @@
 """The checker: a fresh process and a time limit for each exercise, and the result in words."""
 
-import json
 import os
-import secrets
-import signal
-import subprocess
-import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from ..support.clones import python
+from ..support.files import read_source
 from .examine import FAULT, NOT_ATTEMPTED, RIGHT, SEEDS, WRONG, Verdict
 from .explain import explanation
+from .process import LIMITS, judge
 from .progress import own_file
 from .source import is_stub
 
-LIMIT = 30.0  # seconds a check may take
 LONGEST = 400  # letters of an example's line
-PRINTED = 10_000  # bytes of what it prints that are kept
-SURROUNDINGS = {  # a window would wait for a click
-    "PYTHONIOENCODING": "utf-8", "PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "agg",
-}  # fmt: skip
 WORST_FIRST = (FAULT, WRONG, NOT_ATTEMPTED, RIGHT)
 WORDS = {RIGHT: "RIGHT", WRONG: "WRONG", NOT_ATTEMPTED: "TODO", FAULT: "FAULT"}
 
 
 def check_all(chosen, folder, **options):
-    """Yield (exercise, Verdict) in order; as many checks at once as there are cores."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        verdicts = pool.map(lambda e: check_file(e, folder, **options), chosen)
+    """Yield (exercise, Verdict) in order; as many checks at once as there are cores.
+
+    Whatever interrupts it ends the checks that run.
+    """
+    stop, pool = threading.Event(), ThreadPoolExecutor(os.cpu_count())
+    try:
+        verdicts = pool.map(lambda e: check_file(e, folder, stop=stop, **options), chosen)
         yield from zip(chosen, verdicts, strict=True)
+    finally:
+        stop.set()
+        pool.shutdown(cancel_futures=True)
 
 
-def check_file(exercise, folder, *, seed=0, limit=LIMIT, explain=False):
+def check_file(exercise, folder, *, seed=0, limits=LIMITS, explain=False, stop=None):
     """Check one exercise of the learner's folder in a process of its own; return a Verdict.
 
     With `explain` every wrong result comes with a small example, also one that has a name.
+    limits, stop: as in `process.judge`.
     """
     start = time.perf_counter()
     path = own_file(folder, exercise.stub)
-    verdict = _check(exercise, path, list(range(seed, seed + SEEDS)), limit, explain)
+    verdict = _unfit(exercise, path)
+    if verdict is None:
+        seeds = list(range(seed, seed + SEEDS))
+        request = {"id": exercise.id, "path": str(path), "seeds": seeds, "explain": explain}
+        verdict = _audited(exercise, judge(request, limits=limits, stop=stop))
     verdict.file = path.name
     verdict.seconds = time.perf_counter() - start
     return verdict
 
 
-def _check(exercise, path, seeds, limit, explain):
-    if not path.is_file():
+def _unfit(exercise, path):
+    """Return the Verdict on a file that needs no process, or should not have one; else None."""
+    if not path.exists():
         found = sorted([*path.parent.rglob(path.name), *path.parent.parent.glob(path.name)])
         where = f"it is at {found[0]}" if found else f"mmvae-edu reset {exercise.id} copies it"
         return Verdict(WRONG, f"{path} is missing", where)
-    if is_stub(path, exercise.name):  # no process is needed to see that
-        return Verdict(NOT_ATTEMPTED, "not attempted yet")
-    token = secrets.token_hex(8)
-    request = {"id": exercise.id, "path": str(path), "seeds": seeds, "explain": explain}
-    request["token"] = token  # which the learner's file cannot know
-    with tempfile.TemporaryFile() as prints:  # no pipe, which its own processes would hold open
-        try:
-            done = _in_a_process(request, prints, limit)
-        except subprocess.TimeoutExpired:
-            why = "an endless loop, or far too slow"
-            return Verdict(WRONG, f"no result after {limit:.0f} s", why, printed=_end_of(prints))
-        printed = _end_of(prints)
-    answers = [answer for line in done.stdout.splitlines() if (answer := _answer(line, token))]
-    if answers and "verdict" in answers[-1]:
-        return _audited(exercise, Verdict(**{**answers[-1]["verdict"], "printed": printed}))
-    if not answers:
-        return Verdict(FAULT, "the check did not start", traceback=printed)
-    says = "the file ended the process before the check was over"
-    return Verdict(WRONG, says, _ending(done.returncode), printed=printed)
-
-
-def _in_a_process(request, prints, limit):
-    return subprocess.run(
-        python("from mmvae_edu.course.child import main; main()"),
-        input=(json.dumps(request) + "\n").encode(),
-        stdout=subprocess.PIPE,
-        stderr=prints,
-        timeout=limit,
-        env={**os.environ, **SURROUNDINGS},
-    )
-
-
-def _end_of(prints):
-    """Return the end of what was printed into a file."""
-    prints.seek(max(0, prints.seek(0, os.SEEK_END) - PRINTED))
-    return prints.read().decode("utf-8", "replace")
-
-
-def _ending(code):
-    if code >= 0:
-        return f"the process ended with code {code}"
-    name = next((s.name for s in signal.Signals if s == -code), f"signal {-code}")
-    return f"the process ended by {name}{', for want of memory?' if name == 'SIGKILL' else ''}"
-
-
-def _answer(line, token):
     try:
-        answer = json.loads(line)
-        return answer if answer["token"] == token else None
-    except (ValueError, TypeError, KeyError):
-        return None
+        read_source(path)
+    except ValueError as problem:
+        return Verdict(WRONG, str(problem))
+    if is_stub(path, exercise.name):
+        return Verdict(NOT_ATTEMPTED, "not attempted yet")
+    return None
 
 
 def _audited(exercise, verdict):

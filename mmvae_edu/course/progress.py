@@ -82,8 +82,8 @@ def own_file(folder, stub):
 
 def _same(path, stub):
     try:
-        return path.read_bytes() == stub.read_bytes()
-    except OSError:  # it is there, though nobody may read it
+        return files.read_bytes(path, files.SOURCE) == stub.read_bytes()
+    except ValueError:  # it is there, though nobody can read it
         return False
 
 
@@ -138,11 +138,12 @@ def record_hints(folder, exercise, numbers):
 
 
 def file_hash(folder, exercise):
-    """Return the SHA-256 of the learner's file; empty if there is none."""
+    """Return the SHA-256 of the learner's file; empty if none can be read."""
     try:
-        return hashlib.sha256(own_file(folder, exercise.stub).read_bytes()).hexdigest()
-    except OSError:
+        content = files.read_bytes(own_file(folder, exercise.stub), files.SOURCE)
+    except ValueError:
         return ""
+    return hashlib.sha256(content).hexdigest()
 
 
 def checker_version(exercise):

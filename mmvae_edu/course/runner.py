@@ -3,23 +3,17 @@
 import inspect
 import math
 import sys
-import tokenize
 import types
 
 import numpy as np
 
+from ..support.files import read_source
 from . import old_names
 from .examine import NOT_ATTEMPTED, WRONG, Verdict, examine
 from .exercises import NotAttempted
 from .lock import Lock, Locked, library
 from .recorded import described
 from .trees import described_value
-
-NO_TEXT = "the file cannot be read as text: save it as UTF-8"
-
-
-class Unreadable(Exception):
-    """A file that is no text; why."""
 
 
 def check(exercise, path, seeds, *, locked=(), explain=False):
@@ -43,9 +37,11 @@ def check(exercise, path, seeds, *, locked=(), explain=False):
 def loaded(path):
     """Load the file: its module, or the Verdict that says why it cannot be loaded."""
     try:
-        return load(path)
-    except Unreadable as problem:
-        return Verdict(WRONG, NO_TEXT, str(problem))
+        source = read_source(path)
+    except ValueError as problem:
+        return Verdict(WRONG, str(problem))
+    try:
+        return _run(source, path)
     except Locked as problem:
         return Verdict(WRONG, f"calls the library's own {problem} as the file is loaded")
     except (KeyboardInterrupt, GeneratorExit):
@@ -60,25 +56,16 @@ def loaded(path):
 
 def load(path):
     """Run the file as a module of its own."""
-    source = text_of(path)
+    return _run(read_source(path), path)
+
+
+def _run(source, path):
     old_names.allow()
     module = types.ModuleType("exercise")
     module.__file__ = str(path)
     sys.modules["exercise"] = module
     exec(compile(source, str(path), "exec"), vars(module))
     return module
-
-
-def text_of(path):
-    """Read a file in the encoding that it declares; raises Unreadable."""
-    try:
-        with tokenize.open(path) as file:
-            text = file.read()
-    except (SyntaxError, UnicodeDecodeError) as problem:
-        raise Unreadable(str(problem).replace(f" for {str(path)!r}", "")) from None
-    if "\0" in text:
-        raise Unreadable("it holds null bytes")
-    return text
 
 
 def not_the_learners(exercise, f, module, path):

@@ -1,8 +1,10 @@
 """The text of one function in a learner's file, found by the file's syntax tree."""
 
 import ast
+import io
 import re
-import tokenize
+
+from ..support.files import read_source
 
 
 def is_stub(path, name):
@@ -27,12 +29,11 @@ def function_source(path, name):
 def lines_of(path):
     """Return the lines of a file of Python; None if it cannot be read or does not parse."""
     try:
-        with tokenize.open(path) as file:
-            lines = file.readlines()
-        ast.parse("".join(lines))
-    except (SyntaxError, ValueError, OSError):
+        text = read_source(path)
+        ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    return lines
+    return io.StringIO(text).readlines()
 
 
 def with_function(lines, name, text):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..support.terminal import visible
 from . import progress
 from .examine import FAULT, NOT_ATTEMPTED, RIGHT, WRONG
 from .exercises import Exercise, exercises
@@ -70,23 +71,26 @@ def show(console, folder, rows):
     """Print the exercises by lesson, and what comes next."""
     from rich.markup import escape
 
+    def safe(text):
+        return escape(visible(str(text)))
+
     for lesson, group in by_lesson(rows).items():
         right = sum(row.state == "right" for row in group)
-        file = escape(group[0].file.name)
+        file = safe(group[0].file.name)
         console.print(f"[bold]{lesson}[/]  {right} of {len(group)} right  [dim]{file}[/]")
         for row in group:
             colour = COLOURS.get(row.state, "dim")
             words = [f"  [{colour}]{row.state:15}[/] {row.exercise.name}"]
             words += [f"[yellow]({row.changed} changed since)[/]"] if row.changed else []
-            words += [f"[red]{', '.join(row.mistakes)}[/]"] if row.mistakes else []
+            words += [f"[red]{safe(', '.join(row.mistakes))}[/]"] if row.mistakes else []
             console.print(" ".join(words))
     right = sum(row.state == "right" for row in rows)
-    console.print(f"{right} of {len(rows)} right, in {escape(str(folder))}")
+    console.print(f"{right} of {len(rows)} right, in {safe(folder)}")
     after = following(rows)
     if after is None:
         console.print("all done")
     elif after.file.exists():
-        console.print(f"next: {escape(str(after.file))}, {after.exercise.id}")
+        console.print(f"next: {safe(after.file)}, {after.exercise.id}")
     else:
-        start = f"`mmvae-edu start {escape(str(folder))}`"
+        start = f"`mmvae-edu start {safe(folder)}`"
         console.print(f"next: {after.exercise.id}; {start} copies its file")

@@ -6,6 +6,7 @@ often as they write into it.  So only the content counts, once it has stood stil
 
 from time import sleep, strftime
 
+from ..support.terminal import say
 from . import progress
 from .status import statuses
 
@@ -18,10 +19,10 @@ def watch(chosen, folder, check):
     one_of = {names[exercise.id]: exercise for exercise in chosen}
     known = {name: progress.file_hash(folder, one) for name, one in one_of.items()}
     unchecked = {row.file.name for row in statuses(folder) if not up_to_date(row)}
-    print(f"watching {len(one_of)} files in {folder}; Ctrl-C ends", flush=True)
+    say(f"watching {len(one_of)} files in {folder}; Ctrl-C ends", flush=True)
 
     def look(name, what):
-        print(f"\n{strftime('%H:%M:%S')}  {name} {what}", flush=True)
+        say(f"\n{strftime('%H:%M:%S')}  {name} {what}", flush=True)
         check([exercise for exercise in chosen if names[exercise.id] == name])
 
     for name in one_of:

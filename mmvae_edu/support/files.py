@@ -1,14 +1,19 @@
 """Files that are written whole or not at all: text, and arrays with a JSON header (no pickle)."""
 
 import contextlib
+import io
 import json
 import os
+import stat
 import tempfile
+import tokenize
 import tomllib
 import zipfile
 from pathlib import Path
 
 import numpy as np
+
+SOURCE = 2**20  # bytes of the largest file of Python that is read
 
 
 def folder(path):
@@ -78,3 +83,40 @@ def read_arrays(path, kind):
     if found != kind:
         raise ValueError(f"{path}: expected a {kind} file, found a {found} file")
     return header, arrays
+
+
+def read_bytes(path, most):
+    """Read a regular file of at most `most` bytes; a ValueError says why that is impossible."""
+    try:
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode):
+            found = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+            raise ValueError(f"{path}: cannot read it (it is {found})")
+        with open(path, "rb") as file:
+            content = file.read(most + 1)
+    except FileNotFoundError:
+        raise ValueError(f"{path}: there is no such file") from None
+    except OSError as problem:
+        raise ValueError(f"{path}: cannot read it ({problem.strerror})") from None
+    if len(content) > most:
+        raise ValueError(f"{path}: expected at most {most} bytes, found more")
+    return content
+
+
+def read_source(path):
+    """Read a file of Python as text, in the encoding that it declares; else as `read_bytes`."""
+    if Path(path).suffix == ".ipynb":
+        wanted = "expected a file of Python, found a notebook: copy the function into a file.py"
+        raise ValueError(f"{path}: {wanted}")
+    content = io.BytesIO(read_bytes(path, SOURCE))
+    try:
+        encoding, _ = tokenize.detect_encoding(content.readline)
+        content.seek(0)
+        text = io.TextIOWrapper(content, encoding).read()
+    except (SyntaxError, UnicodeError, LookupError) as problem:
+        reason = str(problem)
+    else:
+        if "\0" not in text:
+            return text
+        reason = "it holds null bytes"
+    raise ValueError(f"{path}: cannot be read as text: save it as UTF-8 ({reason})")
