@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..support.clones import PACKAGE, another_clone
+from ..support.terminal import say
 from ..version import __version__
 from .arguments import UsageParser
 
@@ -25,21 +26,21 @@ def main(argv=None):
         arguments = parser().parse_args(argv)
         return arguments.run(arguments)
     except ValueError as problem:
-        print(f"mmvae-edu: {problem}", file=sys.stderr)
+        say(f"mmvae-edu: {problem}", file=sys.stderr)
         return 64
     except BrokenPipeError:  # `mmvae-edu status | head`: nobody reads on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as problem:
-        print(f"mmvae-edu: {problem}", file=sys.stderr)
+        say(f"mmvae-edu: {problem}", file=sys.stderr)
         return 64
     except ImportError as problem:
         if (problem.name or "").startswith("mmvae_edu"):  # nothing that pip could mend
-            print(f"mmvae-edu: {problem}", file=sys.stderr)
+            say(f"mmvae-edu: {problem}", file=sys.stderr)
             return 64
         from .doctor import doctor
 
-        print(f"mmvae-edu: {problem}; `mmvae-edu doctor` says:", file=sys.stderr)
+        say(f"mmvae-edu: {problem}; `mmvae-edu doctor` says:", file=sys.stderr)
         return doctor() or 64
     except KeyboardInterrupt:
         print("mmvae-edu: interrupted", file=sys.stderr)
@@ -51,7 +52,7 @@ def say_whose():
     with suppress(OSError):  # the folder may be gone, or closed
         if clone := another_clone(Path.cwd()):
             own = f"the library of {clone}, type `python -m mmvae_edu` there"
-            print(f"mmvae-edu: this is {PACKAGE}; to run {own}", file=sys.stderr)
+            say(f"mmvae-edu: this is {PACKAGE}; to run {own}", file=sys.stderr)
 
 
 def plain(problem):

@@ -3,13 +3,15 @@
 import argparse
 import sys
 
+from ..support.terminal import visible
+
 
 class UsageParser(argparse.ArgumentParser):
     """argparse's parser with exit code 64 for a mistyped command."""
 
     def error(self, message):
         self.print_usage(sys.stderr)
-        self.exit(64, f"{self.prog}: {message}\n")
+        self.exit(64, visible(f"{self.prog}: {message}\n"))
 
 
 def whole(least):

@@ -39,6 +39,8 @@ class Row:
         texts = [self.hash, self.checker, *self.mistakes]
         if self.code not in (None, 0, 1, 2, 3) or not all(isinstance(t, str) for t in texts):
             raise ValueError("not a row of progress")
+        if not all(map(str.isidentifier, self.mistakes)):
+            raise ValueError("not the names of mistakes")
         if not set(self.hints) <= {1, 2, 3}:
             raise ValueError("not the number of a hint")
 

@@ -82,7 +82,7 @@ def show(console, folder, rows):
             colour = COLOURS.get(row.state, "dim")
             words = [f"  [{colour}]{row.state:15}[/] {row.exercise.name}"]
             words += [f"[yellow]({row.changed} changed since)[/]"] if row.changed else []
-            words += [f"[red]{safe(', '.join(row.mistakes))}[/]"] if row.mistakes else []
+            words += [f"[red]{', '.join(row.mistakes)}[/]"] if row.mistakes else []
             console.print(" ".join(words))
     right = sum(row.state == "right" for row in rows)
     console.print(f"{right} of {len(rows)} right, in {safe(folder)}")
