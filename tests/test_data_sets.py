@@ -3,6 +3,8 @@
 import gzip
 import http.server
 import importlib.util
+import math
+import re
 import shutil
 import struct
 import threading
@@ -15,11 +17,12 @@ import pytest
 from scipy.io import savemat
 
 from mmvae_edu import cli
-from mmvae_edu.data import fetch, files, sets
+from mmvae_edu.data import fetch, files, formats, sets
 from mmvae_edu.data.attributes import FROM_LABEL, measured
 from mmvae_edu.data.files import File, accept, content, state
 from mmvae_edu.data.formats import parse_idx, parse_svhn
 from mmvae_edu.data.sets import load, pair_by_class
+from mmvae_edu.support import clones
 
 TRAIN, TEST = 60, 20  # examples of the small files that stand in for the real ones
 
@@ -101,6 +104,36 @@ def test_svhn_moves_its_axes_and_writes_ten_as_zero(tmp_path):
     x, label = parse_svhn(mat(tmp_path / "a.mat", X=X, y=[[1], [10], [9], [5]]), "a.mat")
     np.testing.assert_array_equal(x[2], X[..., 2])
     assert label.tolist() == [1, 0, 9, 5]
+
+
+@pytest.mark.parametrize("shape", [(1,) * 65, (0, 2**32 - 1, 2**32 - 1, 2**32 - 1)])
+def test_a_shape_that_no_array_has_is_refused(shape):
+    header = struct.pack(f">HBB{len(shape)}I", 0, 8, len(shape), *shape)
+    with pytest.raises(ValueError, match="train: its header says .*: no array has that shape"):
+        parse_idx(header + b"x" * math.prod(shape), "train")
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_mutated_mat_file_is_parsed_or_refused(seed, tmp_path):
+    rng = np.random.default_rng(seed)
+    X = rng.integers(256, size=(32, 32, 3, 4), dtype=np.uint8)
+    raw = bytearray(mat(tmp_path / "a.mat", X=X, y=[[1], [10], [9], [5]]))
+    start = rng.choice([128, raw.index(b"y\0") - 40])  # the head of X, of y
+    for i in start + rng.integers(60, size=3):
+        raw[i] = rng.integers(256)
+    says = "a.mat: "
+    try:
+        parse_svhn(bytes(raw), "a.mat")
+    except ValueError as problem:
+        says = str(problem)
+    assert re.fullmatch("a.mat: .*", says)
+
+
+def test_a_mat_file_that_crashes_its_parser_is_refused(monkeypatch):
+    crash = clones.python("import os; os.abort()")
+    monkeypatch.setattr(formats, "python", lambda code: crash)
+    with pytest.raises(ValueError, match="a.mat: not a whole .mat file"):
+        parse_svhn(b"", "a.mat")
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,9 @@ from .examine import FAULT, WRONG, Verdict
 
 LOOK = 0.1  # seconds between looks at what may end a check, besides its verdict
 PRINTED = 10_000  # bytes of what it prints that are kept
-SURROUNDINGS = {  # a window would wait for a click
+SURROUNDINGS = {  # a window would wait for a click, idle threads of BLAS take CPU time
     "PYTHONIOENCODING": "utf-8", "PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "agg",
+    "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_NUM_THREADS": "1",
 }  # fmt: skip
 
 
@@ -66,7 +67,8 @@ def judge(request, *, limits=LIMITS, stop=None):
             end_group(process.pid)
             process.kill()
             process.wait()
-            process.stdin.close()
+            with contextlib.suppress(OSError):
+                process.stdin.close()
         printed = _end_of(prints)
     if "verdict" in last:
         return Verdict(**{**last["verdict"], "printed": printed})

@@ -3,6 +3,7 @@
 import ast
 import io
 import re
+from functools import lru_cache
 
 from ..support.files import read_source
 
@@ -30,7 +31,7 @@ def lines_of(path):
     """Return the lines of a file of Python; None if it cannot be read or does not parse."""
     try:
         text = read_source(path)
-        ast.parse(text)
+        _statements(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     return io.StringIO(text).readlines()
@@ -47,8 +48,14 @@ def with_function(lines, name, text):
 
 def _binding(lines, name):
     """Return the statement of a module that counts, the last that binds `name`; or None."""
-    body = ast.parse("".join(lines)).body
+    body = _statements("".join(lines))
     return next((node for node in reversed(body) if _binds(node, name)), None)
+
+
+@lru_cache(maxsize=32)
+def _statements(text):
+    """Parse a module, which is asked for all of its functions one after the other."""
+    return ast.parse(text).body
 
 
 def _binds(node, name):

@@ -88,19 +88,17 @@ def read_arrays(path, kind):
 def read_bytes(path, most):
     """Read a regular file of at most `most` bytes; a ValueError says why that is impossible."""
     try:
-        mode = os.stat(path).st_mode
-        if not stat.S_ISREG(mode):
-            found = "a folder" if stat.S_ISDIR(mode) else "no regular file"
-            raise ValueError(f"{path}: cannot read it (it is {found})")
-        with open(path, "rb") as file:
-            content = file.read(most + 1)
+        found = os.stat(path)
+        if not stat.S_ISREG(found.st_mode):
+            kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
+            raise ValueError(f"{path}: cannot read it (it is {kind})")
+        if found.st_size > most:
+            raise ValueError(f"{path}: expected at most {most} bytes, found {found.st_size}")
+        return Path(path).read_bytes()
     except FileNotFoundError:
         raise ValueError(f"{path}: there is no such file") from None
     except OSError as problem:
         raise ValueError(f"{path}: cannot read it ({problem.strerror})") from None
-    if len(content) > most:
-        raise ValueError(f"{path}: expected at most {most} bytes, found more")
-    return content
 
 
 def read_source(path):
