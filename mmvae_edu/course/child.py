@@ -11,9 +11,10 @@ import threading
 import time
 import traceback
 
-from .examine import FAULT, Verdict
+from .examine import FAULT, WRONG, Verdict
 from .exercises import exercises
 from .process import end_group
+from .recorded import described
 from .runner import check
 
 
@@ -35,6 +36,9 @@ def main():
         limit(request["cpu"], request["memory"])
         answer(started=True)
         verdict = judged(request)
+    except KeyboardInterrupt:  # the file's own: Ctrl-C ends the parent, and this process with it
+        found = described("raised", request["path"])
+        verdict = Verdict(WRONG, found.says, line=found.line, traceback=found.traceback)
     except Exception:
         verdict = Verdict(FAULT, "the checker itself failed", traceback=traceback.format_exc())
     sys.stdout.flush()

@@ -88,6 +88,8 @@ def _last_answer(process, token, wall, stop):
                 return last
             continue
         if line is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(1)  # it is about to end, with a code of its own
             return last
         last = _answer(line, token) or last
         if "verdict" in last:

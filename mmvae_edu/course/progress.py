@@ -165,10 +165,10 @@ def _digest(path):
 
 def backup(path):
     """Copy a file beside itself under a name that is free; returns the copy's path."""
-    n = 1
+    content, n = files.read_bytes(path), 1
     while (copy := path.with_name(f"{path.name}.bak{n}")).exists():
         n += 1
-    shutil.copyfile(path, copy)
+    copy.write_bytes(content)
     return copy
 
 

@@ -85,7 +85,7 @@ def read_arrays(path, kind):
     return header, arrays
 
 
-def read_bytes(path, most):
+def read_bytes(path, most=float("inf")):
     """Read a regular file of at most `most` bytes; a ValueError says why that is impossible."""
     try:
         found = os.stat(path)
