@@ -84,6 +84,10 @@ def log_sum_exp(a, first, weights, log_sum, k, n, columns, shift, total, lost):
         row, out = a[i, 0, first : first + columns], weights[i, k, n : n + columns]
         for j in range(columns):
             out[j] = exp_low(below(row[j]) - shift[j]) * total[j]
+    for j in range(columns):
+        if log_sum[k, n + j] == np.inf:  # the +∞ alone have weight, not the largest finite number
+            infinite = a[:, 0, first + j] == np.inf
+            weights[:, k, n + j] = infinite / infinite.sum()
 
 
 @compiled(SUMS)

@@ -19,8 +19,8 @@ def log_sum_exp_and_weights(a, axis):
     NaN stays NaN.  The maximum is the real part's, so that complex step passes through.
     """
     top = a.real.max(axis=axis, keepdims=True)
-    limits = np.finfo(a.dtype)
-    shifted = np.where(a == top, 0, a - np.clip(top, limits.min, limits.max))
+    with np.errstate(invalid="ignore"):  # ∞ − ∞, which `where` replaces
+        shifted = np.where(a == top, 0, a - np.maximum(top, np.finfo(a.dtype).min))
     exp = np.exp(shifted)
     total = np.expand_dims(pairwise_sum(np.moveaxis(exp, axis, 0)), axis)
     weights = np.where(top == -np.inf, 0, exp / total)
@@ -100,6 +100,7 @@ def mixture_log_prob_vjp(dlog_q, responsibilities, z, mu, log_var):
     mu, log_var = np.where(present, mu, 0), np.where(present, log_var, 0)
     difference, precision = z - mu[:, None], np.exp(-log_var)[:, None]
     weight = (dlog_q * responsibilities)[..., None]
+    difference = np.where(weight == 0, 0, difference)  # its square may be ∞, and 0 · ∞ is NaN
     dmu = weight * difference * precision
     dlog_var = 0.5 * weight * (difference * difference * precision - 1)
     return -dmu.sum(axis=0), dmu.sum(axis=1), dlog_var.sum(axis=1)

@@ -47,13 +47,15 @@ def test_importance_weights_of_infinities_and_nan(dtype):
             [inf, inf, 0],  # and shares it
             [nan, 0, 0],  # NaN stays NaN
             [1e4, -1e4, 0],
+            [inf, np.finfo(dtype).max, inf],  # the largest number is finite
         ],
         dtype=dtype,
     )
     bound, weights = reference.importance_weights(columns.T)
     log3 = np.log(3)
-    assert_allclose(bound, [-inf, np.log(2 / 3), inf, inf, nan, 1e4 - log3], rtol=1e-6)
+    assert_allclose(bound, [-inf, np.log(2 / 3), inf, inf, nan, 1e4 - log3, inf], rtol=1e-6)
     expected = [[0, 0, 0], [0, 0.5, 0.5], [1, 0, 0], [0.5, 0.5, 0], [nan] * 3, [1, 0, 0]]
+    expected += [[0.5, 0, 0.5]]
     assert_array_equal(weights.T, np.array(expected, dtype=dtype))
     assert bound.dtype == weights.dtype == dtype
 
@@ -160,6 +162,18 @@ def test_mixture_where_nobody_is_present_and_under_masks(dtype):
         assert_array_equal(dirty, clean)
     for gradient in gradients[1:]:
         assert_array_equal(gradient[absent], 0)
+
+
+@DTYPES
+def test_a_component_without_weight_has_no_gradient(dtype):
+    """Each sample is the mean of one component; its squared distance to the other is infinite."""
+    far = np.sqrt(np.finfo(dtype).max)
+    mu = np.array([[[0, 0]], [[0, far]]], dtype)
+    log_var = np.array([[[0, 0]], [[0, -60]]], dtype)
+    dlog_q, r = np.ones((2, 1), dtype), np.eye(2, dtype=dtype)[..., None]
+    dz, dmu, dlog_var = reference.mixture_log_prob_vjp(dlog_q, r, mu, mu, log_var)
+    assert_array_equal([*dz, *dmu], 0)
+    assert_array_equal(dlog_var, -0.5)
 
 
 def test_mixture_against_the_direct_sum_of_densities():
