@@ -48,10 +48,11 @@ class MMVAE(MultimodalVAE):
         return bound, bound_pullback
 
     def doubly_reparameterised(self, theta, x, *, mask=None, eps, beta=1.0):
-        """Compute the same bound, with an estimator of the encoders' gradient of less variance.
+        """Compute the same bound, with another estimator of the encoders' gradient.
 
         Its expectation is the bound's gradient, also for K > 1, where the usual w̃² form is biased:
-        it drops log q_Φ's direct terms, which vanish only if q_Φ drew the samples.
+        it drops log q_Φ's direct terms, which vanish only if q_Φ drew the samples.  Its variance is
+        lower after training; at random parameters it may be many times higher.
         """
         log_w, present, log_weights_pullback = self.log_weights(theta, x, mask, eps, beta)
         bound, reduce_pullback = self.reduce(log_w, present)
