@@ -15,7 +15,7 @@ from mmvae_edu.data import load_digits
 from mmvae_edu.gaussian import kl_gauss
 from mmvae_edu.likelihoods import Binomial, Laplace
 from mmvae_edu.models import MVAE
-from mmvae_edu.objectives import sample_subsets, subsampled_terms
+from mmvae_edu.objectives import distinct_subsets, sample_subsets
 from mmvae_edu.oracles import LinearGaussian
 from mmvae_edu.posteriors import product_of_experts
 from mmvae_edu.report import plots
@@ -32,16 +32,18 @@ from mmvae_edu.report import plots
 #
 # All subsets would be $2^N - 1$ terms; (S7.6) has $1 + N + k$. The $X_j$ are drawn anew at each
 # step, so the mean of a random term is $\sum_X P(X)\,\mathrm{ELBO}(X)$. The library draws a size
-# between 2 and $N-1$, then a subset of that size. It scores a subset drawn twice in one step once:
-# such a step has a term less than (S7.6), so the last sum's mean is not exactly $k$ times that of
-# one term. At $N = 2$ all proper subsets are unimodal terms already, and $k = 0$.
+# between 2 and $N-1$, then a subset of that size. Training draws a repeat again, as long as there
+# are others, so that the $k$ subsets of a step differ; the last sum's mean is then not exactly $k$
+# times that of one term. At $N = 2$ all proper subsets are unimodal terms already, and $k = 0$.
 
 # %%
 rng = np.random.default_rng(0)
-steps = [subsampled_terms(np.ones((4, 1), bool), sample_subsets(4, 2, rng)) for _ in range(5000)]
-print("one step's terms:", *("".join(np.array(list("abcd"))[s]) for s in steps[0][0][..., 0]))
-fewer = np.mean([counted.sum() < 7 for _, counted in steps])
-print(f"a subset was drawn twice in {fewer:.1%} of the steps, of exactly {5 / 48:.1%}")
+steps = np.array([sample_subsets(4, 2, rng) for _ in range(5000)])
+print("two random subsets:", *("".join(np.array(list("abcd"))[s]) for s in steps[0]))
+same = (steps[:, 0] == steps[:, 1]).all(axis=-1)
+print(f"the two are the same in {same.mean():.1%} of the draws, of exactly {5 / 48:.1%};", end=" ")
+again = np.array([distinct_subsets(4, 2, np.random.default_rng(seed)) for seed in range(5000)])
+print(f"repeats drawn again, in {(again[:, 0] == again[:, 1]).all(axis=-1).sum()}")
 
 # %% [markdown]
 # ## Reason 1: the joint ELBO cannot tell the experts apart

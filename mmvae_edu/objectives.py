@@ -129,13 +129,26 @@ def sample_subsets(M, k, rng):
     """Draw k random proper subsets of M ≥ 2 modalities, as (k, M) bool.            [S7.6]
 
     The size is uniform on 2..M−1 (1 at M = 2), and the subset is uniform among those of that
-    size, as in the MVAE release.
+    size, as in the MVAE release.  The k draws are independent, so that repeats may occur.
     """
     if M < 2:
         raise ValueError(f"random subsets need at least 2 modalities, found {M}")
     sizes = rng.integers(2, M, size=k) if M > 2 else np.ones(k, dtype=int)
     ranks = rng.random((k, M)).argsort(axis=1).argsort(axis=1)
     return ranks < sizes[:, None]
+
+
+def distinct_subsets(M, k, rng):
+    """Draw k different subsets by `sample_subsets`, drawing repeats again.         [S7.6]
+
+    Of more than 2^M − M − 2, the number of subsets of 2..M−1 modalities, the others repeat.
+    """
+    sampled, seen = sample_subsets(M, k, rng), set()
+    for j in range(k):
+        while tuple(sampled[j]) in seen and len(seen) < 2**M - M - 2:
+            sampled[j] = sample_subsets(M, 1, rng)
+        seen.add(tuple(sampled[j]))
+    return sampled
 
 
 def subsampled_terms(present, sampled=None):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from mmvae_edu.objectives import (
+    distinct_subsets,
     effective_sample_size,
     elbo,
     iwae,
@@ -80,3 +81,30 @@ def test_no_sample_counts_where_every_weight_is_0():
 def test_one_modality_has_no_proper_subsets():
     with pytest.raises(ValueError, match="at least 2 modalities, found 1"):
         sample_subsets(1, 3, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(("M", "k"), [(3, 3), (4, 2), (4, 10), (5, 7), (19, 1), (3, 5), (2, 2)])
+def test_distinct_subsets_differ_and_are_sample_subsets_up_to_its_first_repeat(M, k):
+    """They are k, or all there are, of 2..M − 1 modalities."""
+    possible = min(k, len([c for c in range(2**M) if 2 <= c.bit_count() < M]))
+    for seed in range(30):
+        plain = sample_subsets(M, k, np.random.default_rng(seed))
+        drawn = distinct_subsets(M, k, np.random.default_rng(seed))
+        assert drawn.shape == (k, M)
+        assert len(set(map(tuple, drawn.tolist()))) >= possible
+        repeats = [i for i, row in enumerate(plain.tolist()) if row in plain[:i].tolist()]
+        unchanged = repeats[0] if repeats else k
+        assert_array_equal(drawn[:unchanged], plain[:unchanged])
+
+
+def test_distinct_subsets_are_as_likely_as_draws_without_replacement():
+    """Of two subsets of 4 modalities, in order: P(A) P(B) / (1 − P(A)), within 4.5 errors."""
+    n, rng = 20_000, np.random.default_rng(0)
+    bits = 1 << np.arange(4)
+    codes = np.array([distinct_subsets(4, 2, rng) @ bits for _ in range(n)])
+    chance = {c: {2: 1 / 12, 3: 1 / 8}[c.bit_count()] for c in range(16) if c.bit_count() in (2, 3)}
+    for a, p in chance.items():
+        for b, q in chance.items():
+            expected = 0 if a == b else p * q / (1 - p)
+            found = (codes == [a, b]).all(axis=1).mean()
+            assert abs(found - expected) <= 4.5 * np.sqrt(expected / n)

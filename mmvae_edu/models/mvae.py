@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..gaussian import gaussian_sample
-from ..objectives import sample_subsets, subsampled_terms
+from ..objectives import distinct_subsets, subsampled_terms
 from ..posteriors import product_of_subsets
 from ..support.checks import whole_number
 from .base import cotangent, number
@@ -14,8 +14,8 @@ from .settings import KL, choice
 class MVAE(MultimodalVAE):
     """The multimodal VAE with a product-of-experts posterior.
 
-    `subsets` is k, how many random subsets each step scores besides the joint and the unimodal
-    terms; `kl` is "closed_form" [S5.11] or "monte_carlo".  MVAE19 of the slides' table is this
+    `subsets` is k, how many different random subsets each step scores besides the joint and the
+    unimodal terms; `kl` is "closed_form" [S5.11] or "monte_carlo".  MVAE19 of the slides' table is this
     system with 19 modalities and subsets=1.
     """
 
@@ -36,7 +36,7 @@ class MVAE(MultimodalVAE):
         """Draw eps, and the random subsets if the objective has some."""
         noise = super().draw_noise(rng, N, K, dtype, xp)
         if self.subsets:
-            noise["sampled"] = sample_subsets(len(self.modalities), self.subsets, rng)
+            noise["sampled"] = distinct_subsets(len(self.modalities), self.subsets, rng)
         return noise
 
     def bound(self, theta, x, *, mask=None, eps, beta=1.0, sampled=None):

@@ -32,9 +32,10 @@ def iwae_grad(log_w, g):
 def dreg_grads(log_w, dlog_w_dz, log_var, eps):
     """Compute Σ_k w̃_k² (∂log w_k/∂z_k) ∂z_k/∂(mu, log_var) with z = mu + std · eps.
 
-    An estimator of the same expectation as `iwae_grad`, without a term from q's own parameters.  Its
-    variance is lower where q is near the posterior; elsewhere it may be many times higher.  log_w (K, N), dlog_w_dz, eps (K, N, D), log_var (N, D); returns the
-    gradients of mu and log_var, (N, D) each.  Source: Tucker et al. (2019).
+    An estimator of the same expectation as `iwae_grad`, without a term from q's own parameters.
+    Its variance is lower where q is near the posterior; elsewhere it may be many times higher.
+    log_w (K, N), dlog_w_dz, eps (K, N, D), log_var (N, D); returns the gradients of mu and log_var,
+    (N, D) each.  Source: Tucker et al. (2019).
     """
     dz = normalised_weights(log_w)[..., None] ** 2 * dlog_w_dz
     return dz.sum(axis=0), (dz * 0.5 * np.exp(0.5 * log_var) * eps).sum(axis=0)
