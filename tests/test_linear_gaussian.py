@@ -297,6 +297,34 @@ def test_mopoe_of_exact_experts_mixes_the_exact_posteriors_of_all_subsets(
     assert_allclose(model.bound(theta, x, mask=rows(mask), eps=eps)[0], expected, rtol=1e-10)
 
 
+@pytest.mark.parametrize("mask", MASKS)
+def test_mopoes_generalised_elbo_has_the_mean_of_the_subsets_kl(oracle, x, mask):
+    """E_{q_Φ} Σ λ_m log p(x_m|z) − β/(2^M − 1) Σ_A KL(q_A ‖ p), by the oracle's posteriors."""
+    weights, beta = {"a": 0.6, "b": 1.0, "c": 1.7}, 0.8
+    options = {"latent": D, "hidden": (), "weights": weights}
+    model = MoPoE(modalities(oracle, FEATURES), objective="generalised_elbo", **options)
+    theta = product_theta(model, oracle)
+    eps = model.draw_noise(np.random.default_rng(15), N, K, np.float64)["eps"]
+    here = [m for m, present in zip(FEATURES, mask, strict=True) if present]
+    terms = []
+    for noise, members in zip(eps, MASKS, strict=True):
+        subset = [m for m, member in zip(FEATURES, members, strict=True) if member]
+        if set(subset) <= set(here):
+            mean, cov = oracle.posterior(x, subset)
+            z, det = mean + np.sqrt(np.diag(cov)) * noise, np.linalg.slogdet(cov)[1]
+            kl = 0.5 * (np.trace(cov) + (mean**2).sum(axis=1) - D - det)
+            score = sum(weights[m] * oracle.log_lik(z, x[m], m) for m in here)
+            terms.append(score.mean(axis=0) - beta * kl)
+    found, _ = model.bound(theta, x, mask=rows(mask), eps=eps, beta=beta)
+    assert_allclose(found, np.mean(terms, axis=0), rtol=1e-10)
+    if sum(mask) > 1:  # below the mixture's own ELBO, of which it bounds the KL
+        own = MoPoE(model.modalities, objective="elbo", **options)
+        many = np.random.default_rng(3).standard_normal((7, 4000, N, D))
+        gap = own.bound(theta, x, mask=rows(mask), eps=many)[0]
+        gap -= model.bound(theta, x, mask=rows(mask), eps=many)[0]
+        assert (gap > 0).all()
+
+
 def test_the_ends_of_mopoe_are_mmvae_and_mvae(oracle, x):
     """Only the subsets of one: the experts' mixture; only that of all: MVAE's product."""
     kinds, options = modalities(oracle, FEATURES), {"latent": D, "hidden": ()}

@@ -21,11 +21,12 @@ class MMVAE(MultimodalVAE):
     """
 
     own_arguments = ("objective",)
+    objectives = tuple(OBJECTIVES)
     reparameterise = staticmethod(gaussian_sample)
 
     def __init__(self, modalities, *, objective="iwae", **options):
         super().__init__(modalities, **options)
-        self.objective = choice("objective", objective, OBJECTIVES)
+        self.objective = choice("objective", objective, self.objectives)
 
     def noise_shape(self, N, K):
         """Return (M, K, N, D): K samples from each expert."""

@@ -4,7 +4,10 @@ from itertools import product
 
 import numpy as np
 
+from ..gaussian import gaussian_sample
+from ..objectives import log_prior_ratio, mixture_elbo
 from ..posteriors import product_of_subsets
+from .base import evenly, number
 from .mmvae import MMVAE
 
 
@@ -17,7 +20,15 @@ class MoPoE(MMVAE):
     product.  Every product has the prior as an expert, as in MVAE; the paper leaves it out.
     Under a mask the subsets of the present modalities are mixed.  The number of samples, and with
     it the cost, grows like 2^M.
+
+    `objective` is one of MMVAE's, by default "iwae" [S11.4], or "generalised_elbo", the paper's:
+
+        E_{q_Φ} Σ_m λ_m log p(x_m|z) − β/(2^M − 1) Σ_A KL(q(z|X_A) ‖ p(z))
+
+    which is at most the "elbo", since KL(q_Φ ‖ p) is at most the mean of the subsets' KL.
     """
+
+    objectives = (*MMVAE.objectives, "generalised_elbo")
 
     def __init__(self, modalities, **options):
         super().__init__(modalities, **options)
@@ -44,3 +55,37 @@ class MoPoE(MMVAE):
             encode_pullback(*product_pullback(dmean, djoint_log_var), dw)
 
         return (mean, joint_log_var), present, strata, components_pullback
+
+    def reduce(self, log_w, present):
+        """Reduce log-weights (S, K, N) to the bound, and return its pullback."""
+        if self.objective == "generalised_elbo":
+            return mixture_elbo(log_w, present=present)
+        return super().reduce(log_w, present)
+
+    def log_weights(self, theta, x, mask, eps, beta=1.0):
+        """Compute MMVAE's log-weights, or those whose mean is the generalised ELBO.
+
+            Σ_m λ_m log p(x_m|z) − β KL(q(z|X_A) ‖ p(z)),   z ~ q(z|X_A)
+
+        Theirs has no direct terms of log q, so that the pullback needs no `normalised` weights.
+        """
+        if self.objective != "generalised_elbo":
+            return super().log_weights(theta, x, mask, eps, beta)
+        batch, w = self.checked_batch(theta, x, mask, eps)
+        beta = number(beta, theta)
+        (mean, log_var), present, strata, components_pullback = self.components(w, batch)
+        z, sample_pullback = gaussian_sample(mean, log_var, eps=eps[evenly(strata)])
+        log_px_z, decode_pullback = self.log_likelihood(  # every decoder on every sample
+            w, batch, z, weights=self.weights, scored=np.stack([batch.present] * len(z))
+        )
+        neg_kl, kl_pullback = log_prior_ratio(z, mean, log_var, closed_form=True)
+
+        def log_weights_pullback(dlog_w, normalised=None):
+            dtheta = np.empty_like(theta)
+            dw = self.tree.views(dtheta)
+            _, dmean, dlog_var = kl_pullback(beta * dlog_w)
+            path_dmean, path_dlog_var = sample_pullback(decode_pullback(dlog_w, dw))
+            components_pullback(dmean + path_dmean, dlog_var + path_dlog_var, dw)
+            return dtheta
+
+        return log_px_z + beta * neg_kl, batch.on_device(present), log_weights_pullback
