@@ -57,25 +57,26 @@ class Estimate:
         )
 
 
-def marginal(model, theta, x, *, given=None, K=1000, rng, chunk=None):
+def marginal(model, theta, x, *, given=None, mask=None, K=1000, rng, chunk=None):
     """Estimate log p(x) of all modalities of x by K samples of the proposal q(z|given).   [S8, S9]
 
         log (1/K) Σ_k p(x|z_k) p(z_k) / q(z_k|given),   z_k ~ q(z|given)
 
-    x, given: dicts name → (N, P), or with missing rows `model.checked_batch` of one and a mask;
-    given = x by default, and {} is the prior p(z).  Returns an Estimate, on average below log p(x)
-    and tending to it with K, for any proposal.  At most `chunk` rows (examples × samples) are
-    decoded at once, by default 5,000, and 100,000 on a GPU; the result does not depend on it.
+    x, given: dicts name → (N, P); given = x by default, and {} is the prior p(z).  mask (M, N),
+    bool, True = present, says for both what an example has of the model's modalities, and log p(x)
+    is that of the present ones.  Returns an Estimate, on average below log p(x) and tending to it
+    with K, for any proposal.  At most `chunk` rows (examples × samples) are decoded at once, by
+    default 5,000, and 100,000 on a GPU; the result does not depend on it.
     """
-    return marginals(model, theta, [x], given=given, K=K, rng=rng, chunk=chunk)[0]
+    return marginals(model, theta, [x], given=given, mask=mask, K=K, rng=rng, chunk=chunk)[0]
 
 
-def marginals(model, theta, parts, *, given=None, K=1000, rng, chunk=None):
+def marginals(model, theta, parts, *, given=None, mask=None, K=1000, rng, chunk=None):
     """Estimate log p(x_1), log p(x_1, x_2), … by the same samples z_k ~ q(z|given).  [S8.T2]
 
     parts: dicts x_1, x_2, … of different modalities, name → (N, P); given = all of them by default.
     Returns an Estimate for each, as `marginal` does, but runs every decoder once; their errors are
-    not independent.
+    not independent.  Under a mask every example needs something of each part.
     """
     together = reduce(_union, parts)
     given = together if given is None else given
@@ -85,16 +86,18 @@ def marginals(model, theta, parts, *, given=None, K=1000, rng, chunk=None):
             f"{type(model).__name__} has no p({names}), only p({model.target} | "
             f"{', '.join(model.condition)}): use conditional"
         )
-    return _estimates(model, theta, parts, given, K, rng, chunk)
+    return _estimates(model, theta, parts, given, mask, K, rng, chunk)
 
 
 def conditional(
-    model, theta, x, given, *, proposal=None, proposal_given=None, K=1000, rng, chunk=None
+    model, theta, x, given, *,
+    proposal=None, proposal_given=None, mask=None, K=1000, rng, chunk=None
 ):  # fmt: skip
     """Estimate log p(x|given) = log p(x, given) − log p(given).                      [S8]
 
-    x, given: dicts name → (N, P) with different names.  The joint is estimated from
-    q(z|proposal), by default q(z|x, given), the other from q(z|proposal_given), by default
+    x, given: dicts name → (N, P) with different names; mask (M, N) bool, True = present, says what
+    an example has of the model's modalities, something of each of the two.  The joint is estimated
+    from q(z|proposal), by default q(z|x, given), the other from q(z|proposal_given), by default
     q(z|given); {} is the prior.  Each part is on average too low, and the difference may err
     either way: of two proposals for a part, the one with the higher mean is better.
     A conditional model has one estimate, from q(z|proposal).
@@ -104,9 +107,11 @@ def conditional(
         if set(given) != set(model.condition):
             raise ValueError(f"given: expected {list(model.condition)}, found {list(given)}")
         proposal = both if proposal is None else proposal
-        return _estimates(model, theta, [both], proposal, K, rng, chunk)[0]
-    joint = marginal(model, theta, both, given=proposal, K=K, rng=rng, chunk=chunk)
-    return joint - marginal(model, theta, given, given=proposal_given, K=K, rng=rng, chunk=chunk)
+        return _estimates(model, theta, [both], proposal, mask, K, rng, chunk)[0]
+    _checked(model, theta, x, mask)
+    options = {"mask": mask, "K": K, "rng": rng, "chunk": chunk}
+    joint = marginal(model, theta, both, given=proposal, **options)
+    return joint - marginal(model, theta, given, given=proposal_given, **options)
 
 
 def conditional_by_prior(
@@ -124,7 +129,19 @@ def conditional_by_prior(
     return joint - marginal(model, theta, given, given={}, K=prior_samples, rng=rng, chunk=chunk)
 
 
-def log_weights(model, theta, targets, proposal, K, rng, chunk=5_000):
+def log_weights(model, theta, x, *, given=None, mask=None, K=1000, rng, chunk=None):
+    """Compute log w_k = log p(x|z_k) + log p(z_k) − log q(z_k|given), z_k ~ q(z|given).    [S9.5]
+
+    For every system alike, with the arguments of `marginal`, which reduces the same weights by
+    log (1/K) Σ_k w_k.  Returns (K, N), nats.  Those of a training objective, with its λ, β and
+    samples, are in the terms of `model.terms`.
+    """
+    given = x if given is None else given
+    weights = _weights(model, theta, [x], given, mask, K, rng, chunk)
+    return np.concatenate([to_host(log_w) for (log_w,) in weights], axis=1)
+
+
+def _log_weights(model, theta, targets, proposal, K, rng, chunk):
     """Compute log p(x_1 … x_t|z) + log p(z) − log q(z|given) at z ~ q(z|given).    [S9.5]
 
     targets: the Batches of x_1, x_2, …; proposal: that of `given`, None for the prior.  Returns a
@@ -151,26 +168,45 @@ def log_weights(model, theta, targets, proposal, K, rng, chunk=5_000):
     return found
 
 
-def _estimates(model, theta, parts, given, K, rng, chunk):
+def _weights(model, theta, parts, given, mask, K, rng, chunk):
+    """Check the arguments; yield for each chunk of n examples the parts' log-weights (K, n)."""
     whole_number("K", K, 1)
     if not isinstance(given, dict | Batch):
         raise ValueError(f"given: expected a dict name → (N, P), found a {type(given).__name__}")
-    targets = [model.checked_batch(theta, x)[0] for x in parts]
-    proposal = model.checked_batch(theta, given)[0] if given else None
+    targets = [_checked(model, theta, x, mask) for x in parts]
+    proposal = _checked(model, theta, given, mask) if given else None
     N = targets[0].size
     for batch in (*targets, proposal or targets[0]):
         if batch.size != N:
             raise ValueError(f"given: expected {N} examples as x, found {batch.size}")
     chunk = chunk or (5_000 if isinstance(theta, np.ndarray) else 100_000)
     rng = np.random.default_rng(rng)
-    root, step, found = int(rng.integers(2**63)), max(1, chunk // K), []
+    root, step = int(rng.integers(2**63)), max(1, chunk // K)
     with kept_pages():
         for start in range(0, N, step):
             rows = np.arange(start, min(start + step, N))
             here = [target.take(rows) for target in targets]
             there = proposal and proposal.take(rows)
-            log_w = log_weights(model, theta, here, there, K, Streams(root, rows), chunk)
-            found.append([_reduced(one, model.backend(theta)) for one in log_w])
+            yield _log_weights(model, theta, here, there, K, Streams(root, rows), chunk)
+
+
+def _checked(model, theta, x, mask):
+    """Check x as a Batch, by the rows of the mask (M, N) that belong to its modalities."""
+    if mask is not None and isinstance(x, dict):
+        mask, here = to_host(mask), np.array([name in x for name in model.modalities])
+        if mask.dtype == bool and mask.ndim == 2 and len(mask) == len(here):
+            mask = mask & here[:, None]
+            nothing = np.flatnonzero(~mask.any(axis=0))
+            if len(nothing):
+                raise ValueError(f"mask: example {nothing[0]} has nothing of {list(x)}")
+    return model.checked_batch(theta, x, mask)[0]
+
+
+def _estimates(model, theta, parts, given, mask, K, rng, chunk):
+    found = [
+        [_reduced(log_w, model.backend(theta)) for log_w in weights]
+        for weights in _weights(model, theta, parts, given, mask, K, rng, chunk)
+    ]
     return [_estimate(chunks, K) for chunks in zip(*found, strict=True)]
 
 

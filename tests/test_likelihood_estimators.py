@@ -82,6 +82,11 @@ def pick(x, names):
     return {m: x[m] for m in names}
 
 
+def hide(x, mask):
+    """NaN where something is missing."""
+    return {m: np.where(present[:, None], x[m], np.nan) for m, present in zip(x, mask, strict=True)}
+
+
 def z_score(estimate, expected):
     return (estimate.log_p - expected).sum() / np.sqrt((estimate.error**2).sum())
 
@@ -137,8 +142,8 @@ def test_training_weights_play_no_part():
     model, _, x = setting("MVAE")
     again = MVAE(model.modalities, latent=D, hidden=())
     again.theta = model.theta
-    one, other = (m.log_marginal(x, K=9, rng=np.random.default_rng(4)) for m in (model, again))
-    assert_array_equal(one, other)
+    one, other = (m.estimate_marginal(x, K=9, rng=np.random.default_rng(4)) for m in (model, again))
+    assert_array_equal(one.log_p, other.log_p)
     eps = np.zeros((4, 1, N, D))
     assert (
         model.bound(model.theta, x, eps=eps)[0] != again.bound(model.theta, x, eps=eps)[0]
@@ -255,13 +260,68 @@ def test_two_samples_know_their_spread_by_one_degree_of_freedom():
 
 
 def test_rows_with_something_missing_are_estimated_from_what_is_there():
-    model, _, x = setting("MVAE")
+    model, truth, x = setting("MVAE")
     mask = np.ones((3, N), dtype=bool)
     mask[1, :2] = False
+    found = model.estimate_marginal(hide(x, mask), mask=mask, K=20, rng=3).log_p
     batch, _ = model.checked_batch(model.theta, x, mask)
-    found = model.log_marginal(batch, K=20, rng=3)
-    assert_allclose(found[2:], model.log_marginal(x, K=20, rng=3)[2:], rtol=1e-12)
-    assert_allclose(found[:2], model.log_marginal(pick(x, "ac"), K=20, rng=3)[:2], rtol=1e-12)
+    assert_array_equal(found, marginal(model, model.theta, batch, K=20, rng=3).log_p)
+    for rows, names in (slice(2), "ac"), (slice(2, None), "abc"):
+        expected = model.estimate_marginal(pick(x, names), K=20, rng=3).log_p
+        assert_allclose(found[rows], expected[rows], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["MVAE", "MVAEQ", "MMVAE", "MoPoE"])
+def test_conditionals_of_rows_with_something_missing(name):
+    """log p(a|b, c) where b is missing from some rows and c from others, by the oracle."""
+    model, truth, x = setting(name)
+    mask = np.array([[1, 1, 1, 1, 1], [1, 0, 0, 1, 1], [1, 1, 1, 0, 0]], dtype=bool)
+    given = hide(x, mask)
+    target = {"a": given.pop("a")}
+    found = model.estimate_conditional(target, given, mask=mask, K=K, rng=4)
+    groups = {(0,): ["b", "c"], (1, 2): ["c"], (3, 4): ["b"]}
+    for rows, names in groups.items():
+        rows = list(rows)
+        expected = truth.log_conditional(x, ["a"], names)[rows]
+        assert abs(z_score(found.take(rows), expected)) <= 4
+    whole = truth.log_conditional(x, ["a"], ["b", "c"])  # of a mutant that ignores the mask
+    assert (abs(found.log_p - whole) / found.error).max() >= 8
+    with pytest.raises(ValueError, match=r"mask: example 1 has nothing of \['b'\]"):
+        model.estimate_conditional(target, {"b": given["b"]}, mask=mask, K=2, rng=4)
+    with pytest.raises(ValueError, match=r"mask: expected bool of shape \(3, 5\)"):
+        model.estimate_conditional(target, given, mask=mask.T, K=2, rng=4)
+
+
+def test_few_effective_samples_are_warned_of_once():
+    model, _, x = setting("MVAE")
+    sentence = (
+        "the effective sample size is below 10 for 5 of 5 examples, at worst .* of K = 9: take"
+    )
+    with pytest.warns(RuntimeWarning, match=sentence) as seen:
+        found = model.log_marginal(x, K=9, rng=3)
+    assert len(seen) == 1
+    assert seen[0].filename == __file__
+    assert_array_equal(found, model.estimate_marginal(x, K=9, rng=3).log_p)
+    with pytest.warns(RuntimeWarning, match=sentence) as seen:
+        found = model.log_conditional(pick(x, "a"), pick(x, "b"), K=9, rng=3)
+    assert len(seen) == 1
+    expected = model.estimate_conditional(pick(x, "a"), pick(x, "b"), K=9, rng=3)
+    assert_array_equal(found, expected.log_p)
+    assert (model.estimate_marginal(x, K=900, rng=3).ess > 10).all()
+    model.log_marginal(x, K=900, rng=3)  # warnings are errors here
+
+
+@EVERY
+def test_log_weights_are_those_that_the_estimate_reduces(name):
+    model, _, x = setting(name)
+    for given in ({"a": x["a"]}, {}):
+        options = {"given": given, "K": 50, "rng": 6}
+        log_w = estimators.log_weights(model, model.theta, x, chunk=60, **options)
+        assert log_w.shape == (50, N)
+        estimate = marginal(model, model.theta, x, **options)
+        assert_allclose(np.log(np.exp(log_w).mean(axis=0)), estimate.log_p, rtol=1e-10)
+        shares = np.exp(log_w) / np.exp(log_w).sum(axis=0)
+        assert_allclose(1 / (shares**2).sum(axis=0), estimate.ess, rtol=1e-9)
 
 
 # ---- a prior that is not N(0, I) ----

@@ -402,7 +402,8 @@ def test_generate_and_encode_have_the_documented_shapes(name):
         key: (7, likelihood.features) for key, likelihood in ALL.items()
     }
     assert model.posterior_sample(given, K=3, rng=rng).shape == (3, N, 2)
-    assert model.log_marginal(constants["x"], given=given, K=4, rng=rng).shape == (N,)
+    estimate = model.estimate_marginal(constants["x"], given=given, K=4, rng=rng)
+    assert estimate.log_p.shape == estimate.error.shape == estimate.ess.shape == (N,)
 
 
 def test_mmvae_draws_from_present_experts_only_and_evenly():
@@ -432,7 +433,7 @@ def test_a_seed_may_stand_for_a_generator():
     for draw in (
         lambda rng: model.generate(x, "b", rng=rng)["b"],
         lambda rng: model.sample(4, rng=rng)["b"],
-        lambda rng: model.log_marginal(x, K=3, rng=rng),
+        lambda rng: model.estimate_marginal(x, K=3, rng=rng).log_p,
     ):
         assert_array_equal(draw(3), draw(np.random.default_rng(3)))
 

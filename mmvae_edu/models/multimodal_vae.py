@@ -1,5 +1,6 @@
 """The user's part of all systems: a model that keeps its parameters; training, use, files."""
 
+import warnings
 from dataclasses import asdict
 
 import numpy as np
@@ -60,14 +61,27 @@ class MultimodalVAE(FunctionalModel):
         z = self.posterior_sample(given, mask=mask, rng=rng)[0]
         return self.decode(z, target)
 
-    def log_marginal(self, x, *, given=None, K=1000, rng):
-        """Estimate log p(x) by K samples of q(z|given), (N,) nats; see `estimators.marginal`."""
-        return estimators.marginal(self, self._trained(), x, given=given, K=K, rng=rng).log_p
+    def estimate_marginal(self, x, *, given=None, mask=None, K=1000, rng):
+        """Estimate log p(x) by K samples of q(z|given): an Estimate; see `estimators.marginal`.
 
-    def log_conditional(self, x, given, *, K=1000, rng, **proposals):
-        """Estimate log p(x|given) by K samples, (N,) nats; see `estimators.conditional`."""
+        Its fields are log_p, its standard error and ess, the effective sample size, (N,) each.
+        """
         theta = self._trained()
-        return estimators.conditional(self, theta, x, given, K=K, rng=rng, **proposals).log_p
+        return estimators.marginal(self, theta, x, given=given, mask=mask, K=K, rng=rng)
+
+    def estimate_conditional(self, x, given, *, mask=None, K=1000, rng, **proposals):
+        """Estimate log p(x|given) by K samples: an Estimate; see `estimators.conditional`."""
+        options = {"mask": mask, "K": K, "rng": rng, **proposals}
+        return estimators.conditional(self, self._trained(), x, given, **options)
+
+    def log_marginal(self, x, *, given=None, mask=None, K=1000, rng):
+        """Return `estimate_marginal`'s log p(x), (N,) nats; warns if an ess is below 10."""
+        return _log_p(self.estimate_marginal(x, given=given, mask=mask, K=K, rng=rng))
+
+    def log_conditional(self, x, given, *, mask=None, K=1000, rng, **proposals):
+        """Return `estimate_conditional`'s log p(x|given), (N,) nats; warns like log_marginal."""
+        options = {"mask": mask, "K": K, "rng": rng, **proposals}
+        return _log_p(self.estimate_conditional(x, given, **options))
 
     def config(self):
         """List the constructor's arguments, as JSON can hold them."""
@@ -114,3 +128,17 @@ class MultimodalVAE(FunctionalModel):
     def _known(self, name):
         if name not in self.modalities:
             raise ValueError(f"unknown modality {name!r}; this model has {list(self.modalities)}")
+
+
+def _log_p(estimate):
+    """Return the log p of an Estimate, with one warning if an effective sample size is below 10."""
+    few = estimate.ess < 10
+    if few.any():
+        warnings.warn(
+            f"the effective sample size is below 10 for {few.sum()} of {len(few)} examples, at "
+            f"worst {estimate.ess.min():.1f} of K = {estimate.K}: take more samples or another "
+            "proposal; estimate_marginal and estimate_conditional return error and ess",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return estimate.log_p

@@ -15,8 +15,8 @@ class MVAE(MultimodalVAE):
     """The multimodal VAE with a product-of-experts posterior.
 
     `subsets` is k, how many different random subsets each step scores besides the joint and the
-    unimodal terms; `kl` is "closed_form" [S5.11] or "monte_carlo".  MVAE19 of the slides' table is this
-    system with 19 modalities and subsets=1.
+    unimodal terms; `kl` is "closed_form" [S5.11] or "monte_carlo".  MVAE19 of the slides' table is
+    this system with 19 modalities and subsets=1.
     """
 
     own_arguments = ("subsets", "kl")

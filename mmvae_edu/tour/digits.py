@@ -97,7 +97,8 @@ def measure(trained):
         model = models[f"VAE {name}"]
         numbers[f"VAE latent {name}"] = read_off(trained, model, (name,), (name,), rng)
     for name in "VAE", "IWAE":
-        log_px = models[f"{name} image"].log_marginal({"image": test.x["image"]}, K=100, rng=rng)
+        x, model = {"image": test.x["image"]}, models[f"{name} image"]
+        log_px = model.estimate_marginal(x, K=100, rng=rng).log_p
         numbers[f"{name} log p(image)"] = float(log_px.mean())
     return numbers
 

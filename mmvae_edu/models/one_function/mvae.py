@@ -17,7 +17,8 @@ def subsampled_bound(w, *, x, subsets, eps):
         ELBO(X) = (1/K) Σ_k Σ_{x_m in X} log p(x_m|z_k) − KL(q(z|X) ‖ p(z)),  z_k ~ q(z|X)   [S6.3]
 
     x {name: (N, P)} of M modalities; subsets (k, M) bool are the X_j, each of which counts (the
-    class MVAE draws them distinct); eps (1 + M + k, K, N, D).  Returns (N,), nats, higher is better.
+    class MVAE draws them distinct); eps (1 + M + k, K, N, D).  Returns (N,), nats, higher is
+    better.
     """
     M = len(x)
     terms = np.concatenate([np.ones((1, M), bool), np.eye(M, dtype=bool), subsets])  # (T, M)
