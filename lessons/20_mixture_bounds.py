@@ -157,7 +157,7 @@ label = digits.test.label[:N]
 x = {name: values[:N] for name, values in digits.test.x.items()}
 for K in 10, 100, 500:
     eps = model.draw_noise(rng, N, K)["eps"]
-    log_w, _, _ = model.log_weights(model.theta, x, None, eps)
+    log_w, _, _ = model.log_weights(model.theta, x, eps=eps)
     (stratified, pullback), (slides, _) = stratified_iwae(log_w), mixture_iwae(log_w)
     share = pullback(np.ones_like(stratified)).sum(axis=1)  # â, (M, N)
     gap = stratified - slides

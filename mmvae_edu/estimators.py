@@ -133,8 +133,7 @@ def log_weights(model, theta, x, *, given=None, mask=None, K=1000, rng, chunk=No
     """Compute log w_k = log p(x|z_k) + log p(z_k) − log q(z_k|given), z_k ~ q(z|given).    [S9.5]
 
     For every system alike, with the arguments of `marginal`, which reduces the same weights by
-    log (1/K) Σ_k w_k.  Returns (K, N), nats.  Those of a training objective, with its λ, β and
-    samples, are in the terms of `model.terms`.
+    log (1/K) Σ_k w_k.  Returns (K, N), nats.  λ and β play no part: `model.terms` has them.
     """
     given = x if given is None else given
     weights = _weights(model, theta, [x], given, mask, K, rng, chunk)

@@ -366,3 +366,106 @@ def test_laplace_mmvae_by_scipys_densities(oracle, x, objective):
     assert_allclose(model.bound(theta, x, eps=eps)[0], expected, rtol=1e-10)
     model.theta = theta
     assert_allclose(np.exp(model.encode(x)[1]).mean(axis=-1), 1, rtol=1e-12)
+
+
+# ---- the terms of a bound ----
+
+
+def kl_to_prior(mean, var):
+    return 0.5 * (var + mean**2 - 1 - np.log(var)).sum(axis=-1)
+
+
+def score(oracle, z, x, names, weights):
+    """The mean over the samples of Σ_m λ_m log p(x_m|z), by the oracle."""
+    return sum(weights[m] * oracle.log_lik(z, x[m], m) for m in names).mean(axis=0)
+
+
+def test_terms_of_mvae_are_each_subsets_reconstruction_and_kl(oracle, x):
+    weights = {"a": 0.6, "b": 1.0, "c": 1.7}
+    model = MVAE(modalities(oracle, FEATURES), latent=D, hidden=(), subsets=1, weights=weights)
+    mask = np.ones((3, N), dtype=bool)
+    mask[1, :2], mask[0, 1] = False, False  # rows of a and c, of c alone, and of all
+    noise = model.draw_noise(np.random.default_rng(3), N, K, np.float64)
+    noise["sampled"] = np.array([[True, False, True]])
+    terms = model.terms(product_theta(model, oracle), x, mask=mask, beta=0.8, **noise)
+    assert [term.subset for term in terms] == [("a", "b", "c"), ("a",), ("b",), ("c",), ("a", "c")]
+    seen = [set() for _ in range(N)]
+    for term, eps in zip(terms, noise["eps"], strict=True):
+        for n in range(N):
+            row = {m: values[n : n + 1] for m, values in x.items()}
+            here = [m for m, present in zip(x, mask[:, n], strict=True) if present]
+            here = [m for m in here if m in term.subset]
+            assert term.weight[n] == (len(here) > 0 and frozenset(here) not in seen[n])
+            seen[n].add(frozenset(here))
+            if term.weight[n]:
+                mean, cov = oracle.posterior(row, here)
+                z = mean + np.sqrt(np.diag(cov)) * eps[:, n : n + 1]
+                expected = score(oracle, z, row, here, weights)
+                assert_allclose(term.reconstruction[n], expected[0], rtol=1e-10)
+                assert_allclose(term.kl[n], 0.8 * kl_to_prior(mean, np.diag(cov))[0], rtol=1e-10)
+        assert_array_equal(term.gain, 0)
+
+
+@pytest.mark.parametrize("objective", [*BOUNDS, "generalised_elbo"])
+def test_terms_of_a_mixture_are_its_components(oracle, x, objective):
+    model = MoPoE(modalities(oracle, FEATURES), latent=D, hidden=(), objective=objective)
+    eps = model.draw_noise(np.random.default_rng(7), N, K, np.float64)["eps"]
+    terms = model.terms(product_theta(model, oracle), x, eps=eps)
+    subsets = [[m for m, member in zip(x, members, strict=True) if member] for members in MASKS]
+    laws, log_w = [posterior_law(oracle, x, subset) for subset in subsets], []
+    for term, subset, law, noise in zip(terms, subsets, laws, eps, strict=True):
+        z = law.mean() + law.std() * noise
+        kl = kl_to_prior(law.mean(), law.var())
+        if objective != "generalised_elbo":
+            density = np.mean([other.pdf(z).prod(axis=-1) for other in laws], axis=0)
+            log_pz = norm.logpdf(z).sum(axis=-1)
+            kl = (np.log(density) - log_pz).mean(axis=0)
+            log_w.append(oracle.log_joint(z, x) - np.log(density))
+        assert term.subset == tuple(subset)
+        assert_allclose(term.weight, 1 / 7)
+        expected = score(oracle, z, x, x, dict.fromkeys(x, 1))
+        assert_allclose(term.reconstruction, expected, rtol=1e-10)
+        assert_allclose(term.kl, kl, rtol=1e-9, atol=1e-12)
+    gain = np.array([term.gain for term in terms])
+    if objective == "iwae":
+        own = [np.log(np.exp(w).mean(axis=0)) - w.mean(axis=0) for w in log_w]
+        assert_allclose(gain, own, rtol=1e-8, atol=1e-11)
+    elif objective == "stratified":
+        whole = np.log(np.exp(log_w).mean(axis=(0, 1))) - np.mean(log_w, axis=(0, 1))
+        assert_allclose(gain, np.tile(whole, (7, 1)), rtol=1e-8, atol=1e-11)
+    else:
+        assert_allclose(gain, 0, atol=1e-12)
+
+
+def test_terms_of_jmvae_end_with_the_divergences(oracle, x):
+    model = JMVAE(modalities(oracle, FEATURES), alpha=0.3, latent=D, hidden=())
+    eps = model.draw_noise(np.random.default_rng(7), N, K, np.float64)["eps"]
+    first, *rest = model.terms(joint_theta(model, oracle), x, eps=eps)
+    joint = posterior_law(oracle, x, list(FEATURES))
+    z = joint.mean() + joint.std() * eps[0]
+    expected = score(oracle, z, x, x, dict.fromkeys(x, 1))
+    assert_allclose(first.reconstruction, expected, rtol=1e-10)
+    assert_allclose(first.kl, kl_to_prior(joint.mean(), joint.var()), rtol=1e-10)
+    for term, m in zip(rest, FEATURES, strict=True):
+        own = posterior_law(oracle, x, [m])
+        ratio, shift = joint.var() / own.var(), (joint.mean() - own.mean()) ** 2 / own.var()
+        assert_allclose(term.kl, 0.5 * (ratio + shift - 1 - np.log(ratio)).sum(axis=1), rtol=1e-9)
+        assert term.subset == (m,)
+        assert (term.weight == 0.3).all()
+        assert not term.reconstruction.any()
+
+
+def test_terms_of_bivcca_have_its_shares(oracle, x):
+    share = {"a": 0.7, "b": 0.2, "c": 0.1}
+    model = BiVCCA(modalities(oracle, FEATURES), share=share, latent=D, hidden=())
+    theta = exact_theta(model, oracle, with_prior=1)
+    eps = model.draw_noise(np.random.default_rng(8), N, K, np.float64)["eps"]
+    terms = model.terms(theta, {m: x[m] for m in "ac"}, eps=eps)
+    assert [term.subset for term in terms] == [("a",), ("c",)]
+    for term, m, noise, weight in zip(terms, "ac", eps[[0, 2]], (7 / 8, 1 / 8), strict=True):
+        law = posterior_law(oracle, x, [m])
+        z = law.mean() + law.std() * noise
+        assert_allclose(term.weight, weight)
+        expected = score(oracle, z, x, "ac", dict.fromkeys(x, 1))
+        assert_allclose(term.reconstruction, expected, rtol=1e-10)
+        assert_allclose(term.kl, kl_to_prior(law.mean(), law.var()), rtol=1e-10)

@@ -166,6 +166,42 @@ def test_closed_form_kl_is_the_mean_of_the_sampled_one():
         assert (gap[0] != gap[1]).all()
 
 
+# ---- the terms of a bound ----
+
+
+def weighted(terms):
+    return sum(term.weight * (term.reconstruction - term.kl + term.gain) for term in terms)
+
+
+@EVERY
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_weighted_terms_add_up_to_the_bound(name, masked):
+    model, theta, constants, rng = setting(name, masked=masked)
+    terms = model.terms(theta, **constants)
+    assert_allclose(weighted(terms), model.bound(theta, **constants)[0], rtol=1e-11)
+    for term in terms:
+        assert set(term.subset) <= set(model.modalities)
+        assert all(part.shape == (N,) for part in term[1:])
+        assert all(isinstance(part, np.ndarray) for part in term[1:])
+        assert (term.gain >= -1e-9).all() or "stratified" in name
+
+
+@EVERY
+def test_each_slot_of_eps_is_the_noise_of_one_term(name):
+    """Slot t changes the reconstruction of term t alone; JMVAE's last terms have no noise."""
+    model, theta, constants, rng = setting(name)
+    before = model.terms(theta, **constants)
+    for t in range(len(constants["eps"])):
+        eps = constants["eps"].copy()
+        eps[t] += 1
+        after = model.terms(theta, **constants | {"eps": eps})
+        changed = [
+            i for i, (a, b) in enumerate(zip(before, after, strict=True))
+            if (a.reconstruction != b.reconstruction).any()
+        ]  # fmt: skip
+        assert changed == [t]
+
+
 # ---- batches and masks ----
 
 

@@ -64,6 +64,14 @@ class BiVCCA(MultimodalVAE):
 
         return bound, bound_pullback
 
+    def parts(self, w, batch, eps):
+        """Return what `terms` needs: a term for each encoder, scoring all that the batch has."""
+        (mu, log_var), _ = self.encode_experts(w, batch)
+        z, _ = gaussian_sample(mu, log_var, eps=eps[evenly(batch.index)])
+        log_ratio, _ = self.log_ratio(z, mu, log_var)
+        share, scored = self._shares(batch).astype(mu.dtype), np.stack([batch.present] * len(mu))
+        return [(name,) for name in batch.x], share, scored, z, log_ratio
+
     def _shares(self, batch):
         """Scale μ_m over the present modalities of each row to sum 1: (M, N), absent 0."""
         share = np.array([self.share[name] for name in batch.x])[:, None] * batch.present

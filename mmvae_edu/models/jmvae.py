@@ -5,9 +5,10 @@ import numpy as np
 from ..gaussian import gaussian_sample, kl_gauss
 from ..networks import bias_and_activation, init_mlp, mlp, mlp_shapes
 from ..posteriors import only_expert
+from ..support.devices import to_host
 from ..support.parameters import Tree
 from .base import cotangent, number
-from .multimodal_vae import MultimodalVAE
+from .multimodal_vae import MultimodalVAE, Term
 from .settings import KL, choice
 
 JOINT = "joint encoder"  # stands beside the modalities in the tree of weights
@@ -63,8 +64,7 @@ class JMVAE(MultimodalVAE):
         """
         batch, w = self.checked_batch(theta, x, mask, eps)
         beta = number(beta, theta)
-        if len(batch.x) < len(self.modalities) or batch.mask is not None:
-            raise ValueError("JMVAE: its joint encoder trains on every modality of every example")
+        self._need_all(batch)
         (mean, joint_log_var), joint_pullback = self.encode_jointly(w, batch)  # q(z|x_1..M)
         (mu, log_var), encode_pullback = self.encode_experts(w, batch)  # q(z|x_m): (M, N, D)
         z, sample_pullback = gaussian_sample(mean, joint_log_var, eps=eps)  # (1, K, N, D)
@@ -91,6 +91,31 @@ class JMVAE(MultimodalVAE):
             return dtheta
 
         return bound, bound_pullback
+
+    def terms(self, theta, x, *, mask=None, eps, beta=1.0):
+        """List the terms of `bound`: the joint encoder's ELBO, and the KL to each modality's."""
+        elbo = super().terms(theta, x, mask=mask, eps=eps, beta=beta)
+        batch, w = self.checked_batch(theta, x, mask)
+        joint, experts = self.encode_jointly(w, batch)[0], self.encode_experts(w, batch)[0]
+        kl = to_host(kl_gauss(*joint, *experts)[0])
+        zero = np.zeros_like(kl[0])
+        return elbo + [
+            Term((name,), zero + self.alpha, zero, kl_m, zero)
+            for name, kl_m in zip(batch.x, kl, strict=True)
+        ]
+
+    def parts(self, w, batch, eps):
+        """Return what `terms` needs of the joint encoder's ELBO."""
+        self._need_all(batch)
+        (mean, log_var), _ = self.encode_jointly(w, batch)
+        z, _ = gaussian_sample(mean[None], log_var[None], eps=eps)
+        weight = np.ones((1, batch.size), dtype=mean.dtype)
+        log_ratio, _ = self.log_ratio(z, mean[None], log_var[None])
+        return [tuple(batch.x)], weight, None, z, log_ratio
+
+    def _need_all(self, batch):
+        if len(batch.x) < len(self.modalities) or batch.mask is not None:
+            raise ValueError("JMVAE: its joint encoder trains on every modality of every example")
 
     def encode_jointly(self, w, batch):
         """Encode q(z|x_1..M): mu, log_var (N, D), of a batch with every modality."""

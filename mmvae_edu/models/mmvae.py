@@ -39,7 +39,9 @@ class MMVAE(MultimodalVAE):
         mask (M, N), eps (M, K, N, D); returns the bound (N,) in nats, higher is better, and its
         pullback: dbound (N,) → dtheta (size,).
         """
-        log_w, present, log_weights_pullback = self.log_weights(theta, x, mask, eps, beta)
+        log_w, present, log_weights_pullback = self.log_weights(
+            theta, x, mask=mask, eps=eps, beta=beta
+        )
         bound, reduce_pullback = self.reduce(log_w, present)
 
         def bound_pullback(dbound):
@@ -55,7 +57,9 @@ class MMVAE(MultimodalVAE):
         it drops log q_Φ's direct terms, which vanish only if q_Φ drew the samples.  Its variance is
         lower after training; at random parameters it may be many times higher.
         """
-        log_w, present, log_weights_pullback = self.log_weights(theta, x, mask, eps, beta)
+        log_w, present, log_weights_pullback = self.log_weights(
+            theta, x, mask=mask, eps=eps, beta=beta
+        )
         bound, reduce_pullback = self.reduce(log_w, present)
         normalised = reduce_pullback(np.ones_like(bound))  # w̃ among the draws within one logarithm
         if self.objective == "iwae":
@@ -75,7 +79,7 @@ class MMVAE(MultimodalVAE):
             return mixture_elbo(log_w, present=present)
         return OBJECTIVES[self.objective](log_w, present=present, kernels=self.backend(log_w))
 
-    def log_weights(self, theta, x, mask, eps, beta=1.0):
+    def log_weights(self, theta, x, *, mask=None, eps, beta=1.0):
         """Compute log w = Σ_j λ_j log p(x_j|z) + β [log p(z) − log q_Φ(z|X)], z_m^k ~ q_m.
 
         (M, K, N); those of absent experts are finite and not to be used.  Also returns which
@@ -117,6 +121,35 @@ class MMVAE(MultimodalVAE):
 
         log_w = log_px_z + beta * (log_pz - log_q.reshape(M, K, N))
         return log_w, present, log_weights_pullback
+
+    def parts(self, w, batch, eps):
+        """Return what `terms` needs: a term for each component, scoring all that the batch has."""
+        (mu, log_var), present, strata, _ = self.components(w, batch)
+        z, _ = self.reparameterise(mu, log_var, eps=eps[evenly(strata)])
+        weight = (present / present.sum(axis=0)).astype(mu.dtype)
+        scored = np.stack([batch.present] * len(z))
+        log_ratio = self.mixture_ratio(w, z, mu, log_var, batch.on_device(present))
+        return self.component_names(strata), weight, scored, z, log_ratio
+
+    def component_names(self, strata):
+        """List the modalities that each of these components is given."""
+        return [(list(self.modalities)[m],) for m in strata]
+
+    def mixture_ratio(self, w, z, mu, log_var, present):
+        """Compute log p(z) − log q_Φ(z|X) at each component's samples (M, K, N, D): (M, K, N)."""
+        log_alpha = log_mixture_weights(present, dtype=mu.dtype)
+        z_all = z.reshape(-1, *z.shape[2:])
+        log_q, _ = self.family(mu).mixture_log_prob(z_all, mu, log_var, log_alpha)
+        return self.log_prior(w, z)[0] - log_q.reshape(z.shape[:-1])
+
+    def gains(self, log_w, weight):
+        """Compute what the logarithm adds to each stratum's mean; "stratified" has one for all."""
+        means = log_w.mean(axis=1)
+        if self.objective != "stratified":
+            return np.stack([self.reduce(one, None)[0] for one in log_w[:, None]]) - means
+        weight = like(weight, log_w)
+        bound, _ = self.reduce(log_w, weight > 0)
+        return np.broadcast_to(bound - (weight * means).sum(axis=0), means.shape)
 
     def family(self, array):
         """Return the module with the mixture's density and its vjp: for Gaussians, a backend."""

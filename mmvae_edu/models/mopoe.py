@@ -1,6 +1,6 @@
 """MoPoE: a mixture over all subsets' products of experts (Sutter et al. 2021).   [S7.5, S11.3]"""
 
-from itertools import product
+from itertools import compress, product
 
 import numpy as np
 
@@ -62,7 +62,17 @@ class MoPoE(MMVAE):
             return mixture_elbo(log_w, present=present)
         return super().reduce(log_w, present)
 
-    def log_weights(self, theta, x, mask, eps, beta=1.0):
+    def component_names(self, strata):
+        """List the modalities that each of these products is given."""
+        return [tuple(compress(self.modalities, members)) for members in self.members[strata]]
+
+    def mixture_ratio(self, w, z, mu, log_var, present):
+        """Compute log p(z) − log q_Φ(z|X), or −KL(q(z|X_A) ‖ p(z)) of the generalised ELBO."""
+        if self.objective == "generalised_elbo":
+            return log_prior_ratio(z, mu, log_var, closed_form=True)[0]
+        return super().mixture_ratio(w, z, mu, log_var, present)
+
+    def log_weights(self, theta, x, *, mask=None, eps, beta=1.0):
         """Compute MMVAE's log-weights, or those whose mean is the generalised ELBO.
 
             Σ_m λ_m log p(x_m|z) − β KL(q(z|X_A) ‖ p(z)),   z ~ q(z|X_A)
@@ -70,7 +80,7 @@ class MoPoE(MMVAE):
         Theirs has no direct terms of log q, so that the pullback needs no `normalised` weights.
         """
         if self.objective != "generalised_elbo":
-            return super().log_weights(theta, x, mask, eps, beta)
+            return super().log_weights(theta, x, mask=mask, eps=eps, beta=beta)
         batch, w = self.checked_batch(theta, x, mask, eps)
         beta = number(beta, theta)
         (mean, log_var), present, strata, components_pullback = self.components(w, batch)

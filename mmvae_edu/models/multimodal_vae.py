@@ -2,13 +2,33 @@
 
 import warnings
 from dataclasses import asdict
+from typing import NamedTuple
 
 import numpy as np
 
 from .. import estimators, likelihoods, training
 from ..support import files
 from ..support.devices import like, to_host
-from .base import FunctionalModel
+from .base import FunctionalModel, number
+
+
+class Term(NamedTuple):
+    """A term of a bound: bound = Σ weight · (reconstruction − kl + gain), nats, (N,) each.
+
+    subset          the modalities that its posterior q(z|X) is given; under a mask, what an example
+                    has of them
+    weight          its factor in the bound, 0 where an example does not have the term
+    reconstruction  the mean over the samples of Σ_m λ_m log p(x_m|z), of the modalities scored
+    kl              β KL(q ‖ p(z)), in closed form or by the samples as the bound has it; of a
+                    mixture the mean of β [log q_Φ(z) − log p(z)] over this component's samples
+    gain            what a logarithm of the mean weight adds to the mean of log w; 0 in an ELBO
+    """
+
+    subset: tuple
+    weight: np.ndarray
+    reconstruction: np.ndarray
+    kl: np.ndarray
+    gain: np.ndarray
 
 
 class MultimodalVAE(FunctionalModel):
@@ -82,6 +102,27 @@ class MultimodalVAE(FunctionalModel):
         """Return `estimate_conditional`'s log p(x|given), (N,) nats; warns like log_marginal."""
         options = {"mask": mask, "K": K, "rng": rng, **proposals}
         return _log_p(self.estimate_conditional(x, given, **options))
+
+    def terms(self, theta, x, *, mask=None, eps, beta=1.0, **sampled):
+        """List the terms of `bound` at the same arguments, in the order of eps, as `Term`s.
+
+        bound = Σ weight · (reconstruction − kl + gain); a term that no example has is left out.
+        JMVAE's last terms are its α KL(q(z|x_1..M) ‖ q(z|x_m)), with weight α.
+        """
+        batch, w = self.checked_batch(theta, x, mask, eps)
+        subsets, weight, scored, z, log_ratio = self.parts(w, batch, eps, **sampled)
+        log_px_z, _ = self.log_likelihood(
+            w, batch, z, weights=self.weights, scored=scored, pullback=False
+        )
+        log_ratio = number(beta, theta) * log_ratio
+        gain = self.gains(log_px_z + log_ratio, weight)
+        columns = weight, *map(to_host, (log_px_z.mean(axis=1), -log_ratio.mean(axis=1), gain))
+        rows = map(Term, subsets, *columns)
+        return [row for row in rows if row.weight.any()]
+
+    def gains(self, log_w, weight):
+        """Compute the terms' gains (T, N) from their log-weights (T, K, N): 0 in an ELBO."""
+        return np.zeros_like(log_w[:, 0])
 
     def config(self):
         """List the constructor's arguments, as JSON can hold them."""

@@ -1,5 +1,7 @@
 """MVAE: a product of experts, trained on sub-sampled sets (Wu and Goodman 2018).      [S6, S7]"""
 
+from itertools import compress
+
 import numpy as np
 
 from ..gaussian import gaussian_sample
@@ -49,10 +51,7 @@ class MVAE(MultimodalVAE):
         """
         batch, w = self.checked_batch(theta, x, mask, eps)
         beta = number(beta, theta)
-        if self.subsets and sampled is None:
-            raise ValueError("sampled: expected the random subsets that draw_noise gives with eps")
-        subsets, counted = subsampled_terms(batch.present_in(self.modalities), sampled)
-        subsets = subsets[:, batch.index]  # (T, M, N): the experts of each term; counted (T, N)
+        subsets, counted = self.scored_subsets(batch, sampled)
 
         (mu, log_var), encode_pullback = self.encode_experts(w, batch)  # q̃(z|x_m)        [S7.4]
         (mean, joint_log_var), fuse_pullback = self.fuse(mu, log_var, batch.on_device(subsets))
@@ -78,6 +77,25 @@ class MVAE(MultimodalVAE):
             return dtheta
 
         return bound, bound_pullback
+
+    def scored_subsets(self, batch, sampled):
+        """List each term's experts (T, M, N) in the batch, and the rows that count it (T, N)."""
+        if self.subsets and sampled is None:
+            raise ValueError("sampled: expected the random subsets that draw_noise gives with eps")
+        subsets, counted = subsampled_terms(batch.present_in(self.modalities), sampled)
+        return subsets[:, batch.index], counted
+
+    def parts(self, w, batch, eps, sampled=None):
+        """Return what `terms` needs: a term for each subset, given and scoring it."""
+        everything = np.ones((len(self.modalities), 1), dtype=bool)
+        named = subsampled_terms(everything, sampled)[0][..., 0]  # (T, M)
+        subsets, counted = self.scored_subsets(batch, sampled)
+        (mu, log_var), _ = self.encode_experts(w, batch)
+        (mean, joint_log_var), _ = self.fuse(mu, log_var, batch.on_device(subsets))
+        z, _ = gaussian_sample(mean, joint_log_var, eps=eps)
+        log_ratio, _ = self.log_ratio(z, mean, joint_log_var)
+        names = [tuple(compress(self.modalities, members)) for members in named]
+        return names, counted.astype(mu.dtype), subsets, z, log_ratio
 
     def fuse(self, mu, log_var, subsets):
         """Compute q(z|X) ∝ p(z) Π_m q̃(z|x_m) of T subsets, (T, N, D), and its pullback.  [S7.5]"""

@@ -70,6 +70,17 @@ class VAE(MultimodalVAE):
 
         return (log_px_z + beta * log_ratio)[0], log_weights_pullback
 
+    def parts(self, w, batch, eps):
+        """Return what `terms` needs: one term, given and scoring all that the batch has."""
+        (mu, log_var), _ = self.encode_experts(w, batch)
+        z, _ = gaussian_sample(mu, log_var, eps=eps)
+        weight = np.ones((1, batch.size), dtype=mu.dtype)
+        return [tuple(batch.x)], weight, None, z, self.log_ratio(z, mu, log_var)[0]
+
+    def gains(self, log_w, weight):
+        """Compute what `reduce` adds to the mean over the samples: (1, K, N) → (1, N)."""
+        return (self.reduce(log_w[0])[0] - log_w[0].mean(axis=0))[None]
+
     def posterior(self, mu, log_var, batch):
         """Return q(z|x): mu, log_var (N, D)."""
         return mu[0], log_var[0]
