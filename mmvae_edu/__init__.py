@@ -11,7 +11,7 @@ from .version import __version__
 
 _HOMES = {
     "likelihoods": "Bernoulli Binomial Categorical Laplace Normal",
-    "gradcheck": "check_pullback",
+    "gradcheck": "check_pullback check_unbiased",
     "data": "load_digits",
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names.split()}

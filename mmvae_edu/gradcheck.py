@@ -25,6 +25,7 @@ If value and gradient both vanish, differences are rounding only: check at a poi
 import inspect
 from contextlib import contextmanager
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.linalg import norm
@@ -33,6 +34,7 @@ STEP = 1e-5
 RTOL = 1e-7
 RTOL_COMPLEX = 1e-13
 DIRECTIONS = 3
+MOST_ERRORS = 5  # standard errors of a mean
 EPS = np.finfo(np.float64).eps
 
 
@@ -153,6 +155,56 @@ def _locate(f, dy, dtheta, v, part, derivative):
     found = f"{place} is {right:.9g}, by central differences {left:.9g}"
     if abs(finer - left) > 0.1 * abs(left - right):
         found += f" and with a hundredth of the step {finer:.9g}: take a point away from kinks"
+    return found
+
+
+class Unbiased(NamedTuple):
+    """The mean of an estimator's draws, its standard error, and its distance from the expected."""
+
+    mean: np.ndarray
+    error: np.ndarray
+    z: np.ndarray  # (mean − expected) / error
+
+
+def check_unbiased(estimator, expected, *, rng, draws=1000, bias=0.1):
+    """Check that the mean of a random gradient is the expected one, by z-scores.
+
+        z = (mean − expected) / error,    error = their standard deviation / √draws
+
+    estimator(rng) returns a draw, an array like `expected`; it may itself be a mean over many, such
+    as a pullback of the bounds of one example N times.  error is at least 1e-7 of the largest
+    expected number.  Returns the mean, error and z, like `expected`.
+    Raises GradientError if some |z| is above 5, and names the coordinate: by chance this happens
+    once in 1.7 million coordinates.  It also raises if the control passes, these draws times
+    1 + bias: then there are too few to see such a bias.  An expected gradient of 0 has no control.
+    """
+    expected, rng = np.asarray(expected, dtype=float), np.random.default_rng(rng)
+    name = getattr(estimator, "__name__", repr(estimator))
+    if draws < 2 or not expected.size:
+        raise GradientError(f"{name}: expected 2 draws or more of one number or more")
+    total = squares = np.zeros_like(expected)
+    for _ in range(draws):
+        gradient = np.asarray(estimator(rng))
+        if gradient.shape != expected.shape or not np.isfinite(gradient).all():
+            raise GradientError(f"{name}: a draw is no finite array of shape {expected.shape}")
+        off = gradient - expected
+        total, squares = total + off, squares + off * off
+    off = total / draws
+    variance = np.maximum(squares / draws - off * off, 0) / (draws - 1)
+    error = np.maximum(np.sqrt(variance), RTOL * max(abs(expected).max(), np.finfo(float).tiny))
+    found = Unbiased(expected + off, error, off / error)
+    i = np.unravel_index(abs(found.z).argmax(), expected.shape)
+    if abs(found.z[i]) > MOST_ERRORS:
+        raise GradientError(
+            f"{name}: the mean of {draws} draws at {[int(k) for k in i]} is {found.mean[i]:.6g} ± "
+            f"{error[i]:.2g}, expected {expected[i]:.6g}: {abs(found.z[i]):.1f} standard errors off"
+        )
+    control = abs(found.z + bias * found.mean / error).max() / (1 + bias)
+    if control <= MOST_ERRORS and expected.any():
+        raise GradientError(
+            f"{name}: {draws} draws are too few to see a gradient off by the factor {1 + bias:g}: "
+            f"take {int(draws * (2 * MOST_ERRORS / control) ** 2)}"
+        )
     return found
 
 
