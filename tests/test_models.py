@@ -380,6 +380,67 @@ def test_saved_and_loaded_model_is_the_same(name, tmp_path):
         other.load(tmp_path / "model.npz")
 
 
+@EVERY
+def test_parameters_by_name_are_views_and_come_back(name, tmp_path):
+    model, theta, constants, rng = setting(name, hidden=(3,))
+    with pytest.raises(ValueError, match="no parameters yet"):
+        _ = model.parameters
+    model.theta = theta.copy()
+    assert sum(view.size for view in model.parameters.values()) == theta.size
+    np.savez(tmp_path / "named.npz", **model.parameters)
+    again = build(name, ALL, hidden=(3,))
+    with np.load(tmp_path / "named.npz") as named:
+        again.parameters = dict(reversed(list(named.items())))  # in any order
+        again.parameters = named
+    assert_array_equal(again.theta, theta)
+    for view in again.parameters.values():
+        view[...] = 0
+    assert not again.theta.any()
+
+
+def test_a_named_layer_is_x_W_plus_b():
+    """y = tanh(x W0 + b0) W1 + b1, whose first columns are mu, the others log_var."""
+    rng = np.random.default_rng(0)
+    model = VAE({"ink": Normal(4)}, latent=2, hidden=(3,), activation="tanh")
+    shapes = {"encoder/W0": (4, 3), "encoder/b0": (3,), "encoder/W1": (3, 4), "encoder/b1": (4,)}
+    shapes |= {"decoder/W0": (2, 3), "decoder/b0": (3,), "decoder/W1": (3, 4), "decoder/b1": (4,)}
+    part = {key: rng.standard_normal(shape) for key, shape in shapes.items()}
+    model.parameters = {f"ink/{key}": values for key, values in part.items()}
+    assert model.theta.dtype == np.float64
+    x, z = rng.standard_normal((2, 4)), rng.standard_normal((2, 2))
+    heads = np.tanh(x @ part["encoder/W0"] + part["encoder/b0"])
+    heads = heads @ part["encoder/W1"] + part["encoder/b1"]
+    assert_allclose(np.concatenate(model.encode({"ink": x}), axis=1), heads, rtol=1e-13)
+    mean = np.tanh(z @ part["decoder/W0"] + part["decoder/b0"])
+    mean = mean @ part["decoder/W1"] + part["decoder/b1"]
+    assert_allclose(model.decode(z)["ink"], mean, rtol=1e-13)
+    model.parameters = {f"ink/{key}": values.astype(np.float32) for key, values in part.items()}
+    assert model.theta.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"ink/encoder/b0": None}, r"parameters: missing \['ink/encoder/b0'\], unknown \[\]"),
+        ({"ink/b": 1.0}, r"parameters: missing \[\], unknown \['ink/b'\]"),
+        (
+            {"ink/encoder/b0": np.zeros(3)},
+            r"b0'\]: expected numbers of shape \(4,\), found .*\(3,\)",
+        ),
+        ({"ink/encoder/b0": np.full(4, np.nan)}, "b0'.: expected finite numbers"),
+        ({"ink/encoder/b0": np.zeros(4, complex)}, "b0'.: expected numbers .* found complex128"),
+        ({"ink/encoder/b0": list("abcd")}, "b0'.: expected numbers .* found <U1"),
+    ],
+)
+def test_bad_named_parameters_change_nothing(change, sentence):
+    model = VAE({"ink": Normal(4)}, latent=2, hidden=())
+    model.theta = theta = model.init(np.random.default_rng(0))
+    named = {key: value for key, value in (model.parameters | change).items() if value is not None}
+    with pytest.raises(ValueError, match=sentence):
+        model.parameters = named
+    assert model.theta is theta
+
+
 def test_hidden_sizes_by_modality_survive_a_file(tmp_path):
     hidden = {"counts": ((3,), (4, 5)), "label": ((), (2,))}
     model = MVAE({key: SMOOTH[key] for key in hidden}, latent=2, hidden=hidden)

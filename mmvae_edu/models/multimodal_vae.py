@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import asdict
+from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from .. import estimators, likelihoods, training
 from ..support import files
 from ..support.devices import like, to_host
+from ..support.parameters import leaves
 from .base import FunctionalModel, number
 
 
@@ -123,6 +125,36 @@ class MultimodalVAE(FunctionalModel):
     def gains(self, log_w, weight):
         """Compute the terms' gains (T, N) from their log-weights (T, K, N): 0 in an ELBO."""
         return np.zeros_like(log_w[:, 0])
+
+    @property
+    def parameters(self):
+        """Return the weights by name: dict such as "image/encoder/W0" → a view into `theta`.
+
+        W0 (P, H), b0 (H,), W1, … are a network's layers, y = x W + b; an encoder's last columns are
+        mu and log_var side by side.  Writing into a view changes the model.  Assigning a mapping of
+        all names to arrays sets theta: `np.savez(path, **model.parameters)` exports them, and
+        `model.parameters = np.load(path)` imports them; a ValueError says which name is missing or
+        unknown, or has another shape or values that are not finite.
+        """
+        return dict(leaves(self.tree.views(self._trained())))
+
+    @parameters.setter
+    def parameters(self, named):
+        shapes = dict(leaves(self.tree.shapes))
+        missing, unknown = [sorted(a - b) for a, b in permutations([{*shapes}, {*named}])]
+        if missing or unknown:
+            raise ValueError(f"parameters: missing {missing}, unknown {unknown}")
+        arrays = {name: np.asarray(named[name]) for name in shapes}
+        for name, array in arrays.items():
+            if array.shape != shapes[name] or array.dtype.kind not in "fiu":
+                found = f"{array.dtype} of shape {array.shape}"
+                raise ValueError(
+                    f"parameters[{name!r}]: expected numbers of shape {shapes[name]}, found {found}"
+                )
+            if not np.isfinite(array).all():
+                raise ValueError(f"parameters[{name!r}]: expected finite numbers")
+        dtype = np.result_type(np.float32, *arrays.values())
+        self.theta = np.concatenate([array.ravel() for array in arrays.values()], dtype=dtype)
 
     def config(self):
         """List the constructor's arguments, as JSON can hold them."""
