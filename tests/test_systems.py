@@ -191,8 +191,11 @@ def test_cvae_says_what_it_cannot_do():
         model.sample(3, rng=np.random.default_rng(0))
     with pytest.raises(ValueError, match="condition: expected some of"):
         CVAE(PAIR, condition="d")
-    with pytest.raises(ValueError, match=r"expected 1 modality besides \['a', 'b'\], found \[\]"):
+    with pytest.raises(ValueError, match=r"expected 1 modality besides \['a', 'b'\], found \[\]$"):
         CVAE(PAIR, condition=["a", "b"])
+    sentence = r"besides \['c'\], found \['a', 'b'\]; MVAE and MMVAE take several"
+    with pytest.raises(ValueError, match=sentence):
+        CVAE(KINDS, condition="c")
 
 
 # ---- MoPoE and the Laplace MMVAE ----

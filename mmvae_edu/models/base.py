@@ -86,7 +86,11 @@ class FunctionalModel:
         return theta
 
     def noise_shape(self, N, K):
-        """Return the shape of `eps`, (T, K, N, D): T terms of the objective, K samples."""
+        """Return the shape of `eps`, (T, K, N, D): T terms of the objective, K samples.
+
+        eps[t, k, n] is the noise of term t's sample k of example n; here there is one term.  eps
+        keeps its shape under a mask and with an absent modality, whose noise is then not read.
+        """
         return (1, K, N, self.latent)
 
     def draw_noise(self, rng, N, K, dtype=np.float32, xp=np):

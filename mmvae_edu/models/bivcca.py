@@ -27,7 +27,7 @@ class BiVCCA(MultimodalVAE):
         self.kl = choice("kl", kl, KL)
 
     def noise_shape(self, N, K):
-        """Return (M, K, N, D): K samples from each encoder."""
+        """Return (M, K, N, D): eps[m] is the noise of encoder m's K samples."""
         return (len(self.modalities), K, N, self.latent)
 
     def bound(self, theta, x, *, mask=None, eps, beta=1.0):

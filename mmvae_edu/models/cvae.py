@@ -11,7 +11,8 @@ class CVAE(VAE):
     """The conditional VAE: p(x_1|x_2) = ∫ p(x_1|z, x_2) p(z) dz with the prior N(0, I).
 
     `condition` names x_2: one modality or several, which the encoder and the decoder of the
-    remaining one, x_1, take as extra inputs.  It does not model p(x_2), so it has no joint.
+    remaining one, x_1, take as extra inputs.  It does not model p(x_2), so it has no joint.  It
+    has one target: MVAE and MMVAE generate several modalities given others.
     """
 
     own_arguments = ("condition", "kl")

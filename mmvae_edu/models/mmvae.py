@@ -29,7 +29,7 @@ class MMVAE(MultimodalVAE):
         self.objective = choice("objective", objective, self.objectives)
 
     def noise_shape(self, N, K):
-        """Return (M, K, N, D): K samples from each expert."""
+        """Return (M, K, N, D): eps[m] is the noise of expert m's K samples."""
         return (len(self.modalities), K, N, self.latent)
 
     def bound(self, theta, x, *, mask=None, eps, beta=1.0):

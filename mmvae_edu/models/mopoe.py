@@ -36,7 +36,11 @@ class MoPoE(MMVAE):
         self.members = np.array(list(members)[1:])  # (2^M − 1, M)
 
     def noise_shape(self, N, K):
-        """Return (2^M − 1, K, N, D): K samples from each subset's product."""
+        """Return (2^M − 1, K, N, D) of eps: K samples from each subset's product.
+
+        eps[s] is the noise of the product of the modalities in members[s], the binary digits of
+        s + 1 with the first modality's the highest.
+        """
         return (len(self.members), K, N, self.latent)
 
     def components(self, w, batch):

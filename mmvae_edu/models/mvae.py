@@ -30,7 +30,11 @@ class MVAE(MultimodalVAE):
         self.kl = choice("kl", kl, KL)
 
     def noise_shape(self, N, K):
-        """Return (T, K, N, D): the joint term, one term a modality, k random subsets."""
+        """Return (1 + M + k, K, N, D) of eps.
+
+        eps[0] is the noise of the joint term, eps[1 + m] of modality m's, eps[1 + M + j] of the
+        random subset sampled[j]'s.
+        """
         M = len(self.modalities)
         return (1 + M + self.subsets, K, N, self.latent)
 

@@ -22,8 +22,9 @@ class VAE(MultimodalVAE):
         explained = [name for name in modalities if name not in self.condition]
         if len(explained) != 1:
             besides = f" besides {list(self.condition)}" if self.condition else ""
+            mend = "; MVAE and MMVAE take several" if explained else ""
             raise ValueError(
-                f"{type(self).__name__}: expected 1 modality{besides}, found {explained}"
+                f"{type(self).__name__}: expected 1 modality{besides}, found {explained}{mend}"
             )
         self.kl = choice("kl", kl, KL)
 
