@@ -100,9 +100,8 @@ def mixture_log_prob_vjp(dlog_q, responsibilities, z, mu, log_var):
     mu, log_var = np.where(present, mu, 0), np.where(present, log_var, 0)
     difference, precision = z - mu[:, None], np.exp(-log_var)[:, None]
     weight = (dlog_q * responsibilities)[..., None]
-    difference = np.where(weight == 0, 0, difference)  # its square may be ∞, and 0 · ∞ is NaN
     dmu = weight * difference * precision
-    dlog_var = 0.5 * weight * (difference * difference * precision - 1)
+    dlog_var = 0.5 * (dmu * difference - weight)  # a square may be ∞, and 0 · ∞ is NaN
     return -dmu.sum(axis=0), dmu.sum(axis=1), dlog_var.sum(axis=1)
 
 

@@ -14,6 +14,7 @@ from mmvae_edu import models
 from mmvae_edu.likelihoods import Bernoulli, Categorical, Laplace, Normal
 from mmvae_edu.models import CVAE, JMVAE, MVAE, MVAEQ, VAE, BiVCCA, LaplaceMMVAE, MoPoE
 from mmvae_edu.models.mmvae import stratified_experts
+from mmvae_edu.models.one_function.mvae import subsampled_bound
 from mmvae_edu.support.batches import Batch, check_batch
 from mmvae_edu.support.parameters import leaves
 
@@ -239,6 +240,25 @@ def test_mvae19_is_the_sum_of_its_21_terms():
         term = term - plain.bound(theta, {name: x[name]}, eps=zeros)[0]
     expected = plain.bound(theta, x, eps=eps[:20])[0] + term
     assert_allclose(model.bound(theta, x, **noise)[0], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("k", [0, 1, 2, 3])
+def test_mvae_is_its_one_function_version(k):
+    """Also with as many random subsets as there are: every step scores k different ones."""
+    model = MVAE(KINDS, subsets=k, latent=D, hidden=(5,), activation="tanh", kernels=reference)
+    theta = 0.4 * np.random.default_rng(3).standard_normal(model.tree.size)
+    for seed in range(8):
+        noise = model.draw_noise(np.random.default_rng(seed), N, K, np.float64)
+        bound, pullback = model.bound(theta, X, **noise)
+        subsets = noise.get("sampled", np.zeros((0, 3), dtype=bool))
+        assert len(np.unique(subsets, axis=0)) == k
+        w = model.tree.views(theta)
+        by_hand, by_hand_pullback = subsampled_bound(w, x=X, subsets=subsets, eps=noise["eps"])
+        assert_allclose(bound, by_hand, rtol=1e-12)
+        dw = by_hand_pullback(np.ones(N))
+        for path, leaf in leaves(model.tree.views(pullback(np.ones(N)))):
+            name, network, layer = path.split("/")
+            assert_allclose(leaf, dw[name][network][layer], rtol=1e-10, atol=1e-12)
 
 
 # ---- backends and devices ----
