@@ -256,7 +256,7 @@ def test_the_benchmark_times_earlier_versions(module, monkeypatch):
 def test_infinities_and_nan_as_the_reference(backend, dtype):
     inf, nan = np.inf, np.nan
     close = {"rtol": 4 * np.finfo(dtype).eps, "atol": np.finfo(dtype).eps}
-    values = np.array([inf, -inf, nan, 0, 1], dtype)
+    values = np.array([inf, -inf, nan, 0, 1, np.finfo(dtype).max], dtype)
     log_w = np.stack(np.meshgrid(values, values)).reshape(2, -1)
     mu = np.full_like(log_w, 2)[..., None]
     log_alpha = np.where(log_w == 1, -inf, 0).astype(dtype)
