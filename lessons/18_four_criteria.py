@@ -176,11 +176,8 @@ for name, model in models.items():
     print(f"{name}: digit, both minus {best}: {gains[name]}")
     x = {m: test.x[m][: 50 if FAST else 400] for m in both}
     for m, K in ("image", 1), ("image", 30), ("strokes", 1), ("strokes", 30):
-        options = {"K": K, "rng": rng}
-        scores = [
-            model.estimate_marginal({m: x[m]}, given=g, **options).log_p for g in (x, {m: x[m]})
-        ]
-        gain, error = criteria.synergy(*scores)
+        pair = [model.estimate_marginal({m: x[m]}, given=g, K=K, rng=rng) for g in (x, {m: x[m]})]
+        gain, error = criteria.synergy(*(estimate.log_p for estimate in pair))
         print(f"    log p({m}), z from both minus from it, K = {K}: {gain:+.1f} ± {error:.1f}")
 
 

@@ -323,6 +323,9 @@ def test_one_code_path_on_the_device(name, dtype):
         assert isinstance(b, DeviceArray)
         assert b.dtype == dtype
         assert_allclose(b.get(), a, rtol=1e-12 if dtype == np.float64 else 2e-5, atol=1e-7)
+    arguments = DeviceArray(theta.copy()), device
+    for term in model.terms(*arguments, **noise):
+        assert all(isinstance(part, np.ndarray) for part in term[1:])
 
 
 @pytest.mark.parametrize("name", ON_DEVICE)
