@@ -81,7 +81,8 @@ class MoPoE(MMVAE):
 
             Σ_m λ_m log p(x_m|z) − β KL(q(z|X_A) ‖ p(z)),   z ~ q(z|X_A)
 
-        Theirs has no direct terms of log q, so that the pullback needs no `normalised` weights.
+        The KL in closed form leaves no direct terms of log q, so that the doubly reparameterised
+        estimator of the generalised ELBO is its plain gradient.
         """
         if self.objective != "generalised_elbo":
             return super().log_weights(theta, x, mask=mask, eps=eps, beta=beta)

@@ -2,7 +2,6 @@
 
 import warnings
 from dataclasses import asdict
-from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
@@ -141,7 +140,7 @@ class MultimodalVAE(FunctionalModel):
     @parameters.setter
     def parameters(self, named):
         shapes = dict(leaves(self.tree.shapes))
-        missing, unknown = [sorted(a - b) for a, b in permutations([{*shapes}, {*named}])]
+        missing, unknown = sorted(shapes.keys() - {*named}), sorted({*named} - shapes.keys())
         if missing or unknown:
             raise ValueError(f"parameters: missing {missing}, unknown {unknown}")
         arrays = {name: np.asarray(named[name]) for name in shapes}
