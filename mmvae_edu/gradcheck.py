@@ -34,16 +34,16 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from numpy.linalg import norm
 
-STEP = 1e-5
 STEPS = np.logspace(-1, -9, 9)
+LADDERS = STEPS[4:5], STEPS[:3], STEPS  # 1e-5; the largest, which round least; all
 RTOL = 1e-7
 RTOL_COMPLEX = 1e-13
 HIDDEN = 1e-3  # refuse where rounding or curvature could hide a larger relative error
 DIRECTIONS = 3
 MOST_ERRORS = 5  # standard errors of a mean
-ROUNDING = 10 * np.finfo(np.float64).eps  # of a value, relative
+ROUNDING = 2 * np.finfo(np.float64).eps  # of a value, relative
+TINY = np.finfo(np.float64).tiny
 
 
 class GradientError(AssertionError):
@@ -64,7 +64,7 @@ def check_pullback(op, *args, rng, **constants):
     value or gradient is empty or no finite float64, if anything is changed in place, if the value
     or the pullback changes when called again, or if the pullback is not linear.
     """
-    return _check(_VectorOp(op, args, constants), rng, (_one_step, _many_steps), RTOL)
+    return _check(_VectorOp(op, args, constants), rng, LADDERS, RTOL)
 
 
 def complex_step(op, *args, rng, **constants):
@@ -72,11 +72,11 @@ def complex_step(op, *args, rng, **constants):
 
     The op's code must take complex arrays and be analytic: no abs, ReLU or conjugate.
     """
-    return _check(_VectorOp(op, args, constants), rng, (_complex_step,), RTOL_COMPLEX)
+    return _check(_VectorOp(op, args, constants), rng, [None], RTOL_COMPLEX)
 
 
 class _Point(NamedTuple):
-    """A point theta, the value y there, a cotangent dy and the pullback's gradient dtheta for it."""
+    """A point theta, the value y, a cotangent dy and the pullback's gradient dtheta for it."""
 
     f: "_VectorOp"
     theta: np.ndarray
@@ -85,7 +85,13 @@ class _Point(NamedTuple):
     dtheta: np.ndarray
 
 
-def _check(f, rng, methods, rtol):
+def norm(x):
+    """Compute the root of the sum of squares, of which none overflows or underflows."""
+    largest = abs(x).max(initial=0.0)
+    return largest * np.linalg.norm(x / largest) if 0 < largest < np.inf else largest
+
+
+def _check(f, rng, ladders, rtol):
     rng = np.random.default_rng(rng)
     y, pullback = f(f.theta)
     _check_convention(f, rng)
@@ -97,7 +103,7 @@ def _check(f, rng, methods, rtol):
             point = _Point(f, f.theta, y, dy, pullback(dy))
             for part in f.parts.values():
                 v = _direction(f.theta, part, rng)
-                worst = max(worst, _relative_error(point, v, methods, rtol))
+                worst = max(worst, _relative_error(point, v, ladders, rtol))
     return float(worst)
 
 
@@ -109,7 +115,9 @@ def _check_convention(f, rng):
     size = norm(dtheta) + norm(dtheta2) + norm(dy)
     if norm(f(f.theta)[0] - y) > 1e-12 * norm(y):
         f.fail("the value changes when called again; pass its noise as a constant")
-    _value(f, f.theta + STEP * _direction(f.theta, slice(None), rng))  # not for the first pullback
+    _value(
+        f, f.theta + STEPS[4] * _direction(f.theta, slice(None), rng)
+    )  # not for the first pullback
     if norm(pullback(dy) - dtheta) > 1e-12 * size:
         f.fail("the pullback gives another result when called again")
     if norm(pullback(2 * dy - 3 * dy2) - 2 * dtheta + 3 * dtheta2) > 1e-12 * size:
@@ -123,28 +131,36 @@ def _direction(theta, part, rng):
     return v * max(1.0, norm(theta[part])) / (norm(v) or 1.0)
 
 
-def _relative_error(point, v, methods, rtol):
-    """Compare the two sides along v by the first method that resolves rtol; fail if they differ."""
+def _relative_error(point, v, ladders, rtol):
+    """Compare the two sides along v with the first steps that resolve rtol; fail if they differ."""
     f, theta, y, dy, dtheta = point
     if _is_constant(point, v):
         return 0.0
-    for method in methods:
-        left, right, hidden, kink, scale = _sides(point, v, method)
+    for steps in ladders:
+        left, right, hidden, scale = _sides(point, v, steps)
         gap = abs(left - right)
         if gap + hidden <= rtol * scale and 0 < scale < np.inf:
             return (gap + hidden) / scale
     if not np.isfinite(scale + hidden):
-        f(theta + STEP * v), f(theta - STEP * v)  # fail where the value is not finite
+        f(theta + STEPS[4] * v), f(theta - STEPS[4] * v)  # fail where the value is not finite
         f.fail("its numbers are too large to check; take a smaller point")
-    if hidden >= HIDDEN * scale and kink <= hidden:
-        if theta is not f.theta:
-            _refuse(point, v, scale)
-        beside = theta + 0.01 * v  # of a stationary point, perhaps
+    if hidden < HIDDEN * scale:
+        if gap > hidden + rtol * scale:
+            _blame(point, v, steps, f"{right:.9g} and {left:.9g}: error {gap / scale:.1e}", rtol)
+        return (gap + hidden) / scale
+    if _kink(point, v) > hidden:
+        _blame(point, v, steps)
+    if theta is f.theta:
+        beside = theta + 0.01 * v  # where a gradient that vanishes at theta does not
         y, pullback = f(beside)
-        return _relative_error(_Point(f, beside, y, dy, pullback(dy)), v, methods, rtol)
-    if gap > hidden + rtol * scale or hidden >= HIDDEN * scale:
-        _blame(point, v, method, f"{right:.9g} and {left:.9g}: error {gap / scale:.1e}", rtol)
-    return (gap + hidden) / scale
+        return _relative_error(_Point(f, beside, y, dy, pullback(dy)), v, ladders, rtol)
+    part = next(name for name, part in f.parts.items() if v[part].any())
+    times = norm(dy * y) / max(scale, ROUNDING * norm(dy * y), TINY)
+    if times > 1e5:
+        reason = f"the value is {times:.0e} times its gradient: subtract a constant"
+    else:
+        reason = "the value is too curved or too noisy for steps from 0.1 to 1e-9: move the point"
+    f.fail(f"a wrong gradient of {part} would not show; {reason}")
 
 
 def _is_constant(point, v):
@@ -154,51 +170,50 @@ def _is_constant(point, v):
     rounding = ROUNDING * norm(dy * np.minimum(abs(y), unit))
     if norm(dtheta * v) > rounding or norm(dy * y) > 1e8 * unit * norm(dy):
         return False
-    return norm(dy * (_value(f, theta + 1e-3 * v) - y)) <= rounding
+    return all(norm(dy * (_value(f, theta + h * v) - y)) <= rounding for h in (1e-3, -1e-3))
 
 
-def _sides(point, v, method):
-    """Compute <dy, J v>, <dtheta, v>, the first's error, its kinks, and the scale of the two."""
-    f, theta, _, dy, dtheta = point
-    Jv, error, kink = method(f, theta, v)
-    scale = max(norm(dy * Jv), norm(dtheta * v))
-    return dy @ Jv, dtheta @ v, norm(dy * error), abs(dy) @ kink, scale
+def _sides(point, v, steps):
+    """Compute <dy, J v>, <dtheta, v>, the error of the first, and the scale of the two."""
+    dy, dtheta = point.dy, point.dtheta
+    Jv, error = _derivative(point, v, steps)
+    return dy @ Jv, dtheta @ v, norm(dy * error), max(norm(dy * Jv), norm(dtheta * v))
 
 
-def _complex_step(f, theta, v):
-    """Compute J v, its error, and its kinks: none, since the op is analytic."""
-    y = f(theta + 1e-30j * v)[0]
-    return y.imag / 1e-30, ROUNDING * abs(y.real), 0 * y.real
+def _derivative(point, v, steps):
+    """Compute J v and its error: by a complex step where `steps` is None, else by differences.
 
-
-def _one_step(f, theta, v):
-    """Compute J v, its error by rounding alone, and its kinks: none are seen."""
-    Jv, change, rounding = _differences(f, theta, v, np.array([STEP]))
-    return Jv[0], rounding[0], 0 * Jv[0]
-
-
-def _many_steps(f, theta, v):
-    """Compute J v, its error, and where kinks are by how much the slopes before and after differ.
-
-    Two neighbouring steps extrapolate to h = 0; the next two say how well. Every number of the
-    value takes the steps that suit it best.
+    The error of a single step is its rounding. Of several, two neighbours extrapolate to h = 0; the
+    error is the largest distance to the limits of the step before and of all smaller ones, beyond
+    their rounding. Every number of the value takes the steps that suit it best.
     """
-    Jv, change, rounding = _differences(f, theta, v, STEPS)
+    if steps is None:
+        y = point.f(point.theta + 1e-30j * v)[0]
+        return y.imag / 1e-30, ROUNDING * abs(y.real)
+    Jv, rounding, _ = _differences(point, v, steps)
+    if len(steps) == 1:
+        return Jv[0], rounding[0]
     limit = (100 * Jv[1:] - Jv[:-1]) / 99  # cancels the error in h²
-    error = abs(limit[1:] - limit[:-1]) + rounding[2:]
-    coarse, fine = abs(change[:-2]), abs(change[2:])
-    kink = np.where((coarse < 2 * fine) & (fine < 2 * coarse) & (fine > rounding[2:]), fine, 0)
+    beyond = [abs(limit[k - 1 :] - limit[k]) - rounding[k:] for k in range(1, len(limit))]
+    error = np.array([b.max(axis=0) for b in beyond]).clip(0) + rounding[2:]
     best = np.where(np.isnan(error), np.inf, error).argmin(axis=0), np.arange(Jv.shape[1])
-    return limit[1:][best], error[best], kink[best]
+    return limit[1:][best], error[best]
 
 
-def _differences(f, theta, v, steps):
-    """Compute for each step J v, the forward less the backward difference, and their rounding."""
-    y, h = f(theta)[0], steps[:, None]
-    plus = np.array([_value(f, theta + step * v) for step in steps])
-    minus = np.array([_value(f, theta - step * v) for step in steps])
-    rounding = ROUNDING * (abs(plus) + abs(minus)) / 2 / h
-    return (plus - minus) / (2 * h), (plus - 2 * y + minus) / h, rounding
+def _kink(point, v):
+    """Compute by how much the slopes before and after differ; 0 if less with a smaller step."""
+    _, rounding, change = _differences(point, v, STEPS[[3, 5]])
+    coarse, fine = abs(change)
+    apart = (fine < 2 * coarse) & (coarse < 2 * fine) & (fine > rounding[1])
+    return abs(point.dy) @ np.where(apart, fine, 0.0)
+
+
+def _differences(point, v, steps):
+    """Compute for each step J v, its rounding, and the forward less the backward difference."""
+    (f, theta, y, *_), h = point, steps[:, None]
+    plus, minus = (np.array([_value(f, theta + s * v) for s in side]) for side in (steps, -steps))
+    rounding = ROUNDING * (abs(plus) + abs(minus)) / (2 * h)
+    return (plus - minus) / (2 * h), rounding, (plus - 2 * y + minus) / h
 
 
 def _value(f, theta):
@@ -210,52 +225,35 @@ def _value(f, theta):
         return np.full(f.size, np.nan)
 
 
-def _refuse(point, v, scale):
-    """Fail because the differences could hide a wrong gradient."""
-    f, _, y, dy, _ = point
-    part = next(name for name, part in f.parts.items() if v[part].any())
-    with np.errstate(divide="ignore"):
-        size = norm(dy * y) / scale
-    if size > 1e8:
-        f.fail(
-            f"the value is {size:.0e} times its gradient by {part}, so that its rounding would "
-            "hide a wrong gradient: subtract a constant"
-        )
-    f.fail(
-        f"differences by {part} do not converge: the value is too curved or too noisy for steps "
-        "from 0.1 to 1e-9; take another point"
-    )
+def _blame(point, v, steps, numbers=None, rtol=None):
+    """Fail with a wrong coordinate, by its numbers, or with a kink.
 
-
-def _blame(point, v, method, numbers, rtol):
-    """Fail with a wrong coordinate: halve v and keep the half with the larger gap.
+    Halve v and keep the half with the larger gap, to which a kink is added.
 
     The gaps of two halves add up to that of the whole, so no gap is less than half of the last.
     """
     f, theta, _, dy, _ = point
 
-    def gap_or_kink(half):
-        left, right, _, kink, _ = _sides(point, np.where(np.isin(index, half), v, 0.0), method)
-        return abs(left - right) + kink
+    def gap_and_kink(v):
+        left, right, *_ = _sides(point, v, steps)
+        return abs(left - right) + _kink(point, v)
 
-    index = np.arange(v.size)
-    i = np.flatnonzero(v)
+    i, index = np.flatnonzero(v), np.arange(v.size)
     while i.size > 1:
-        i = max(np.array_split(i, 2), key=gap_or_kink)
+        halves = np.array_split(i, 2)
+        i = max(halves, key=lambda half: gap_and_kink(np.where(np.isin(index, half), v, 0.0)))
     length = max(1.0, abs(theta[i[0]]))
-    left, right, _, kink, _ = _sides(point, np.where(index == i, length, 0.0), method)
+    v = np.where(index == i, length, 0.0)
+    left, right, *_ = _sides(point, v, steps)
     place = _coordinate(f.leaves, i[0])
-    if abs(left - right) < 0.6 * kink:  # the slope on either side is half the kink away
-        f.fail(
-            f"{place} is at a kink, where the slopes before and after it differ: take a point away "
-            "from kinks"
-        )
-    output = next(name for name, output in f.outputs.items() if dy[output].any())
-    means = "complex step" if method is _complex_step else "central differences"
+    if not numbers or abs(left - right) < 0.6 * _kink(point, v):  # a slope is half of it off
+        f.fail(f"{place} is at a kink, where the slopes before and after differ: move the point")
+    output = next(name for name, rows in f.outputs.items() if dy[rows].any())
+    means = "complex step" if steps is None else "central differences"
     beside = "" if theta is f.theta else "beside this stationary point, "
     f.fail(
-        f"{beside}gradient of {place} is {right / length:.9g}, by {means} {left / length:.9g}\n"
-        f"  weighed by a random cotangent of {output}; along a random direction {numbers}, "
+        f"{beside}gradient of {place} is {right / length:.9g}, by {means} {left / length:.9g}\n  "
+        f"weighed by a random cotangent of {output}; along a random direction {numbers}, "
         f"tolerance {rtol:.0e}"
     )
 
@@ -358,10 +356,7 @@ class _VectorOp:
                     self.fail(f"the pullback returns a tuple for {self.names[0]}: return it bare")
                 gradient = (gradient,)
             if not isinstance(gradient, tuple) or len(gradient) != len(self.names):
-                found = f"{len(gradient)} of them" if isinstance(gradient, tuple) else "no tuple"
-                self.fail(
-                    f"the pullback must return a tuple, one for each of {self.names}; found {found}"
-                )
+                self.fail(f"the pullback must return a tuple, one for each of {self.names}")
             gradients = _flatten(dict(zip(self.names, gradient, strict=True)))
             joined = self._join(gradients, self.leaves, "gradient of ")
             given.update((f"its earlier gradient of {p}", leaf) for p, leaf in gradients.items())
