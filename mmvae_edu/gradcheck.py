@@ -35,11 +35,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-STEPS = np.logspace(-1, -9, 9)
-LADDERS = STEPS[4:5], STEPS[:3], STEPS  # 1e-5; the largest, which round least; all
-RTOL = 1e-7
-RTOL_COMPLEX = 1e-13
-HIDDEN = 1e-3  # refuse where rounding or curvature could hide a larger relative error
+STEP, STEPS = 1e-5, np.logspace(-1, -9, 9)
+LADDERS = np.array([STEP]), STEPS[:3], STEPS  # tried in turn; large steps round least
+BESIDE = 0.01  # times v: a point where a gradient that vanishes at theta does not
+RTOL, RTOL_COMPLEX = 1e-7, 1e-13
+HIDDEN = 1e-3  # a larger relative error must not stay hidden
 DIRECTIONS = 3
 MOST_ERRORS = 5  # standard errors of a mean
 ROUNDING = 2 * np.finfo(np.float64).eps  # of a value, relative
@@ -57,8 +57,8 @@ def check_pullback(op, *args, rng, **constants):
     are float64 arrays, floats, or dicts, lists and tuples of them. The pullback takes one cotangent
     per array of the value. It returns the gradient of its one argument, or of several a tuple, each
     with the argument's structure, shapes and dtype.
-    Returns the largest relative error that the pullback may have: at most 1e-7, or up to 1e-3 where
-    the differences themselves are no better.
+    Returns a bound on the relative error of every gradient: the difference found plus the error of
+    the differences themselves; at most 1e-7, or up to 1e-3 where they are no better.
     Raises GradientError if the two differ, and names the op, the coordinate and both numbers; if
     the point is at a kink, or the differences cannot show an error of 1e-3; also if an argument,
     value or gradient is empty or no finite float64, if anything is changed in place, if the value
@@ -86,7 +86,7 @@ class _Point(NamedTuple):
 
 
 def norm(x):
-    """Compute the root of the sum of squares, of which none overflows or underflows."""
+    """Compute the root of the sum of squares, without overflow or underflow."""
     largest = abs(x).max(initial=0.0)
     return largest * np.linalg.norm(x / largest) if 0 < largest < np.inf else largest
 
@@ -115,9 +115,7 @@ def _check_convention(f, rng):
     size = norm(dtheta) + norm(dtheta2) + norm(dy)
     if norm(f(f.theta)[0] - y) > 1e-12 * norm(y):
         f.fail("the value changes when called again; pass its noise as a constant")
-    _value(
-        f, f.theta + STEPS[4] * _direction(f.theta, slice(None), rng)
-    )  # not for the first pullback
+    _value(f, f.theta + STEP * _direction(f.theta, slice(None), rng))  # not for the first pullback
     if norm(pullback(dy) - dtheta) > 1e-12 * size:
         f.fail("the pullback gives another result when called again")
     if norm(pullback(2 * dy - 3 * dy2) - 2 * dtheta + 3 * dtheta2) > 1e-12 * size:
@@ -142,7 +140,7 @@ def _relative_error(point, v, ladders, rtol):
         if gap + hidden <= rtol * scale and 0 < scale < np.inf:
             return (gap + hidden) / scale
     if not np.isfinite(scale + hidden):
-        f(theta + STEPS[4] * v), f(theta - STEPS[4] * v)  # fail where the value is not finite
+        f(theta + STEP * v), f(theta - STEP * v)  # fail where the value is not finite
         f.fail("its numbers are too large to check; take a smaller point")
     if hidden < HIDDEN * scale:
         if gap > hidden + rtol * scale:
@@ -151,7 +149,7 @@ def _relative_error(point, v, ladders, rtol):
     if _kink(point, v) > hidden:
         _blame(point, v, steps)
     if theta is f.theta:
-        beside = theta + 0.01 * v  # where a gradient that vanishes at theta does not
+        beside = theta + BESIDE * v
         y, pullback = f(beside)
         return _relative_error(_Point(f, beside, y, dy, pullback(dy)), v, ladders, rtol)
     part = next(name for name, part in f.parts.items() if v[part].any())
@@ -164,13 +162,13 @@ def _relative_error(point, v, ladders, rtol):
 
 
 def _is_constant(point, v):
-    """Are the gradient along v and a step of v / 1000 both rounding, of a value of usual size?"""
+    """Are the gradient along v and the change beside it only rounding, of a value not huge?"""
     f, theta, y, dy, dtheta = point
     unit = max(1.0, norm(theta))
     rounding = ROUNDING * norm(dy * np.minimum(abs(y), unit))
     if norm(dtheta * v) > rounding or norm(dy * y) > 1e8 * unit * norm(dy):
         return False
-    return all(norm(dy * (_value(f, theta + h * v) - y)) <= rounding for h in (1e-3, -1e-3))
+    return all(norm(dy * (_value(f, theta + h * v) - y)) <= rounding for h in (BESIDE, -BESIDE))
 
 
 def _sides(point, v, steps):
@@ -201,7 +199,7 @@ def _derivative(point, v, steps):
 
 
 def _kink(point, v):
-    """Compute by how much the slopes before and after differ; 0 if less with a smaller step."""
+    """Sum how far the slopes before and after the point differ, if as far with a smaller step."""
     _, rounding, change = _differences(point, v, STEPS[[3, 5]])
     coarse, fine = abs(change)
     apart = (fine < 2 * coarse) & (coarse < 2 * fine) & (fine > rounding[1])
@@ -226,11 +224,10 @@ def _value(f, theta):
 
 
 def _blame(point, v, steps, numbers=None, rtol=None):
-    """Fail with a wrong coordinate, by its numbers, or with a kink.
+    """Fail with a wrong coordinate or, without numbers, with one at a kink.
 
-    Halve v and keep the half with the larger gap, to which a kink is added.
-
-    The gaps of two halves add up to that of the whole, so no gap is less than half of the last.
+    Halve v and keep the half with the larger gap and kink. The gaps of two halves add up to that of
+    the whole, so no gap is less than half of the last.
     """
     f, theta, _, dy, _ = point
 
