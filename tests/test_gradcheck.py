@@ -523,13 +523,6 @@ def elementwise(f, slope):
     return op
 
 
-def to_scalar(f, gradient):
-    def op(x):
-        return f(x), lambda dy: dy * gradient(x)
-
-    return op
-
-
 def two_outputs(first, second, slopes):
     def op(x):
         return (first(x), second(x)), lambda da, db: da * slopes[0](x) + db * slopes[1](x)
@@ -612,7 +605,7 @@ WRONG_GRADIENTS = {
     for name, (f, s, x) in table.items()
     for change, c in changes.items()
 } | {
-    "norm near 0": (to_scalar(norm, lambda x: 1.001 * x / norm(x)), 1e-3 * X),
+    "norm near 0": (elementwise(norm, lambda x: 1.001 * x / norm(x)), 1e-3 * X),
     "hidden by a larger output": (
         two_outputs(lambda x: 1e9 * x, np.sin, [lambda x: 1e9, lambda x: 1.05 * np.cos(x)]),
         X,
@@ -692,10 +685,10 @@ def test_wrong_gradients_fail(name):
             check_pullback(op, *args, rng=seed)
 
 
-CONSTANT, NOT_SMOOTH, KINK = "its gradient: subtract a constant", "too curved or too noisy", "kink"
+CONSTANT, NOT_SMOOTH, KINK = "its gradient: subtract a constant", "too curved or noisy", "kink"
 RIGHT_GRADIENTS = {  # with the bound on the error that is returned, or the word of the refusal
     **{name: (elementwise(f, s), x, 1e-7) for name, (f, s, x) in (SMOOTH | HARD).items()},
-    "norm near 0": (to_scalar(norm, lambda x: x / norm(x)), 1e-3 * X, 1e-7),
+    "norm near 0": (elementwise(norm, lambda x: x / norm(x)), 1e-3 * X, 1e-7),
     "log very near 0": (elementwise(np.log, lambda x: 1 / x), np.array([1e-6, 1.0]), 1e-4),
     "sin 1e9 x": (
         elementwise(lambda x: np.sin(1e9 * x), lambda x: 1e9 * np.cos(1e9 * x)),
@@ -722,6 +715,7 @@ RIGHT_GRADIENTS = {  # with the bound on the error that is returned, or the word
     ),
     "constant": (elementwise(np.ones_like, np.zeros_like), X, 0),
     "floor": (elementwise(np.floor, np.zeros_like), X, 0),
+    "floor at 0": (elementwise(np.floor, np.zeros_like), ZEROS, NOT_SMOOTH),
     "units without slope": (elementwise(lambda x: np.maximum(x - 5, 0), lambda x: 0 * x), X, 0),
     "broadcast": (
         two_arguments(np.multiply, lambda dy, x, w: dy * w, lambda dy, x, w: (dy * x).sum(axis=0)),
@@ -729,7 +723,7 @@ RIGHT_GRADIENTS = {  # with the bound on the error that is returned, or the word
         B[0],
         1e-7,
     ),
-    "maximum of all": (to_scalar(np.max, lambda x: 1.0 * (x == x.max())), X, 1e-7),
+    "maximum of all": (elementwise(np.max, lambda x: 1.0 * (x == x.max())), X, 1e-7),
     "integers": (elementwise(np.square, lambda x: 2 * x), np.arange(3), "int64"),
     "an integer": (elementwise(np.square, lambda x: 2 * x), 3, "int64"),
     "on 1e6": (elementwise(lambda x: 1e6 + np.sin(x), np.cos), X, 1e-5),
@@ -746,8 +740,8 @@ RIGHT_GRADIENTS = {  # with the bound on the error that is returned, or the word
             (np.abs, (np.abs, np.sign)),
         ]
     },
-    "maximum of equals": (to_scalar(np.max, lambda x: np.eye(3)[0]), np.ones(3), KINK),
-    "norm at 0": (to_scalar(norm, np.zeros_like), np.zeros(3), KINK),
+    "maximum of equals": (elementwise(np.max, lambda x: np.eye(3)[0]), np.ones(3), KINK),
+    "norm at 0": (elementwise(norm, np.zeros_like), np.zeros(3), KINK),
 }
 
 
