@@ -651,7 +651,7 @@ WRONG_GRADIENTS = {
         A,
         B,
     ),
-    "softmax without its sum": (with_gradients(softmax, lambda da: da + 1e-3 * A), A),
+    "affine in its cotangent": (with_gradients(softmax, lambda da: da + 1e-3 * A), A),
     "softmax without its mean": (lambda a: (softmax(a)[0], lambda dy: softmax(a)[0] * dy), A),
     "constant of gradient 1": (elementwise(np.ones_like, np.ones_like), X),
     "identity of gradient 0": (elementwise(lambda x: 1.0 * x, np.zeros_like), X),
