@@ -155,7 +155,8 @@ class Normal:
 
     def __post_init__(self):
         whole_number("features", self.features, 1)
-        fixed = isinstance(self.scale, Real) and 0 < self.scale < np.inf
+        number = isinstance(self.scale, Real) and not isinstance(self.scale, bool)
+        fixed = number and 0 < self.scale < np.inf
         if self.scale != "learnt" and not fixed:
             raise ValueError(f'scale: expected a positive number or "learnt", found {self.scale!r}')
 

@@ -55,9 +55,6 @@ class FunctionalModel:
         self.initial = choice("initial", initial, INITIAL)
         self.kernels = kernels
         self.weights = number_per_modality("weights", weights, modalities)
-        for name, weight in self.weights.items():
-            if not 0 <= weight < np.inf:
-                raise ValueError(f"weights: expected 0 or more for {name!r}, found {weight}")
         self.tree = Tree({name: self._shapes(name) for name in modalities})
 
     def _sizes(self, name):

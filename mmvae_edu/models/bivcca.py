@@ -21,8 +21,8 @@ class BiVCCA(MultimodalVAE):
     def __init__(self, modalities, *, share=None, kl="closed_form", **options):
         super().__init__(modalities, **options)
         share = number_per_modality("share", share, modalities)
-        if not all(0 < part < np.inf for part in share.values()):
-            raise ValueError(f"share: expected finite positive numbers, found {share}")
+        if not all(share.values()):
+            raise ValueError(f"share: expected positive numbers, found {share}")
         self.share = {name: part / sum(share.values()) for name, part in share.items()}
         self.kl = choice("kl", kl, KL)
 

@@ -5,6 +5,7 @@ import numpy as np
 from ..gaussian import gaussian_sample, kl_gauss
 from ..networks import bias_and_activation, init_mlp, mlp, mlp_shapes
 from ..posteriors import only_expert
+from ..support.checks import finite_number
 from ..support.devices import to_host
 from ..support.parameters import Tree
 from .base import cotangent, number
@@ -30,9 +31,8 @@ class JMVAE(MultimodalVAE):
             raise ValueError(f"JMVAE: expected at least 2 modalities, found {list(modalities)}")
         if JOINT in modalities:
             raise ValueError(f"JMVAE: {JOINT!r} is the name of its own network, not of a modality")
+        finite_number("alpha", alpha, 0)
         self.alpha = float(alpha)
-        if not 0 <= self.alpha < np.inf:
-            raise ValueError(f"alpha: expected a finite number, 0 or more, found {alpha}")
         self.kl = choice("kl", kl, KL)
         self.tree = Tree(self.tree.shapes | {JOINT: self._joint_shapes()})
 

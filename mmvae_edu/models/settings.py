@@ -2,6 +2,8 @@
 
 from numbers import Integral
 
+from ..support.checks import finite_number
+
 KL = ("closed_form", "monte_carlo")  # of the ELBO's second part                  [S5.11]
 
 
@@ -39,7 +41,9 @@ def check_hidden(hidden, modalities):
 
 def _sizes(found):
     """Tell whether these are layer sizes: whole numbers above 0, or none."""
-    return isinstance(found, tuple | list) and all(isinstance(n, Integral) and n > 0 for n in found)
+    return isinstance(found, tuple | list) and all(
+        isinstance(n, Integral) and not isinstance(n, bool) and n > 0 for n in found
+    )
 
 
 def choice(name, value, choices):
@@ -50,8 +54,12 @@ def choice(name, value, choices):
 
 
 def number_per_modality(name, numbers, modalities):
-    """Complete a dict modality → number, None for an empty one, by 1 for each absent modality."""
-    unknown = set(numbers or {}) - set(modalities)
-    if unknown:
-        raise ValueError(f"{name}: unknown modality {sorted(unknown)}, known {list(modalities)}")
-    return {modality: float((numbers or {}).get(modality, 1)) for modality in modalities}
+    """Complete a dict modality → number ≥ 0, None for an empty one, by 1 for absent modalities."""
+    numbers = {} if numbers is None else numbers
+    if not isinstance(numbers, dict):
+        raise ValueError(f"{name}: expected a dict of modality → number, found {numbers!r}")
+    if unknown := [key for key in numbers if key not in modalities]:
+        raise ValueError(f"{name}: unknown modality {unknown}, known {list(modalities)}")
+    for modality, value in numbers.items():
+        finite_number(f"{name}[{modality!r}]", value, 0)
+    return {modality: float(numbers.get(modality, 1)) for modality in modalities}
