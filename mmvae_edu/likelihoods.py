@@ -91,7 +91,7 @@ class Binomial:
     def problem(self, x):
         """Return (expected, found) if something is wrong with these observed values, else None."""
         if (x < 0).any() or (x > self.n).any():
-            return f"values in [0, {self.n}]", f"the range [{x.min():g}, {x.max():g}]"
+            return f"values in [0, {self.n}]", f"the range [{x.min()}, {x.max()}]"
         if self.n > 1 and (x != np.round(x)).any():
             return f"whole counts out of {self.n}", "fractions"
 
@@ -162,6 +162,11 @@ class Normal:
 
     def shapes(self):
         return {"raw_scale": (self.features,)} if self.scale == "learnt" else {}
+
+    @property
+    def initial_scale(self):
+        """The scale before training, when `raw_scale` is 0."""
+        return float(np.sqrt(np.prod(self.bounds)) if self.scale == "learnt" else self.scale)
 
     def network_input(self, x):
         return x

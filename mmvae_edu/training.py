@@ -5,7 +5,8 @@ import os
 import signal
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from .kernels.graph import Recorded
 from .kernels.memory import kept_pages
 from .support import files
-from .support.checkpoints import State, resume, save
-from .support.checks import whole_number
+from .support.checkpoints import State, digests, resume, save
+from .support.checks import finite_number, whole_number
 from .support.devices import generator, like, namespace, to_host
 
 ESTIMATORS = ("bound", "doubly_reparameterised")
+WORST = 1e5  # nats a feature before training: from there not even 1,500 steps lead back
+FAR = 10  # times the scale that a likelihood starts with: few standardised values are as large
 
 
 @dataclass(frozen=True)
@@ -57,10 +60,16 @@ class Settings:
             whole_number(name, getattr(self, name), 0)
         if self.patience is not None:
             whole_number("patience", self.patience, 1)
-        if not self.learning_rate >= 0:
-            raise ValueError(f"learning_rate: expected 0 or more, found {self.learning_rate}")
-        names = (self.binarise,) if isinstance(self.binarise, str) else tuple(self.binarise)
-        object.__setattr__(self, "binarise", names)
+        finite_number("learning_rate", self.learning_rate, 0)
+        several = isinstance(self.seed, tuple | list) and len(self.seed)
+        for seed in self.seed if several else () if self.seed is None else (self.seed,):
+            whole_number("seed", seed, 0)
+        if not _is_trained_in(self.dtype):
+            raise ValueError(f"dtype: expected float32 or float64, found {self.dtype!r}")
+        names = (self.binarise,) if isinstance(self.binarise, str) else self.binarise
+        if not (isinstance(names, tuple | list) and all(isinstance(n, str) for n in names)):
+            raise ValueError(f"binarise: expected names of Bernoulli modalities, found {names!r}")
+        object.__setattr__(self, "binarise", tuple(names))
 
     def objective(self, model):
         """Return the model's method to train; a ValueError if these settings do not fit it."""
@@ -83,7 +92,7 @@ class Settings:
         left = (self.steps - step) / self.decay if self.decay else 1.0
         return self.learning_rate * min(1.0, left)
 
-    def identity(self, model, examples):
+    def identity(self, model, data, held_out):
         """List what a checkpoint must share with a training that resumes it, as JSON holds it."""
         names = ("seed", "learning_rate", "anneal", "estimator")
         names += ("batch_size", "samples", "interval", "binarise")
@@ -91,11 +100,29 @@ class Settings:
             "system": type(model).__name__,
             "config": model.config(),
             "dtype": np.dtype(self.dtype).name,
-            "examples": examples,
+            "examples": data.size,
             **{name: getattr(self, name) for name in names},
             "decay_from": self.steps - self.decay if self.decay else None,
+            **digests(data, held_out),
         }
         return json.loads(files.as_json(identity))
+
+
+def _is_trained_in(dtype):
+    try:
+        return dtype is not None and np.dtype(dtype) in (np.float32, np.float64)
+    except TypeError:
+        return False
+
+
+def checked(settings):
+    """Turn a dict of settings into `Settings`; a ValueError names the first that is wrong."""
+    known = [field.name for field in fields(Settings)]
+    for name in settings.keys() - known:
+        near = get_close_matches(name, [*known, "mask", "validation", "checkpoint", "progress"], 1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+        raise ValueError(f"{name}: fit has no such setting; {hint}")
+    return Settings(**settings)
 
 
 def fit(model, x, *, mask=None, validation=None, checkpoint=None, progress=True, **settings):
@@ -109,54 +136,137 @@ def fit(model, x, *, mask=None, validation=None, checkpoint=None, progress=True,
     progress       draw a progress bar; a string is its label
     settings       the fields of `Settings`: steps, batch_size, learning_rate, …
     Returns the history: a dict each record with step, bound (nats an example) and validation.
+    Raises ValueError for bad arguments, for data of a size from which no training can start, and
+    once a number is not finite: `model.theta` and the checkpoint then stay as they were.
     """
-    settings = Settings(**settings)
+    settings = checked(settings)
+    if not isinstance(checkpoint, str | os.PathLike | None):
+        raise ValueError(f"checkpoint: expected a path, found {checkpoint!r}")
     xp = namespace(settings.device)
     rng = np.random.default_rng(settings.seed)
     theta = xp.asarray(model.init(rng, dtype=settings.dtype))
-    data = model.checked_batch(theta, x, mask)[0]
-    if untrained := [name for name in model.modalities if name not in data.x]:
-        raise ValueError(f"x: nothing of {untrained[0]!r}; leave it out of the model, or mask it")
-    held_out = None if validation is None else model.checked_batch(theta, validation)[0]
+    data, held_out = checked_data(model, theta, x, mask, validation)
     if settings.patience is not None and held_out is None:
         raise ValueError("patience: expected a validation split to watch, found none")
     objective = settings.objective(model)
     settings = replace(settings, batch_size=min(settings.batch_size, data.size))
-    identity = settings.identity(model, data.size)
     state = State(theta, np.zeros_like(theta), np.zeros_like(theta), rng.permutation(data.size))
     if checkpoint is not None:
         files.folder(Path(checkpoint).parent)  # now, and not after the first interval
+        identity = settings.identity(model, data, held_out)
         if os.path.exists(checkpoint):
             resume(checkpoint, state, rng, identity)
-    model.theta = state.theta
+        if state.step > settings.steps:
+            raise ValueError(
+                f"{checkpoint}: is at step {state.step} already, beyond steps={settings.steps}"
+            )
     gradient = gradient_of(objective, theta, settings.batch_size)
 
     patience = np.inf if settings.patience is None else settings.patience
     bar_shown = _bar(progress, model, state, settings.steps)
-    with interruptible() as interrupted, bar_shown as bar, kept_pages():
+    quiet = np.errstate(over="ignore", invalid="ignore")  # a sentence names what is not finite
+    with interruptible() as interrupted, bar_shown as bar, kept_pages(), quiet:
         while state.step < settings.steps and state.stale < patience:
             rows = state.order[state.position : state.position + settings.batch_size]
             beta, rate = settings.beta(state.step), settings.rate(state.step)
             noise = model.draw_noise(rng, len(rows), settings.samples, settings.dtype, xp)
             batch = drawn(data.take(rows), settings.binarise, rng, xp)
+            if state.step == 0:
+                require_trainable(model, objective, theta, batch, beta=beta, **noise)
             ascend(model, gradient, state, batch, rate, beta=beta, **noise)
             state.position += len(rows)
             if state.position == data.size:
                 state.order, state.position = rng.permutation(data.size), 0
-            due = state.step % settings.interval == 0
+            due, stop = state.step % settings.interval == 0, interrupted()
+            kept = due or stop or state.step == settings.steps
+            if kept or xp is np:  # a GPU is not waited for at every step
+                require_finite(model, state, batch, parameters=kept)
             if due:
                 record(model, state, held_out, settings)
-            last = state.step == settings.steps
-            if checkpoint is not None and (due or last or interrupted()):
+            if checkpoint is not None and kept:
                 save(checkpoint, state, rng, identity)
             bar(state)
-            if interrupted():
+            if stop:
+                model.theta = state.theta
                 raise KeyboardInterrupt
     if state.count:  # the last interval was not full; a longer training records it later
         record(model, state, held_out, settings)
-    if state.best_theta is not None:
-        model.theta = state.best_theta
+    model.theta = state.theta if state.best_theta is None else state.best_theta
     return state.history
+
+
+def checked_data(model, theta, x, mask, validation):
+    """Check x, and validation data if there are any, as Batches; a ValueError says which."""
+    data = model.checked_batch(theta, x, mask)[0]
+    if untrained := [name for name in model.modalities if name not in data.x]:
+        raise ValueError(f"x: nothing of {untrained[0]!r}; leave it out of the model, or mask it")
+    if validation is None:
+        return data, None
+    try:
+        held_out = model.checked_batch(theta, validation)[0]
+    except ValueError as problem:
+        sentence = str(problem).removesuffix("; mark missing values in mask")  # it has no mask
+        raise ValueError(f"validation: {sentence}") from None
+    if absent := [name for name in model.modalities if name not in held_out.x]:
+        raise ValueError(f"validation: nothing of {absent[0]!r}; expected what x has")
+    return data, held_out
+
+
+def require_trainable(model, objective, theta, batch, **arguments):
+    """Raise a ValueError unless the first batch has a finite gradient and an ordinary bound.
+
+    A value x costs (x/scale)²/2 nats, and networks turn values of size s into log-variances of
+    about s, hence samples of size exp(s/2).  Standardised data cost up to 100 nats a feature, at
+    ten times their size far more than WORST.  A tenth of the batch may cost more: outliers.
+    """
+    bound, pullback = objective(theta, batch, **arguments)
+    dtheta = pullback(np.full_like(bound, -1 / batch.size))
+    features = sum(model.modalities[name].features for name in batch.x)
+    tenth = np.quantile(to_host(bound), 0.1, method="higher")
+    finite = np.isfinite(bound).all() and np.isfinite(dtheta).all()
+    if tenth < -WORST * features or not finite:
+        found = f"is {tenth:.3g} nats" if finite else "or its gradient is not finite"
+        raise ValueError(
+            unscaled(model, batch)
+            or f"before the first step the bound {found}: are weights and scales of ordinary size?"
+        )
+
+
+def require_finite(model, state, batch, *, parameters):
+    """Raise a ValueError unless the bound is finite, and if `parameters` all that Adam changes."""
+    changed = {"the bound": state.total}
+    if parameters:
+        changed |= {"a parameter": state.theta, "the gradient": state.v}
+    for name, array in changed.items():
+        if not np.isfinite(array).all():
+            since = state.history[-1]["step"] if state.history else 0
+            far = unscaled(model, batch)
+            advice = f"{far}; or try" if far else "try"
+            raise ValueError(
+                f"{name} became infinite or NaN by step {state.step}, after step {since}; "
+                f"{advice} a smaller learning_rate"
+            )
+
+
+def unscaled(model, batch):
+    """Say which modality's values are far beyond the scale that its likelihood starts with, if any.
+
+    A scale above 1 counts as 1, because the encoders see the values themselves.
+    """
+    sizes, ratios = {}, {}
+    for name, x in batch.x.items():
+        if scale := getattr(model.modalities[name], "initial_scale", None):
+            sizes[name] = np.sqrt(np.mean(np.square(to_host(x), dtype=np.float64)))
+            ratios[name] = sizes[name] / min(scale, 1)
+    worst = max(ratios, key=ratios.get, default=None)
+    if worst is None or ratios[worst] < FAR:
+        return ""
+    likelihood = model.modalities[worst]
+    return (
+        f"x[{worst!r}]: expected values of about 1, for a {type(likelihood).__name__} that starts "
+        f"with scale {likelihood.initial_scale:.3g}, found {sizes[worst]:.3g} (root mean square); "
+        "standardise each feature: (x − mean) / std over the training data"
+    )
 
 
 def drawn(batch, names, rng, xp=np):
@@ -211,31 +321,34 @@ class OnGpu:
             return self.gradient(theta, batch, beta=beta, **noise)
         if self.graph is None or theta is not self.theta:
             self._record(theta, batch, noise)
-        for name, array in (batch.x | noise).items():
-            self.kept[name][...] = array
+        for kept, new in (self.x, batch.x), (self.noise, noise):
+            for name, array in new.items():
+                kept[name][...] = array
         self.beta[...] = beta
         return self.graph()
 
     def _record(self, theta, batch, noise):
         self.theta, self.beta = theta, np.zeros_like(theta[0])
-        self.kept = {name: array.copy() for name, array in (batch.x | noise).items()}
-        x, noise = ({name: self.kept[name] for name in names} for names in (batch.x, noise))
-        batch = replace(batch, x=x, copies={})
-        self.graph = Recorded(partial(self.gradient, theta, batch, beta=self.beta, **noise))
+        self.x, self.noise = (
+            {name: array.copy() for name, array in arrays.items()} for arrays in (batch.x, noise)
+        )
+        batch = replace(batch, x=self.x, copies={})
+        self.graph = Recorded(partial(self.gradient, theta, batch, beta=self.beta, **self.noise))
 
 
 def record(model, state, held_out, settings):
     """Append the mean bound since the last record, and the validation bound if there is a split."""
     entry = {"step": state.step, "bound": float(to_host(state.total)) / state.count}
     state.total, state.count = 0.0, 0
-    if not np.isfinite(entry["bound"]):
-        raise ValueError(
-            f"the bound became {entry['bound']} by step {state.step}; try a smaller learning_rate"
-        )
     if held_out is not None:
         entry["validation"] = mean_bound(
             model, state.theta, held_out, settings.samples, settings.seed
         )
+        if not np.isfinite(entry["validation"]):
+            raise ValueError(
+                f"validation: its bound became {entry['validation']} by step {state.step}, where "
+                f"that of x is {entry['bound']:.4g}; scale both alike"
+            )
         state.stale += 1
         if entry["validation"] > state.best_bound:
             state.best_bound, state.stale = entry["validation"], 0

@@ -14,6 +14,7 @@ from mmvae_edu.support import files
 from mmvae_edu.support.batches import Paired
 from mmvae_edu.training import drawn, mean_bound
 
+nan, inf = np.nan, np.inf
 MODALITIES = {"ink": Normal(3, scale=0.5), "label": Categorical(4)}
 BASE = {"batch_size": 8, "learning_rate": 1e-2, "progress": False}  # 21 rows: 3 batches an epoch
 SYSTEMS = {
@@ -38,12 +39,12 @@ def prepared(name, **change):
 
 
 def press_ctrl_c_at(model, step):
-    """Raise SIGINT inside the step-th evaluation of the bound."""
+    """Raise SIGINT in this step, which evaluates the bound once; so does the check before all."""
     bound, calls = model.bound, []
 
     def bound_with_interrupt(*args, **kwargs):
         calls.append(None)
-        if len(calls) == step:
+        if len(calls) == step + 1:
             signal.raise_signal(signal.SIGINT)
         return bound(*args, **kwargs)
 
@@ -249,8 +250,8 @@ def test_history_reports_the_mean_bound_of_the_whole_epoch():
 
     model.bound = recording
     (entry,) = model.fit(x, **options)
-    assert len(seen) == 21
-    assert entry["bound"] == pytest.approx(np.mean(seen), rel=1e-12)
+    assert len(seen) == 8 + 21  # the first batch is checked before the first step
+    assert entry["bound"] == pytest.approx(np.mean(seen[8:]), rel=1e-12)
 
 
 def test_annealing_rises_linearly_to_one():
@@ -263,7 +264,7 @@ def test_annealing_rises_linearly_to_one():
 
     model.bound = recording
     model.fit(x, **options)
-    assert betas == [0.25, 0.5, 0.75, 1, 1, 1]
+    assert betas == [0.25, 0.25, 0.5, 0.75, 1, 1, 1]  # the first batch is checked before all steps
 
 
 def test_the_learning_rate_falls_linearly_over_the_last_steps(monkeypatch):
@@ -289,7 +290,7 @@ def test_checkpoints_keep_their_format(tmp_path):
     header, arrays = files.read_arrays(tmp_path / "run.npz", "checkpoint")
     assert set(header["identity"]) == set(
         "system config dtype examples seed learning_rate anneal estimator batch_size samples "
-        "interval binarise decay_from".split()
+        "interval binarise decay_from mask data validation".split()
     )
     numbers = {"step", "position", "best_bound", "stale", "count", "history"}
     assert set(header) == {"kind", "identity", "rng", *numbers}
@@ -399,14 +400,39 @@ def test_a_failing_disk_leaves_the_old_file_and_nothing_half_written(tmp_path, m
         ({"estimator": "encode"}, "estimator: VAE has no 'encode'"),
         ({"binarise": "ink"}, "binarise: expected names of Bernoulli modalities, found 'ink'"),
         ({"binarise": ("sound",)}, "binarise: expected names .* found 'sound'"),
-        ({"learning_rate": -1e-3}, "learning_rate: expected 0 or more, found -0.001"),
-        ({"learning_rate": 1e6, "steps": 60}, "the bound became|overflow"),
+        ({"learning_rate": -1e-3}, "learning_rate: expected a finite number, 0 or more, .* -0.001"),
+        ({"learning_rate": nan}, "learning_rate: expected a finite number, 0 or more, found nan"),
+        ({"learning_rate": inf}, "learning_rate: expected a finite number, 0 or more, found inf"),
+        ({"learning_rate": None}, "learning_rate: expected a finite number, 0 or more, found None"),
+        ({"learning_rate": "x"}, "learning_rate: expected a finite number, 0 or more, found 'x'"),
+        ({"learning_rate": True}, "learning_rate: expected a finite number, 0 or more, found True"),
+        ({"steps": True}, "steps: expected a whole number, at least 1, found True"),
+        ({"steps": np.True_}, "steps: expected a whole number, at least 1, found .*True"),
+        ({"steps": "5"}, "steps: expected a whole number, at least 1, found '5'"),
+        ({"interval": None}, "interval: expected a whole number, at least 1, found None"),
+        ({"batch_size": nan}, "batch_size: expected a whole number, at least 1, found nan"),
+        ({"dtype": np.float16}, "dtype: expected float32 or float64, found .*float16"),
+        ({"dtype": None}, "dtype: expected float32 or float64, found None"),
+        ({"dtype": "real"}, "dtype: expected float32 or float64, found 'real'"),
+        ({"dtype": ">f4"}, "dtype: expected float32 or float64, found '>f4'"),
+        ({"seed": "x"}, "seed: expected a whole number, at least 0, found 'x'"),
+        ({"seed": -1}, "seed: expected a whole number, at least 0, found -1"),
+        ({"seed": (0, 0.5)}, "seed: expected a whole number, at least 0, found 0.5"),
+        ({"seed": ()}, r"seed: expected a whole number, at least 0, found \(\)"),
+        ({"binarise": 5}, "binarise: expected names of Bernoulli modalities, found 5"),
+        ({"binarise": (["ink"],)}, "binarise: expected names of Bernoulli modalities, found"),
+        ({"checkpoint": 1}, "checkpoint: expected a path, found 1"),
+        ({"step": 5}, "step: fit has no such setting; did you mean steps?"),
+        ({"checkpoints": "c.npz"}, "checkpoints: fit has no such .* did you mean checkpoint?"),
+        ({"lr": 1e-3}, "lr: fit has no such setting; there are steps, batch_size, learning_rate"),
     ],
 )
-def test_bad_options_are_refused_in_a_sentence(change, sentence):
+def test_bad_options_are_refused_in_a_sentence_and_change_nothing(change, sentence):
     model, x, options = prepared("VAE")
-    with pytest.raises((ValueError, RuntimeWarning), match=sentence):
+    model.theta = before = np.zeros(3)
+    with pytest.raises(ValueError, match=sentence):
         model.fit(x, **options | change)
+    assert model.theta is before
 
 
 def test_a_modality_without_data_is_refused():

@@ -40,6 +40,10 @@ class Batch:
         """Return `present`, or None if nothing is missing."""
         return None if self.present.all() else self.present
 
+    def arrays(self):
+        """List all arrays of the data, those that stand under the mask too."""
+        return [*self.x.values(), self.present]
+
     def present_in(self, modalities):
         """Return `present` with a row for every modality of the model, absent ones False."""
         present = np.zeros((len(modalities), self.size), dtype=bool)
@@ -63,9 +67,15 @@ class Paired:
     x: dict
     rows: dict  # name → (n,) int, of one length
 
+    mask = None
+
     @property
     def size(self):
         return len(next(iter(self.rows.values())))
+
+    def arrays(self):
+        """List all arrays of checked data."""
+        return [*self.rows.values(), *(a for part in self.x.values() for a in part.arrays())]
 
     def take(self, chosen):
         """Select these examples as a Batch; self.x holds checked Batches of single modalities."""

@@ -1,5 +1,6 @@
 """Checkpoints: the state of a training, and the file from which it resumes bit for bit."""
 
+import hashlib
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,6 +9,7 @@ from . import files
 from .devices import like, to_host
 
 ARRAYS = ("theta", "m", "v", "order", "total", "best_theta")
+DIGESTS = ("mask", "data", "validation")  # in files of older versions they are absent
 NUMBERS = ("step", "position", "best_bound", "stale", "count", "history")
 
 
@@ -29,6 +31,27 @@ class State:
     history: list = field(default_factory=list)
 
 
+def digests(data, held_out):
+    """Compute the DIGESTS of checked data; None where nothing is missing, or not held out.
+
+    What stands under a mask is 0, so another mask makes other data: it is compared before them.
+    """
+    return {
+        "mask": None if data.mask is None else _sha256([data.mask]),
+        "data": _sha256(data.arrays()),
+        "validation": None if held_out is None else _sha256(held_out.arrays()),
+    }
+
+
+def _sha256(arrays):
+    """Hash the shapes and the bytes of arrays: 1.8 GB/s where the processor has instructions."""
+    total = hashlib.sha256()
+    for array in map(to_host, arrays):
+        total.update(str(array.shape).encode())
+        total.update(np.ascontiguousarray(array))
+    return total.hexdigest()
+
+
 def save(path, state, rng, identity):
     """Write a checkpoint, whole or not at all; identity: a dict that `resume` compares."""
     arrays = {name: getattr(state, name) for name in ARRAYS}
@@ -42,9 +65,10 @@ def resume(path, state, rng, identity):
     """Load a checkpoint into state and rng; a ValueError if it has another identity."""
     header, arrays = files.read_arrays(path, "checkpoint")
     for key, here in identity.items():
-        found = header["identity"].get(key)
+        found = header["identity"].get(key, here if key in DIGESTS else None)
         if found != here:
-            raise ValueError(f"{path}: a checkpoint of another training: {key} {found}, not {here}")
+            other = f"other {key}" if key in DIGESTS else f"{key} {found}, not {here}"
+            raise ValueError(f"{path}: a checkpoint of another training: {other}")
     for name in NUMBERS:
         setattr(state, name, header[name])
     state.order = arrays.pop("order")
