@@ -1,12 +1,10 @@
 """Training: minibatches, Adam, KL annealing, early stopping, checkpoints that resume exactly."""
 
-import json
 import os
 import signal
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
-from difflib import get_close_matches
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,113 +14,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from .kernels.graph import Recorded
 from .kernels.memory import kept_pages
 from .support import files
-from .support.checkpoints import State, digests, resume, save
-from .support.checks import finite_number, whole_number
+from .support.checkpoints import State, resume, save
 from .support.devices import generator, like, namespace, to_host
-
-ESTIMATORS = ("bound", "doubly_reparameterised")
-WORST = 1e5  # nats a feature before training: from there not even 1,500 steps lead back
-FAR = 10  # times the scale that a likelihood starts with: few standardised values are as large
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The settings of a training, checked.
-
-    samples        K of the bound
-    anneal         β rises linearly from 0 to 1 over this many steps                        [S6.1]
-    decay          the learning rate falls linearly towards 0 over this many last steps
-    estimator      "bound", or "doubly_reparameterised" where the model has it
-    binarise       modalities whose grey values are drawn as 0 or 1 anew at every use
-    interval       every so many steps: a record in the history, the validation bound,
-                   a checkpoint
-    patience       stop after so many records without a better validation bound
-    """
-
-    steps: int = 1000
-    batch_size: int = 128
-    learning_rate: float = 1e-3
-    samples: int = 1
-    anneal: int = 0
-    decay: int = 0
-    estimator: str = "bound"
-    binarise: tuple | str = ()
-    interval: int = 100
-    patience: int | None = None
-    dtype: type = np.float32
-    device: str = "cpu"
-    seed: int = 0
-
-    def __post_init__(self):
-        for name in "steps", "batch_size", "samples", "interval":
-            whole_number(name, getattr(self, name), 1)
-        for name in "anneal", "decay":
-            whole_number(name, getattr(self, name), 0)
-        if self.patience is not None:
-            whole_number("patience", self.patience, 1)
-        finite_number("learning_rate", self.learning_rate, 0)
-        several = isinstance(self.seed, tuple | list) and len(self.seed)
-        for seed in self.seed if several else () if self.seed is None else (self.seed,):
-            whole_number("seed", seed, 0)
-        if not _is_trained_in(self.dtype):
-            raise ValueError(f"dtype: expected float32 or float64, found {self.dtype!r}")
-        names = (self.binarise,) if isinstance(self.binarise, str) else self.binarise
-        if not (isinstance(names, tuple | list) and all(isinstance(n, str) for n in names)):
-            raise ValueError(f"binarise: expected names of Bernoulli modalities, found {names!r}")
-        object.__setattr__(self, "binarise", tuple(names))
-
-    def objective(self, model):
-        """Return the model's method to train; a ValueError if these settings do not fit it."""
-        objective = getattr(model, self.estimator, None) if self.estimator in ESTIMATORS else None
-        if objective is None:
-            raise ValueError(f"estimator: {type(model).__name__} has no {self.estimator!r}")
-        for name in self.binarise:
-            if getattr(model.modalities.get(name), "n", None) != 1:
-                raise ValueError(
-                    f"binarise: expected names of Bernoulli modalities, found {name!r}"
-                )
-        return objective
-
-    def beta(self, step):
-        """Compute β in this step, counted from 0.                                      [S6.1]"""
-        return min(1.0, (step + 1) / self.anneal) if self.anneal else 1.0
-
-    def rate(self, step):
-        """Compute the learning rate in this step, counted from 0."""
-        left = (self.steps - step) / self.decay if self.decay else 1.0
-        return self.learning_rate * min(1.0, left)
-
-    def identity(self, model, data, held_out):
-        """List what a checkpoint must share with a training that resumes it, as JSON holds it."""
-        names = ("seed", "learning_rate", "anneal", "estimator")
-        names += ("batch_size", "samples", "interval", "binarise")
-        identity = {
-            "system": type(model).__name__,
-            "config": model.config(),
-            "dtype": np.dtype(self.dtype).name,
-            "examples": data.size,
-            **{name: getattr(self, name) for name in names},
-            "decay_from": self.steps - self.decay if self.decay else None,
-            **digests(data, held_out),
-        }
-        return json.loads(files.as_json(identity))
-
-
-def _is_trained_in(dtype):
-    try:
-        return dtype is not None and np.dtype(dtype) in (np.float32, np.float64)
-    except TypeError:
-        return False
-
-
-def checked(settings):
-    """Turn a dict of settings into `Settings`; a ValueError names the first that is wrong."""
-    known = [field.name for field in fields(Settings)]
-    for name in settings.keys() - known:
-        near = get_close_matches(name, [*known, "mask", "validation", "checkpoint", "progress"], 1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-        raise ValueError(f"{name}: fit has no such setting; {hint}")
-    return Settings(**settings)
+from .support.settings import checked
+from .support.trainable import require_finite, require_trainable
 
 
 def fit(model, x, *, mask=None, validation=None, checkpoint=None, progress=True, **settings):
@@ -167,16 +62,10 @@ def fit(model, x, *, mask=None, validation=None, checkpoint=None, progress=True,
     quiet = np.errstate(over="ignore", invalid="ignore")  # a sentence names what is not finite
     with interruptible() as interrupted, bar_shown as bar, kept_pages(), quiet:
         while state.step < settings.steps and state.stale < patience:
-            rows = state.order[state.position : state.position + settings.batch_size]
-            beta, rate = settings.beta(state.step), settings.rate(state.step)
-            noise = model.draw_noise(rng, len(rows), settings.samples, settings.dtype, xp)
-            batch = drawn(data.take(rows), settings.binarise, rng, xp)
+            batch, arguments = next_batch(model, data, state, settings, rng, xp)
             if state.step == 0:
-                require_trainable(model, objective, theta, batch, beta=beta, **noise)
-            ascend(model, gradient, state, batch, rate, beta=beta, **noise)
-            state.position += len(rows)
-            if state.position == data.size:
-                state.order, state.position = rng.permutation(data.size), 0
+                require_trainable(model, objective, theta, batch, **arguments)
+            ascend(model, gradient, state, batch, settings.rate(state.step), **arguments)
             due, stop = state.step % settings.interval == 0, interrupted()
             kept = due or stop or state.step == settings.steps
             if kept or xp is np:  # a GPU is not waited for at every step
@@ -212,61 +101,18 @@ def checked_data(model, theta, x, mask, validation):
     return data, held_out
 
 
-def require_trainable(model, objective, theta, batch, **arguments):
-    """Raise a ValueError unless the first batch has a finite gradient and an ordinary bound.
+def next_batch(model, data, state, settings, rng, xp):
+    """Take the next examples of this epoch's order: their Batch, and the bound's other arguments.
 
-    A value x costs (x/scale)²/2 nats, and networks turn values of size s into log-variances of
-    about s, hence samples of size exp(s/2).  Standardised data cost up to 100 nats a feature, at
-    ten times their size far more than WORST.  A tenth of the batch may cost more: outliers.
+    After the epoch's last batch the next epoch's order is drawn.
     """
-    bound, pullback = objective(theta, batch, **arguments)
-    dtheta = pullback(np.full_like(bound, -1 / batch.size))
-    features = sum(model.modalities[name].features for name in batch.x)
-    tenth = np.quantile(to_host(bound), 0.1, method="higher")
-    finite = np.isfinite(bound).all() and np.isfinite(dtheta).all()
-    if tenth < -WORST * features or not finite:
-        found = f"is {tenth:.3g} nats" if finite else "or its gradient is not finite"
-        raise ValueError(
-            unscaled(model, batch)
-            or f"before the first step the bound {found}: are weights and scales of ordinary size?"
-        )
-
-
-def require_finite(model, state, batch, *, parameters):
-    """Raise a ValueError unless the bound is finite, and if `parameters` all that Adam changes."""
-    changed = {"the bound": state.total}
-    if parameters:
-        changed |= {"a parameter": state.theta, "the gradient": state.v}
-    for name, array in changed.items():
-        if not np.isfinite(array).all():
-            since = state.history[-1]["step"] if state.history else 0
-            far = unscaled(model, batch)
-            advice = f"{far}; or try" if far else "try"
-            raise ValueError(
-                f"{name} became infinite or NaN by step {state.step}, after step {since}; "
-                f"{advice} a smaller learning_rate"
-            )
-
-
-def unscaled(model, batch):
-    """Say which modality's values are far beyond the scale that its likelihood starts with, if any.
-
-    A scale above 1 counts as 1, because the encoders see the values themselves.
-    """
-    sizes, ratios = {}, {}
-    for name, x in batch.x.items():
-        if scale := getattr(model.modalities[name], "initial_scale", None):
-            sizes[name] = np.sqrt(np.mean(np.square(to_host(x), dtype=np.float64)))
-            ratios[name] = sizes[name] / min(scale, 1)
-    worst = max(ratios, key=ratios.get, default=None)
-    if worst is None or ratios[worst] < FAR:
-        return ""
-    likelihood = model.modalities[worst]
-    return (
-        f"x[{worst!r}]: expected values of about 1, for a {type(likelihood).__name__} that starts "
-        f"with scale {likelihood.initial_scale:.3g}, found {sizes[worst]:.3g} (root mean square); "
-        "standardise each feature: (x − mean) / std over the training data"
-    )
+    rows = state.order[state.position : state.position + settings.batch_size]
+    noise = model.draw_noise(rng, len(rows), settings.samples, settings.dtype, xp)
+    batch = drawn(data.take(rows), settings.binarise, rng, xp)
+    state.position += len(rows)
+    if state.position == data.size:
+        state.order, state.position = rng.permutation(data.size), 0
+    return batch, {"beta": settings.beta(state.step), **noise}
 
 
 def drawn(batch, names, rng, xp=np):

@@ -1,0 +1,114 @@
+"""Settings of a training: their checks, and what a checkpoint keeps of them."""
+
+import json
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+
+import numpy as np
+
+from . import files
+from .checkpoints import digests
+from .checks import finite_number, whole_number
+
+ESTIMATORS = ("bound", "doubly_reparameterised")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of a training, checked.
+
+    samples        K of the bound
+    anneal         β rises linearly from 0 to 1 over this many steps                        [S6.1]
+    decay          the learning rate falls linearly towards 0 over this many last steps
+    estimator      "bound", or "doubly_reparameterised" where the model has it
+    binarise       modalities whose grey values are drawn as 0 or 1 anew at every use
+    interval       every so many steps: a record in the history, the validation bound,
+                   a checkpoint
+    patience       stop after so many records without a better validation bound
+    """
+
+    steps: int = 1000
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    samples: int = 1
+    anneal: int = 0
+    decay: int = 0
+    estimator: str = "bound"
+    binarise: tuple | str = ()
+    interval: int = 100
+    patience: int | None = None
+    dtype: type = np.float32
+    device: str = "cpu"
+    seed: int = 0
+
+    def __post_init__(self):
+        for name in "steps", "batch_size", "samples", "interval":
+            whole_number(name, getattr(self, name), 1)
+        for name in "anneal", "decay":
+            whole_number(name, getattr(self, name), 0)
+        if self.patience is not None:
+            whole_number("patience", self.patience, 1)
+        finite_number("learning_rate", self.learning_rate, 0)
+        if self.seed is not None:
+            several = isinstance(self.seed, tuple | list) and self.seed
+            for seed in self.seed if several else [self.seed]:
+                whole_number("seed", seed, 0)
+        if not _is_trained_in(self.dtype):
+            raise ValueError(f"dtype: expected float32 or float64, found {self.dtype!r}")
+        names = (self.binarise,) if isinstance(self.binarise, str) else self.binarise
+        if not (isinstance(names, tuple | list) and all(isinstance(n, str) for n in names)):
+            raise ValueError(f"binarise: expected names of Bernoulli modalities, found {names!r}")
+        object.__setattr__(self, "binarise", tuple(names))
+
+    def objective(self, model):
+        """Return the model's method to train; a ValueError if these settings do not fit it."""
+        objective = getattr(model, self.estimator, None) if self.estimator in ESTIMATORS else None
+        if objective is None:
+            raise ValueError(f"estimator: {type(model).__name__} has no {self.estimator!r}")
+        for name in self.binarise:
+            if getattr(model.modalities.get(name), "n", None) != 1:
+                raise ValueError(
+                    f"binarise: expected names of Bernoulli modalities, found {name!r}"
+                )
+        return objective
+
+    def beta(self, step):
+        """Compute β in this step, counted from 0.                                      [S6.1]"""
+        return min(1.0, (step + 1) / self.anneal) if self.anneal else 1.0
+
+    def rate(self, step):
+        """Compute the learning rate in this step, counted from 0."""
+        left = (self.steps - step) / self.decay if self.decay else 1.0
+        return self.learning_rate * min(1.0, left)
+
+    def identity(self, model, data, held_out):
+        """List what a checkpoint must share with a training that resumes it, as JSON holds it."""
+        names = ("seed", "learning_rate", "anneal", "estimator")
+        names += ("batch_size", "samples", "interval", "binarise")
+        identity = {
+            "system": type(model).__name__,
+            "config": model.config(),
+            "dtype": np.dtype(self.dtype).name,
+            "examples": data.size,
+            **{name: getattr(self, name) for name in names},
+            "decay_from": self.steps - self.decay if self.decay else None,
+            **digests(data, held_out),
+        }
+        return json.loads(files.as_json(identity))
+
+
+def _is_trained_in(dtype):
+    try:
+        return dtype is not None and np.dtype(dtype) in (np.float32, np.float64)
+    except TypeError:
+        return False
+
+
+def checked(settings):
+    """Turn a dict of settings into `Settings`; a ValueError names the first that is wrong."""
+    known = [field.name for field in fields(Settings)]
+    for name in settings.keys() - known:
+        near = get_close_matches(name, [*known, "mask", "validation", "checkpoint", "progress"], 1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+        raise ValueError(f"{name}: fit has no such setting; {hint}")
+    return Settings(**settings)
