@@ -18,6 +18,8 @@ class Classifier:
     an example.
     """
 
+    condition = ("x",)  # has no likelihood of its own
+
     def __init__(self, likelihood, classes=10, hidden=(256, 256)):
         self.modalities = {"x": likelihood, "label": Categorical(classes)}
         self.hidden = hidden

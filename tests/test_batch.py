@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from mmvae_edu.likelihoods import Binomial, Categorical, Normal
+from mmvae_edu.likelihoods import Bernoulli, Binomial, Categorical, Normal
 from mmvae_edu.models import IWAE, MMVAE, MVAE, VAE
 from mmvae_edu.support.batches import Batch, Paired, check_batch
 
@@ -214,6 +214,13 @@ def test_random_subsets_have_to_be_given():
     eps = np.zeros(model.noise_shape(N, 1))
     with pytest.raises(ValueError, match="sampled: expected the random subsets"):
         model.bound(theta, good(), eps=eps)
+
+
+@pytest.mark.parametrize("value", ["1.0000001", "-1e-08"])
+def test_a_value_just_outside_the_range_is_printed_with_its_digits(value):
+    x = {"x": np.array([[0.5, float(value)]])}
+    with pytest.raises(ValueError, match=rf"expected values in \[0, 1\], found .*{value}"):
+        check_batch({"x": Bernoulli(2)}, x, None, np.zeros(1, np.float32))
 
 
 def test_what_float32_cannot_hold_is_refused():

@@ -8,8 +8,10 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from mmvae_edu import training
-from mmvae_edu.likelihoods import Bernoulli, Categorical, Normal
-from mmvae_edu.models import IWAE, MMVAE, MVAE, VAE
+from mmvae_edu.criteria import Classifier
+from mmvae_edu.data import load_digits
+from mmvae_edu.likelihoods import Bernoulli, Categorical, Laplace, Normal
+from mmvae_edu.models import CVAE, IWAE, MMVAE, MVAE, VAE
 from mmvae_edu.support import files
 from mmvae_edu.support.batches import Paired
 from mmvae_edu.training import drawn, mean_bound
@@ -379,6 +381,281 @@ def test_a_failing_disk_leaves_the_old_file_and_nothing_half_written(tmp_path, m
         model.save(path)
     assert path.read_bytes() == content
     assert [p.name for p in tmp_path.iterdir()] == ["model.npz"]
+
+
+@pytest.mark.parametrize(
+    ("differs", "change"),
+    [
+        ("data", lambda x: {"x": x | {"ink": x["ink"] + (np.arange(21) == 20)[:, None]}}),
+        ("data", lambda x: {"x": x | {"label": x["label"][::-1]}}),
+        ("mask", lambda x: {"mask": np.array([[True] * 20 + [False], [True] * 21])}),
+        ("validation", lambda x: {"validation": data(n=7, seed=9)}),
+        ("validation", lambda x: {"validation": None}),
+        ("examples 21, not 20", lambda x: {"x": {name: values[:20] for name, values in x.items()}}),
+    ],
+)
+def test_a_checkpoint_of_other_data_is_refused_and_changes_nothing(differs, change, tmp_path):
+    model, x, options = prepared("MVAE")
+    given = {"x": x, "validation": data(n=7, seed=8), "checkpoint": tmp_path / "run.npz"}
+    model.fit(**given, **options)
+    theta, content = model.theta, given["checkpoint"].read_bytes()
+    differs = differs if " " in differs else f"other {differs}"
+    with pytest.raises(ValueError, match=f"a checkpoint of another training: {differs}$"):
+        model.fit(**given | change(x), **options)
+    assert model.theta is theta
+    assert given["checkpoint"].read_bytes() == content
+
+
+def test_a_checkpoint_resumes_with_equal_data_in_other_arrays(tmp_path):
+    """float64 or float32, in rows or columns, with anything under the mask, paired or not."""
+    x, mask = data(), np.ones((2, 21), dtype=bool)
+    mask[0, 4] = False
+    others = x | {"ink": np.asfortranarray(x["ink"].astype(np.float32))}
+    others["ink"][4] = nan
+    x = {name: values.astype(np.float32).astype(float) for name, values in x.items()}
+    whole, _, options = prepared("MVAE")
+    history = whole.fit(x, mask=mask, **options)
+    model, path = prepared("MVAE")[0], tmp_path / "run.npz"
+    model.fit(x, mask=mask, checkpoint=path, **options | {"steps": 5})
+    assert model.fit(others, mask=mask, checkpoint=path, **options) == history
+    assert_array_equal(model.theta, whole.theta)
+
+
+def test_pairs_of_other_rows_are_other_data(tmp_path):
+    rows = {name: np.arange(21) for name in MODALITIES}
+    options = BASE | {"steps": 3, "checkpoint": tmp_path / "run.npz"}
+    for _ in range(2):
+        SYSTEMS["MVAE"]().fit(Paired(data(), rows), **options)
+    with pytest.raises(ValueError, match="another training: other data"):
+        SYSTEMS["MVAE"]().fit(Paired(data(), rows | {"ink": np.arange(21)[::-1]}), **options)
+
+
+def test_a_checkpoint_beyond_the_last_step_is_refused(tmp_path):
+    model, x, options = prepared("VAE")
+    path = tmp_path / "run.npz"
+    model.fit(x, checkpoint=path, **options)
+    theta = model.theta
+    with pytest.raises(ValueError, match="run.npz: is at step 11 already, beyond steps=10"):
+        model.fit(x, checkpoint=path, **options | {"steps": 10})
+    assert model.theta is theta
+
+
+def test_checkpoints_from_before_the_hashes_resume(tmp_path):
+    model, x, options = prepared("VAE")
+    path = tmp_path / "run.npz"
+    history = model.fit(x, checkpoint=path, **options)
+    header, arrays = files.read_arrays(path, "checkpoint")
+    for key in "mask", "data", "validation":
+        del header["identity"][key]
+    files.write_arrays(path, header, arrays)
+    assert model.fit(x, checkpoint=path, **options) == history
+
+
+# ---- numbers that are not finite, and data that are not scaled -------------------------------
+
+
+def poisoned(model, step, *, value=True, gradient=True):
+    """Make the bound, or its gradient, NaN from this step on."""
+    bound, calls = model.bound, []
+
+    def poisoned_bound(*args, **kwargs):
+        found, pullback = bound(*args, **kwargs)
+        calls.append(None)
+        if len(calls) <= step:  # the first call is the check before the first step
+            return found, pullback
+        return found * (nan if value else 1), lambda d: pullback(d) * (nan if gradient else 1)
+
+    model.bound = poisoned_bound
+    return model
+
+
+@pytest.mark.parametrize("checkpoint", [False, True])
+@pytest.mark.parametrize("interval", [4, 100])  # of 11 steps
+@pytest.mark.parametrize(
+    ("step", "parts", "sentence"),
+    [
+        (7, {}, "the bound became infinite or NaN by step 7"),
+        (7, {"gradient": False}, "the bound became infinite or NaN by step 7"),
+        (7, {"value": False}, "(the bound|a parameter) became infinite or NaN by step 8"),
+        (11, {"value": False}, "a parameter became infinite or NaN by step 11"),
+    ],
+)
+def test_nothing_is_kept_that_is_not_finite(step, parts, sentence, interval, checkpoint, tmp_path):
+    model, x, options = prepared("VAE", interval=interval)
+    model.theta = before = np.zeros(3)
+    path = tmp_path / "run.npz" if checkpoint else None
+    with pytest.raises(ValueError, match=sentence) as caught:
+        poisoned(model, step, **parts).fit(x, checkpoint=path, **options)
+    assert str(caught.value).endswith("try a smaller learning_rate")
+    assert ("at step 4 the bound was -" in str(caught.value)) == (interval == 4 and step < 9)
+    assert model.theta is before
+    assert [p.name for p in tmp_path.iterdir()] == ["run.npz"] * (checkpoint and interval == 4)
+    for file in tmp_path.iterdir():
+        header, arrays = files.read_arrays(file, "checkpoint")
+        assert header["step"] == 4 * (step // 4)
+        assert all(np.isfinite(array).all() for array in arrays.values())
+
+
+def test_ctrl_c_in_a_step_that_is_not_finite_is_a_sentence_too(tmp_path):
+    model, x, options = prepared("VAE")
+    press_ctrl_c_at(poisoned(model, 5, value=False), 5)
+    with pytest.raises(ValueError, match="a parameter became infinite or NaN by step 5"):
+        model.fit(x, checkpoint=tmp_path / "run.npz", **options)
+    assert model.theta is None
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_validation_bound_that_is_not_finite_is_named(tmp_path):
+    model, x, options = prepared("VAE", interval=4)
+    held_out = {"ink": x["ink"] * 1e12}
+    with pytest.raises(ValueError, match="validation: its bound became -?(inf|nan) by step 4"):
+        model.fit(x, validation=held_out, checkpoint=tmp_path / "run.npz", **options)
+    assert model.theta is None
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_learning_rate_that_is_too_large_is_named():
+    model, x, options = prepared("VAE", learning_rate=1e6, steps=60)
+    with pytest.raises(ValueError, match="became infinite or NaN by step .*; try a smaller learn"):
+        model.fit(x, **options)
+
+
+UNSCALED = {
+    "times 100": lambda x: 100 * x,
+    "times 1e6": lambda x: 1e6 * x,
+    "times 1e30": lambda x: 1e30 * x,
+    "plus 1000": lambda x: x + 1000,
+}
+REAL = {
+    "Normal": Normal(16), "Normal, learnt": Normal(16, "learnt"), "Normal, wide": Normal(16, 1e3),
+    "Laplace": Laplace(16), "Laplace, learnt": Laplace(16, "learnt"),
+}  # fmt: skip
+
+
+def strokes():
+    """Standardised strokes of real digits, and their labels: an ordinary data set."""
+    digits = load_digits("image+strokes", pairs=1).train
+    x = digits.x["strokes"].astype(float)
+    return (x - x.mean(axis=0)) / x.std(axis=0), np.eye(10)[digits.label]
+
+
+@pytest.mark.parametrize("likelihood", REAL)
+@pytest.mark.parametrize("change", UNSCALED)
+@pytest.mark.parametrize("learning_rate", [1e-3, 0])
+def test_unscaled_data_are_refused_before_the_first_step(likelihood, change, learning_rate):
+    x, label = strokes()
+    x = {"a": x, "b": UNSCALED[change](x), "c": label}
+    model = MVAE({"a": Normal(16), "b": REAL[likelihood], "c": Categorical(10)})
+    if likelihood == "Normal, wide" and change in ("times 100", "plus 1000"):
+        model.fit(x, steps=1, progress=False)  # a likelihood that explains them
+        return
+    sentence = r"^x\['b'\]: expected values of about 1, .* found .*; standardise each feature"
+    with pytest.raises(ValueError, match=sentence):
+        model.fit(x, learning_rate=learning_rate, steps=3, progress=False)
+    assert model.theta is None
+
+
+@pytest.mark.parametrize("likelihood", REAL)
+@pytest.mark.parametrize("scale", [0, 1, 3])
+def test_ordinary_data_and_a_few_outliers_are_trained_on(likelihood, scale):
+    x, _ = strokes()
+    x = scale * x
+    x[::25] *= 3 + 3 * scale
+    for seed in range(5):
+        VAE({"a": REAL[likelihood]}).fit({"a": x}, seed=seed, steps=1, progress=False)
+
+
+@pytest.mark.parametrize("scale", [0.01, 0.1])
+def test_a_small_fixed_scale_may_be_chosen(scale):
+    x, _ = strokes()
+    VAE({"a": Normal(16, scale)}).fit({"a": x}, steps=1, progress=False)
+
+
+def test_one_example_that_is_not_finite_is_named_and_not_the_learning_rate():
+    x, _ = strokes()
+    x[17] = 1e6
+    model = VAE({"a": Normal(16)})
+    with pytest.raises(ValueError, match=r"x\['a'\]: .* mean square 1e\+06; .* or try a smaller"):
+        model.fit({"a": x}, steps=100, progress=False)
+    assert model.theta is None
+
+
+@pytest.mark.parametrize(("likelihood", "size"), [(Normal(16, 1e-6), 1), (Normal(16), 20)])
+def test_a_bound_from_which_no_training_leads_back_is_refused(likelihood, size):
+    x, _ = strokes()
+    model = VAE({"a": likelihood}, latent=8, hidden=(16,))
+    with pytest.raises(ValueError, match="before the first step|x..a.*mean square 3.* standardise"):
+        model.fit({"a": size * x}, steps=3, progress=False)
+
+
+def test_a_condition_has_no_scale_that_explains_it():
+    x, label = strokes()
+    model = CVAE({"a": Normal(16), "b": Normal(1)}, condition="b", hidden=(64,))
+    model.fit({"a": x, "b": 40 + label[:, :1]}, steps=1, progress=False)
+    Classifier(Normal(16)).fit(300 * x, label.argmax(axis=1), steps=3, progress=False)
+
+
+# ---- validation data -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("validation", "sentence"),
+    [
+        (
+            {"ink": np.full((2, 3), nan), "label": np.eye(4)[:2]},
+            r"x\['ink'\]: .* found nan at e",
+        ),
+        ({"ink": np.ones((2, 4)), "label": np.eye(4)[:2]}, r"x\['ink'\]: expected shape \(N, 3\)"),
+        ({"ink": np.ones((2, 3)), "label": np.ones((2, 4))}, r"x\['label'\]: expected one-hot row"),
+        ({"ink": np.ones((2, 3))}, "nothing of 'label'; expected what x has"),
+        ({"sound": np.ones((2, 3))}, "x: unknown modality 'sound'"),
+        ({}, "x: expected at least one of"),
+        (5, "x: expected a dict of name → array, found int"),
+    ],
+)
+def test_validation_data_are_checked_as_data_and_named(validation, sentence):
+    model, x, options = prepared("MVAE")
+    with pytest.raises(ValueError, match=f"^validation: {sentence}") as caught:
+        model.fit(x, validation=validation, **options)
+    assert "mask" not in str(caught.value)  # validation has none
+    assert model.theta is None
+
+
+# ---- names of modalities ---------------------------------------------------------------------
+
+NAMES = "eps", "sampled", "mask", "beta", "theta", "x", "header", "__class__", "encoder", "a/W0", ""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_modality_may_have_any_name(name, tmp_path):
+    x = {name: data()["ink"], "label": data()["label"]}
+    model = MVAE({name: Normal(3), "label": Categorical(4)}, latent=2, hidden=(5,), subsets=1)
+    path = tmp_path / "run.npz"
+    for steps in 2, 4:
+        model.fit(x, checkpoint=path, steps=steps, validation=x, **BASE)
+    twin, twins = prepared("MVAE", steps=4)[0], data()
+    twin.fit(twins, validation=twins, **BASE | {"steps": 4})
+    model.save(tmp_path / "model.npz")
+    loaded = MVAE.load(tmp_path / "model.npz")
+    assert loaded.tree.shapes.keys() == x.keys()
+    assert loaded.generate({"label": x["label"]}, name, rng=0)[name].shape == (21, 3)
+    assert loaded.log_conditional({name: x[name]}, {"label": x["label"]}, K=5, rng=0).shape == (21,)
+
+
+@pytest.mark.parametrize("name", ["eps", "beta", "mask", "theta"])
+def test_the_graph_keeps_data_and_noise_apart(name, monkeypatch):
+    """What OnGpu copies into the arrays of its graph, on the host."""
+    monkeypatch.setattr(training, "Recorded", lambda function: function)
+    model, rng = MVAE({name: Normal(3)}, latent=2, hidden=(5,)), np.random.default_rng(0)
+    theta = model.init(rng)
+    batch, _ = model.checked_batch(theta, {name: data()["ink"]})
+    gradient = training.OnGpu(model.bound, 7)
+    for rows in np.arange(7), np.arange(7, 14):
+        noise, part = model.draw_noise(rng, 7, 2), batch.take(rows)
+        total, dtheta = gradient(theta, part, beta=np.float32(0.5), **noise)
+        exact = training.mean_gradient(model.bound, theta, part, beta=np.float32(0.5), **noise)
+        assert total == exact[0]
+        assert_array_equal(dtheta, exact[1])
 
 
 # ---- bad options ----

@@ -4,26 +4,30 @@ import numpy as np
 
 from .devices import to_host
 
+FAR = 30  # a row's root mean square: of standardised data at most 1 row in 900 has a larger one
 WORST = 1e5  # nats a feature before training: from there not even 1,500 steps lead back
-FAR = 10  # times the scale that a likelihood starts with: few standardised values are as large
+OUTLIERS = 0.1  # the share of a batch that may be as far or as bad
 
 
 def require_trainable(model, objective, theta, batch, **arguments):
-    """Raise a ValueError unless the first batch has a finite gradient and an ordinary bound.
+    """Raise a ValueError unless the first batch is near 0, with a finite and ordinary bound.
 
-    A value x costs (x/scale)²/2 nats, and networks turn values of size s into log-variances of
-    about s, hence samples of size exp(s/2).  Standardised data cost up to 100 nats a feature, at
-    ten times their size far more than WORST.  A tenth of the batch may cost more: outliers.
+    A value x costs (x/scale)²/2 nats of a Normal likelihood, |x|/scale of a Laplace one.  And
+    networks turn inputs of size s into log-variances of about s, hence samples of size exp(s/2).
+    Standardised data cost up to 100 nats a feature, whatever the networks.
     """
+    scored = {name: x for name, x in batch.x.items() if name not in model.condition}
+    if found := unscaled(model, scored, FAR, OUTLIERS):
+        raise ValueError(found)
     bound, pullback = objective(theta, batch, **arguments)
     dtheta = pullback(np.full_like(bound, -1 / batch.size))
     features = sum(model.modalities[name].features for name in batch.x)
-    tenth = np.quantile(to_host(bound), 0.1, method="higher")
+    bad = np.quantile(to_host(bound), OUTLIERS, method="higher")
     finite = np.isfinite(bound).all() and np.isfinite(dtheta).all()
-    if tenth < -WORST * features or not finite:
-        found = f"is {tenth:.3g} nats" if finite else "or its gradient is not finite"
+    if bad < -WORST * features or not finite:
+        found = f"is {bad:.3g} nats" if finite else "or its gradient is not finite"
         raise ValueError(
-            unscaled(model, batch)
+            unscaled(model, batch.x)
             or f"before the first step the bound {found}: are weights and scales of ordinary size?"
         )
 
@@ -36,7 +40,7 @@ def require_finite(model, state, batch, *, parameters):
     for name, array in changed.items():
         if np.isfinite(array).all():
             continue
-        last, far = state.history[-1:], unscaled(model, batch)
+        last, far = state.history[-1:], unscaled(model, batch.x)
         since = "; at step {step} the bound was {bound:.4g} nats".format(**last[0]) if last else ""
         raise ValueError(
             f"{name} became infinite or NaN by step {state.step}{since}; "
@@ -44,22 +48,23 @@ def require_finite(model, state, batch, *, parameters):
         )
 
 
-def unscaled(model, batch):
-    """Say which modality's values are far beyond the scale that its likelihood starts with, if any.
+def unscaled(model, x, far=FAR / 10, outliers=0):
+    """Say which modality has values too far from 0 for its likelihood and the networks, or "".
 
-    A scale above 1 counts as 1, because the encoders see the values themselves.
+    The size of a row is its root mean square over the features.  More than the share `outliers` of
+    the rows are larger than `far`, in units of the likelihood's scale if that is above 1.
     """
-    sizes, ratios = {}, {}
-    for name, x in batch.x.items():
+    sizes = {}
+    for name, values in x.items():
         if scale := getattr(model.modalities[name], "initial_scale", None):
-            sizes[name] = np.sqrt(np.mean(np.square(to_host(x), dtype=np.float64)))
-            ratios[name] = sizes[name] / min(scale, 1)
-    worst = max(ratios, key=ratios.get, default=None)
-    if worst is None or ratios[worst] < FAR:
+            rows = np.sqrt(np.square(to_host(values), dtype=np.float64).mean(axis=-1))
+            size = np.quantile(rows, 1 - outliers, method="lower")
+            sizes[size / max(scale, 1)] = name, size, scale
+    if not sizes or max(sizes) <= far:
         return ""
-    likelihood = model.modalities[worst]
+    name, size, scale = sizes[max(sizes)]
     return (
-        f"x[{worst!r}]: expected values of about 1, for a {type(likelihood).__name__} that starts "
-        f"with scale {likelihood.initial_scale:.3g}, found {sizes[worst]:.3g} (root mean square); "
-        "standardise each feature: (x − mean) / std over the training data"
+        f"x[{name!r}]: expected values of about 1, as its {type(model.modalities[name]).__name__} "
+        f"starts with scale {scale:.3g}, found rows of root mean square {size:.3g}; standardise "
+        "each feature: (x − mean) / std over the training data"
     )
