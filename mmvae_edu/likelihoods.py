@@ -91,7 +91,7 @@ class Binomial:
     def problem(self, x):
         """Return (expected, found) if something is wrong with these observed values, else None."""
         if (x < 0).any() or (x > self.n).any():
-            return f"values in [0, {self.n}]", f"the range [{x.min()}, {x.max()}]"
+            return f"values in [0, {self.n}]", f"the range [{x.min()!s}, {x.max()!s}]"
         if self.n > 1 and (x != np.round(x)).any():
             return f"whole counts out of {self.n}", "fractions"
 

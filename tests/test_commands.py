@@ -123,13 +123,36 @@ def test_doctor_finds_all_that_is_needed(tmp_path, monkeypatch, capsys):
     assert "all that is needed is here" in capsys.readouterr().out
     assert cli.main(["doctor", "--json"]) == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
-    for name in "Python", "numpy", "float64", "digits", "folder", "kernels.reference":
+    for name in "Python", "numpy", "float64", "threads", "digits", "folder", "kernels.reference":
         assert rows[name]["ok"], name
         assert rows[name]["needed"]
     assert list(tmp_path.iterdir()) == []
     assert {name for name in rows if name.startswith("extra ")} == {
         f"extra {extra}" for extra in doctor.EXTRAS if f"extra {extra}" in rows
     }
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, "1 1 1"),
+        ({"OPENBLAS_NUM_THREADS": "2"}, "2 None None"),
+        ({"OMP_NUM_THREADS": "4"}, "None None 4"),
+    ],
+)
+def test_products_have_one_thread_unless_a_variable_says_otherwise(variables, expected):
+    code = """if True:
+        import os, sys
+        import mmvae_edu.cli as cli
+        assert "numpy" not in sys.modules  # which reads the variables as it is loaded
+        cli.main(["data"])
+        print(*map(os.environ.get, cli.doctor.OF_PRODUCTS))
+    """
+    environment = {k: v for k, v in os.environ.items() if k not in doctor.OF_PRODUCTS}
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=environment | variables, capture_output=True, text=True
+    )
+    assert run.stdout.splitlines()[-1] == expected, run.stderr
 
 
 def without(monkeypatch, *names, version=None):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..support.clones import PACKAGE, another_clone
 from ..support.terminal import say
+from ..support.threads import one_for_products
 from ..version import __version__
 from .arguments import UsageParser
 
@@ -18,6 +19,7 @@ CODES += "own fault, 64 usage, 130 interrupted."
 
 def main(argv=None):
     """Run a command and return its exit code, one that CODES lists."""
+    one_for_products()  # the parser loads NumPy
     codecs.register_error("plain", plain)
     for stream in filter(None, (sys.stdout, sys.stderr)):  # None: closed by the shell
         stream.reconfigure(errors="plain")

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ..support.clones import PACKAGE
+from ..support.threads import OF_PRODUCTS
 
 PIP = "python -m pip install"
 EXTRAS = {  # what each is for
@@ -70,7 +71,7 @@ def doctor(*, as_json=False):
 
 def findings():
     """Return every Finding, those that are needed first."""
-    here = [python(), folders(), *packages(), arithmetic(), data(), writable()]
+    here = [python(), folders(), *packages(), arithmetic(), threads(), data(), writable()]
     return [*here, *backends(), *extras()]
 
 
@@ -153,6 +154,15 @@ def arithmetic():
     ok = kind.eps == eps and 1 + eps > 1 and 1 + eps / 2 == 1 and tiny / 2 == 0 < tiny
     fix = "" if ok else "a library loaded here has switched subnormals off (-ffast-math)"
     return Finding("float64", bool(ok), f"eps {kind.eps:.1e}, smallest {tiny:.1e}", fix)
+
+
+def threads():
+    """Say how many threads this command's matrix products have, and what sets them elsewhere."""
+    found = ", ".join(f"{name}={os.environ[name]}" for name in OF_PRODUCTS if name in os.environ)
+    fix = (
+        f"commands set this; for scripts and notebooks set {OF_PRODUCTS[0]}=1 before Python starts"
+    )
+    return Finding("threads", True, found, fix)
 
 
 def data():

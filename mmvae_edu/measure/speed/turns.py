@@ -15,6 +15,7 @@ from functools import cache
 import numpy as np
 
 from ...support.devices import namespace
+from ...support.threads import VARIABLES
 
 WARM = 0.01  # seconds of runs before a turn counts: threads, caches, the processor's frequency
 TURN, LEAST, MOST = 0.1, 3, 25  # counted runs: for so many seconds, at least and at most so many
@@ -279,9 +280,8 @@ def in_a_sentence(problem):
 @contextmanager
 def library_threads(threads):
     """Set the number of threads of every library, for processes that start in this context."""
-    names = [f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL", "NUMBA")]
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, str(threads)))
+    before = {name: os.environ.get(name) for name in VARIABLES}
+    os.environ.update(dict.fromkeys(VARIABLES, str(threads)))
     try:
         yield
     finally:

@@ -17,8 +17,7 @@ from functools import partial
 from subprocess import PIPE
 
 from ...support.clones import python
-
-PINNED = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
+from ...support.threads import VARIABLES
 
 
 class JobFails(Exception):
@@ -98,7 +97,7 @@ def in_a_process(job, work, threads=1, device="cpu"):
     The process ends when this one does: it watches its standard input, which stays open.
     """
     run = "from mmvae_edu.measure.tables.worker import main; main()"
-    environment = os.environ | dict.fromkeys(PINNED, str(threads))
+    environment = os.environ | dict.fromkeys(VARIABLES, str(threads))
     with (
         tempfile.TemporaryFile() as errors,
         subprocess.Popen(
