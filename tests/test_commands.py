@@ -145,7 +145,7 @@ def test_products_have_one_thread_unless_a_variable_says_otherwise(variables, ex
         import os, sys
         import mmvae_edu.cli as cli
         assert "numpy" not in sys.modules  # which reads the variables as it is loaded
-        cli.main(["data"])
+        cli.main(["data", "list"])
         print(*map(os.environ.get, cli.doctor.OF_PRODUCTS))
     """
     environment = {k: v for k, v in os.environ.items() if k not in doctor.OF_PRODUCTS}
