@@ -550,8 +550,11 @@ def test_unscaled_data_are_refused_before_the_first_step(likelihood, change, lea
         model.fit(x, steps=1, progress=False)  # a likelihood that explains them
         return
     sentence = r"^x\['b'\]: expected values of about 1, .* found .*; standardise each feature"
-    with pytest.raises(ValueError, match=sentence):
-        model.fit(x, learning_rate=learning_rate, steps=3, progress=False)
+    rare = np.ones((3, len(label)), dtype=bool)
+    rare[1] = np.arange(len(label)) % 15 == 0  # fewer rows have it than may be outliers
+    for mask in None, rare:
+        with pytest.raises(ValueError, match=sentence):
+            model.fit(x, mask=mask, learning_rate=learning_rate, steps=3, progress=False)
     assert model.theta is None
 
 

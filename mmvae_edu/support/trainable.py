@@ -1,5 +1,7 @@
 """Checks that a training starts from ordinary numbers, and that they stay finite."""
 
+from operator import itemgetter
+
 import numpy as np
 
 from .devices import to_host
@@ -14,10 +16,9 @@ def require_trainable(model, objective, theta, batch, **arguments):
 
     A value x costs (x/scale)²/2 nats of a Normal likelihood, |x|/scale of a Laplace one.  And
     networks turn inputs of size s into log-variances of about s, hence samples of size exp(s/2).
-    Standardised data cost up to 100 nats a feature, whatever the networks.
+    Standardised data cost up to some 100 nats a feature, where the scale is not small.
     """
-    scored = {name: x for name, x in batch.x.items() if name not in model.condition}
-    if found := unscaled(model, scored, FAR, OUTLIERS):
+    if found := unscaled(model, batch, FAR, OUTLIERS, besides=model.condition):
         raise ValueError(found)
     bound, pullback = objective(theta, batch, **arguments)
     dtheta = pullback(np.full_like(bound, -1 / batch.size))
@@ -27,7 +28,7 @@ def require_trainable(model, objective, theta, batch, **arguments):
     if bad < -WORST * features or not finite:
         found = f"is {bad:.3g} nats" if finite else "or its gradient is not finite"
         raise ValueError(
-            unscaled(model, batch.x)
+            unscaled(model, batch)
             or f"before the first step the bound {found}: are weights and scales of ordinary size?"
         )
 
@@ -40,7 +41,7 @@ def require_finite(model, state, batch, *, parameters):
     for name, array in changed.items():
         if np.isfinite(array).all():
             continue
-        last, far = state.history[-1:], unscaled(model, batch.x)
+        last, far = state.history[-1:], unscaled(model, batch)
         since = "; at step {step} the bound was {bound:.4g} nats".format(**last[0]) if last else ""
         raise ValueError(
             f"{name} became infinite or NaN by step {state.step}{since}; "
@@ -48,21 +49,22 @@ def require_finite(model, state, batch, *, parameters):
         )
 
 
-def unscaled(model, x, far=FAR / 10, outliers=0):
+def unscaled(model, batch, far=FAR / 10, outliers=0, besides=()):
     """Say which modality has values too far from 0 for its likelihood and the networks, or "".
 
     The size of a row is its root mean square over the features.  More than the share `outliers` of
-    the rows are larger than `far`, in units of the likelihood's scale if that is above 1.
+    the present rows are larger than `far`, in units of the likelihood's scale if that is above 1.
     """
-    sizes = {}
-    for name, values in x.items():
-        if scale := getattr(model.modalities[name], "initial_scale", None):
-            rows = np.sqrt(np.square(to_host(values), dtype=np.float64).mean(axis=-1))
-            size = np.quantile(rows, 1 - outliers, method="lower")
-            sizes[size / max(scale, 1)] = name, size, scale
-    if not sizes or max(sizes) <= far:
+    worst = far, None, far, None
+    for (name, values), present in zip(batch.x.items(), batch.present, strict=True):
+        scale = getattr(model.modalities[name], "initial_scale", None)
+        if scale and present.any() and name not in besides:
+            squares = np.square(to_host(values)[present], dtype=np.float64)
+            size = np.quantile(np.sqrt(squares.mean(axis=-1)), 1 - outliers, method="lower")
+            worst = max(worst, (size / max(scale, 1), name, size, scale), key=itemgetter(0))
+    _, name, size, scale = worst
+    if name is None:
         return ""
-    name, size, scale = sizes[max(sizes)]
     return (
         f"x[{name!r}]: expected values of about 1, as its {type(model.modalities[name]).__name__} "
         f"starts with scale {scale:.3g}, found rows of root mean square {size:.3g}; standardise "
