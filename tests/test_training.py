@@ -642,7 +642,8 @@ def test_a_modality_may_have_any_name(name, tmp_path):
     loaded = MVAE.load(tmp_path / "model.npz")
     assert loaded.tree.shapes.keys() == x.keys()
     assert loaded.generate({"label": x["label"]}, name, rng=0)[name].shape == (21, 3)
-    assert loaded.log_conditional({name: x[name]}, {"label": x["label"]}, K=5, rng=0).shape == (21,)
+    given = {"label": x["label"]}
+    assert loaded.estimate_conditional({name: x[name]}, given, K=5, rng=0).log_p.shape == (21,)
 
 
 @pytest.mark.parametrize("name", ["eps", "beta", "mask", "theta"])
