@@ -6,12 +6,16 @@ loops run as plain Python, in which a debugger stops, and give the same numbers.
 Literals would widen float32 to float64, so constants are cast to the arrays' own type.
 """
 
+import pickle
 from contextlib import suppress
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 from numba import config, njit, types
+from numba.core.caching import IndexDataCacheFile
 from numba.core.compiler import Compiler
 from numba.extending import intrinsic, overload
 
@@ -27,9 +31,39 @@ class NoAlias(Compiler):
         return super().define_pipelines()
 
 
-def compiled(fastmath=EXACT):
-    """Compile a loop on its first call with each dtype, and cache it if a folder is writable."""
-    options = {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
+class CacheFiles(IndexDataCacheFile):
+    """Numba's cache of one loop, a file a signature; a file that is damaged counts as absent.
+
+    Numba's own raises on a damaged file, and would run code in which a bit has changed.
+    """
+
+    def load(self, key):
+        with suppress(OSError):
+            stored = Path(self._path(key)).read_bytes()
+            digest, data = stored[:32], stored[32:]
+            if digest == self._digest(key, data):
+                return pickle.loads(data)
+
+    def save(self, key, data):
+        data = self._dump(data)
+        with suppress(OSError), self._open_for_write(self._path(key)) as file:
+            file.write(self._digest(key, data) + data)
+
+    def _path(self, key):
+        signature_and_processor = repr(key[:2])
+        return self._data_path(self._data_name(crc32(signature_and_processor.encode())))
+
+    def _digest(self, key, data):
+        return sha256(repr((self._version, sources(), key)).encode() + data).digest()
+
+
+def compiled(fastmath=EXACT, *, inline=False):
+    """Compile a loop on its first call with each dtype, and cache it if a folder is writable.
+
+    inline: for a function that loops call.  A copy that is not inlined may be another in the
+    process that compiles than in those that read the cache, and round another way.
+    """
+    options = {"nogil": True, "error_model": "numpy", "fastmath": fastmath, "forceinline": inline}
 
     def compile_loop(loop):
         try:
@@ -37,7 +71,7 @@ def compiled(fastmath=EXACT):
         except RuntimeError:  # no folder for a cache is writable
             return njit(pipeline_class=NoAlias, **options)(loop)
         with suppress(AttributeError):  # not compiled, or another Numba with another attribute
-            compiled_loop._cache._cache_file._source_stamp = sources()
+            compiled_loop._cache._cache_file.__class__ = CacheFiles
         return compiled_loop
 
     return compile_loop
@@ -247,7 +281,7 @@ def _log1p(x):
     return log1p_01
 
 
-@compiled()
+@compiled(inline=True)
 def add(total, lost, term):
     """Return total + term, and the error of that sum for the next call (Kahan)."""
     corrected = term - lost
@@ -255,26 +289,26 @@ def add(total, lost, term):
     return sum_, (sum_ - total) - corrected
 
 
-@compiled()
+@compiled(inline=True)
 def max_(x, y):
     """Return the greater; y if x is NaN."""
     return x if x > y else y
 
 
-@compiled()
+@compiled(inline=True)
 def raised(shift, x, one):
     """Return the shift, or x where that exceeds it by more than 1."""
     return x if x > shift + one else shift
 
 
-@compiled()
+@compiled(inline=True)
 def below(x):
     """Return x, or the largest number for +∞, so that ∞ − ∞ is 0."""
     largest = np.finfo(x).max
     return largest if x > largest else x
 
 
-@compiled()
+@compiled(inline=True)
 def finite(x):
     """Return x, or the largest number of its sign for ±∞."""
     largest = np.finfo(x).max

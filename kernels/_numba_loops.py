@@ -106,7 +106,7 @@ def binomial_log_prob_vjp(start, stop, n, dlog_prob, logits, x, dlogits):
             dlogits[l, row, p] = dlog_prob[l, row] * (x[row, p] - n * gate)
 
 
-@compiled()
+@compiled(inline=True)
 def swish(s, one):
     """Return s · sigmoid(s) and its derivative."""
     decay = exp_low(-abs(s))

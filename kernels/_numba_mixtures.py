@@ -40,7 +40,7 @@ def importance_weights(start, stop, log_K, log_w, bound, weights):
         bound[n] -= log_K
 
 
-@compiled()
+@compiled(inline=True)
 def log_sum_exp(a, first, weights, log_sum, k, n, columns, shift, total, lost):
     """Write log Σ_i exp(a[i, 0, first …]) to log_sum[k, n …], its derivative to weights[:, k, n …].
 
@@ -118,7 +118,7 @@ def mixture_log_prob(start, stop, z, mu, log_var, log_alpha, log_q, r):
                         r[m, first + k, n + i] = weights[m, 0, k * rows + i]
 
 
-@compiled(SUMS)
+@compiled(SUMS, inline=True)
 def normalise(n, rows, log_var, log_alpha, precision, constant):
     """Write the precisions of examples n …, and the constants log α_m − ½ Σ_D log 2π var_m."""
     wide_vectors()
@@ -135,7 +135,7 @@ def normalise(n, rows, log_var, log_alpha, precision, constant):
                 constant[m, i] -= half * normaliser
 
 
-@compiled(SUMS)
+@compiled(SUMS, inline=True)
 def score_tile(z, n, rows, mu, log_alpha, precision, constant, score):
     """Write log α_m N(z; mu_m, var_m), sample k, example n + i, to score[m, 0, k · rows + i]."""
     wide_vectors()
@@ -188,7 +188,7 @@ def mixture_log_prob_vjp(start, stop, dlog_q, r, z, mu, log_var, dz, dmu, dlog_v
                         dz[k, n, d] -= weight[m, k] * precision[m, d] * (z[k, n, d] - mu[m, n, d])
 
 
-@compiled()
+@compiled(inline=True)
 def score_sums(weight, z, n, mean, precision, of_mu, of_log_var, lost, lost_too):
     """Sum w_k t_k and w_k (t_k d_k − 1) over k, with d_k = z_k − mean, t_k = precision · d_k."""
     wide_vectors()

@@ -611,7 +611,9 @@ def test_without_a_folder_for_the_cache():
     )
 
 
-def test_the_cache_notices_a_change_of_any_file_that_is_compiled(tmp_path):
+@pytest.fixture
+def cached_swish(tmp_path):
+    """A copy of the kernels, and code that prints its cache hits as it compiles one function."""
     copy = shutil.copytree(os.path.dirname(kernels.__file__), tmp_path / "copied")
     shutil.rmtree(copy / "__pycache__", ignore_errors=True)
     code = (
@@ -621,6 +623,39 @@ def test_the_cache_notices_a_change_of_any_file_that_is_compiled(tmp_path):
         "print(sum(swish.stats.cache_hits.values()))\n"
     )
     assert [run(code), run(code)] == ["0\n", "1\n"]
+    return copy, code
+
+
+def test_a_damaged_cache_is_compiled_anew(cached_swish):
+    copy, code = cached_swish
+    (path,) = copy.glob("__pycache__/*swish*.nbc")
+    whole = path.read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 1
+    for damaged in b"", whole[:40], whole[:-1], whole + b"0", bytes(flipped):
+        path.write_bytes(damaged)
+        assert [run(code), run(code)] == ["0\n", "1\n"], len(damaged)
+    path.unlink()
+    path.mkdir()
+    assert [run(code), run(code)] == ["0\n", "0\n"]
+
+
+def test_the_process_that_compiles_and_those_that_read_the_cache_give_the_same_bits(
+    monkeypatch, tmp_path
+):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    code = (
+        "import numpy as np\n"
+        "from mmvae_edu.kernels import numba_cpu\n"
+        "z, mu, log_var = np.random.default_rng(0).normal(size=(3, 9, 37, 37))\n"
+        "log_q, r = numba_cpu.mixture_log_prob(z, mu, log_var, np.zeros((9, 37)))\n"
+        "print(log_q.tobytes().hex(), r.tobytes().hex())\n"
+    )
+    assert run(code) == run(code)
+
+
+def test_the_cache_notices_a_change_of_any_file_that_is_compiled(cached_swish):
+    copy, code = cached_swish
     for file in copy.glob("_numba_*.py"):
         file.write_text(file.read_text() + "# changed\n")
         assert [run(code), run(code)] == ["0\n", "1\n"], file.name
