@@ -24,6 +24,9 @@ import numpy as np
 
 from ..mistakes import edits_of
 
+if __doc__ is None:
+    raise ValueError("docstrings state the claims, and python -OO drops them: start it without -OO")
+
 
 @dataclass(frozen=True)
 class Tolerance:

@@ -1,11 +1,13 @@
 """The command line `mmvae-edu`: the parser of all commands, and the exit codes."""
 
-import codecs
 import os
+import signal
 import sys
-from contextlib import suppress
+import threading
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ..support import spelling
 from ..support.clones import PACKAGE, another_clone
 from ..support.terminal import say
 from ..support.threads import one_for_products
@@ -14,39 +16,76 @@ from .arguments import UsageParser
 
 ABOUT = "An executable course on multimodal VAEs. Begin with `tour`, then `run 00`."
 CODES = "Exit codes: 0 right or done, 1 wrong or a claim fails, 2 not attempted, 3 the checker's "
-CODES += "own fault, 64 usage, 130 interrupted."
+CODES += "own fault, 64 usage, 130 interrupted, 141 nobody reads the output."
 
 
 def main(argv=None):
     """Run a command and return its exit code, one that CODES lists."""
     one_for_products()  # the parser loads NumPy
-    codecs.register_error("plain", plain)
-    for stream in filter(None, (sys.stdout, sys.stderr)):  # None: closed by the shell
-        stream.reconfigure(errors="plain")
-    say_whose()
+    spelling.spell_out(sys.stdout, sys.stderr)
     try:
-        arguments = parser().parse_args(argv)
-        return arguments.run(arguments)
-    except ValueError as problem:
-        say(f"mmvae-edu: {problem}", file=sys.stderr)
-        return 64
-    except BrokenPipeError:  # `mmvae-edu status | head`: nobody reads on
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        try:
+            say_whose()
+            with ending_at_once():
+                arguments = parser().parse_args(argv)
+            return arguments.run(arguments)
+        finally:
+            if sys.stdout:  # None: closed by the shell
+                sys.stdout.flush()
+    except (BrokenPipeError, SystemExit) as end:  # `mmvae-edu status | head`: nobody reads on
+        if BrokenPipeError not in (type(end), type(end.__context__)):  # rich hides it in the other
+            raise
+        _discard_output()
+        return 141  # the shell's code for any tool that ends so
     except OSError as problem:
-        say(f"mmvae-edu: {problem}", file=sys.stderr)
-        return 64
+        if problem.errno and not problem.filename:  # the disk that output goes to is full
+            problem.filename = "standard output"
+            _discard_output()
+        return _refuse(f"{problem.filename}: {problem.strerror}" if problem.errno else problem)
+    except ValueError as problem:
+        return _refuse(problem)
     except ImportError as problem:
         if (problem.name or "").startswith("mmvae_edu"):  # nothing that pip could mend
-            say(f"mmvae-edu: {problem}", file=sys.stderr)
-            return 64
+            return _refuse(problem)
         from .doctor import doctor
 
-        say(f"mmvae-edu: {problem}; `mmvae-edu doctor` says:", file=sys.stderr)
+        _refuse(f"{problem}; `mmvae-edu doctor` says:")
         return doctor() or 64
     except KeyboardInterrupt:
         print("mmvae-edu: interrupted", file=sys.stderr)
         return 130
+
+
+def _refuse(problem):
+    say(f"mmvae-edu: {problem}", file=sys.stderr)
+    return 64
+
+
+def _discard_output():
+    """Send what is still buffered nowhere, so that Python finds no fault with it as it ends."""
+    with suppress(OSError, ValueError):  # a stream of tests, or of a notebook, has no number
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def ending_at_once():
+    """End the process at Ctrl-C, in this context: an import may turn the exception into another."""
+    if (
+        signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+        or threading.current_thread() is not threading.main_thread()
+    ):
+        yield
+        return
+
+    def end(*_):
+        os.write(2, b"mmvae-edu: interrupted\n")
+        os._exit(130)
+
+    signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def say_whose():
@@ -55,13 +94,6 @@ def say_whose():
         if clone := another_clone(Path.cwd()):
             own = f"the library of {clone}, type `python -m mmvae_edu` there"
             say(f"mmvae-edu: this is {PACKAGE}; to run {own}", file=sys.stderr)
-
-
-def plain(problem):
-    """Replace signs that a console or a file without UTF-8 lacks: an error handler of `codecs`."""
-    signs = {"−": "-", "–": "-", "→": "->", "±": "+/-", "×": "x", "’": "'"}
-    text = problem.object[problem.start : problem.end]
-    return "".join(signs.get(sign, "?") for sign in text), problem.end
 
 
 def parser():

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from ..claims import CLAIMS, run
-from ..support import files
+from ..support import files, spelling
 from ..support.clones import PACKAGE, another_clone
 from .exercises import todo
 
@@ -28,6 +28,7 @@ def say_whose():
 
 
 say_whose()
+spelling.spell_out(sys.stdout, sys.stderr)  # a lesson runs as a script, too
 
 
 class ClaimFails(AssertionError):
@@ -52,8 +53,12 @@ def keep(figure, name, *, alt, numbers):
     """
     from ..report import plots  # here, since matplotlib would slow every command down
 
-    files.folder(OUT)
-    picture = plots.save(figure, OUT / f"{name}.png", alt=alt, caption="", numbers=numbers)
+    try:
+        files.folder(OUT)
+        picture = plots.save(figure, OUT / f"{name}.png", alt=alt, caption="", numbers=numbers)
+    except (ValueError, OSError) as problem:  # the folder is not writable; a traceback would not help
+        print(f"{problem}; run the lesson in a folder of your own", file=sys.stderr)
+        sys.exit(64)
     print(f"figure {picture.path}: {alt}")
     return figure
 

@@ -24,6 +24,7 @@ PRINTED = 10_000  # bytes of what it prints that are kept
 SURROUNDINGS = {  # a window would wait for a click, idle threads of BLAS take CPU time
     "PYTHONIOENCODING": "utf-8", "PYTHONDONTWRITEBYTECODE": "1", "MPLBACKEND": "agg",
     "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_NUM_THREADS": "1",
+    "PYTHONOPTIMIZE": "",  # else a learner's assert checks nothing
 }  # fmt: skip
 
 

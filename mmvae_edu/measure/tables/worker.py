@@ -8,10 +8,12 @@ import os
 import sys
 from threading import Thread
 
+from ...support.spelling import spell_out
 from .jobs import run
 
 
 def main():
+    spell_out(sys.stderr)
     job = json.loads(sys.stdin.readline())
     Thread(target=end_with_parent, daemon=True).start()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
