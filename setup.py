@@ -40,7 +40,7 @@ setup(
         "cuda13": ["cupy-cuda13x>=14" + not_mac, "numba-cuda" + not_mac],
         "bench": ["torch>=2.4"],
         "data": ["pooch>=1.8", "scipy>=1.12"],
-        "notebook": ["jupytext>=1.16"],
+        "notebook": ["jupytext>=1.16", "ipywidgets>=8"],
         "sweep": ["dask[distributed]>=2024.1"],
         "test": [
             "pytest>=8",

@@ -1,6 +1,7 @@
 """The course's commands: what they say, what they keep, and what they do about mistakes."""
 
 import argparse
+import ast
 import json
 import os
 import re
@@ -15,7 +16,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from mmvae_edu import cli, data
+from mmvae_edu import cli, data, kernels
 from mmvae_edu.cli import doctor
 from mmvae_edu.cli import exercises as commands
 from mmvae_edu.course import lessons, notebook, overview, progress, source, status, watch
@@ -177,6 +178,41 @@ def test_doctor_forgives_a_missing_extra(monkeypatch, capsys):
     out = capsys.readouterr().out
     assert re.search(r"^absent   extra test .*2 of \d+ packages lacking", out, re.MULTILINE)
     assert re.search(r'python -m pip install "hypothesis>=[\d.]+" "jupytext>=[\d.]+"', out)
+
+
+def test_doctor_looks_into_the_extra_of_a_package(monkeypatch, capsys):
+    without(monkeypatch, "distributed")
+    assert cli.main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^absent   extra sweep ", out, re.MULTILINE)
+    assert re.search(r'python -m pip install "dask\[distributed\]>=[\d.]+"$', out, re.MULTILINE)
+
+
+def test_doctor_tries_what_it_calls_ok(monkeypatch, capsys):
+    def broken(*_):
+        raise OSError("libgomp.so:\ncannot open")
+
+    monkeypatch.setattr(kernels.numba_cpu, "importance_weights", broken)
+    monkeypatch.setitem(sys.modules, "mpmath", None)
+    assert cli.main(["doctor"]) == 1
+    out = capsys.readouterr().out
+    assert re.search(r"^absent   kernels.numba_cpu +OSError: libgomp.so: cannot open$", out, re.M)
+    assert re.search(r"^MISSING  mpmath +[\d.]+: ModuleNotFoundError: import of mpmath", out, re.M)
+    assert "python -m pip install --force-reinstall mpmath" in out
+
+
+def test_every_remedy_names_an_extra_of_setup_py():
+    call = ast.parse((ROOT / "setup.py").read_text("utf-8")).body[-1].value
+    table = next(keyword.value for keyword in call.keywords if keyword.arg == "extras_require")
+    extras = {key.value for key in table.keys}
+    assert set(doctor.EXTRAS) == extras
+    sources = [*ROOT.glob("mmvae_edu/**/*.py"), *ROOT.glob("kernels/**/*.py"), *ROOT.glob("*.md")]
+    text = "\n".join(path.read_text("utf-8") for path in sources)
+    remedies = re.findall(r"(?:mmvae_edu|-e \"\.|\(or )\[(\w+)\]", text)
+    assert set(remedies) <= extras
+    assert {"cuda12", "cuda13", "data", "sweep", "bench", "notebook", "test"} <= set(remedies)
+    for command in re.findall(r"pip install ([^\"`-].*?)[`\")]", text):  # a package is one of ours
+        assert command.startswith(("'mmvae_edu[", "'cupy-cuda13x[ctk]'")), command
 
 
 def test_doctor_sees_damaged_data_and_a_folder_of_somebody_else(monkeypatch, capsys):
@@ -350,7 +386,7 @@ def test_without_jupytext_the_pip_command_is_named(tmp_path, monkeypatch, capsys
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "jupytext", None)
     assert cli.main(["notebook", "05"]) == 64
-    assert "python -m pip install jupytext" in capsys.readouterr().err
+    assert "pip install 'mmvae_edu[notebook]'" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

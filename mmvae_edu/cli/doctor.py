@@ -6,10 +6,10 @@ It imports the standard library alone, so that it can say which package is missi
 import json
 import os
 import platform
-import re
 import sys
 import tempfile
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -37,10 +37,13 @@ class Finding:
     found: str
     fix: str = ""
     needed: bool = True
+    tried: bool = True  # else only its version was read
 
     @property
     def word(self):
-        return "ok" if self.ok else "MISSING" if self.needed else "absent"
+        if self.ok:
+            return "ok" if self.tried else "here"
+        return "MISSING" if self.needed else "absent"
 
 
 def add_commands(add):
@@ -94,13 +97,13 @@ def folders():
     return Finding("mmvae_edu", ok, found, "" if ok else fix)
 
 
-def requirements(extra=""):
-    """Return the packages that an extra adds here or, without one, those always needed."""
+def requirements(extra="", package="mmvae_edu"):
+    """Return what an extra of a package adds here or, without one, what it always needs."""
     from importlib.metadata import requires
 
     from packaging.requirements import Requirement
 
-    wanted = [Requirement(text) for text in requires("mmvae_edu") or []]
+    wanted = [Requirement(text) for text in requires(package) or []]
     always = [r.name for r in wanted if not r.marker or r.marker.evaluate({"extra": ""})]
     if not extra:
         return [r for r in wanted if r.name in always]
@@ -109,9 +112,17 @@ def requirements(extra=""):
 
 
 def met(requirement):
-    """Tell whether a package is installed in a version that will do."""
-    version = installed(requirement.name)
-    return bool(version) and requirement.specifier.contains(version, prereleases=True)
+    """Tell whether a package is installed in a version that will do, with its own extras."""
+    name, version = requirement.name, installed(requirement.name)
+    if not version or not requirement.specifier.contains(version, prereleases=True):
+        return False
+    return all(met(added) for extra in requirement.extras for added in requirements(extra, name))
+
+
+def install(*wanted):
+    """Return the command that installs these requirements."""
+    quoted = [f'"{str(each).partition(";")[0].strip()}"' for each in wanted]  # without its marker
+    return " ".join([PIP, *quoted])
 
 
 def installed(name):
@@ -137,10 +148,19 @@ def packages():
         yield Finding("packages", False, str(problem), fix)
         return
     for wanted in needed:
-        version, ok = installed(wanted.name), met(wanted)
-        found = version or "not installed"
-        fix = "" if ok else f'{PIP} "{wanted.name}{wanted.specifier}"'
-        yield Finding(wanted.name, ok, found, fix)
+        ok, found, fix = met(wanted), installed(wanted.name) or "not installed", install(wanted)
+        if ok and (problem := failure(import_module, wanted.name)):
+            ok, found, fix = False, f"{found}: {problem}", f"{PIP} --force-reinstall {wanted.name}"
+        yield Finding(wanted.name, ok, found, "" if ok else fix)
+
+
+def failure(function, *arguments):
+    """Return in one line what a call raises; "" if it raises nothing."""
+    try:
+        function(*arguments)
+    except Exception as problem:
+        return " ".join(f"{type(problem).__name__}: {problem}".split())[:200]
+    return ""
 
 
 def arithmetic():
@@ -195,8 +215,18 @@ def backends():
     except ImportError as problem:
         found = {"reference": str(problem)}
     for name, backend in found.items():
-        works, needed = not isinstance(backend, str), name == "reference"
-        yield Finding(f"kernels.{name}", works, "works here" if works else backend, "", needed)
+        problem = backend if isinstance(backend, str) else failure(weigh, backend)
+        found, needed = problem or "works here", name == "reference"
+        yield Finding(f"kernels.{name}", not problem, found, needed=needed)
+
+
+def weigh(backend):
+    """Let a backend weigh two equal samples, in the arrays that it takes."""
+    array = getattr(backend, "ndarray", import_module("numpy").ndarray)
+    library = import_module(array.__module__.partition(".")[0])
+    _, weights = backend.importance_weights(library.zeros((2, 1), "float32"))
+    if weights.tolist() != [[0.5], [0.5]]:
+        raise ArithmeticError(f"importance_weights: expected 0.5 and 0.5, found {weights}")
 
 
 def extras():
@@ -209,13 +239,9 @@ def extras():
     except ImportError:  # `packages` has said so
         return
     for extra, packages in wanted.items():
-        lacking = [f"{r.name}{r.specifier}" for r in packages if not met(r)]
+        lacking = [package for package in packages if not met(package)]
         found = EXTRAS.get(extra, "")
         if 0 < len(lacking) < len(packages):
             found += f"; {len(lacking)} of {len(packages)} packages lacking"
-        fix = f"{PIP} {' '.join(map(_quoted, lacking))}" if lacking else ""
-        yield Finding(f"extra {extra}", not lacking, found, fix, needed=False)
-
-
-def _quoted(requirement):
-    return f'"{requirement}"' if re.search("[<>=]", requirement) else requirement
+        fix = install(*lacking) if lacking else ""
+        yield Finding(f"extra {extra}", not lacking, found, fix, needed=False, tried=False)

@@ -56,7 +56,10 @@ def keep(figure, name, *, alt, numbers):
     try:
         files.folder(OUT)
         picture = plots.save(figure, OUT / f"{name}.png", alt=alt, caption="", numbers=numbers)
-    except (ValueError, OSError) as problem:  # the folder is not writable; a traceback would not help
+    except (
+        ValueError,
+        OSError,
+    ) as problem:  # the folder is not writable
         print(f"{problem}; run the lesson in a folder of your own", file=sys.stderr)
         sys.exit(64)
     print(f"figure {picture.path}: {alt}")

@@ -15,7 +15,7 @@ def write_notebook(lesson, out, *, fast=False, force=False):
         import jupytext
         import nbformat
     except ImportError:
-        wanted = "notebooks need jupytext: python -m pip install jupytext"
+        wanted = "notebooks need jupytext: `pip install 'mmvae_edu[notebook]'`"
         raise ValueError(wanted) from None
     out = Path(out)
     if out.suffix != ".ipynb":

@@ -24,7 +24,7 @@ from ..report.page import Table
 OPS = [op for op in TABLE if hasattr(exact, op)]
 EXTREME = {np.float32: 80, np.float64: 700}  # of log variances and logits
 PEERS = {
-    "scipy": "pip install scipy",
+    "scipy": "pip install 'mmvae_edu[data]'",
     "torch": "pip install 'mmvae_edu[bench]'",
 }
 
