@@ -458,6 +458,13 @@ def test_the_overview_knows_every_lesson_and_what_comes_before():
     assert sum(row.exercises for row in rows) == len(exercises())
 
 
+def test_a_row_without_its_lesson_is_named(monkeypatch):
+    rows = overview.read_toml(ROOT / "lessons" / "lessons.toml") | {"98": {}, "99": {}}
+    monkeypatch.setattr(overview, "read_toml", lambda path: rows)
+    with pytest.raises(ValueError, match=r'lessons.toml has a row \["98"\]'):
+        overview.overview()
+
+
 def test_run_measures(capsys):
     assert cli.main(["run", "05", "--table", "--fast"]) == 0
     header, _, row = capsys.readouterr().out.splitlines()
@@ -580,7 +587,16 @@ def test_check_of_everything_counts_what_is_not_attempted(folder, capsys):
 
 @pytest.mark.parametrize(
     ("name", "near"),
-    [("vae_gard", "vae_grad"), ("L17.vae-grad", "L17.vae_grad"), ("nothing", None), ("99", None)],
+    [
+        ("vae_gard", "vae_grad"),
+        ("L17.vae-grad", "L17.vae_grad"),
+        ("L05.vae_grad", "L17.vae_grad"),
+        ("L99.kl_gauss", "L05.kl_gauss"),
+        ("L04", "L05"),  # its number once
+        ("17_weighted.py", "17_weighted_gradients.py"),
+        ("nothing", None),
+        ("99", None),
+    ],
 )
 def test_a_mistyped_exercise(name, near, folder, capsys):
     assert cli.main(["check", name]) == 64
@@ -589,9 +605,12 @@ def test_a_mistyped_exercise(name, near, folder, capsys):
     assert error.count("\n") == 1
 
 
-def test_a_file_names_its_exercises():
-    chosen = commands.choose(["mine/17_weighted_gradients.py"])
+@pytest.mark.parametrize("place", ["", "./", "mine/", "mine/../mine/"])
+def test_a_file_names_its_exercises(place, folder):
+    chosen = commands.choose([f"{place}17_weighted_gradients.py"])
     assert chosen == [e for e in exercises().values() if e.stub == VAE_GRAD.stub]
+    (folder / VAE_GRAD.stub.name).unlink()
+    assert commands.choose([f"{place}17_weighted_gradients.py"]) == chosen  # check says it is gone
 
 
 def test_a_file_outside_the_folder_is_refused(folder, capsys):
@@ -602,6 +621,12 @@ def test_a_file_outside_the_folder_is_refused(folder, capsys):
     assert f"{copy} is not in {folder}" in error
     assert error.count("\n") == 1
     assert cli.main(["check", str(own)]) == 2
+
+
+@pytest.mark.parametrize("place", ["/nowhere", ".."])
+def test_a_file_that_does_not_exist_is_named(place, folder, capsys):
+    assert cli.main(["check", f"{place}/{VAE_GRAD.stub.name}"]) == 64
+    assert f"{place}/{VAE_GRAD.stub.name}: there is no such file\n" in capsys.readouterr().err
 
 
 def test_a_hint_fits_the_mistake_and_is_remembered(folder, capsys, monkeypatch):

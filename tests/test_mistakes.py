@@ -62,7 +62,7 @@ def test_few_mistakes_are_no_edits_and_say_why():
         ("neg_kl_std_normal", {"edit": HALF, "hints": 3}, "unknown or missing: hints"),
         ("neg_kl_std_normal", {"edit": HALF, "hint": 4}, "hint 4 is none of 1, 2, 3"),
         ("neg_kl_std_normal", {"edit": HALF, "gradient": "own"}, "gradient own is neither"),
-        ("neg_kl_std_normal", {"edit": HALF[:1]}, "ValueError"),
+        ("neg_kl_std_normal", {"edit": HALF[:1]}, "edit: expected [old, new, "),
         ("neg_kl_std_normal", {"edit": HALF, "with": ["_l1"]}, "KeyError: '_l1'"),
         ("neg_kl_std_normal", {}, "unknown or missing: edit"),
         ("neg_kl", {"edit": HALF}, "0 functions with claims are named neg_kl"),
@@ -80,7 +80,7 @@ def test_a_wrong_row_is_named(table, row, fault, monkeypatch):
 
 def test_rows_that_no_longer_fit_are_left_out_and_named_once(monkeypatch, capsys):
     rows = {name: {"says": "…", "edit": [old, ""]} for name, old in [("a", "-0.5"), ("b", "gone")]}
-    rows |= {"c": {"sais": "…", "edit": ["-0.5", ""]}, "d": "no table"}
+    rows |= {"c": {"sais": "…", "edit": ["-0.5", ""]}, "d": {"says": "…", "edit": "-0.5"}}
     monkeypatch.setattr(mistakes, "tables", lambda: [("s05.toml", "neg_kl_std_normal", rows)])
     mistakes.edits_of.cache_clear()
     try:
@@ -88,7 +88,12 @@ def test_rows_that_no_longer_fit_are_left_out_and_named_once(monkeypatch, capsys
     finally:
         mistakes.edits_of.cache_clear()
     assert [name for name, _, _ in found[1]] == ["a"]
-    assert capsys.readouterr().err == "neg_kl_std_normal has changed: mistakes left out: b, c, d\n"
+    assert capsys.readouterr().err == (
+        "neg_kl_std_normal: mistake c is left out: unknown or missing: sais, says\n"
+        "neg_kl_std_normal: mistake d is left out: edit: expected [old, new, old, new, …], "
+        "found '-0.5'\n"
+        "neg_kl_std_normal has changed: mistakes left out: b\n"
+    )
 
 
 def test_a_damaged_table_is_named(tmp_path):

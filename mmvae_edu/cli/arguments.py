@@ -7,7 +7,13 @@ from ..support.terminal import visible
 
 
 class UsageParser(argparse.ArgumentParser):
-    """argparse's parser with exit code 64 for a mistyped command."""
+    """argparse's parser with exit code 64, and the usage of the command that is mistyped."""
+
+    def parse_known_args(self, args=None, namespace=None):
+        namespace, unknown = super().parse_known_args(args, namespace)
+        if unknown:  # argparse itself passes them up, to the parser of all commands
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return namespace, unknown
 
     def error(self, message):
         self.print_usage(sys.stderr)
@@ -18,8 +24,13 @@ def whole(least):
     """Return an argparse type: a whole number from `least` on."""
 
     def number(text):
-        if (value := int(text)) < least:
-            raise argparse.ArgumentTypeError(f"expected at least {least}, found {value}")
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least:
+            wanted = f"expected a whole number, at least {least}, found {text!r}"
+            raise argparse.ArgumentTypeError(wanted)
         return value
 
     return number

@@ -9,8 +9,10 @@ from pathlib import Path
 from ..course import checker, progress, source
 from ..course.examine import NOT_ATTEMPTED
 from ..course.exercises import current, exercises, select
+from ..course.old_names import LESSONS
 from ..course.status import following, show, status_of, statuses
 from ..support.terminal import say
+from .arguments import whole
 
 CODES = (
     "Checks your solutions. Exit code: 0 right, 1 wrong, 2 not attempted, 3 the checker's own "
@@ -36,7 +38,7 @@ def add_commands(add):
         "--explain", action="store_true",
         help="show the equation, two hints, what must hold and, of a wrong answer, a small example",
     )  # fmt: skip
-    check.add_argument("--seed", type=int, default=0, metavar="N", help="other random inputs")
+    check.add_argument("--seed", type=whole(0), default=0, metavar="N", help="other random inputs")
     check.add_argument("--json", action="store_true", help="print the results as JSON")
 
     watch = add("watch", _watch, "check again whenever a file is saved", example="watch L05")
@@ -47,7 +49,7 @@ def add_commands(add):
     words += "Without a number, the one that fits the last check; all three once that was right."
     hint = add("hint", _hint, "show a hint", words, example="hint kl_gauss 2")
     hint.add_argument("id", metavar="ID", help=WHICH)
-    hint.add_argument("number", nargs="?", type=int, choices=[1, 2, 3])
+    hint.add_argument("number", nargs="?", choices=["1", "2", "3"])
 
     solution = add(
         "solution", _solution, "show the library's function beside yours, once it is right",
@@ -67,29 +69,38 @@ def add_commands(add):
         "dev-check", _dev_check, "check the checker: stubs, solutions and every mistake",
         example="dev-check --seeds 1",
     )  # fmt: skip
-    dev.add_argument("--seeds", type=int, default=3, metavar="N", help="default %(default)s")
+    dev.add_argument("--seeds", type=whole(1), default=3, metavar="N", help="default %(default)s")
 
 
 def choose(names):
     """Select exercises by names, also a file's; for an unknown name suggest the nearest one."""
     names = [_lesson(name) if name.endswith(".py") else current(name) for name in names]
-    known = [known for id in exercises() for known in (id, *id.split("."))]
+    known = [known for id, e in exercises().items() for known in (id, *id.split("."), e.stub.name)]
     for name in names:
-        if (f"L{name.zfill(2)}" if name.isdigit() else name) not in known:
-            near = difflib.get_close_matches(name, known, 1, 0.5)
+        lesson = f"L{name.zfill(2)}" if name.isdigit() else name
+        if lesson not in known or name.endswith(".py"):
+            once = [LESSONS[lesson]] if lesson in LESSONS else []
+            near = once or difflib.get_close_matches(name, known, 1, 0.5)
             meant = f"; did you mean {near[0]}?" if near else ""
             raise ValueError(f"no exercise {name}{meant} (`mmvae-edu status` lists them)")
     return select(names)
 
 
 def _lesson(path):
-    """Return the lesson of an exercises' file; refuse a file outside the learner's folder."""
-    path = Path(path)
-    if path.is_file() and path.resolve().parent != (folder := progress.find_folder()).resolve():
+    """Return the lesson of an exercises' file, also if it has the number of once.
+
+    ValueError if the path leads elsewhere than to the learner's folder; a name alone is enough.
+    """
+    path, folder = Path(path), progress.find_folder()
+    named = path.name == str(path) and not path.is_file()
+    if not named and path.resolve().parent != folder.resolve():
+        if not path.exists():
+            raise ValueError(f"{path}: there is no such file")
         raise ValueError(f"{path} is not in {folder}, where the exercises are checked")
-    words = path.name.partition("_")[2]  # lessons have been renumbered
-    same = [id for id, e in exercises().items() if e.stub.name.partition("_")[2] == words]
-    return same[0].partition(".")[0] if same else path.name
+    stubs = {e.stub: id.partition(".")[0] for id, e in exercises().items()}
+    names = {progress.own_file(folder, stub).name: lesson for stub, lesson in stubs.items()}
+    names |= {stub.name: lesson for stub, lesson in stubs.items()}
+    return names.get(path.name, path.name)
 
 
 def _one(name):
@@ -124,8 +135,6 @@ def _status(arguments):
 
 def _check(arguments):
     chosen, folder = choose(arguments.ids), progress.find_folder()
-    if arguments.seed < 0:
-        raise ValueError(f"--seed {arguments.seed} is negative")
     rows, start = [], time.perf_counter()
 
     def tell(exercise, verdict):
@@ -196,7 +205,7 @@ def _hint(arguments):
     exercise = _one(arguments.id)
     now = _last_status(exercise)
     if arguments.number:
-        numbers = [arguments.number]
+        numbers = [int(arguments.number)]
     else:
         numbers = [1, 2, 3] if _solved(now) else [fitting(exercise, now)]
     for mutant in exercise.mutants:

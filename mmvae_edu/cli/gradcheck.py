@@ -5,6 +5,7 @@ from ..course.examine import FAULT, USAGE
 from ..course.process import judge
 from ..support.files import read_source
 from ..support.terminal import say
+from .arguments import whole
 
 HELP = (
     "Compares the pullback of FUNCTION in FILE with central differences, in every argument. A "
@@ -24,7 +25,9 @@ def add_commands(add):
     command.add_argument(
         "--terms", action="store_true", help="print the coefficient of every term in your gradient"
     )
-    command.add_argument("--seed", type=int, default=0, metavar="N", help="other random inputs")
+    command.add_argument(
+        "--seed", type=whole(0), default=0, metavar="N", help="other random inputs"
+    )
 
 
 def run(arguments):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ..claims import CLAIMS, mutants_of
 from ..support.files import read_toml
+from .old_names import LESSONS
 
 
 class NotAttempted(NotImplementedError):
@@ -76,9 +77,12 @@ def exercises():
 
 
 def current(id):
-    """Return today's id of the function that `id` names: lessons have been renumbered."""
-    function = id.rpartition(".")[2]
-    return next((known for known in exercises() if known.endswith(f".{function}")), id)
+    """Return today's id for a function's name, or an id with the number its lesson had once."""
+    lesson, _, function = id.rpartition(".")
+    if not lesson:
+        return next((known for known in exercises() if known.endswith(f".{function}")), id)
+    today = f"{LESSONS.get(lesson)}.{function}"
+    return today if id not in exercises() and today in exercises() else id
 
 
 def select(names):

@@ -46,7 +46,9 @@ def overview():
         lesson, _, _sources = text.partition("# ## Sources")
         minutes = max(1, round(len(lesson.split()) / WORDS_A_MINUTE))
         mine = sum(id.startswith(f"L{number}.") for id in exercises())
-        found.append(Lesson(path, title[1], **rows[number], minutes=minutes, exercises=mine))
+        found.append(Lesson(path, title[1], **rows.pop(number), minutes=minutes, exercises=mine))
+    if rows:
+        raise ValueError(f'lessons.toml has a row ["{min(rows)}"], and there is no such lesson')
     return found
 
 

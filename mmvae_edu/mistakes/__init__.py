@@ -52,13 +52,15 @@ def _names(of):
 def edits_of(of):
     """List the mistakes that edit a library function: [(name, row, function)].
 
-    Rows that do not fit, since the library's text is another, are left out; standard error says so.
+    Rows that do not fit, since the library's text is another, are left out; standard error says so,
+    as it does of rows that are wrong themselves.
     """
     found, unfit = [], []
     for name, row in rows_of(of):
+        if wrong := _wrong_keys(row):
+            print(f"{of.__qualname__}: mistake {name} is left out: {wrong}", file=sys.stderr)
+            continue
         try:
-            if _wrong_keys(row):
-                raise ValueError(_wrong_keys(row))
             found.append((name, row, mistaken(of, name, row)))
         except UNFIT:
             unfit.append(name)
@@ -99,6 +101,8 @@ def _wrong_keys(row):
         return f"expected a table with says and edit, found {row!r}"
     if wrong := (row.keys() - KEYS) | ({"says", "edit"} - row.keys()):
         return f"unknown or missing: {', '.join(sorted(wrong))}"
+    if not isinstance(row["edit"], list) or len(row["edit"]) % 2:
+        return f"edit: expected [old, new, old, new, …], found {row['edit']!r}"
     if row.get("hint", 2) not in (1, 2, 3):
         return f"hint {row['hint']!r} is none of 1, 2, 3"
     if row.get("gradient", "kept") not in ("kept", "edited"):
