@@ -417,7 +417,7 @@ def test_a_lesson_of_another_clone_is_refused(tmp_path, capsys):
 def test_names_of_no_lesson(command, name, capsys):
     assert cli.main([command, name]) == 64
     error = capsys.readouterr().err
-    assert f"no lesson {name}; there are 00, 01" in error
+    assert f"no lesson {name or repr(name)}; there are 00, 01" in error
     assert error.count("\n") == 1
 
 

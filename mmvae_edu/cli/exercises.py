@@ -82,7 +82,9 @@ def choose(names):
             once = [LESSONS[lesson]] if lesson in LESSONS else []
             near = once or difflib.get_close_matches(name, known, 1, 0.5)
             meant = f"; did you mean {near[0]}?" if near else ""
-            raise ValueError(f"no exercise {name}{meant} (`mmvae-edu status` lists them)")
+            raise ValueError(
+                f"no exercise {name or repr(name)}{meant} (`mmvae-edu status` lists them)"
+            )
     return select(names)
 
 

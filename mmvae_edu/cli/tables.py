@@ -85,12 +85,15 @@ def _show(arguments):
     from ..measure.tables import tables
 
     shown, out, form = 0, arguments.out, arguments.format
+    jobs(arguments.name, systems=arguments.systems)  # says which systems there are
     for name in members(arguments.name):
         path = out / f"{name}.jsonl"
         if shipped := not path.exists():
             path = COMMITTED / path.name
         if not (rows := [row for row in store.read(path) if _wanted(row["job"], arguments)]):
-            print(f"{name}: nothing measured yet", file=sys.stderr)
+            asked = [f"--{of}" for of in ("systems", "seeds", "epochs") if getattr(arguments, of)]
+            of_these = f" of these {', '.join(asked)}" if asked else ""
+            print(f"{name}: nothing measured yet{of_these}", file=sys.stderr)
             continue
         shown += 1
         if shipped:

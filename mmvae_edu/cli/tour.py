@@ -46,4 +46,6 @@ def _tour(arguments):
 def _report(arguments):
     from ..tour import report_only
 
+    if arguments.tour != OUT and not arguments.tour.is_dir():
+        raise ValueError(f"--tour {arguments.tour}: expected the folder of a tour, found none")
     return report_only(arguments.out, arguments.tour)

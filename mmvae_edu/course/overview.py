@@ -63,7 +63,9 @@ def find(name):
     for lesson in found:
         if lesson.path.stem == stem or (number and lesson.number == number[1].zfill(2)):
             return lesson
-    raise ValueError(f"no lesson {name}; there are {', '.join(row.number for row in found)}")
+    raise ValueError(
+        f"no lesson {name or repr(name)}; there are {', '.join(row.number for row in found)}"
+    )
 
 
 def markdown(lesson, seconds):
