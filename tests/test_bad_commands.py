@@ -67,17 +67,17 @@ ROWS = [  # the kind, the command line, what the sentence has
     ("a suffix alone", "notebook 05 --out .ipynb", ".ipynb: a notebook's name ends in .ipynb"),
     ("a notebook that exists", "notebook 05 -o kept.ipynb", "kept.ipynb exists .*--force"),
     ("a notebook in no folder", "notebook 05 -o file/x.ipynb", "file: cannot write here"),
-    ("a notebook's name too long", f"notebook 05 -o {LONG}.ipynb", "cannot write .*too long"),
+    ("a notebook's name too long", f"notebook 05 -o {LONG}.ipynb", "x.ipynb: .*too long"),
     # ---- start, status
     ("a file for exercises", "start file", "file: cannot write here"),
     ("exercises in a file", "start file/new", "file/new: cannot write here"),
     ("a pipe for exercises", "start pipe", "pipe: cannot write here"),
-    ("a link to itself for exercises", "start loop", "loop: cannot write here .*links"),
+    ("a link to itself for exercises", "start loop", "loop: cannot write here"),
     ("exercises in exercises", "start mine/new", "mine/new would be inside"),
     ("two folders", "start a b", "start: unrecognized arguments: b"),
     ("no folder's name for exercises", "start ''", "DIR: expected the name of a file or folder"),
     ("no exercises here", "-C empty status", "no exercises here; `mmvae-edu start` makes them"),
-    ("several folders of exercises", "-C two status --json", "several folders .*: a, b"),
+    ("several folders of exercises", "-C two status --json", "several folders .*/a, .*/b"),
     ("an argument of status", "status L05", "status: unrecognized arguments: L05"),
     # ---- check, watch
     ("a mistyped exercise", "check kl_gaus", "no exercise kl_gaus; did you mean kl_gauss"),
@@ -93,7 +93,7 @@ ROWS = [  # the kind, the command line, what the sentence has
     ("a file where no exercises are", "-C empty check 05_neg_kl.py", "no exercises here"),
     ("a word for a seed", "check --seed a --json --explain", "--seed: expected .* found 'a'"),
     ("an unknown short option", "check -x", "check: unrecognized arguments: -x"),
-    ("nothing to watch", "watch nix -v", "no exercise nix"),
+    ("nothing to watch", "watch nix --verbose", "no exercise nix"),
     ("no option of watch", "watch --json", "watch: unrecognized arguments: --json"),
     # ---- hint, solution, reset
     ("no exercise", "hint", "required: ID"),
@@ -147,7 +147,6 @@ ROWS = [  # the kind, the command line, what the sentence has
     ("no folder to import from", "data import mnist", "required: --from"),
     ("a folder that is not there", "data import mnist --from nowhere", "nowhere"),
     ("a file to import from", "data import mnist --from file", "file"),
-    ("a folder without the files", "data import mnist --from folder", "folder"),
     # ---- reproduce
     ("no experiment", "reproduce", "required: NAME"),
     ("no such experiment", "reproduce cifar", "NAME: invalid choice: 'cifar'"),

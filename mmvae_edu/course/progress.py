@@ -7,6 +7,7 @@ checker: an edit, or another checker, makes it "changed since".
 import hashlib
 import inspect
 import json
+import os
 import shutil
 import sys
 from dataclasses import asdict, dataclass, field
@@ -48,9 +49,10 @@ class Row:
 def start(folder):
     """Copy the stubs that the folder lacks; returns the names of the new files."""
     stubs = sorted({exercise.stub for exercise in exercises().values()})
-    if folder.resolve() == stubs[0].parent.resolve():
+    whole = Path(os.path.realpath(folder))  # resolve() raises where a link leads to itself
+    if whole == stubs[0].parent.resolve():
         raise ValueError(f"{folder} holds the stubs themselves; choose another folder")
-    if outer := [above for above in folder.resolve().parents if (above / FILE).is_file()]:
+    if outer := [above for above in whole.parents if (above / FILE).is_file()]:
         raise ValueError(f"{folder} would be inside {outer[0]}, whose exercises would be checked")
     folder.mkdir(parents=True, exist_ok=True)
     new = [stub for stub in stubs if not own_file(folder, stub).exists()]
