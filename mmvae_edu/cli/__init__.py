@@ -1,14 +1,13 @@
 """The command line `mmvae-edu`: the parser of all commands, and the exit codes."""
 
 import os
-import signal
 import sys
-import threading
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from ..support import spelling
 from ..support.clones import PACKAGE, another_clone
+from ..support.interrupts import ending_at_once
 from ..support.terminal import say
 from ..support.threads import one_for_products
 from ..version import __version__
@@ -65,27 +64,6 @@ def _discard_output():
     """Send what is still buffered nowhere, so that Python finds no fault with it as it ends."""
     with suppress(OSError, ValueError):  # a stream of tests, or of a notebook, has no number
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-@contextmanager
-def ending_at_once():
-    """End the process at Ctrl-C, in this context: an import may turn the exception into another."""
-    if (
-        signal.getsignal(signal.SIGINT) is not signal.default_int_handler
-        or threading.current_thread() is not threading.main_thread()
-    ):
-        yield
-        return
-
-    def end(*_):
-        os.write(2, b"mmvae-edu: interrupted\n")
-        os._exit(130)
-
-    signal.signal(signal.SIGINT, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def say_whose():
