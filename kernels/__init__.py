@@ -9,7 +9,7 @@ from importlib import import_module
 
 import numpy as np
 
-from ._inputs import FLOATS
+from .arrays import FLOATS
 
 BACKENDS = ("reference", "numba_cpu", "numba_cuda", "cuda_c")
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 from . import reference
 from ._inputs import Inputs
+from .arrays import checked as checked_arrays
 from .table import TABLE
 
 
@@ -20,7 +21,9 @@ def functions(backend, xp, convert, launchers, own):
     inputs = Inputs(backend, xp, convert)
     unchecked = {name: plain(TABLE[name], xp, launch) for name, launch in launchers.items()} | own
     checked = {
-        name: guarded(TABLE[name], inputs, function) if name in TABLE else function
+        name: guarded(TABLE[name], inputs, function)
+        if name in TABLE
+        else checked_arrays(function, like=getattr(reference, name))
         for name, function in unchecked.items()
     }
     return SimpleNamespace(**checked), SimpleNamespace(**unchecked)

@@ -1,8 +1,6 @@
 """Input checks of the compiled backends, with their error messages."""
 
-import numpy as np
-
-FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+from .arrays import FLOATS, check_plain
 
 
 class Inputs:
@@ -58,6 +56,7 @@ class Inputs:
             raise TypeError(f"mask: expected bool, found {mask.dtype}; compare it with != 0")
 
     def _check_library(self, name, array):
+        check_plain(name, array)
         if not isinstance(array, self.xp.ndarray):
             kind = f"{type(array).__module__}.{type(array).__qualname__}"
             other = ", or pass kernels=kernels.best(array)" if hasattr(array, "dtype") else ""

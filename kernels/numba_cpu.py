@@ -74,7 +74,7 @@ def _in_threads(loop, edges, arguments):
         other.result()
 
 
-# ---- layers whose matrices lie column after column, as `networks.product` leaves them ------------
+# ---- layers whose matrices lie column after column, as `networks._product` leaves them -----------
 
 LAUNCHERS = {name: _launcher(TABLE[name]) for name in LOOPS}
 _by_rows = {name: plain(TABLE[name], np, launch) for name, launch in LAUNCHERS.items()}

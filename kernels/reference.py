@@ -8,6 +8,7 @@ code.  Complex arrays are accepted where the function is analytic, for complex-s
 import numpy as np
 
 from ._inputs import counted
+from .arrays import check_calls
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -170,3 +171,6 @@ def adam_step(
     v += (1 - beta2) * (grad * grad - v)
     denominator = np.sqrt(v / (1 - beta2**step)) + epsilon
     theta -= learning_rate / (1 - beta1**step) * m / denominator
+
+
+check_calls(globals())

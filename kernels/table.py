@@ -76,7 +76,7 @@ def row(name, sizes, grid, inputs, outputs, **others):
 
 
 def check_trials(n):
-    if not isinstance(n, Real) or not n > 0:
+    if not isinstance(n, Real) or isinstance(n, bool) or not n > 0:
         raise ValueError(f"n: expected a positive number, found {n!r}")
 
 

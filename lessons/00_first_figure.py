@@ -123,6 +123,7 @@ for mutant in mutants_of(claim.of):
 #   there, in pdb. `b elbo` sets a breakpoint in `elbo`, `c` continues to it, `n` runs a line, `s`
 #   steps into a call, `p q` prints `q`, `w` shows the calls that led here. A name works once the
 #   line that imports it has run. A line of a file needs the absolute path: `b /path/file.py:40`.
+#   The library looks at the arrays of a call before it: step on to the line with the call, and in.
 #   A pullback is made while the function around it runs, so it has no name before: in L05, stop
 #   one line below `l1, pullback = ...`; there `b pullback` sets a breakpoint in it.
 #

@@ -5,6 +5,7 @@ Densities are sums over the last axis (the D latent dimensions), in nats.
 
 import numpy as np
 
+from .kernels.arrays import check_calls
 from .kernels.reference import LOG_2PI
 from .ops import unbroadcast
 
@@ -90,3 +91,6 @@ def kl_gauss(mu1, log_var1, mu2, log_var2):
         return dmu1, 0.5 * d * ratio_minus_1, -dmu1, -0.5 * d * (ratio_minus_1 + distance)
 
     return kl, kl_gauss_pullback
+
+
+check_calls(globals())

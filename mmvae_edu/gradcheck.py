@@ -31,6 +31,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .kernels.arrays import check
+
 STEP, STEPS = 1e-5, np.logspace(-1, -9, 9)
 LADDERS = np.array([STEP]), STEPS[:3], STEPS  # tried in turn; large steps round least
 BESIDE = 0.01  # times v: a point where a gradient that vanishes at theta does not
@@ -316,6 +318,8 @@ class _VectorOp:
         self.name = getattr(op, "__name__", repr(op))
         self.names = _positional_names(op, len(args))
         self.leaves = _flatten(dict(zip(self.names, args, strict=True)))
+        for path, leaf in (self.leaves | _flatten(constants)).items():
+            check(path, leaf, "biufc" if path in constants else "iufc")
         if not self.leaves:
             self.fail("no positional argument to differentiate")
         self.theta = self._join(self.leaves, self.leaves)

@@ -7,6 +7,7 @@ axis, in nats.
 import numpy as np
 
 from .kernels import reference
+from .kernels.arrays import check_calls
 from .ops import log_sum_exp, unbroadcast
 
 LOG_2 = float(np.log(2))
@@ -109,3 +110,6 @@ def kl_laplace(mu1, log_scale1, mu2, log_scale2):
         return dmu1, dlog_scale1, -dmu1, dlog_scale2
 
     return kl, kl_laplace_pullback
+
+
+check_calls(globals())

@@ -13,6 +13,7 @@ import numpy as np
 
 from .gaussian import gaussian_log_prob
 from .kernels import reference
+from .kernels.arrays import check_calls
 from .laplace import laplace_log_prob, laplace_noise
 from .ops import log_sum_exp
 from .support.checks import whole_number
@@ -23,6 +24,7 @@ def binomial_log_prob(logits, *, x, n=1, kernels=reference):
 
     Bernoulli at n = 1, where grey values in [0, 1] are accepted too: a score, not a density.
     """
+    whole_number("n", n, 1)
     log_prob = kernels.binomial_log_prob(logits, x, n)
 
     def binomial_log_prob_pullback(dlog_prob):
@@ -156,8 +158,8 @@ class Normal:
     def __post_init__(self):
         whole_number("features", self.features, 1)
         number = isinstance(self.scale, Real) and not isinstance(self.scale, bool)
-        fixed = number and 0 < self.scale < np.inf
-        if self.scale != "learnt" and not fixed:
+        learnt = isinstance(self.scale, str) and self.scale == "learnt"
+        if not (learnt or (number and 0 < self.scale < np.inf)):
             raise ValueError(f'scale: expected a positive number or "learnt", found {self.scale!r}')
 
     def shapes(self):
@@ -223,3 +225,6 @@ class Laplace(Normal):
 
     def noise(self, rng, shape, dtype):
         return laplace_noise(rng, shape, dtype)
+
+
+check_calls(globals())

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .kernels import reference
+from .kernels.arrays import check_calls
 
 
 def bias_relu(a, b, overwrite_a=False, slope=True):
@@ -76,7 +77,7 @@ def mlp(
     for layer in range(last):
         W = weights[f"W{layer}"]
         b = weights[f"b{layer}"] if f"b{layer}" in weights else np.zeros_like(W[0])
-        h, slope = activate(product(h, W, kernels), b, overwrite_a=True, slope=pullback)
+        h, slope = activate(_product(h, W, kernels), b, overwrite_a=True, slope=pullback)
         if pullback:
             inputs.append(h)
             slopes.append(slope)
@@ -93,7 +94,7 @@ def mlp(
             if f"b{layer}" in weights:
                 dweights[f"b{layer}"][...] = db
             if layer > 0:
-                dh = product(da, weights[f"W{layer}"].T, kernels)
+                dh = _product(da, weights[f"W{layer}"].T, kernels)
                 da, db = kernels.bias_activation_vjp(dh, slopes[layer - 1], overwrite_dy=True)
         dx = kernels.matmul(da, weights["W0"].T).reshape(x.shape) if input_gradient else None
         return dweights, dx
@@ -117,7 +118,7 @@ def mlp_by_class(weights, x, *, kernels=reference, **options):
     return kernels.matmul(x, outputs), mlp_by_class_pullback
 
 
-def product(x, W, kernels):
+def _product(x, W, kernels):
     """Compute x W; on the CPU the result is stored column after column.
 
     OpenBLAS then multiplies it by the next matrix faster, and by a transposed one much faster.
@@ -125,3 +126,6 @@ def product(x, W, kernels):
     if isinstance(x, np.ndarray):
         return kernels.matmul(W.T, x.T).T
     return kernels.matmul(x, W)
+
+
+check_calls(globals())

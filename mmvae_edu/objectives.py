@@ -9,6 +9,7 @@ import numpy as np
 
 from .gaussian import gaussian_log_prob, neg_kl_std_normal, standard_normal_log_prob
 from .kernels import reference
+from .kernels.arrays import check_calls
 
 
 def elbo(log_w):
@@ -168,3 +169,6 @@ def subsampled_terms(present, sampled=None):
         repeats = (subsets[:t] == subsets[t]).all(axis=1).any(axis=0)
         counted[t] &= ~repeats
     return subsets, counted
+
+
+check_calls(globals())

@@ -8,6 +8,7 @@ are constants.  A pullback mutates nothing and may be called twice.
 import numpy as np
 
 from .kernels import reference
+from .kernels.arrays import check_calls
 
 
 def linear(x, W, b):
@@ -91,3 +92,6 @@ def unbroadcast(dy, shape):
     dy = dy.sum(axis=tuple(range(dy.ndim - len(shape))))
     stretched = tuple(i for i, n in enumerate(shape) if n == 1 and dy.shape[i] != 1)
     return dy.sum(axis=stretched, keepdims=True) if stretched else dy
+
+
+check_calls(globals())

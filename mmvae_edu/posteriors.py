@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from .kernels import reference
+from .kernels.arrays import check_calls
 
 
 def product_of_experts(mu, log_var, *, mask=None, kernels=reference):
@@ -115,3 +116,6 @@ def log_mixture_weights(mask, dtype=np.float64):
 def only_expert(mu, log_var, present):
     """Pick each row's one present expert: its mu and log_var, (N, D) each.  present (M, N) bool."""
     return tuple(np.where(present[..., None], part, 0).sum(axis=0) for part in (mu, log_var))
+
+
+check_calls(globals())

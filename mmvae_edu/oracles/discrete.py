@@ -5,6 +5,8 @@ import math
 
 import numpy as np
 
+from ..kernels.arrays import check_calls
+
 
 class DiscreteModel:
     """p(x_1..x_M, z) = p(z) prod_m p(x_m | z) with z one of S states.                     [S6.2]
@@ -96,3 +98,6 @@ class DiscreteModel:
         if len(set(kept)) < len(kept) or not set(kept) <= set(range(M)):
             raise ValueError(f"subset {kept}: expected distinct modalities out of 0..{M - 1}")
         return kept
+
+
+check_calls(globals(), "iuf")

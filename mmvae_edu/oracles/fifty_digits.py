@@ -13,6 +13,8 @@ is the sum of the magnitudes of the terms, and an error is measured relative to 
 import mpmath
 import numpy as np
 
+from ..kernels.arrays import check_calls
+
 digits = mpmath.MPContext()
 digits.dps = 50
 number, exp, log = (np.frompyfunc(f, 1, 1) for f in (digits.mpf, digits.exp, digits.log))
@@ -102,3 +104,6 @@ def _log_sum_exp(a, size):
     log_sum = top + log(exp(a - top).sum(axis=0))
     weights = exp(a - log_sum)
     return log_sum, weights, (weights * (1 + size)).sum(axis=0) + log_sum - top
+
+
+check_calls(globals(), "iufO")  # an mpmath number is an object

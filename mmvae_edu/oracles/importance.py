@@ -18,6 +18,7 @@ from collections import Counter
 
 import numpy as np
 
+from ..kernels.arrays import check_calls
 from .quadrature import complex_step, gaussian_grid, log_normal
 
 STEP, START = 0.25, -41.0  # of u; below START the integrand, at most e^u, adds less than 2e-18
@@ -169,3 +170,6 @@ def bound_gradient(bound, log_joint, mu, log_var, K):
         lambda theta: bound(log_joint, theta[0], theta[1], K), np.stack([mu, log_var])
     )
     return grad[0], grad[1]
+
+
+check_calls(globals())

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from ..kernels.arrays import check_calls
+
 LOG_2PI = math.log(2 * math.pi)
 
 
@@ -140,3 +142,6 @@ class LinearGaussian:
         if len(set(names)) < len(names) or not set(names) <= set(self.W):
             raise ValueError(f"subset {names}: expected distinct names out of {list(self.W)}")
         return names
+
+
+check_calls(globals())

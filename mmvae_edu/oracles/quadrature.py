@@ -9,6 +9,8 @@ import math
 
 import numpy as np
 
+from ..kernels.arrays import check_calls
+
 REACH = 10.0  # standard deviations to each side: a mass of 1.5e-23 stays outside
 
 
@@ -128,3 +130,6 @@ class NonlinearModel:
     def elbo_gradient(self, mu, log_var, x, mask=None):
         """Compute (d/dmu, d/dlog_var) of `elbo`, by a complex step through the integral."""
         return tuple(complex_step(lambda q: self.elbo(q[0], q[1], x, mask), [mu, log_var]))
+
+
+check_calls(globals())

@@ -83,7 +83,7 @@ def our_step(model, theta, x, eps):
 def products_of(model, theta, K):
     """Make the matrix products of our step alone, on arrays of the same shapes and layouts.
 
-    Results of `networks.product` are stored by columns, and are therefore multiplied transposed.
+    Results of `networks._product` are stored by columns, and are therefore multiplied transposed.
     """
     decoded = 2  # MVAE: two of the three terms score a modality; MMVAE: both experts' samples
     forward, backward = [], []
@@ -120,7 +120,7 @@ def layers(weights):
 
 
 def inputs_and_outputs(W, inner, outer, rows):
-    """Make arrays for y = a W, in the layout that `networks.product` gives them."""
+    """Make arrays for y = a W, in the layout that `networks._product` gives them."""
     a = np.full_like(W, 0.5, shape=(rows, W.shape[0]), order="CF"[inner])
     return a, np.empty_like(W, shape=(rows, W.shape[1]), order="CF"[outer])
 
