@@ -11,7 +11,7 @@ import numpy as np
 from .kernels.memory import kept_pages
 from .objectives import effective_sample_size, iwae
 from .support.batches import Batch
-from .support.checks import whole_number
+from .support.checks import random_generator, real_numbers, whole_number
 from .support.devices import to_host
 
 
@@ -78,6 +78,8 @@ def marginals(model, theta, parts, *, given=None, mask=None, K=1000, rng, chunk=
     Returns an Estimate for each, as `marginal` does, but runs every decoder once; their errors are
     not independent.  Under a mask every example needs something of each part.
     """
+    if not parts:
+        raise ValueError("parts: expected at least one dict name → (N, P), found none")
     together = reduce(_union, parts)
     given = together if given is None else given
     if model.condition:
@@ -102,7 +104,7 @@ def conditional(
     either way: of two proposals for a part, the one with the higher mean is better.
     A conditional model has one estimate, from q(z|proposal).
     """
-    both, rng = _union(x, given), np.random.default_rng(rng)  # one stream, also of a seed
+    both, rng = _union(x, given), random_generator(rng)  # one stream, also of a seed
     if model.condition:
         if set(given) != set(model.condition):
             raise ValueError(f"given: expected {list(model.condition)}, found {list(given)}")
@@ -124,7 +126,8 @@ def conditional_by_prior(
 
     It has the same limit as `conditional`.
     """
-    both, rng = _union(x, given), np.random.default_rng(rng)
+    whole_number("prior_samples", prior_samples, 1)
+    both, rng = _union(x, given), random_generator(rng)
     joint = marginal(model, theta, both, given=x, K=K, rng=rng, chunk=chunk)
     return joint - marginal(model, theta, given, given={}, K=prior_samples, rng=rng, chunk=chunk)
 
@@ -170,16 +173,19 @@ def _log_weights(model, theta, targets, proposal, K, rng, chunk):
 def _weights(model, theta, parts, given, mask, K, rng, chunk):
     """Check the arguments; yield for each chunk of n examples the parts' log-weights (K, n)."""
     whole_number("K", K, 1)
+    if chunk is not None:
+        whole_number("chunk", chunk, 1)
     if not isinstance(given, dict | Batch):
         raise ValueError(f"given: expected a dict name → (N, P), found a {type(given).__name__}")
     targets = [_checked(model, theta, x, mask) for x in parts]
     proposal = _checked(model, theta, given, mask) if given else None
+    real_numbers("theta", theta)
     N = targets[0].size
     for batch in (*targets, proposal or targets[0]):
         if batch.size != N:
             raise ValueError(f"given: expected {N} examples as x, found {batch.size}")
     chunk = chunk or (5_000 if isinstance(theta, np.ndarray) else 100_000)
-    rng = np.random.default_rng(rng)
+    rng = random_generator(rng)
     root, step = int(rng.integers(2**63)), max(1, chunk // K)
     with kept_pages():
         for start in range(0, N, step):
@@ -226,10 +232,11 @@ def _estimate(chunks, K):
 def _union(x, given):
     for part in x, given:
         if not isinstance(part, dict):
-            raise ValueError(f"expected dicts name → (N, P), found a {type(part).__name__}")
+            found = type(part).__name__
+            raise ValueError(f"x, given: expected dicts name → (N, P), found a {found}")
     twice = sorted(x.keys() & given.keys())
     if twice:
-        raise ValueError(f"expected different modalities, found {twice} twice")
+        raise ValueError(f"x, given: expected different modalities, found {twice} twice")
     return {**x, **given}
 
 

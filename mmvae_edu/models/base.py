@@ -8,10 +8,11 @@ import numpy as np
 
 from ..gaussian import gaussian_log_prob, gaussian_sample, standard_normal_log_prob
 from ..kernels import inner
+from ..kernels.arrays import check, check_kernels, check_rng
 from ..networks import ACTIVATIONS, INITIAL, init_mlp, mlp, mlp_by_class, mlp_shapes
 from ..objectives import log_prior_ratio
 from ..support.batches import check_batch
-from ..support.checks import whole_number
+from ..support.checks import finite_number, float_type, whole_number
 from ..support.devices import generator, like
 from ..support.parameters import Tree, leaves
 from .settings import check_hidden, check_modalities, choice, number_per_modality
@@ -53,6 +54,8 @@ class FunctionalModel:
         self.modalities, self.latent, self.hidden = dict(modalities), int(latent), hidden
         self.activation = choice("activation", activation, ACTIVATIONS)
         self.initial = choice("initial", initial, INITIAL)
+        if kernels is not None:
+            check_kernels(kernels)
         self.kernels = kernels
         self.weights = number_per_modality("weights", weights, modalities)
         self.tree = Tree({name: self._shapes(name) for name in modalities})
@@ -75,6 +78,8 @@ class FunctionalModel:
 
     def init(self, rng, dtype=np.float32):
         """Draw an initial parameter vector."""
+        check_rng(rng)
+        float_type(dtype)
         theta = np.zeros(self.tree.size, dtype=dtype)
         w = self.tree.views(theta)
         for name in self.modalities:
@@ -92,18 +97,26 @@ class FunctionalModel:
 
     def draw_noise(self, rng, N, K, dtype=np.float32, xp=np):
         """Draw the random arguments of `bound`: a dict with eps, an array of the library `xp`."""
+        check_rng(rng)
+        float_type(dtype)
+        whole_number("N", N, 1)
+        whole_number("K", K, 1)
         return {"eps": self.noise(generator(rng, xp), self.noise_shape(N, K), dtype)}
 
     def noise(self, rng, shape, dtype):
         """Draw eps ~ N(0, I), from which samples are reparameterised."""
         return rng.standard_normal(shape, dtype=dtype)
 
-    def checked_batch(self, theta, x, mask=None, eps=None):
-        """Checked data and named weights: (batch, nested views of theta)."""
+    def checked_batch(self, theta, x, mask=None, eps=...):
+        """Check data, and noise if there is some; returns (batch, nested views of theta)."""
         if theta is None:
             raise ValueError("theta: found None; `fit` or `load` first, then it is in model.theta")
+        w = self.tree.views(theta)
         batch = check_batch(self.modalities, x, mask, theta)
-        if eps is not None:
+        if eps is not ...:
+            if not hasattr(eps, "dtype"):
+                raise ValueError(f"eps: expected an array, as of draw_noise, found {eps!r}")
+            check("eps", eps)
             K = eps.shape[1] if eps.ndim == 4 else 1
             expected = self.noise_shape(batch.size, K)
             if eps.shape != expected or K == 0:
@@ -114,7 +127,7 @@ class FunctionalModel:
                     f"eps: expected {theta.real.dtype} as theta, found {eps.dtype}; "
                     "draw_noise takes a dtype, and arrays have .astype"
                 )
-        return batch, self.tree.views(theta)
+        return batch, w
 
     def backend(self, array):
         """Return the kernels for arrays like this one, without input checks."""
@@ -226,9 +239,16 @@ def evenly(indices):
     return slice(indices[0], indices[-1] + 1, step)
 
 
-def number(value, theta):
-    """Return a number that keeps the dtype of theta in a product: NumPy's float64 would not."""
-    return value if getattr(value, "dtype", None) == theta.real.dtype else float(value)
+def number(beta, theta):
+    """Return β as a float, which keeps the dtype of theta in a product: NumPy's float64 would not.
+
+    One on a GPU stays there, since a step must not wait for its value.
+    """
+    if hasattr(beta, "dtype") and not isinstance(beta, np.ndarray | np.generic):
+        return beta
+    beta = beta[()] if isinstance(beta, np.ndarray) else beta
+    finite_number("beta", beta, 0)
+    return float(beta)
 
 
 def cotangent(dbound, bound):

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..networks import mlp, mlp_shapes
 from ..support.batches import Batch
+from ..support.checks import random_generator
 from .vae import VAE
 
 
@@ -18,7 +19,7 @@ class CVAE(VAE):
     own_arguments = ("condition", "kl")
 
     def __init__(self, modalities, *, condition, **options):
-        names = (condition,) if isinstance(condition, str) else condition
+        names = condition if isinstance(condition, list | tuple) else (condition,)
         self.condition = tuple(dict.fromkeys(names))
         unknown = [name for name in self.condition if name not in modalities]
         if unknown or not self.condition:
@@ -86,14 +87,15 @@ class CVAE(VAE):
 
     def decode(self, z, names=None, *, given):
         """Compute the mean of x_1 given z (…, N, D) and x_2, in `given`: dict name → (…, N, P)."""
-        for name in [names] if isinstance(names, str) else names or ():
-            self._known(name)
+        for name in self._known(names or ()):
             if name in self.condition:
                 raise ValueError(f"CVAE explains {self.target!r} only, not {name!r}")
         theta = self._trained()
         batch, w = self.checked_batch(theta, given)
         z = self._latents(z, theta)
         self._need(batch, *self.condition)
+        if z.ndim < 2 or z.shape[-2] != batch.size:
+            raise ValueError(f"z: expected {batch.size} rows as in given, found shape {z.shape}")
         outputs, _ = self.run_decoder(w, self.target, self._beside_condition(z, batch))
         return {self.target: self.modalities[self.target].mean(outputs)}
 
@@ -105,7 +107,7 @@ class CVAE(VAE):
     def generate(self, given, target=None, *, mask=None, rng):
         """Decode one z an example beside x_2: z ~ p(z), or q(z|x_1, x_2) where x_1 is given."""
         batch, w = self.checked_batch(self._trained(), given, mask)
-        z, _ = self.posterior_samples(w, batch, 1, np.random.default_rng(rng))
+        z, _ = self.posterior_samples(w, batch, 1, random_generator(rng))
         return self.decode(z[0], target, given=batch)
 
     def _beside_condition(self, values, batch):

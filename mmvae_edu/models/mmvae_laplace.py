@@ -14,14 +14,17 @@ class LaplaceMMVAE(MMVAE):
     """MMVAE with q_m(z|x_m) = Laplace(mu_m, b_m) and p(z) = Laplace(0, b), b learnt.
 
     All scales are D softmax(head): their mean over the D dimensions is 1, so one scale shrinks only
-    if others grow.  `encode` returns mu and log b.  The paper's likelihoods are
-    likelihoods.Laplace(features, scale=0.75); with one modality this is its "single-VAE".
+    if others grow, and with D = 1 none is learnt: `latent` is at least 2.  `encode` returns mu and
+    log b.  The paper's likelihoods are likelihoods.Laplace(features, scale=0.75); with one modality
+    this is its "single-VAE".
     """
 
     reparameterise = staticmethod(laplace.laplace_sample)
 
     def __init__(self, modalities, **options):
         super().__init__(modalities, **options)
+        if self.latent == 1:
+            raise ValueError("latent: expected at least 2, found 1, whose scale is the mean, 1")
         if PRIOR in modalities:
             raise ValueError(f"LaplaceMMVAE: {PRIOR!r} is the name of its own weights")
         self.tree = Tree(self.tree.shapes | {PRIOR: {"head": (self.latent,)}})

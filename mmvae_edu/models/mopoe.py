@@ -28,10 +28,16 @@ class MoPoE(MMVAE):
     which is at most the "elbo", since KL(q_Φ ‖ p) is at most the mean of the subsets' KL.
     """
 
+    most = 10  # modalities: more than a thousand subsets are decoded by nobody
     objectives = (*MMVAE.objectives, "generalised_elbo")
 
     def __init__(self, modalities, **options):
         super().__init__(modalities, **options)
+        if len(modalities) > self.most:
+            raise ValueError(
+                f"MoPoE: expected at most {self.most} modalities, found {len(modalities)}, which "
+                f"have {2 ** len(modalities) - 1} subsets; MMVAE and MVAE take any number"
+            )
         members = product([False, True], repeat=len(modalities))
         self.members = np.array(list(members)[1:])  # (2^M − 1, M)
 

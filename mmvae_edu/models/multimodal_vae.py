@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import estimators, likelihoods, training
 from ..support import files
+from ..support.checks import finite_numbers, random_generator, whole_number
 from ..support.devices import like, to_host
 from ..support.parameters import leaves
 from .base import FunctionalModel, number
@@ -53,28 +54,29 @@ class MultimodalVAE(FunctionalModel):
     def posterior_sample(self, x, *, mask=None, K=1, rng):
         """Draw K samples z ~ q(z|x): (K, N, D).  `rng`: a generator, or a seed for one."""
         batch, w = self.checked_batch(self._trained(), x, mask)
-        return self.posterior_samples(w, batch, K, np.random.default_rng(rng))[0]
+        whole_number("K", K, 1)
+        return self.posterior_samples(w, batch, K, random_generator(rng))[0]
 
     def decode(self, z, names=None):
         """Compute the mean of each (or each named) modality given z (…, D): dict name → (…, P)."""
         theta = self._trained()
         w, z = self.tree.views(theta), self._latents(z, theta)
-        names, means = [names] if isinstance(names, str) else names, {}
-        for name in self.modalities if names is None else names:
-            self._known(name)
+        means = {}
+        for name in self.modalities if names is None else self._known(names):
             means[name] = self.modalities[name].mean(self.run_decoder(w, name, z)[0])
         return means
 
     def _latents(self, z, theta):
         """Return z (…, D) in theta's dtype and on its device."""
-        z = like(z, theta).astype(theta.dtype, copy=False)
+        z = like(finite_numbers("z", z), theta).astype(theta.dtype, copy=False)
         if z.shape[-1:] != (self.latent,):
             raise ValueError(f"z: expected shape (…, {self.latent}), found {z.shape}")
         return z
 
     def sample(self, n, *, rng):
         """Decode n draws z ~ p(z): dict name → (n, P) of means."""
-        rng = np.random.default_rng(rng)
+        whole_number("n", n, 1)
+        rng = random_generator(rng)
         return self.decode(self.prior_samples(self._trained(), (1, n, self.latent), rng)[0])
 
     def generate(self, given, target=None, *, mask=None, rng):
@@ -197,9 +199,14 @@ class MultimodalVAE(FunctionalModel):
             raise ValueError(f"this {type(self).__name__} has no parameters yet: fit or load first")
         return self.theta
 
-    def _known(self, name):
-        if name not in self.modalities:
-            raise ValueError(f"unknown modality {name!r}; this model has {list(self.modalities)}")
+    def _known(self, names):
+        """Return a list of names, also of one alone; a ValueError for an unknown one."""
+        names = [names] if isinstance(names, str) or not np.iterable(names) else list(names)
+        for name in names:
+            if name not in tuple(self.modalities):
+                known = list(self.modalities)
+                raise ValueError(f"names: unknown modality {name!r}; this model has {known}")
+        return names
 
 
 def _log_p(estimate):

@@ -48,7 +48,7 @@ def _sizes(found):
 
 def choice(name, value, choices):
     """Return value; a ValueError unless it is one of the choices."""
-    if value not in choices:
+    if value not in tuple(choices):
         raise ValueError(f"{name}: expected one of {tuple(choices)}, found {value!r}")
     return value
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..kernels.arrays import check, check_plain
+from .checks import real_numbers
 from .devices import like, to_host
 
 
@@ -92,11 +94,11 @@ def _check_paired(modalities, data, theta):
         raise ValueError("Paired: expected rows of one length for each modality of x")
     names = _names(modalities, data.x)
     parts = {name: check_batch(modalities, {name: data.x[name]}, None, theta) for name in names}
+    rows = {name: real_numbers(f"rows[{name!r}]", data.rows[name], "iu") for name in names}
     for name, part in parts.items():
-        rows = data.rows[name]
-        if not len(rows) or rows.min() < 0 or rows.max() >= part.size:
+        if not len(rows[name]) or rows[name].min() < 0 or rows[name].max() >= part.size:
             raise ValueError(f"Paired: rows[{name!r}]: expected indices below {part.size}")
-    return Paired(parts, data.rows)
+    return Paired(parts, rows)
 
 
 def check_batch(modalities, x, mask, theta):
@@ -107,12 +109,13 @@ def check_batch(modalities, x, mask, theta):
     Values under False may be anything, NaN included.  A Batch is returned as it is; a Paired
     becomes one of checked Batches.
     """
+    check("theta", theta, "fc")
     if isinstance(x, Batch | Paired):
         if mask is not None:
             raise ValueError(f"mask: a {type(x).__name__} has none beside it")
         return x if isinstance(x, Batch) else _check_paired(modalities, x, theta)
     names = _names(modalities, x)
-    arrays = {name: _numbers(name, x[name]) for name in names}
+    arrays = {name: real_numbers(f"x[{name!r}]", x[name], "biuf") for name in names}
     N = _rows(modalities, arrays)
     present = _present(modalities, names, mask, N)
     dtype = theta.real.dtype
@@ -138,18 +141,6 @@ def _names(modalities, x):
     if not names:
         raise ValueError(f"x: expected at least one of {list(modalities)}, found none")
     return names
-
-
-def _numbers(name, values):
-    """Check that values are real numbers, and leave them where they are; lists become arrays."""
-    if not hasattr(getattr(values, "dtype", None), "kind"):  # nor of NumPy or CuPy
-        try:
-            values = np.asarray(values)
-        except ValueError:
-            raise ValueError(f"x[{name!r}]: expected rows of one length, found ragged") from None
-    if values.dtype.kind not in "biuf":
-        raise ValueError(f"x[{name!r}]: expected an array of numbers, found {values.dtype}")
-    return values
 
 
 def _rows(modalities, arrays):
@@ -179,6 +170,7 @@ def _present(modalities, names, mask, N):
             f"mask: expected bool of shape (M, N), a row for each of {list(modalities)}, "
             "found a dict"
         )
+    check_plain("mask", mask)
     mask = to_host(mask)
     if mask.dtype != bool or mask.shape != (len(modalities), N):
         raise ValueError(

@@ -22,8 +22,9 @@ class Tree:
 
     def views(self, flat):
         """Return the nested dict of views into `flat`: writing to a view writes to the vector."""
-        if flat.shape != (self.size,):
-            raise ValueError(f"theta: expected shape ({self.size},), found {flat.shape}")
+        found = getattr(flat, "shape", type(flat).__name__)
+        if found != (self.size,):
+            raise ValueError(f"theta: expected shape ({self.size},), found {found}")
         return _views(self.shapes, flat, 0)[0]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from . import files
 from .checkpoints import digests
-from .checks import finite_number, whole_number
+from .checks import finite_number, float_type, whole_number
 
 ESTIMATORS = ("bound", "doubly_reparameterised")
 
@@ -53,8 +53,7 @@ class Settings:
             several = isinstance(self.seed, tuple | list) and self.seed
             for seed in self.seed if several else [self.seed]:
                 whole_number("seed", seed, 0)
-        if not _is_trained_in(self.dtype):
-            raise ValueError(f"dtype: expected float32 or float64, found {self.dtype!r}")
+        float_type(self.dtype)
         names = (self.binarise,) if isinstance(self.binarise, str) else self.binarise
         if not (isinstance(names, tuple | list) and all(isinstance(n, str) for n in names)):
             raise ValueError(f"binarise: expected names of Bernoulli modalities, found {names!r}")
@@ -95,13 +94,6 @@ class Settings:
             **digests(data, held_out),
         }
         return json.loads(files.as_json(identity))
-
-
-def _is_trained_in(dtype):
-    try:
-        return dtype is not None and np.dtype(dtype) in (np.float32, np.float64)
-    except TypeError:
-        return False
 
 
 def checked(settings):
