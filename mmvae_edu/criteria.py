@@ -7,6 +7,7 @@ from .kernels import inner
 from .likelihoods import Categorical, Normal
 from .networks import init_mlp, mlp, mlp_shapes
 from .support.batches import check_batch
+from .support.checks import finite_number, finite_numbers, whole_number
 from .support.parameters import Tree
 
 
@@ -21,6 +22,9 @@ class Classifier:
     condition = ("x",)  # has no likelihood of its own
 
     def __init__(self, likelihood, classes=10, hidden=(256, 256)):
+        if not hasattr(likelihood, "features"):
+            raise ValueError(f"likelihood: expected one such as Normal(2), found {likelihood!r}")
+        whole_number("classes", classes, 1)
         self.modalities = {"x": likelihood, "label": Categorical(classes)}
         self.hidden = hidden
         self.tree = Tree(mlp_shapes((likelihood.features, *hidden, classes)))
@@ -35,7 +39,8 @@ class Classifier:
         return {}
 
     def checked_batch(self, theta, x, mask=None):
-        return check_batch(self.modalities, x, mask, theta), self.tree.views(theta)
+        w = self.tree.views(theta)
+        return check_batch(self.modalities, x, mask, theta), w
 
     def backend(self, array):
         return inner(array)
@@ -57,7 +62,7 @@ class Classifier:
     def fit(self, x, label, **options):
         """Train on x (n, P) and label (n,) int; returns self."""
         classes = self.modalities["label"].features
-        one_hot = np.eye(classes)[_within(label, classes)]
+        one_hot = np.eye(classes)[_classes("label", label, classes)]
         training.fit(self, {"x": x, "label": one_hot}, **options)
         return self
 
@@ -65,11 +70,14 @@ class Classifier:
         """Return the most probable label of each row, (n,) int."""
         if self.theta is None:
             raise ValueError("this Classifier has no parameters yet: fit first")
+        x = finite_numbers("x", x, ("N", self.modalities["x"].features))
         return mlp(self.tree.views(self.theta), self._input(x))[0].argmax(axis=-1)
 
     def accuracy(self, x, label):
         """Compute the fraction of rows whose most probable label is `label` (micro accuracy)."""
-        return float((self.predict(x) == label).mean())
+        predicted = self.predict(x)
+        label = _classes("label", label, self.modalities["label"].features, predicted.shape)
+        return float((predicted == label).mean())
 
     def config(self):
         return {"likelihood": str(self.modalities["x"]), "hidden": self.hidden}
@@ -84,12 +92,16 @@ def probe(z, label, *, classes=10, steps=600, seed=0):
     It measures latent factorisation; test it on the latents of other examples.
     """
     options = {"steps": steps, "batch_size": 256, "learning_rate": 1e-2, "progress": False}
+    z = finite_numbers("z", z, ("N", "D"))
+    label = _classes("label", label, classes, z.shape[:1])
     linear = Classifier(Normal(z.shape[1]), classes, hidden=())
     return linear.fit(z, label, seed=seed, **options)
 
 
 def cross_coherence(model, x, label, source, target, classifier, *, rng):
     """Measure how often the target generated from one z ~ q(z|source) is right.  [S10.c, S13.T2]"""
+    if source not in x:
+        raise ValueError(f"source: expected one of {list(x)}, found {source!r}")
     generated = model.generate({source: x[source]}, target, rng=rng)[target]
     return classifier.accuracy(generated, label)
 
@@ -97,6 +109,8 @@ def cross_coherence(model, x, label, source, target, classifier, *, rng):
 def joint_coherence(model, classifiers, *, n=10_000, rng):
     """Measure how often all modalities of one z ~ p(z) show the same class.  [S10.b, S13.T2]"""
     generated = model.sample(n, rng=rng)
+    if unknown := classifiers.keys() - generated.keys():
+        raise ValueError(f"classifiers: expected some of {list(generated)}, found {unknown}")
     return coherence(np.array([c.predict(generated[name]) for name, c in classifiers.items()]))
 
 
@@ -112,6 +126,11 @@ def linear_probe(z, y, *, folds, tested=None):
     as baseline the most common class of the other folds (of equal ones the first).
     Raises ValueError if all rows are of one fold, since none is left to learn from.
     """
+    z = finite_numbers("z", z, ("N", "D"))
+    y = _classes("y", y, shape=z.shape[:1])
+    folds = finite_numbers("folds", folds, y.shape)
+    if tested is not None:
+        tested = finite_numbers("tested", tested, z.shape)
     if (folds == folds[0]).all():
         raise ValueError(f"folds: expected at least 2, found fold {folds[0]} alone")
     one_hot = np.eye(y.max() + 1)[y]
@@ -130,6 +149,8 @@ def micro_and_macro(predicted, y):
 
     predicted, y (N,) classes.  The two differ where the classes differ in size and difficulty.
     """
+    predicted = _classes("predicted", predicted)
+    y = _classes("y", y, shape=predicted.shape)
     hit = predicted == y
     return float(hit.mean()), float(np.mean([hit[y == c].mean() for c in np.unique(y)]))
 
@@ -140,23 +161,38 @@ def coherence(y, *, given=None):
     y (M, N): the class that a classifier sees in modality m of generation n; given (N,): the class
     of the data from which z was inferred, which all must show then.
     """
+    y = _classes("y", y, shape=("M", "N"))
+    if given is not None:
+        given = _classes("given", given, shape=y.shape[1:])
     return float((y == (y[0] if given is None else given)).all(axis=0).mean())
 
 
 def pair_table(first, second, *, classes):
     """Compute the frequency of each pair of classes: first, second (N,) ints; (V, V), sum 1."""
-    cell = _within(first, classes) * classes + _within(second, classes)
+    first = _classes("first", first, classes)
+    cell = first * classes + _classes("second", second, classes, first.shape)
     return np.bincount(cell, minlength=classes**2).reshape(classes, classes) / len(cell)
 
 
-def _within(y, classes):
-    """Return the classes y (N,) as int64; a ValueError where one is not 0..V−1."""
-    y = np.asarray(y)
+def _classes(name, y, classes=None, shape=("N",)):
+    """Return classes as int64; a ValueError where one is not 0..V−1, for any V if it is None."""
+    y = finite_numbers(name, y, shape)
     if y.dtype.kind not in "iu" or not y.size:
-        raise ValueError(f"expected classes as integers, found {y.dtype} of shape {y.shape}")
-    if y.min() < 0 or y.max() >= classes:
-        raise ValueError(f"expected classes 0 to {classes - 1}, found {y.min()} to {y.max()}")
+        raise ValueError(
+            f"{name}: expected classes as integers, found {y.dtype} of shape {y.shape}"
+        )
+    if classes is not None:
+        whole_number("classes", classes, 1)
+    if y.min() < 0 or (classes is not None and y.max() >= classes):
+        last = "V − 1" if classes is None else classes - 1
+        raise ValueError(f"{name}: expected classes 0 to {last}, found {y.min()} to {y.max()}")
     return y.astype(np.int64)
+
+
+def _several(name, values):
+    """Raise a ValueError for fewer than two values, whose spread gives no error."""
+    if len(values) < 2:
+        raise ValueError(f"{name}: expected at least 2 values, found {len(values)}")
 
 
 def confusion(label, predicted, *, classes):
@@ -164,6 +200,8 @@ def confusion(label, predicted, *, classes):
 
     Raises ValueError where a class has no row.
     """
+    label = _classes("label", label, classes)
+    predicted = _classes("predicted", predicted, classes, label.shape)
     table = pair_table(label, predicted, classes=classes)
     total = table.sum(axis=1, keepdims=True)
     if not total.all():
@@ -181,6 +219,9 @@ def correct_for_classifiers(table, first, second):
     errs as on real data, and independently of the other.  J is linear in the table: unbiased, and
     its entries may be negative by chance.
     """
+    table = finite_numbers("table", table, ("V", "V"))
+    first = finite_numbers("first", first, table.shape)
+    second = finite_numbers("second", second, table.shape)
     half = np.linalg.solve(first.T, table)
     return np.linalg.solve(second.T, half.T).T
 
@@ -194,8 +235,12 @@ def corrected_coherence(first, second, C_first, C_second):
     or a given label, whose matrix is the identity.  C (V, V): P(predicted|true), taken as known:
     the standard error is that of the N alone.  Raises LinAlgError where a C cannot be inverted.
     """
+    C_first = finite_numbers("C_first", C_first, ("V", "V"))
+    C_second = finite_numbers("C_second", C_second, C_first.shape)
     weights, V = np.linalg.solve(C_first, np.linalg.inv(C_second).T), len(C_first)
-    scores = weights[_within(first, V), _within(second, V)]
+    first = _classes("first", first, V)
+    scores = weights[first, _classes("second", second, V, first.shape)]
+    _several("first", first)
     return scores.mean(), scores.std(ddof=1) / np.sqrt(len(scores))
 
 
@@ -206,9 +251,10 @@ def wilson_interval(hits, n, *, z=1.96):
 
     The standard error is that of p, not of hits/n: 0 of n hits does not mean certainty.
     """
-    hits, n = np.asarray(hits, float), np.asarray(n, float)
+    hits, n = (1.0 * finite_numbers(name, v) for name, v in (("hits", hits), ("n", n)))
+    finite_number("z", z, 0)
     if not ((hits >= 0) & (hits <= n) & (n > 0)).all():
-        raise ValueError(f"expected 0 to n hits of n, found {hits} of {n}")
+        raise ValueError(f"hits: expected 0 to n hits of n, found {hits} of {n}")
     centre = hits + z**2 / 2
     half = z * np.sqrt(hits * (n - hits) / n + z**2 / 4)
     return (centre - half) / (n + z**2), (centre + half) / (n + z**2)
@@ -221,5 +267,8 @@ def synergy(both, single):
     log p(x_m|·) or log p(label|·) in nats, or a probe's hits (0 and 1, or bool).  The differences
     are paired, which removes how easy or hard an example is for both.
     """
+    both = finite_numbers("both", both, ("N",), "biuf")
+    single = finite_numbers("single", single, both.shape, "biuf")
+    _several("both", both)
     difference = 1.0 * both - single
     return difference.mean(), difference.std(ddof=1) / np.sqrt(len(difference))
