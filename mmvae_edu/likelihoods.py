@@ -227,4 +227,7 @@ class Laplace(Normal):
         return laplace_noise(rng, shape, dtype)
 
 
+LIKELIHOODS = {kind.__name__: kind for kind in (Binomial, Categorical, Normal, Laplace)}  # in files
+
+
 check_calls(globals())

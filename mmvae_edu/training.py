@@ -1,12 +1,10 @@
 """Training: minibatches, Adam, KL annealing, early stopping, checkpoints that resume exactly."""
 
-import os
 import signal
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -47,9 +45,8 @@ def fit(model, x, *, mask=None, validation=None, checkpoint=None, progress=True,
     settings = replace(settings, batch_size=min(settings.batch_size, data.size))
     state = State(theta, np.zeros_like(theta), np.zeros_like(theta), rng.permutation(data.size))
     if checkpoint is not None:
-        files.folder(Path(checkpoint).parent)  # now, and not after the first interval
         identity = settings.identity(model, data, held_out)
-        if os.path.exists(checkpoint):
+        if files.prepare(checkpoint, "checkpoint").exists():  # now, not after an interval
             resume(checkpoint, state, rng, identity)
         if state.step > settings.steps:
             raise ValueError(

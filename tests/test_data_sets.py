@@ -332,7 +332,9 @@ def test_a_download_says_once_what_no_other_address_can_mend(sources, server, mo
     small = tuple(replace(file, urls=urls) for file in files.FILES["mnist"])
     monkeypatch.setitem(files.FILES, "mnist", small)
     (sources / "cache").write_text("a file where the folder should be")
-    with pytest.raises(ValueError, match=r"ubyte: cannot write it: Not a directory; mend that"):
+    with pytest.raises(
+        ValueError, match=r"mnist: cannot write here \(Not a directory\); mend that"
+    ):
         fetch.fetch("mnist", progress=False)
     assert server[1] == []
     monkeypatch.setattr(importlib.util, "find_spec", {}.get)

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 from ..support.terminal import visible
 
@@ -18,6 +19,13 @@ class UsageParser(argparse.ArgumentParser):
     def error(self, message):
         self.print_usage(sys.stderr)
         self.exit(64, visible(f"{self.prog}: {message}\n"))
+
+
+def filename(text):
+    """Return a Path: an argparse type that refuses an empty name, which would be this folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected the name of a file or folder, found ''")
+    return Path(text)
 
 
 def whole(least):

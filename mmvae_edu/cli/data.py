@@ -1,10 +1,9 @@
 """The command data: list, fetch, import and check the larger data sets."""
 
-from pathlib import Path
-
 from ..data.fetch import fetch, import_from
 from ..data.files import FILES, CannotWrite, cache, state
 from ..data.sets import SETS
+from .arguments import filename
 
 
 def add_commands(add):
@@ -21,7 +20,7 @@ def add_commands(add):
     )
     get = verbs.add_parser("fetch", help="download what is missing of a data set")
     copy = verbs.add_parser("import", help="copy a data set's files from a folder")
-    copy.add_argument("--from", dest="folder", type=Path, required=True, metavar="DIR")
+    copy.add_argument("--from", dest="folder", type=filename, required=True, metavar="DIR")
     for verb, run in (get, _fetch), (copy, _import):
         verb.add_argument("name", metavar="NAME", help=", ".join(SETS))
         verb.set_defaults(run=run)

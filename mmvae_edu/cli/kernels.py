@@ -1,8 +1,6 @@
 """The commands of the kernels: bench and kernels."""
 
-from pathlib import Path
-
-from .arguments import whole
+from .arguments import filename, whole
 
 
 def add_commands(add):
@@ -18,7 +16,7 @@ def add_commands(add):
     bench.add_argument(
         "--threads", type=whole(1), default=2, metavar="N", help="default %(default)s"
     )
-    bench.add_argument("--out", type=Path, metavar="FILE", help="write all numbers as JSON")
+    bench.add_argument("--out", type=filename, metavar="FILE", help="write all numbers as JSON")
 
     kernels = add(
         "kernels", _kernels, "say which backends work here, and why the others do not",
@@ -36,7 +34,7 @@ def _bench(arguments):
     from ..support import files
 
     if arguments.out:
-        files.folder(arguments.out.parent)
+        files.prepare(arguments.out, "--out")
     speed.bench(
         Console(markup=False),  # [bench] is to be typed
         device="cuda" if arguments.gpu else "cpu",

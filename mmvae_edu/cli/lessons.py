@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from ..course import ClaimFails, overview
+from .arguments import filename
 
 
 def add_commands(add):
@@ -26,7 +27,7 @@ def add_commands(add):
         example="notebook 05 -o 05.ipynb",
     )  # fmt: skip
     notebook.add_argument("lesson", metavar="LESSON", help="05, L05 or the lesson's file")
-    notebook.add_argument("-o", "--out", type=Path, metavar="FILE", help="default LESSON.ipynb")
+    notebook.add_argument("-o", "--out", type=filename, metavar="FILE", help="default LESSON.ipynb")
     notebook.add_argument("--fast", action="store_true", help="let it train for fewer steps")
     notebook.add_argument("--force", action="store_true", help="overwrite an existing FILE")
 

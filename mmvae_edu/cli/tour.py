@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from .arguments import whole
+from .arguments import filename, whole
 
 OUT = Path("mmvae_edu_out")
 
@@ -20,7 +20,7 @@ def add_commands(add):
         "--seed", type=whole(0), nargs="+", default=[0], metavar="N",
         help="several seeds give tables of medians",
     )  # fmt: skip
-    tour.add_argument("--out", type=Path, default=OUT, metavar="DIR", help="folder for files")
+    tour.add_argument("--out", type=filename, default=OUT, metavar="DIR", help="folder for files")
     tour.add_argument("--only", choices=["claims", "systems"], help="run one half of the tour")
 
     report = add(
@@ -30,10 +30,9 @@ def add_commands(add):
         "there; your progress, if exercises are there.",
         example="report -o report.html",
     )  # fmt: skip
-    report.add_argument("-o", "--out", type=Path, default=Path("report.html"), metavar="FILE")
-    report.add_argument(
-        "--tour", type=Path, default=OUT, metavar="DIR", help=f"the tour's folder, default {OUT}"
-    )
+    report.add_argument("-o", "--out", type=filename, default=Path("report.html"), metavar="FILE")
+    words = f"the tour's folder, default {OUT}"
+    report.add_argument("--tour", type=filename, default=OUT, metavar="DIR", help=words)
 
 
 def _tour(arguments):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from .. import models
-from .arguments import whole
+from .arguments import filename, whole
 
 
 def add_commands(add):
@@ -25,11 +25,10 @@ def add_commands(add):
     train.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     train.add_argument("--dtype", choices=["float32", "float64"], default="float32")
     train.add_argument(
-        "--checkpoint", type=Path, metavar="FILE", help="resume from FILE if it exists"
+        "--checkpoint", type=filename, metavar="FILE", help="resume from FILE if it exists"
     )
-    train.add_argument(
-        "--out", type=Path, default=Path("model.npz"), metavar="FILE", help="default %(default)s"
-    )
+    out = {"metavar": "FILE", "help": "default %(default)s"}
+    train.add_argument("--out", type=filename, default=Path("model.npz"), **out)
 
 
 def _train(arguments):
@@ -37,10 +36,10 @@ def _train(arguments):
     from ..support import files
     from ..tour import digits
 
-    files.folder(arguments.out.parent)  # before the training, not after it
-    if arguments.out.is_dir() or arguments.out == arguments.checkpoint:
-        what = "a folder" if arguments.out.is_dir() else "the checkpoint"
-        raise ValueError(f"--out {arguments.out}: that is {what}; name another file")
+    out = files.prepare(arguments.out, "--out")  # before the training, not after it
+    checkpoint = arguments.checkpoint
+    if checkpoint and out == files.prepare(checkpoint, "--checkpoint"):
+        raise ValueError(f"--out {arguments.out}: that is the checkpoint; name another file")
     needs = models.SYSTEMS[arguments.system]
     names = list(digits.MODALITIES)[: needs.modalities]
     modalities = {name: digits.MODALITIES[name] for name in names}

@@ -28,5 +28,5 @@ def write_notebook(lesson, out, *, fast=False, force=False):
     for i, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{i}"  # in place of random ones: the same lesson gives the same bytes
     notebook.metadata = {"kernelspec": KERNEL}
-    files.folder(out.parent)
+    files.prepare(out)
     files.write_text(out, jupytext.writes(notebook, fmt="ipynb"))

@@ -1,9 +1,10 @@
 """The arrival of a data set's files in the cache: from the network, or from a folder."""
 
 import importlib.util
+import tempfile
 from pathlib import Path
 
-from .files import FILES, CannotWrite, accept, candidates, state, unfinished
+from .files import FILES, CannotWrite, accept, candidates, fills_cache, state
 
 
 def fetch(source, *, progress=True):
@@ -54,9 +55,10 @@ def _download(file, progress):
     for address in file.urls:
         url = address.format(file.name)
         try:
-            with unfinished(file, "download") as path:
-                _retrieve(url, path, file.name, progress)
-                return accept(path, file, called=f"what {url} sends")
+            with fills_cache(file), tempfile.TemporaryFile(dir=file.path.parent) as download:
+                _retrieve(url, download, file.name, progress)
+                download.seek(0)
+                return accept(download, file, called=f"what {url} sends")
         except CannotWrite:
             raise
         except ValueError as problem:
@@ -67,15 +69,15 @@ def _download(file, progress):
     )
 
 
-def _retrieve(url, path, name, progress):
-    """Download from the address to the path; a ValueError if it sends nothing."""
+def _retrieve(url, download, name, progress):
+    """Download from the address into an open file; a ValueError if it sends nothing."""
     import pooch
     import requests
 
     bar = _Bar(name) if progress else None
     downloader = pooch.HTTPDownloader(progressbar=bar or False, timeout=30)
     try:
-        downloader(url, str(path), None)
+        downloader(url, download, None)
     except requests.RequestException as problem:
         raise ValueError(f"{url}: {_reason(problem)}") from None
     finally:

@@ -12,6 +12,8 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..support import files
+
 CHUNK = 1 << 20  # bytes read at a time
 
 MNIST_URLS = (
@@ -111,12 +113,12 @@ def state(file, *, thorough=False):
 
 def content(file):
     """Read the verified bytes of a cached file; otherwise a ValueError says how to get it."""
-    if not file.path.is_file():
+    if not file.path.exists():
         raise ValueError(
             f"{file.path} is missing: `mmvae-edu data fetch {file.folder}`, "
             f"or `mmvae-edu data import {file.folder} --from DIR`"
         )
-    found = file.path.read_bytes()
+    found = files.read_bytes(file.path)
     if hashlib.sha256(found).hexdigest() != file.sha256:
         raise ValueError(
             f"{file.path} is damaged or altered ({len(found)} bytes, {file.size} expected): "
@@ -125,53 +127,42 @@ def content(file):
     return found
 
 
-class CannotWrite(ValueError):
+class CannotWrite(files.CannotWrite):
     """The cache cannot be written, whatever the source of the file."""
 
 
 @contextlib.contextmanager
-def unfinished(file, kind):
-    """Yield a temporary path beside the cached file; nothing stays there.
-
-    An error of the operating system in this context raises CannotWrite.
-    """
-    path = file.path.with_name(f"{file.name}.{os.getpid()}.{kind}")
+def fills_cache(file):
+    """Make the cached file's folder; what cannot be written in this context raises CannotWrite."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield path
-    except OSError as problem:
-        reason = problem.strerror or problem
-        raise CannotWrite(
-            f"{file.path}: cannot write it: {reason}; mend that, or name another folder in "
-            "MMVAE_EDU_DATA"
-        ) from None
-    finally:
-        with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
+        with files.on_disk(files.folder(file.path.parent)):
+            yield
+    except files.CannotWrite as problem:
+        mend = "mend that, or name another folder in MMVAE_EDU_DATA"
+        raise CannotWrite(f"{problem}; {mend}") from None
 
 
 def accept(source, file, *, called=None):
     """Put a file found elsewhere, gzipped or not, into the cache; errors call it `called`.
 
-    Raises ValueError if it is not that file or cannot be read, CannotWrite if the cache is full or
-    closed.
+    source: its path, or an open binary file.  Raises ValueError if it is not that file or cannot
+    be read, CannotWrite if the cache is full or closed.
     """
     called, digest = called or source, hashlib.sha256()
-    with unfinished(file, "part") as path:
-        with path.open("wb") as copy:
-            for block in _blocks(source, called):
-                digest.update(block)
-                copy.write(block)
+    with fills_cache(file), files.writing(file.path) as copy:
+        for block in _blocks(source, called):
+            digest.update(block)
+            copy.write(block)
         _require(digest.hexdigest(), called, file)
-        os.replace(path, file.path)
 
 
 def _blocks(source, called):
     """Yield the uncompressed content, CHUNK bytes at a time."""
     try:
-        with source.open("rb") as start:
-            gzipped = start.read(2) == b"\x1f\x8b"
-        with gzip.open(source) if gzipped else source.open("rb") as stream:
+        with source.open("rb") if isinstance(source, Path) else source as file:
+            gzipped = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            stream = gzip.open(file) if gzipped else file
             while block := stream.read(CHUNK):
                 yield block
     except (EOFError, zlib.error, gzip.BadGzipFile):
@@ -182,7 +173,7 @@ def _blocks(source, called):
 
 def _require(found, called, file):
     if found != file.sha256:
-        names = {other.sha256: other for files in FILES.values() for other in files}
+        names = {other.sha256: other for group in FILES.values() for other in group}
         other = names.get(found)
         what = f"it is {other.folder}'s {other.name}" if other else "truncated or altered"
         raise ValueError(f"{called} is not {file.folder}'s {file.name}: {what}")

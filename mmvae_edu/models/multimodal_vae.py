@@ -6,12 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import estimators, likelihoods, training
+from .. import estimators, training
+from ..likelihoods import LIKELIHOODS
 from ..support import files
 from ..support.checks import finite_numbers, random_generator, whole_number
 from ..support.devices import like, to_host
 from ..support.parameters import leaves
 from .base import FunctionalModel, number
+from .settings import choice
 
 
 class Term(NamedTuple):
@@ -182,16 +184,33 @@ class MultimodalVAE(FunctionalModel):
     def load(cls, path):
         """Read a model that `save` wrote; a ValueError if the file holds another system."""
         header, arrays = files.read_arrays(path, "model")
-        if header["system"] != cls.__name__:
-            raise ValueError(f"{path}: expected a {cls.__name__}, found a {header['system']}")
-        config = header["config"]
-        config["modalities"] = {
-            name: getattr(likelihoods, arguments.pop("likelihood"))(**arguments)
-            for name, arguments in config["modalities"].items()
+        if header.get("system") != cls.__name__:
+            raise ValueError(f"{path}: expected a {cls.__name__}, found a {header.get('system')}")
+        try:
+            model = cls._from_config(header["config"])
+            model.theta = arrays["theta"]
+            model.tree.views(model.theta)  # checks the size
+        except Exception as problem:  # whatever the constructor makes of a wrong type
+            raise files.damaged(path, problem) from None
+        if len(arrays) != 1 or model.theta.dtype not in (np.float32, np.float64):
+            found = ", ".join(f"{name} ({array.dtype})" for name, array in arrays.items())
+            why = f"expected theta, float32 or float64, found {found}"
+            raise files.damaged(path, ValueError(why))
+        return model
+
+    @classmethod
+    def _from_config(cls, config):
+        """Make a model from its `config`, which older versions wrote with fewer keys."""
+        kinds = {name: dict(row) for name, row in config["modalities"].items()}
+        modalities = {
+            name: LIKELIHOODS[choice("likelihood", row.pop("likelihood"), LIKELIHOODS)](**row)
+            for name, row in kinds.items()
         }
-        model = cls(**config)
-        model.theta = arrays["theta"]
-        model.tree.views(model.theta)  # checks the size
+        model = cls(**{**config, "modalities": modalities})
+        kept = model.config()
+        for key, value in config.items():  # as JSON, in which 1, 1.0 and true differ
+            if files.as_json(value) != files.as_json(kept.get(key)):
+                raise ValueError(f"{key}: expected {kept.get(key)!r}, found {value!r}")
         return model
 
     def _trained(self):

@@ -6,6 +6,7 @@ Colours are Okabe and Ito's, which readers with any colour vision can tell apart
 
 import base64
 import csv
+import io
 import struct
 import textwrap
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from ..data import stroke_path
+from ..support import files
 
 INK = "#222222"
 LETTERS = 10.5  # of a title, in an inch of width
@@ -55,10 +57,17 @@ class Picture:
 
 def save(figure, path, *, alt, caption, numbers):
     """Write `path` (PNG) and the plotted numbers beside it as CSV, the first row naming columns."""
-    figure.savefig(path)
-    with path.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(numbers)
+    write_png(figure, path)
+    table = io.StringIO()
+    csv.writer(table).writerows(numbers)
+    files.write_text(path.with_suffix(".csv"), table.getvalue())
     return Picture(path, alt, caption)
+
+
+def write_png(figure, path):
+    """Write a figure's picture, whole or not at all."""
+    with files.writing(path) as file:
+        figure.savefig(file, format="png")
 
 
 def canvas(width, height, *grid, title=None, **options):

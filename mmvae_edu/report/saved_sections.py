@@ -22,7 +22,7 @@ def save(path, sections):
 def load(path):
     """Read the sections of a record; ValueError if it is damaged, or of another version."""
     try:
-        content = json.loads(Path(path).read_text("utf-8"))
+        content = files.read_json(path)
         if content["mmvae_edu"] == __version__:
             folder = Path(path).parent
             return [
@@ -30,7 +30,7 @@ def load(path):
                 for s in content["sections"]
             ]
         problem = f"is by mmvae_edu {content['mmvae_edu']}, this is {__version__}"
-    except (OSError, ValueError, KeyError, TypeError) as damage:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as damage:
         problem = f"is not a whole record of a tour ({type(damage).__name__}: {damage})"
     raise ValueError(f"{path} {problem}; run `mmvae-edu tour` again")
 
@@ -42,9 +42,15 @@ def _row(block):
 
 
 def _block(row, folder):
+    if not _is_text(list(row.values())):
+        raise ValueError("a block holds other than text")
     if "file" not in row:
         return KINDS[row.pop("kind")](**row)
     picture = Picture(folder / row["file"], row["alt"], row["caption"])
     if not picture.path.is_file():
         raise ValueError(f"{row['file']} is gone")
     return picture
+
+
+def _is_text(value):
+    return isinstance(value, str) or isinstance(value, list) and all(map(_is_text, value))

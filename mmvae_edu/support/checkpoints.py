@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from . import files
+from .checks import whole_number
 from .devices import like, to_host
 
 ARRAYS = ("theta", "m", "v", "order", "total", "best_theta")
@@ -64,14 +65,53 @@ def save(path, state, rng, identity):
 def resume(path, state, rng, identity):
     """Load a checkpoint into state and rng; a ValueError if it has another identity."""
     header, arrays = files.read_arrays(path, "checkpoint")
+    kept = header.get("identity")
+    if not isinstance(kept, dict):
+        raise files.damaged(path, ValueError(f"identity: expected a dict, found {kept!r}"))
     for key, here in identity.items():
-        found = header["identity"].get(key, here if key in DIGESTS else None)
+        found = kept.get(key, here if key in DIGESTS else None)
         if found != here:
             other = f"other {key}" if key in DIGESTS else f"{key} {found}, not {here}"
             raise ValueError(f"{path}: a checkpoint of another training: {other}")
+    try:
+        _check(header, arrays, state)
+        rng.bit_generator.state = header["rng"]
+        if rng.bit_generator.state != header["rng"]:
+            raise ValueError("rng: expected a state of NumPy's generator")
+    except Exception as problem:  # whatever a wrong type in the header raises
+        raise files.damaged(path, problem) from None
     for name in NUMBERS:
         setattr(state, name, header[name])
     state.order = arrays.pop("order")
     for name, array in arrays.items():
         setattr(state, name, like(array, state.theta))
-    rng.bit_generator.state = header["rng"]
+
+
+def _check(header, arrays, state):
+    """Raise an exception unless header and arrays are a training's with arrays as in `state`."""
+    expected = dict.fromkeys(ARRAYS, state.theta) | {"order": state.order, "total": np.float64(0)}
+    if header["best_bound"] == -np.inf:
+        del expected["best_theta"]
+    if expected.keys() != arrays.keys():
+        raise ValueError(f"expected the arrays {list(expected)}, found {list(arrays)}")
+    for name, array in arrays.items():
+        wanted, found = ((a.shape, a.dtype.name) for a in (expected[name], array))
+        if wanted != found:
+            raise ValueError(f"{name}: expected {wanted}, found {found}")
+    if (np.sort(arrays["order"]) != np.arange(len(state.order))).any():
+        raise ValueError(f"order: expected a permutation of {len(state.order)} examples")
+    for name in "step", "position", "stale", "count":
+        whole_number(name, header[name], 0)
+    if header["position"] >= len(state.order):
+        raise ValueError(f"position: expected below {len(state.order)}, found {header['position']}")
+    numbers, before = [header["best_bound"]] if "best_theta" in expected else [], 0
+    if not isinstance(header["history"], list):
+        raise ValueError(f"history: expected a list, found {header['history']!r}")
+    for entry in header["history"]:
+        whole_number("step of a record", entry["step"], before + 1)
+        numbers += [entry[key] for key in entry.keys() - {"step"} | {"bound"}]
+        before = entry["step"]
+    if before > header["step"]:
+        raise ValueError(f"step: expected {before} as in the last record, found {header['step']}")
+    if not all(isinstance(number, float) and np.isfinite(number) for number in numbers):
+        raise ValueError(f"expected finite bounds, found {numbers}")

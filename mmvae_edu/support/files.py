@@ -1,104 +1,249 @@
-"""Files that are written whole or not at all: text, and arrays with a JSON header (no pickle)."""
+"""The one door to files: written whole or not at all; read only if regular, and whole.
+
+Arrays stand in .npz files beside a JSON header, without pickle.  The header has a SHA-256 of
+itself and of all arrays.
+"""
 
 import contextlib
+import hashlib
 import io
 import json
 import os
+import re
+import secrets
 import stat
+import struct
 import tempfile
 import tokenize
 import tomllib
+import warnings
 import zipfile
+import zlib
+from math import prod
 from pathlib import Path
 
 import numpy as np
 
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks; there an open file cannot be removed
+    fcntl = None
+
 SOURCE = 2**20  # bytes of the largest file of Python that is read
 
 
-def folder(path):
-    """Make the folder if it is absent; a ValueError if it cannot be written."""
-    path = Path(path)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=path).close()
-    except OSError as problem:
-        raise ValueError(f"{path}: cannot write here ({problem.strerror})") from None
-    return path
+class CannotWrite(ValueError):
+    """A file or a folder cannot be written; the text is a sentence with its path."""
+
+
+def _cannot_write(path, problem):
+    return CannotWrite(f"{path}: cannot write here ({_reason(problem)})")
+
+
+def _cannot_read(path, problem):
+    return ValueError(f"{path}: cannot read it ({_reason(problem)})")
+
+
+def _reason(problem):
+    return getattr(problem, "strerror", None) or problem
 
 
 @contextlib.contextmanager
-def _unfinished(path):
-    """Yield a temporary path, renamed to `path` once writing has succeeded."""
-    path = Path(path)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+def on_disk(path):
+    """Turn an OSError in this context into CannotWrite."""
     try:
-        yield partial
-        os.replace(partial, path)
+        yield
     except OSError as problem:
-        raise ValueError(f"{path}: cannot write here ({problem.strerror})") from None
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
+        raise _cannot_write(path, problem) from None
+
+
+def folder(path):
+    """Make the folder if it is absent; CannotWrite if nothing can be written in it."""
+    path = Path(path)
+    with on_disk(path):
+        path.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path).close()
+    return path
+
+
+def _named(path, name):
+    if not isinstance(path, str | os.PathLike) or not str(path) or "\0" in str(path):
+        raise ValueError(f"{name}: expected the name of a file, found {path!r}")
+    return Path(path)
+
+
+def _mode(path, name, failure):
+    """Return the mode of a regular file, None where nothing is; otherwise raise a ValueError."""
+    called = path if name == "path" else f"{name} {path}"
+    try:
+        mode = os.stat(_named(path, name)).st_mode
+    except FileNotFoundError:
+        return None
+    except OSError as problem:
+        raise failure(called, problem) from None
+    if not stat.S_ISREG(mode):
+        raise failure(called, "it is a folder" if stat.S_ISDIR(mode) else "it is no regular file")
+    return mode
+
+
+# ---- locks, which end with their process ----
+
+
+def _lock(handle, *, wait):
+    """Lock an open file or folder: True; False if another has it; None if there are no locks."""
+    if fcntl is None:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        return True
+    except BlockingIOError:
+        return False
+    except OSError:  # such a file system
+        return None
+
+
+def claim(path, mode="ab"):
+    """Open a file and lock it until it is closed; None if another one has locked it.
+
+    Who has locked it may remove it.  Where there are no locks every claim succeeds.
+    """
+    while True:
+        file = open(path, mode)
+        if _lock(file, wait=False) is False:
+            file.close()
+            return None
+        if os.fstat(file.fileno()).st_nlink:  # else it was removed just before
+            return file
+        file.close()
+
+
+def release(claimed):
+    """Remove and close a file of `claim`."""
+    with contextlib.suppress(OSError):  # Windows removes no open file
+        os.unlink(claimed.name)
+    claimed.close()
+
+
+@contextlib.contextmanager
+def locked(folder):
+    """Let one process at a time into this context of a folder, where there are locks."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # Windows opens no folder
+            handle = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, handle)
+            _lock(handle, wait=True)
+        yield
+
+
+# ---- writing ----
+
+
+def target(path, name="path"):
+    """Return the path that a write to `path` replaces: of a link it is the link's target.
+
+    Raises ValueError if `path` is no name; CannotWrite if it is a folder, a device, a pipe or a
+    socket, or closed to this user.  name: of the argument, for messages.
+    """
+    if _mode(path, name, _cannot_write) is not None and not os.access(path, os.W_OK):
+        raise _cannot_write(path, "Permission denied")
+    return Path(os.path.realpath(path))
+
+
+def prepare(path, name="path"):
+    """Make the folder of a file to write later, and return its `target`: fail now, not then."""
+    folder(_named(path, name).parent)
+    return target(path, name)
+
+
+@contextlib.contextmanager
+def writing(path):
+    """Yield a binary file that takes the place of `path` once all of it is on the disk.
+
+    Until then it stands beside `path`, locked, under a name that nobody can guess; what killed
+    processes left there of this path is removed.  A file that is replaced passes its mode on.  A
+    failure leaves the old file; an OSError becomes CannotWrite.
+    """
+    real = target(path)
+    with on_disk(path):
+        _remove_leftovers(real)
+        file, partial = _temporary(real)
+        try:
+            with file:
+                if real.exists():
+                    os.chmod(partial, stat.S_IMODE(real.stat().st_mode))
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+                if fcntl is None:
+                    file.close()  # Windows renames no open file
+                os.replace(partial, real)
+        finally:
+            with contextlib.suppress(OSError):
+                partial.unlink()
+        _sync(real.parent)
+
+
+def _temporary(path):
+    """Open and lock a new file beside this one; returns it and its path."""
+    while True:
+        partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+        if file := claim(partial, "xb"):  # else another writer has just taken it for a leftover
+            return file, partial
+
+
+def _sync(folder):
+    """Write a folder's list of names to the disk, where the system can do that."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _remove_leftovers(path):
+    """Remove the temporary files of this path that no process has locked."""
+    ours = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{16}}\.part")
+    for entry in os.scandir(path.parent):
+        if ours.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+            with contextlib.suppress(OSError), open(entry.path, "rb") as file:
+                if _lock(file, wait=False):
+                    os.unlink(entry.path)
+
+
+def write_bytes(path, content):
+    """Write a file whole or not at all."""
+    with writing(path) as file:
+        file.write(content)
 
 
 def write_text(path, text):
-    """Write a text file whole or not at all."""
-    with _unfinished(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+    """Write a text file in UTF-8, whole or not at all."""
+    write_bytes(path, text.encode())
 
 
-def read_toml(path):
-    """Read a table; ValueError with the file's name where it is damaged."""
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except tomllib.TOMLDecodeError as problem:
-        raise ValueError(f"{path}: {problem}") from None
+@contextlib.contextmanager
+def appending(path):
+    """Yield a binary file to read and to append to, one process at a time."""
+    with on_disk(path), locked(Path(path).parent), target(path).open("ab+") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
 
 
-def as_json(value):
-    """Write a value that may hold NumPy's numbers as JSON."""
-    return json.dumps(value, default=np.generic.item)
-
-
-def write_arrays(path, header, arrays):
-    """Write an .npz file whole or not at all.  header: a dict that JSON can hold."""
-    with _unfinished(path) as partial, partial.open("wb") as file:
-        np.savez(file, header=np.array(as_json(header)), **arrays)
-
-
-def read_arrays(path, kind):
-    """Read (header, dict of arrays) from a file of `write_arrays` whose header has this kind."""
-    try:
-        with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        header = json.loads(str(arrays.pop("header")))
-        found = header["kind"]
-    except FileNotFoundError:
-        raise ValueError(f"{path}: no such file") from None
-    except (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile):
-        raise ValueError(
-            f"{path}: not written by mmvae_edu, or not to its end; delete it or name another file"
-        ) from None
-    if found != kind:
-        raise ValueError(f"{path}: expected a {kind} file, found a {found} file")
-    return header, arrays
+# ---- reading ----
 
 
 def read_bytes(path, most=float("inf")):
     """Read a regular file of at most `most` bytes; a ValueError says why that is impossible."""
+    if _mode(path, "path", _cannot_read) is None:
+        raise ValueError(f"{path}: there is no such file")
+    if (size := os.path.getsize(path)) > most:
+        raise ValueError(f"{path}: expected at most {most} bytes, found {size}")
     try:
-        found = os.stat(path)
-        if not stat.S_ISREG(found.st_mode):
-            kind = "a folder" if stat.S_ISDIR(found.st_mode) else "no regular file"
-            raise ValueError(f"{path}: cannot read it (it is {kind})")
-        if found.st_size > most:
-            raise ValueError(f"{path}: expected at most {most} bytes, found {found.st_size}")
         return Path(path).read_bytes()
-    except FileNotFoundError:
-        raise ValueError(f"{path}: there is no such file") from None
     except OSError as problem:
-        raise ValueError(f"{path}: cannot read it ({problem.strerror})") from None
+        raise _cannot_read(path, problem) from None
 
 
 def read_source(path):
@@ -118,3 +263,129 @@ def read_source(path):
             return text
         reason = "it holds null bytes"
     raise ValueError(f"{path}: cannot be read as text: save it as UTF-8 ({reason})")
+
+
+def read_toml(path):
+    """Read a table; ValueError with the file's name where it is damaged."""
+    return _parsed(path, tomllib.loads)
+
+
+def read_json(path):
+    """Read JSON; ValueError with the file's name where it is damaged."""
+    return _parsed(path, json.loads)
+
+
+def _parsed(path, parse):
+    content = read_bytes(path)
+    try:
+        return parse(content.decode())
+    except (ValueError, RecursionError) as problem:
+        raise ValueError(f"{path}: {problem}") from None
+
+
+# ---- arrays ----
+
+
+def as_json(value):
+    """Write a value that may hold NumPy's numbers as JSON."""
+    return json.dumps(value, default=np.generic.item)
+
+
+def write_arrays(path, header, arrays):
+    """Write an .npz file of finite arrays.  header: a dict that JSON can hold."""
+    arrays = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise ValueError(f"{path}: not written, since {name} is not finite")
+    header = {**header, "sha256": _digest(header, arrays)}
+    with writing(path) as file:
+        np.savez(file, header=np.array(as_json(header)), **arrays)
+
+
+def _digest(header, arrays):
+    """Compute the SHA-256 of a header and of the arrays' names, types, shapes and bytes."""
+    digest = hashlib.sha256(as_json(header).encode())
+    for name, array in arrays.items():
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.reshape(-1).data)
+    return digest.hexdigest()
+
+
+def read_arrays(path, kind):
+    """Read (header, dict of arrays) from a file of `write_arrays` whose header has this kind.
+
+    Every byte counts: whatever differs from what was written is a ValueError.  A file from before
+    there was a SHA-256 loads with a warning.
+    """
+    content = read_bytes(path)
+    try:
+        members = _members(content)
+        header = json.loads(str(_array(members.pop("header"))))
+        digest, found = header.pop("sha256", None), header["kind"]
+        arrays = {name: _array(member).copy() for name, member in members.items()}
+        if digest is not None and digest != _digest(header, arrays):
+            raise ValueError("its SHA-256 is another")
+        for name, array in arrays.items():
+            if not np.isfinite(array).all():
+                raise ValueError(f"{name} is not finite")
+    except MemoryError:  # no sign of damage: what is taken is about the file's size
+        raise
+    except Exception as problem:  # of zipfile, json, NumPy: whatever the damage makes them raise
+        raise damaged(path, problem) from None
+    if found != kind:
+        raise ValueError(f"{path}: expected a {kind} file, found a {found} file")
+    if digest is None:
+        words = "has no SHA-256, as in older versions: unverified; saving it again adds one"
+        warnings.warn(f"{path}: {words}", stacklevel=3)
+    return header, arrays
+
+
+def damaged(path, problem):
+    """Return the ValueError for a file whose content is not what `write_arrays` wrote."""
+    why = problem if type(problem) is ValueError else "its structure is broken"
+    return ValueError(
+        f"{path}: not written by mmvae_edu, or not to its end ({why}); delete it or name another "
+        "file"
+    )
+
+
+def _members(content):
+    """Return {name: bytes} of a zip file that has nothing but whole, stored members."""
+    view, found, end = memoryview(content), {}, 0
+    if content[-22:-18] != b"PK\5\6" or content[-2:] != b"\0\0":
+        raise ValueError("its end is missing, or something stands behind it")
+    with zipfile.ZipFile(io.BytesIO(content)) as file:
+        for info in file.infolist():
+            name, extra = struct.unpack_from("<HH", content, info.header_offset + 26)
+            start, name = end + 30 + name + extra, info.filename.removesuffix(".npy")
+            stored = info.compress_type == zipfile.ZIP_STORED and info.flag_bits == 0
+            if not stored or info.file_size != info.compress_size:
+                raise ValueError(f"{name} is compressed or encrypted")
+            if info.header_offset != end or name in found:
+                raise ValueError(f"something stands before {name}, or it is there twice")
+            end = start + info.file_size
+            found[name] = view[start:end]
+            if len(found[name]) != info.file_size or zlib.crc32(found[name]) != info.CRC:
+                raise ValueError(f"the checksum of {name} is another")
+        if end != file.start_dir:
+            raise ValueError("something stands between its members")
+    return found
+
+
+NPY = re.compile(
+    rb"\x93NUMPY\x01\x00(..)\{'descr': '([<>|][biufU]\d+)', 'fortran_order': False, "
+    rb"'shape': \(([\d, ]*)\), \} *\n",
+    re.DOTALL,
+)
+
+
+def _array(member):
+    """Return the array in a .npy file, a view of its bytes: of numbers or text, in C order."""
+    head = NPY.match(member)
+    if head is None or int.from_bytes(head[1], "little") + 10 != head.end():
+        raise ValueError("an array's header is broken")
+    values, dtype = member[head.end() :], np.dtype(head[2].decode())
+    shape = tuple(int(n) for n in head[3].split(b",") if n.strip())
+    if prod(shape) * dtype.itemsize != len(values):
+        raise ValueError(f"an array of shape {shape} has {len(values)} bytes")
+    return np.ndarray(shape, dtype, values)

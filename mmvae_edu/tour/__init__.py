@@ -49,9 +49,7 @@ def tour(out, *, seeds=(0,), fast=False, only=None):
 
 def report_only(path, folder):
     """Check the claims and write the page with a tour's results in `folder`; the exit code."""
-    files.folder(path.parent)
-    if path.is_dir():  # before the work, not after it
-        raise ValueError(f"{path}: cannot write here (it is a folder)")
+    files.prepare(path, "--out")  # before the work, not after it
     systems, gradients = (
         saved_sections.load(folder / name) if (folder / name).exists() else [] for name in RECORDS
     )
