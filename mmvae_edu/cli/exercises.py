@@ -3,6 +3,7 @@
 import difflib
 import inspect
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from ..course.exercises import current, exercises, select
 from ..course.old_names import LESSONS
 from ..course.status import following, show, status_of, statuses
 from ..support.terminal import say
-from .arguments import whole
+from .arguments import filename, whole
 
 CODES = (
     "Checks your solutions. Exit code: 0 right, 1 wrong, 2 not attempted, 3 the checker's own "
@@ -25,7 +26,7 @@ def add_commands(add):
     """Add the commands by `add(name, run, help, example=)`; each `run` returns an exit code."""
     start = add("start", _start, "copy the exercises into a folder to work in", example="start")
     start.add_argument(
-        "dir", nargs="?", type=Path, default=progress.DEFAULT, metavar="DIR",
+        "dir", nargs="?", type=filename, default=progress.DEFAULT, metavar="DIR",
         help=f"default {progress.DEFAULT}",
     )  # fmt: skip
     status = add("status", _status, "show what is solved, and what comes next", example="status")
@@ -113,10 +114,7 @@ def _one(name):
 
 
 def _start(arguments):
-    try:
-        new = progress.start(arguments.dir)
-    except OSError as problem:
-        raise ValueError(f"{arguments.dir}: cannot write here: {problem.strerror}") from None
+    new = progress.start(arguments.dir)
     say(f"{arguments.dir}: {len(new)} new files; nothing that was there has changed")
     if after := following(statuses(arguments.dir)):
         say(f"next: edit {after.file}, then `mmvae-edu check {after.exercise.id}`")
@@ -160,15 +158,26 @@ def _check(arguments):
 def check_and_keep(chosen, folder, tell, **options):
     """Check exercises, record each outcome and pass it to tell(exercise, verdict).
 
-    Returns the verdicts.
+    Returns the verdicts.  What cannot be recorded, as in a read-only folder, is said at the end.
     """
     hashes = {exercise.id: progress.file_hash(folder, exercise) for exercise in chosen}
-    verdicts = []
+    verdicts, problem = [], None
     for exercise, verdict in checker.check_all(chosen, folder, **options):
-        progress.record(folder, exercise, verdict, hashes[exercise.id])
+        row = folder, exercise, verdict, hashes[exercise.id]
+        problem = _unrecorded(progress.record, *row) or problem
         verdicts.append(verdict)
         tell(exercise, verdict)
+    if problem:
+        say(problem, file=sys.stderr)
     return verdicts
+
+
+def _unrecorded(record, *arguments):
+    """Call a function that records progress; returns a sentence if it cannot, else None."""
+    try:
+        record(*arguments)
+    except ValueError as problem:
+        return f"progress was not recorded: {problem}"
 
 
 def _watch(arguments):
@@ -216,7 +225,9 @@ def _hint(arguments):
     for number in numbers:
         say(f"{number}/3  {exercise.hints[number - 1]}")
     if now:
-        progress.record_hints(progress.find_folder(), exercise, numbers)
+        folder = progress.find_folder()
+        if problem := _unrecorded(progress.record_hints, folder, exercise, numbers):
+            say(problem, file=sys.stderr)
     return 0
 
 

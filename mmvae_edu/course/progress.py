@@ -8,8 +8,8 @@ import hashlib
 import inspect
 import json
 import os
-import shutil
 import sys
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -54,12 +54,14 @@ def start(folder):
         raise ValueError(f"{folder} holds the stubs themselves; choose another folder")
     if outer := [above for above in whole.parents if (above / FILE).is_file()]:
         raise ValueError(f"{folder} would be inside {outer[0]}, whose exercises would be checked")
-    folder.mkdir(parents=True, exist_ok=True)
-    new = [stub for stub in stubs if not own_file(folder, stub).exists()]
-    for stub in new:
-        shutil.copyfile(stub, folder / stub.name)
-    if not (folder / FILE).exists():
-        save(folder, {})
+    with files.on_disk(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with files.locked(folder):
+        new = [stub for stub in stubs if not own_file(folder, stub).exists()]
+        for stub in new:
+            files.write_bytes(folder / stub.name, stub.read_bytes())
+        if not (folder / FILE).exists():
+            save(folder, {})
     return [stub.name for stub in new]
 
 
@@ -93,12 +95,19 @@ def _same(path, stub):
 
 def load(folder):
     """Return {id: Row}; a file that is damaged or of another version is set aside."""
-    path = folder / FILE
-    if not path.exists():
-        return {}
     try:
-        return _rows(json.loads(path.read_text("utf-8")))
-    except (ValueError, TypeError, AttributeError):
+        return _rows(folder)
+    except _Damaged:
+        with files.locked(folder):
+            return _rows_or_set_aside(folder)
+
+
+def _rows_or_set_aside(folder):
+    """Return {id: Row} in a folder that is locked, after setting a damaged file aside."""
+    path = folder / FILE
+    try:
+        return _rows(folder)  # another process may have set it aside
+    except _Damaged:
         aside = backup(path)
     print(
         f"{path} was unreadable or of another version, and is kept as {aside.name}; "
@@ -109,12 +118,24 @@ def load(folder):
     return {}
 
 
-def _rows(content):
-    version = content.get("version", 1)
-    if version not in (1, VERSION):
-        raise ValueError(f"version {version}")
-    rows = content if version == 1 else content.get("exercises")
-    return {current(id): Row(**row) for id, row in rows.items()}
+class _Damaged(ValueError):
+    """The file of progress is damaged or of another version."""
+
+
+def _rows(folder):
+    path = folder / FILE
+    if not path.exists():
+        return {}
+    content = files.read_bytes(path)
+    try:
+        content = json.loads(content.decode())
+        version = content.get("version", 1)
+        if version not in (1, VERSION):
+            raise ValueError(f"version {version}")
+        rows = content if version == 1 else content.get("exercises")
+        return {current(id): Row(**row) for id, row in rows.items()}
+    except (ValueError, TypeError, AttributeError, RecursionError) as problem:
+        raise _Damaged from problem
 
 
 def save(folder, progress):
@@ -126,19 +147,24 @@ def save(folder, progress):
 
 def record(folder, exercise, verdict, hash):
     """Keep the outcome of a check; hash: of the file, before the check."""
-    progress = load(folder)
-    row = progress.setdefault(exercise.id, Row())
-    row.code, row.hash, row.mistakes = verdict.code, hash, verdict.mistakes
-    row.checker = checker_version(exercise)
-    save(folder, progress)
+    with _row(folder, exercise) as row:
+        row.code, row.hash, row.mistakes = verdict.code, hash, verdict.mistakes
+        row.checker = checker_version(exercise)
 
 
 def record_hints(folder, exercise, numbers):
     """Keep which hints were shown."""
-    progress = load(folder)
-    row = progress.setdefault(exercise.id, Row())
-    row.hints = sorted({*row.hints, *numbers})
-    save(folder, progress)
+    with _row(folder, exercise) as row:
+        row.hints = sorted({*row.hints, *numbers})
+
+
+@contextmanager
+def _row(folder, exercise):
+    """Yield an exercise's Row to change; meanwhile no other process changes the file."""
+    with files.locked(folder):
+        progress = _rows_or_set_aside(folder)
+        yield progress.setdefault(exercise.id, Row())
+        save(folder, progress)
 
 
 def file_hash(folder, exercise):
@@ -166,36 +192,41 @@ def _digest(path):
 
 
 def backup(path):
-    """Copy a file beside itself under a name that is free; returns the copy's path."""
+    """Copy a file beside itself under a name that is free; returns the copy's path.
+
+    The folder must be locked, or another process might choose the same name.
+    """
     content, n = files.read_bytes(path), 1
     while (copy := path.with_name(f"{path.name}.bak{n}")).exists():
         n += 1
-    copy.write_bytes(content)
+    files.write_bytes(copy, content)
     return copy
 
 
 def reset(folder, exercise):
     """Put the stub's function back, leave the rest of the file; return the backup's path."""
     path = own_file(folder, exercise.stub)
-    kept = backup(path) if path.exists() else None
-    lines = lines_of(path)
-    if lines is None:  # there is no file, or it does not parse
-        shutil.copyfile(exercise.stub, path)
-    else:
-        stub = function_source(exercise.stub, exercise.name)
-        if "import todo" not in "".join(lines):
-            stub = f"from mmvae_edu.course import todo\n\n\n{stub}"
-        path.write_text(with_function(lines, exercise.name, stub), encoding="utf-8")
+    with files.locked(folder):
+        kept = backup(path) if path.exists() else None
+        lines = lines_of(path)
+        if lines is None:  # there is no file, or it does not parse
+            files.write_bytes(path, exercise.stub.read_bytes())
+        else:
+            stub = function_source(exercise.stub, exercise.name)
+            if "import todo" not in "".join(lines):
+                stub = f"from mmvae_edu.course import todo\n\n\n{stub}"
+            files.write_text(path, with_function(lines, exercise.name, stub))
     return kept
 
 
 def reset_all(folder):
     """Put every stub's file back; return the backups' paths, of files and progress."""
     stubs = {own_file(folder, e.stub): e.stub for e in exercises().values()}
-    backups = [backup(path) for path in (*stubs, folder / FILE) if path.exists()]
-    for path, stub in stubs.items():
-        shutil.copyfile(stub, path)
-    save(folder, {})
+    with files.locked(folder):
+        backups = [backup(path) for path in (*stubs, folder / FILE) if path.exists()]
+        for path, stub in stubs.items():
+            files.write_bytes(path, stub.read_bytes())
+        save(folder, {})
     return backups
 
 
