@@ -33,8 +33,8 @@ def fit(model, x, *, mask=None, validation=None, checkpoint=None, progress=True,
     once a number is not finite: `model.theta` and the checkpoint then stay as they were.
     """
     settings = checked(settings)
-    if not isinstance(checkpoint, str | os.PathLike | None):
-        raise ValueError(f"checkpoint: expected a path, found {checkpoint!r}")
+    if checkpoint is not None:  # now, and not after the first interval
+        resumes = files.prepare(checkpoint, "checkpoint").exists()
     xp = namespace(settings.device)
     rng = np.random.default_rng(settings.seed)
     theta = xp.asarray(model.init(rng, dtype=settings.dtype))
@@ -46,7 +46,7 @@ def fit(model, x, *, mask=None, validation=None, checkpoint=None, progress=True,
     state = State(theta, np.zeros_like(theta), np.zeros_like(theta), rng.permutation(data.size))
     if checkpoint is not None:
         identity = settings.identity(model, data, held_out)
-        if files.prepare(checkpoint, "checkpoint").exists():  # now, not after an interval
+        if resumes:
             resume(checkpoint, state, rng, identity)
         if state.step > settings.steps:
             raise ValueError(

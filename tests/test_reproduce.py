@@ -440,11 +440,12 @@ def test_results_of_several_parts_are_shown_part_by_part(tmp_path, quick):
 
 
 def row(job):
-    return {"id": job_id(job), "job": job, "numbers": {}}
+    numbers = {"log p(x1)": {"mean": -1.5, "error": 0.5}}
+    return {"id": job_id(job), "job": job, "numbers": numbers, "date": "2026-01-02"}
 
 
 def some_jobs(n):
-    return [{"system": "VAE", "seed": seed} for seed in range(n)]
+    return jobs("digits-label", systems=["VAE"], seeds=range(n))
 
 
 def test_a_torn_last_line_is_left_out_and_then_cut_off(tmp_path):

@@ -702,7 +702,7 @@ def test_the_graph_keeps_data_and_noise_apart(name, monkeypatch):
         ({"seed": ()}, r"seed: expected a whole number, at least 0, found \(\)"),
         ({"binarise": 5}, "binarise: expected names of Bernoulli modalities, found 5"),
         ({"binarise": (["ink"],)}, "binarise: expected names of Bernoulli modalities, found"),
-        ({"checkpoint": 1}, "checkpoint: expected a path, found 1"),
+        ({"checkpoint": 1}, "checkpoint: expected the name of a file, found 1"),
         ({"step": 5}, "step: fit has no such setting; did you mean steps?"),
         ({"checkpoints": "c.npz"}, "checkpoints: fit has no such .* did you mean checkpoint?"),
         ({"lr": 1e-3}, "lr: fit has no such setting; there are steps, batch_size, learning_rate"),

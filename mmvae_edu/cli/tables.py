@@ -1,15 +1,16 @@
 """The command reproduce: train and measure the systems of the slides' tables, or show them."""
 
 import sys
+from collections import Counter
 from importlib import resources
 from pathlib import Path
 
 from ..measure.tables import executors, store
 from ..measure.tables.experiments import GROUPS, experiments, jobs, members
 from ..measure.tables.progress import bars
+from ..support import files
 from ..support.devices import namespace
-from ..support.files import folder
-from .arguments import whole
+from .arguments import filename, whole
 
 COMMITTED = Path(str(resources.files("mmvae_edu.lessons"))) / "results"
 
@@ -40,7 +41,7 @@ def add_commands(add):
     command.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     command.add_argument("--scheduler", metavar="ADDRESS", help="run on this Dask cluster instead")
     command.add_argument(
-        "--out", type=Path, default=Path("mmvae_edu_out/results"), metavar="DIR",
+        "--out", type=filename, default=Path("mmvae_edu_out/results"), metavar="DIR",
         help="folder for results, default %(default)s",
     )  # fmt: skip
     command.add_argument("--show", action="store_true", help="print what was measured; run nothing")
@@ -61,20 +62,23 @@ def _reproduce(arguments):
     else:
         namespace(arguments.device)  # says what is missing before anything starts
         executor = executors.in_processes(arguments.workers, arguments.threads, arguments.device)
-    out, work, todo, failed = arguments.out, folder(arguments.out / "work").resolve(), [], 0
+    out, work, todo = arguments.out, files.folder(arguments.out / "work").resolve(), []
     for name, all_jobs in wanted.items():
         todo += (missing := store.missing(out / f"{name}.jsonl", all_jobs))
         print(f"{name}: {len(all_jobs) - len(missing)} of {len(all_jobs)} done already", flush=True)
+    failed = Counter()  # sentence → how many jobs it ended
     with bars(todo, work) as remove:
-        for job, outcome in executor(todo, work):
+        for job, outcome in executors.shared(todo, executor, out, work):
             remove(job)
             what = f"{job['experiment']}, {job['system']}, seed {job['seed']}"
-            if isinstance(outcome, executors.JobFails):
-                failed += 1
-                print(f"{what}: {outcome}", file=sys.stderr, flush=True)
+            if not isinstance(outcome, executors.JobFails):
+                print(f"{what}: {_words(outcome['numbers'])}", flush=True)
                 continue
-            store.append(out / f"{job['experiment']}.jsonl", outcome)
-            print(f"{what}: {_words(outcome['numbers'])}", flush=True)
+            failed[str(outcome)] += 1
+            if failed[str(outcome)] == 1:
+                print(f"{what}: {outcome}", file=sys.stderr, flush=True)
+    if failed.total() > len(failed):
+        print(f"{failed.total()} jobs failed, for nothing but what is said above", file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -83,6 +87,7 @@ def _show(arguments):
     from rich.console import Console
 
     from ..measure.tables import tables
+    from ..report import plots
 
     shown, out, form = 0, arguments.out, arguments.format
     jobs(arguments.name, systems=arguments.systems)  # says which systems there are
@@ -104,8 +109,8 @@ def _show(arguments):
                 table.show(Console(width=max(Console().width, 240)))  # or cells are cut off
             else:
                 print(tables.markdown(table) if form == "markdown" else tables.latex(table))
-        picture = folder(out) / f"{name}.png"
-        tables.figure(name, rows).savefig(picture)
+        picture = files.prepare(out / f"{name}.png")
+        plots.write_png(tables.figure(name, rows), picture)
         print(f"figure {picture}", file=sys.stderr)
     return 0 if shown else 1
 

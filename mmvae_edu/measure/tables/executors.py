@@ -1,7 +1,8 @@
 """Executors of jobs: processes of this machine, or the workers of a Dask cluster.
 
 An executor is a function (jobs, work) → iterator of (job, outcome), as the jobs finish; the
-outcome is the job's result, or a JobFails.  `work` is a folder for checkpoints.
+outcome is the job's result, or a JobFails.  `jobs` is any iterable: the processes of this machine
+take the next job when they are free for it.  `work` is a folder for checkpoints.
 """
 
 import contextlib
@@ -12,12 +13,16 @@ import signal
 import subprocess
 import sys
 import tempfile
-from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
+import time
+from concurrent.futures import FIRST_COMPLETED, CancelledError, ThreadPoolExecutor, wait
 from functools import partial
+from itertools import islice
 from subprocess import PIPE
 
+from ...support import files
 from ...support.clones import python
 from ...support.threads import VARIABLES
+from . import store
 
 
 class JobFails(Exception):
@@ -28,15 +33,58 @@ class Killed(JobFails):
     """Its process was killed: another try may succeed."""
 
 
+def shared(jobs, executor, out, work):
+    """Run these jobs, none that another process runs; yield (job, outcome) as they end.
+
+    A result is appended to its file in `out` before its claim ends.  At last this waits for the
+    jobs of other processes, and runs those that end without a result.
+    """
+    claims, left, waiting = {}, jobs, False
+
+    def unclaimed():
+        for job in left:
+            if claim := store.claim(work, job):
+                claims[store.job_id(job)] = claim
+                if is_missing(job):
+                    yield job
+
+    def is_missing(job):
+        return store.missing(out / f"{job['experiment']}.jsonl", [job])
+
+    try:
+        while left:
+            ended = []
+            for job, outcome in executor(unclaimed(), work):
+                if not isinstance(outcome, JobFails):
+                    store.append(out / f"{job['experiment']}.jsonl", outcome)
+                files.release(claims.pop(store.job_id(job)))
+                ended.append(job)
+                yield job, outcome
+            left = [job for job in left if job not in ended and is_missing(job)]
+            if left and not waiting:
+                waiting = True
+                words = f"waiting for another process, which runs {len(left)} of the jobs"
+                print(words, file=sys.stderr, flush=True)
+            if left and not ended:
+                time.sleep(1)
+    finally:
+        for claim in claims.values():
+            files.release(claim)
+
+
 def in_processes(workers, threads=1, device="cpu"):
     """Make an executor of `workers` processes at a time, one a job, each with so many threads."""
 
     def executor(jobs, work):
-        pool = ThreadPoolExecutor(workers)
-        futures = {pool.submit(in_a_process, job, work, threads, device): job for job in jobs}
+        pool, jobs, running = ThreadPoolExecutor(workers), iter(jobs), {}
         try:
-            for future in as_completed(futures):
-                yield futures[future], _outcome(future)
+            while True:
+                for job in islice(jobs, workers - len(running)):
+                    running[pool.submit(in_a_process, job, work, threads, device)] = job
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    yield running.pop(future), _outcome(future)
         finally:  # Ctrl-C reaches the processes, too, and they leave checkpoints
             pool.shutdown(cancel_futures=True)
 
@@ -57,14 +105,19 @@ def on_a_cluster(address, threads=1, device="cpu", timeout=10):
         raise ValueError("a cluster needs Dask: `pip install 'mmvae_edu[sweep]'`") from None
     if not address:
         raise ValueError("--scheduler: expected an address such as tcp://host:8786, found nothing")
-    try:
-        client = Client(address, timeout=timeout)
-    except (OSError, ValueError) as problem:
-        raise ValueError(f"no Dask scheduler answers at {address} ({problem})") from None
+
+    def connected():
+        try:
+            return Client(address, timeout=timeout)
+        except (OSError, ValueError) as problem:
+            raise ValueError(f"no Dask scheduler answers at {address} ({problem})") from None
+
+    connected().close()  # fails now, before anything is printed
 
     def executor(jobs, work):
-        with client:
-            if not client.scheduler_info()["workers"]:
+        jobs = list(jobs)
+        with connected() as client:
+            if jobs and not client.scheduler_info()["workers"]:
                 print(f"no worker yet: `dask worker {address}` starts one", file=sys.stderr)
             run = partial(_on_a_worker, work=str(work), threads=threads, device=device)
             futures = dict(zip(client.map(run, jobs, pure=False, retries=3), jobs, strict=True))

@@ -1,13 +1,12 @@
 """Progress bars of running jobs, read from their checkpoints wherever they run."""
 
-import json
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Event, Lock, Thread
 
-import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from ...support import files
 from .store import checkpoint
 
 
@@ -23,7 +22,7 @@ def bars(jobs, work, seconds=2):
             yield lambda job: None
             return
         waiting = {checkpoint(work, job): job for job in jobs}
-        since, shown, ended, turn = time.time(), {}, Event(), Lock()
+        since, seen, shown, ended, turn = time.time(), {}, {}, Event(), Lock()
 
         def remove(job):
             path = checkpoint(work, job)
@@ -36,8 +35,10 @@ def bars(jobs, work, seconds=2):
             while not ended.wait(seconds):
                 with turn:
                     for path, job in waiting.items():
-                        if path.exists() and path.stat().st_mtime >= since:
-                            show(path, job)
+                        with suppress(OSError, ValueError):  # of which the job itself speaks
+                            if seen.get(path) != (now := path.stat().st_mtime) >= since:
+                                show(path, job)
+                                seen[path] = now
 
         def show(path, job):
             epochs = job["training"]["epochs"]
@@ -59,8 +60,7 @@ def bars(jobs, work, seconds=2):
 
 def epoch_and_bound(path):
     """Read a checkpoint's epoch, and the last mean bound in nats."""
-    with np.load(path, allow_pickle=False) as file:
-        header = json.loads(str(file["header"]))
+    header, _ = files.read_arrays(path, "checkpoint")
     history = header["history"]
     bound = history[-1]["bound"] if history else float("nan")
     return header["step"] // header["identity"]["interval"], bound

@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-import os
+from math import isfinite
 from pathlib import Path
 
-from ...support.files import folder
+from ...support import files
 
 
 def job_id(job):
@@ -29,7 +29,7 @@ def read(path):
     if not path.exists():
         return []
     rows = {}
-    for number, line in enumerate(path.read_bytes().splitlines(keepends=True), start=1):
+    for number, line in enumerate(files.read_bytes(path).splitlines(keepends=True), start=1):
         if row := _row(line):
             rows.setdefault(row["id"], row)
         elif line.endswith(b"\n"):
@@ -41,27 +41,37 @@ def read(path):
 
 def append(path, row):
     """Append one row to the file, after removing an incomplete last line."""
-    path = Path(path)
-    folder(path.parent)
-    with path.open("ab+") as file:
+    files.prepare(path)
+    with files.appending(path) as file:
         file.seek(0)
         before, end, last = file.read().rpartition(b"\n")
         whole = _row(last) is not None  # a result without its newline, as some editors leave it
         if last and not whole:
             file.truncate(len(before + end))
         file.write(b"\n" * whole + json.dumps(row).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+
+
+def claim(work, job):
+    """Keep other processes from a job: the claim, for `files.release`; None if one has it."""
+    return files.claim(Path(work) / f"{job_id(job)}.claim")
 
 
 def _row(line):
     """Parse the result in a line; None if it has none."""
     try:
         row = json.loads(line)
-        row["id"], row["job"]["system"], row["job"]["seed"], row["numbers"].values()
-    except (ValueError, KeyError, TypeError, AttributeError):
+        job, values = row["job"], list(row["numbers"].values())
+        texts = [row["date"], job["experiment"], job["system"]]
+        texts += [value.get(key, "") for value in values for key in ("unit", "part")]
+        numbers = [job["seed"], job["training"]["epochs"]]
+        numbers += [value[key] for value in values for key in ("mean", "error")]
+        for value in values:
+            numbers += [value.get("n", 0), value.get("ess", 0), job["evaluation"].get("K", 0)]
+        right = row["id"] == job_id(job) and all(isinstance(text, str) for text in texts)
+        right = right and all(isfinite(number) for number in numbers)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
-    return row
+    return row if right and values else None
 
 
 def missing(path, jobs):

@@ -110,10 +110,9 @@ def _units(rows):
     """Name the unit, the number of test examples, and the least effective sample size."""
     values = [value for row in rows for value in row["numbers"].values()]
     unit = values[0].get("unit", "nats")
-    if "ess" not in values[0]:
+    if not (ess := [value["ess"] for value in values if "ess" in value]):
         return unit
-    K, n = rows[0]["job"]["evaluation"]["K"], values[0].get("n")
-    ess = [value["ess"] for value in values]
+    K, n = rows[0]["job"]["evaluation"].get("K"), values[0].get("n")
     many = f", {n} test examples" if n else ""
     return f"{unit}{many}; at least {min(ess):.1f} effective samples of K = {K} (column medians)"
 

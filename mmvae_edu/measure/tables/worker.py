@@ -22,7 +22,7 @@ def main():
         result = run(job, sys.argv[1], device=sys.argv[2])
     except (ValueError, OSError) as problem:
         sys.exit(str(problem))
-    json.dump(result, answers)
+    answers.write(json.dumps(result))
     answers.close()
 
 
