@@ -469,7 +469,7 @@ def test_what_cannot_be_read_says_why_and_advises_no_deletion(read, saved, monke
         raise PermissionError(13, "Permission denied")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_bytes", closed)
+        patch.setattr(files, "open", closed, raising=False)
         with pytest.raises(ValueError, match=r"m.npz: cannot read it \(Permission denied\)$"):
             read(saved)
     saved.unlink()

@@ -30,6 +30,7 @@ except ImportError:  # Windows has no such locks; there an open file cannot be r
     fcntl = None
 
 SOURCE = 2**20  # bytes of the largest file of Python that is read
+CHUNK = 2**18  # bytes read and hashed at a time: they fit into the cache
 
 
 class CannotWrite(ValueError):
@@ -297,47 +298,63 @@ def write_arrays(path, header, arrays):
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise ValueError(f"{path}: not written, since {name} is not finite")
-    header = {**header, "sha256": _digest(header, arrays)}
+    digest = hashlib.sha256(as_json(header).encode())
+    for name, array in arrays.items():
+        _start(digest, name, array)
+        digest.update(_bytes(array))
+    header = {**header, "sha256": digest.hexdigest()}
     with writing(path) as file:
         np.savez(file, header=np.array(as_json(header)), **arrays)
 
 
-def _digest(header, arrays):
-    """Compute the SHA-256 of a header and of the arrays' names, types, shapes and bytes."""
-    digest = hashlib.sha256(as_json(header).encode())
-    for name, array in arrays.items():
-        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        digest.update(array.reshape(-1).data)
-    return digest.hexdigest()
+def _start(digest, name, array):
+    """Begin an array in a SHA-256, which covers header, names, types, shapes and bytes."""
+    digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+
+
+def _bytes(array):
+    return array.reshape(-1).view(np.uint8).data
 
 
 def read_arrays(path, kind):
     """Read (header, dict of arrays) from a file of `write_arrays` whose header has this kind.
 
-    Every byte counts: whatever differs from what was written is a ValueError.  A file from before
-    there was a SHA-256 loads with a warning.
+    Whatever differs from what was written is a ValueError.  A file from before there was a SHA-256
+    loads with a warning.
     """
-    content = read_bytes(path)
+    if _mode(path, "path", _cannot_read) is None:
+        raise ValueError(f"{path}: there is no such file")
     try:
-        members = _members(content)
-        header = json.loads(str(_array(members.pop("header"))))
-        digest, found = header.pop("sha256", None), header["kind"]
-        arrays = {name: _array(member).copy() for name, member in members.items()}
-        if digest is not None and digest != _digest(header, arrays):
-            raise ValueError("its SHA-256 is another")
-        for name, array in arrays.items():
-            if not np.isfinite(array).all():
-                raise ValueError(f"{name} is not finite")
-    except MemoryError:  # no sign of damage: what is taken is about the file's size
+        with open(path, "rb") as file:
+            header, arrays, verified = parse_arrays(file)
+            found = header["kind"]
+    except OSError as problem:
+        raise _cannot_read(path, problem) from None
+    except MemoryError:  # no sign of damage: what is taken is less than the file's size
         raise
     except Exception as problem:  # of zipfile, json, NumPy: whatever the damage makes them raise
         raise damaged(path, problem) from None
     if found != kind:
         raise ValueError(f"{path}: expected a {kind} file, found a {found} file")
-    if digest is None:
+    if not verified:
         words = "has no SHA-256, as in older versions: unverified; saving it again adds one"
         warnings.warn(f"{path}: {words}", stacklevel=3)
     return header, arrays
+
+
+def parse_arrays(file):
+    """Read (header, arrays, whether there is a SHA-256) from an open file; any damage raises."""
+    members = _members(file)
+    header = json.loads(str(_array(file, "header", members.pop("header"), hashlib.sha256())))
+    expected = header.pop("sha256", None)
+    digest = hashlib.sha256(as_json(header).encode())
+    arrays = {name: _array(file, name, member, digest) for name, member in members.items()}
+    if expected not in (None, digest.hexdigest()):
+        raise ValueError("its SHA-256 is another")
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} is not finite")
+    return header, arrays, expected is not None
 
 
 def damaged(path, problem):
@@ -349,26 +366,27 @@ def damaged(path, problem):
     )
 
 
-def _members(content):
-    """Return {name: bytes} of a zip file that has nothing but whole, stored members."""
-    view, found, end = memoryview(content), {}, 0
-    if content[-22:-18] != b"PK\5\6" or content[-2:] != b"\0\0":
+def _members(file):
+    """Return {name: (start, size, CRC)} of a zip file that has only whole, stored members."""
+    found, end, size = {}, 0, file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - 22))
+    last = file.read()
+    if last[:4] != b"PK\5\6" or last[20:] != b"\0\0":
         raise ValueError("its end is missing, or something stands behind it")
-    with zipfile.ZipFile(io.BytesIO(content)) as file:
-        for info in file.infolist():
-            name, extra = struct.unpack_from("<HH", content, info.header_offset + 26)
-            start, name = end + 30 + name + extra, info.filename.removesuffix(".npy")
+    with zipfile.ZipFile(file) as names:
+        for info in names.infolist():
+            name = info.filename.removesuffix(".npy")
             stored = info.compress_type == zipfile.ZIP_STORED and info.flag_bits == 0
             if not stored or info.file_size != info.compress_size:
                 raise ValueError(f"{name} is compressed or encrypted")
             if info.header_offset != end or name in found:
                 raise ValueError(f"something stands before {name}, or it is there twice")
+            file.seek(end + 26)
+            start = end + 30 + sum(struct.unpack("<HH", file.read(4)))
             end = start + info.file_size
-            found[name] = view[start:end]
-            if len(found[name]) != info.file_size or zlib.crc32(found[name]) != info.CRC:
-                raise ValueError(f"the checksum of {name} is another")
-        if end != file.start_dir:
-            raise ValueError("something stands between its members")
+            found[name] = start, info.file_size, info.CRC
+    if end != names.start_dir:
+        raise ValueError("something stands between its members")
     return found
 
 
@@ -379,13 +397,25 @@ NPY = re.compile(
 )
 
 
-def _array(member):
-    """Return the array in a .npy file, a view of its bytes: of numbers or text, in C order."""
-    head = NPY.match(member)
+def _array(file, name, member, digest):
+    """Read a member's array, of numbers or text in C order, and add it to the digest."""
+    start, size, expected = member
+    file.seek(start)
+    head = NPY.match(file.read(min(size, 1024)))
     if head is None or int.from_bytes(head[1], "little") + 10 != head.end():
-        raise ValueError("an array's header is broken")
-    values, dtype = member[head.end() :], np.dtype(head[2].decode())
+        raise ValueError(f"the header of {name} is broken")
+    dtype = np.dtype(head[2].decode())
     shape = tuple(int(n) for n in head[3].split(b",") if n.strip())
-    if prod(shape) * dtype.itemsize != len(values):
-        raise ValueError(f"an array of shape {shape} has {len(values)} bytes")
-    return np.ndarray(shape, dtype, values)
+    if prod(shape) * dtype.itemsize != size - head.end():  # before memory is taken
+        raise ValueError(f"{name} of shape {shape} has {size - head.end()} bytes")
+    array, crc = np.empty(shape, dtype), zlib.crc32(head[0])
+    _start(digest, name, array)
+    file.seek(start + head.end())
+    for first in range(0, array.nbytes, CHUNK):
+        part = _bytes(array)[first : first + CHUNK]
+        file.readinto(part)
+        digest.update(part)
+        crc = zlib.crc32(part, crc)
+    if crc != expected:
+        raise ValueError(f"the checksum of {name} is another")
+    return array
