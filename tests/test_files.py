@@ -304,6 +304,8 @@ def writes(node):
         return False
     if name in MODULES.get(".".join(room), ()):
         return True
+    if (room, name) == (["os"], "open"):
+        return ast.unparse(node.args[0]) != "os.devnull"
     if name == "open":
         texts = [a.value for a in node.args if isinstance(a, ast.Constant)]
         texts += [k.value.value for k in node.keywords if k.arg == "mode"]
@@ -708,6 +710,7 @@ ODD = {
     "another job": RESULT | {"job": JOB | {"seed": 7}},
     "a mean in words": RESULT | {"numbers": {"x": {"mean": "NaN", "error": 0.1}}},
     "a mean that is none": RESULT | {"numbers": {"x": {"mean": float("nan"), "error": 0.1}}},
+    "an error in words": RESULT | {"numbers": {"x": {"mean": 0.1, "error": "0.1"}}},
     "no error": RESULT | {"numbers": {"x": {"mean": 0.1}}},
     "a part that is none": RESULT | {"numbers": {"x": {"mean": 0.1, "error": 0.1, "part": []}}},
     "numbers in a list": RESULT | {"numbers": [1.0]},

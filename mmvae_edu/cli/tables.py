@@ -21,7 +21,8 @@ def add_commands(add):
         "reproduce", _reproduce, "train and measure the systems of the slides' tables",
         "Runs the jobs of an experiment, one system and one seed each, in processes of their own. "
         "A job that has a result is not run again, and one that was stopped goes on from its "
-        "checkpoint. Results are appended to DIR/EXPERIMENT.jsonl. All settings are in "
+        "checkpoint. Several runs with one DIR share the jobs. Results are appended to "
+        "DIR/EXPERIMENT.jsonl. All settings are in "
         "mmvae_edu/measure/tables/experiments.toml.",
         example="reproduce mnist --systems MVAE VAE --seeds 0",
     )  # fmt: skip

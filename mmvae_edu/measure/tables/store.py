@@ -64,11 +64,11 @@ def _row(line):
         texts = [row["date"], job["experiment"], job["system"]]
         texts += [value.get(key, "") for value in values for key in ("unit", "part")]
         numbers = [job["seed"], job["training"]["epochs"]]
-        numbers += [value[key] for value in values for key in ("mean", "error")]
-        for value in values:
-            numbers += [value.get("n", 0), value.get("ess", 0), job["evaluation"].get("K", 0)]
-        right = row["id"] == job_id(job) and all(isinstance(text, str) for text in texts)
-        right = right and all(isfinite(number) for number in numbers)
+        numbers += [value["error"] for value in values]
+        numbers += [value.get(key, 0) for value in values for key in ("n", "ess")]
+        right = row["id"] == job_id(job) and all(isfinite(value["mean"]) for value in values)
+        right = right and all(isinstance(text, str) for text in texts)
+        right = right and all(isinstance(number, int | float) for number in numbers)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
     return row if right and values else None
