@@ -190,7 +190,8 @@ def test_a_missing_barrier_is_seen_whatever_the_values_are():
     x = np.zeros(4)
     seen = record(no_barrier, 1, 4, x, x.copy())
     assert [type(fault) for fault in seen.faults] == [Race, Unwritten]
-    assert seen.counts.tolist() == [0, 0, 4, 2]  # threads 0 and 1 read before 3 and 2 have written
+    counts = [0, 0, 4, 2, 0, 0, 0]  # threads 0 and 1 read before 3 and 2 have written
+    assert seen.marks[:-1].tolist() == counts
 
 
 # ---- right kernels -----------------------------------------------------------------------------
@@ -433,6 +434,104 @@ ANSWERS = {
             cuda.syncthreads()
             top[oops] = 1.0
         """),
+    "thread 0 finishes alone": (RIGHT, """
+        @cuda.jit
+        def block_max_kernel(log_w, top):
+            mine = cuda.shared.array(THREADS, np.float64)
+            t, n, K, threads = cuda.threadIdx.x, cuda.blockIdx.x, len(log_w), cuda.blockDim.x
+            mine[t] = log_w[min(t, K - 1), n]  # where there are more threads than samples
+            each = (K + threads - 1) // threads
+            for k in range(t * each, min(K, t * each + each)):
+                mine[t] = max(mine[t], log_w[k, n])
+            cuda.syncthreads()
+            if t == 0:
+                for other in range(1, threads):
+                    mine[0] = max(mine[0], mine[other])
+                top[n] = mine[0]
+        """),
+    "thread 0 has a block to itself": ("shares_of_one_thread", """
+        @cuda.jit
+        def shares_kernel(log_w, weights):
+            n, K = cuda.blockIdx.x, log_w.shape[0]
+            if cuda.threadIdx.x == 0:
+                total = 0.0
+                for k in range(K):
+                    total += np.exp(log_w[k, n])
+                for k in range(K):
+                    weights[k, n] = np.exp(log_w[k, n]) / total
+        """),
+    "exp of what is shared, again and again": ("exp_again_in_every_thread", """
+        from math import exp
+        @cuda.jit(device=True)
+        def weight(a):
+            return exp(a)
+
+        @cuda.jit
+        def shares_kernel(log_w, weights):
+            own = cuda.shared.array(THREADS, np.float64)
+            k, n, K = cuda.threadIdx.x, cuda.blockIdx.x, len(log_w)
+            if k < K:
+                own[k] = log_w[k, n]
+            cuda.syncthreads()
+            if k < K:
+                weights[k, n] = weight(own[k]) / sum([weight(own[j]) for j in range(K)])
+        """),
+    "thread 0 walks": ("one_thread_walks", """
+        @cuda.jit
+        def block_max_kernel(log_w, top):
+            if cuda.threadIdx.x == 0:
+                n = cuda.blockIdx.x
+                top[n] = log_w[0, n]
+                for k in range(1, len(log_w)):
+                    top[n] = max(top[n], log_w[k, n])
+        """),
+    "thread 0 walks twice": ("one_thread_walks_twice", """
+        @cuda.jit
+        def log_mean_exp_kernel(log_w, bound):
+            n, K = cuda.blockIdx.x, log_w.shape[0]
+            if cuda.threadIdx.x != 0:
+                return
+            top = max([log_w[k, n] for k in range(K)])
+            bound[n] = top + math.log(sum([math.exp(log_w[k, n] - top) for k in range(K)]) / K)
+        """),
+    "all threads walk, and all write": ("every_thread_writes_the_bound", """
+        @cuda.jit
+        def log_mean_exp_kernel(log_w, bound):
+            n, K = cuda.blockIdx.x, log_w.shape[0]
+            top = max([log_w[k, n] for k in range(K)])
+            bound[n] = top + math.log(sum([math.exp(log_w[k, n] - top) for k in range(K)]) / K)
+        """),
+    "a race that is not the catalogue's": ("Race: thread 0 of block 0 reads bound[0] on", """
+        @cuda.jit
+        def log_mean_exp_kernel(log_w, bound):
+            t, n, K = cuda.threadIdx.x, cuda.blockIdx.x, log_w.shape[0]
+            if t == 0:
+                bound[n] = 0.0
+            cuda.syncthreads()
+            for k in range(t, K, cuda.blockDim.x):
+                bound[n] += math.exp(log_w[k, n])
+            cuda.syncthreads()
+            if t == 0:
+                bound[n] = math.log(bound[n] / K)
+        """),
+    "the memory of all blocks": ("NotShared: no value goes through shared memory in block 0", """
+        @cuda.jit
+        def block_max_kernel(log_w, top):
+            t, n = cuda.threadIdx.x, cuda.blockIdx.x
+            if t == 0:
+                top[n] = -math.inf
+            cuda.syncthreads()
+            for k in range(t, log_w.shape[0], cuda.blockDim.x):
+                cuda.atomic.max(top, n, log_w[k, n])
+        """),
+    "one thread in four": ("Idle: thread 0 of block 0 writes 4 elements of precision", """
+        @cuda.jit
+        def precision_kernel(size, log_var, precision):
+            first = cuda.grid(1)
+            if first % 4 == 0:
+                for i in range(first, min(size, first + 4)):
+                    precision[i] = math.exp(-log_var[i])
+        """),
     "a stub": (NOT_ATTEMPTED, """
         @cuda.jit
         def block_max_kernel(log_w, top):
@@ -475,14 +574,14 @@ def test_the_librarys_kernel_is_locked(tmp_path):
 
 def test_a_launch_works_on_copies():
     x, y = np.arange(6.0), np.ones(6)
-    check_faults, counts, seen_x, seen_y = own_memory((2, 3), x, y)
+    check_faults, marks, seen_x, seen_y = own_memory((2, 3), x, y)
     check_faults()
-    assert not counts.any()
+    assert not marks.any()
     assert seen_x.tolist() == x.tolist()
     assert seen_y.tolist() == [0, 2, 4, 6, 8, 10]
     assert y.tolist() == [1] * 6
-    check_faults, counts, _, seen_y = beyond((2, 3), np.zeros(5), np.ones(5))
-    assert counts.tolist() == [1, 0, 0, 0]
+    check_faults, marks, _, seen_y = beyond((2, 3), np.zeros(5), np.ones(5))
+    assert marks.tolist() == [1, 0, 0, 0, 0, 0, 0, 0]
     assert not seen_y.any()  # what a faulty launch computes means nothing
     with pytest.raises(OutOfBounds):
         check_faults()

@@ -18,7 +18,7 @@ always in the same order, and `breakpoint()` in a kernel stops there.
 """
 
 from .arrays import Access
-from .faults import BarrierMissed, Fault, OutOfBounds, Race, Record, Unwritten
+from .faults import BarrierMissed, Fault, OtherMethod, OutOfBounds, Race, Record, Unwritten
 from .launch import cuda, record
 from .text import edited
 
@@ -26,6 +26,7 @@ __all__ = [
     "Access",
     "BarrierMissed",
     "Fault",
+    "OtherMethod",
     "OutOfBounds",
     "Race",
     "Record",

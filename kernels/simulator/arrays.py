@@ -13,15 +13,16 @@ class Memory:
     """One allocation: its name in the kernel, its values, and what has been written of it."""
 
     name: str
+    role: int | str  # which of the kernel's arguments it is, or "shared", "local"
     values: np.ndarray
     written: np.ndarray | None = None  # None: all of it, before the kernel began
 
     @classmethod
-    def empty(cls, name, shape, dtype):
+    def empty(cls, name, role, shape, dtype):
         """Make shared or local memory, which holds junk at first; dtype is NumPy's or Numba's."""
         dtype = np.dtype(getattr(dtype, "name", dtype))
         junk = np.nan if dtype.kind == "f" else 0
-        return cls(name, np.full(shape, junk, dtype), np.zeros(shape, dtype=bool))
+        return cls(name, role, np.full(shape, junk, dtype), np.zeros(shape, dtype=bool))
 
     def element(self, at):
         """Write the element at the flat place `at` as the kernel does: "tops[3]"."""
@@ -57,6 +58,14 @@ class Outside(NamedTuple):
     shape: tuple  # of what was indexed
     kind: str
     line: Line
+
+
+class Exp(NamedTuple):
+    """One call of exp, from math or NumPy."""
+
+    block: tuple
+    thread: tuple
+    epoch: int
 
 
 class Left(BaseException):

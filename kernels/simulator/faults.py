@@ -1,5 +1,6 @@
 """Faults of a launch, found in the record of its accesses."""
 
+import zlib
 from functools import cached_property
 from typing import NamedTuple
 
@@ -30,7 +31,23 @@ class Unwritten(Fault):
     """A thread reads shared or local memory before anyone has written it; in elements."""
 
 
-KINDS = (OutOfBounds, BarrierMissed, Race, Unwritten)
+class OtherMethod(Fault):
+    """The values may be right, but the work is not done as demanded; the first, counted once."""
+
+
+class Idle(OtherMethod):
+    """Some threads do the work of all."""
+
+
+class Repeated(OtherMethod):
+    """Threads do again what others of their block have done."""
+
+
+class NotShared(OtherMethod):
+    """No value goes from one thread to another through shared memory."""
+
+
+KINDS = (OutOfBounds, BarrierMissed, Race, Unwritten, Idle, Repeated, NotShared)
 
 
 class Apart(NamedTuple):
@@ -43,23 +60,34 @@ class Apart(NamedTuple):
 
 
 class Record:
-    """The accesses of a launch, and the faults in them."""
+    """The accesses of a launch, and the faults in them.
 
-    def __init__(self, grid, block):
-        self.grid, self.block = grid, block
-        self.accesses, self.outside, self.apart = [], [], []
+    method: a function of the Record that returns an OtherMethod or None; without one, any will do.
+    """
+
+    def __init__(self, grid, block, method=None):
+        self.grid, self.block, self.method = grid, block, method
+        self.accesses, self.outside, self.apart, self.exps = [], [], [], []
 
     @property
     def faults(self):
         """At most one Fault of each kind: the first, and how often that kind was seen."""
         found = (self._out_of_bounds(), self._barrier_missed(), self._race(), self._unwritten())
-        return [fault for fault in found if fault]
+        found = [fault for fault in found if fault]
+        if not found and self.method and (other := self.method(self)):
+            return [other]
+        return found
 
     @property
-    def counts(self):
-        """The number of times that each of KINDS was seen, (4,)."""
+    def marks(self):
+        """The number of times that each of KINDS was seen, and a number for the places of races.
+
+        Two launches with the same races, in the same elements of the same memories, have the same.
+        """
         seen = {type(fault): fault.count for fault in self.faults}
-        return np.array([float(seen.get(kind, 0)) for kind in KINDS])
+        races = {(a.memory.role, a.at, *sorted([a.kind, b.kind])) for a, b in self._races}
+        places = zlib.crc32(repr(sorted(races, key=repr)).encode()) if races else 0
+        return np.array([*(float(seen.get(kind, 0)) for kind in KINDS), places])
 
     def check(self):
         """Raise the first fault, if there is one."""
@@ -125,8 +153,14 @@ class Record:
             return Unwritten(says, first.line.number, len(reads))
 
     def _who(self, event):
-        thread, block = _index(event.thread, self.block), _index(event.block, self.grid)
-        return f"thread {thread} of block {block}"
+        return self.who(event.block, event.thread)
+
+    def who(self, block, thread):
+        """Name a thread: "thread 2 of block 0"."""
+        return f"thread {_index(thread, self.block)} of {self.which(block)}"
+
+    def which(self, block):
+        return f"block {_index(block, self.grid)}"
 
 
 def _index(index, dim):

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .arrays import Left, Line, Memory, Outside, Watched
-from .faults import Apart, Record
+from .arrays import Exp, Left, Line, Memory, Outside, Watched
+from .faults import Apart, OtherMethod, Record
 from .text import Namespace, bound, plain
 
 MOST = 1_000_000  # accesses of a launch; more are taken for an endless loop
@@ -28,17 +28,19 @@ class Dim3(NamedTuple):
         return [Dim3(*reversed(index)) for index in np.ndindex(self[::-1])]
 
 
-def record(kernel, blocks, threads, *args):
+def record(kernel, blocks, threads, *args, method=None):
     """Launch a kernel, in place on its arrays; returns the Record of what it did.
 
     blocks and threads as in kernel[blocks, threads](*args): a number, or a tuple of up to three.
+    method: what is demanded of a launch without other faults, one of `methods`.
     An exception in the kernel is raised, unless a fault came before it and may have caused it.
     """
-    cuda = Running(Dim3(*np.atleast_1d(blocks).tolist()), Dim3(*np.atleast_1d(threads).tolist()))
+    sides = (Dim3(*np.atleast_1d(side).tolist()) for side in (blocks, threads))
+    cuda = Running(Record(*sides, method))
     named = signature(plain(kernel)).bind(*args).arguments
     args = [
-        Watched(Memory(name, a), cuda.note) if isinstance(a, np.ndarray) else a
-        for name, a in named.items()
+        Watched(Memory(name, i, a), cuda.note) if isinstance(a, np.ndarray) else a
+        for i, (name, a) in enumerate(named.items())
     ]
     body = bound(kernel, cuda)
     try:
@@ -53,10 +55,10 @@ def record(kernel, blocks, threads, *args):
 class Running:
     """The name `cuda` in a kernel that runs: the thread whose turn it is."""
 
-    def __init__(self, grid, block):
-        self.gridDim, self.blockDim = grid, block
+    def __init__(self, seen):
+        self.gridDim, self.blockDim = seen.grid, seen.block
         self.blockIdx = self.threadIdx = None
-        self.seen, self.epoch, self.in_block = Record(grid, block), 0, {}
+        self.seen, self.epoch, self.in_block = seen, 0, {}
         self.shared = SimpleNamespace(array=self._shared_array)
         self.local = SimpleNamespace(array=self._local_array)
         names = {"add": operator.add, "sub": operator.sub, "max": max, "min": min}
@@ -78,11 +80,13 @@ class Running:
         frame = sys._getframe(1)
         site = frame.f_code, frame.f_lineno
         if site not in self.in_block:
-            self.in_block[site] = Memory.empty(_assigned(frame, "shared"), shape, dtype)
+            name = _assigned(frame, "shared")
+            self.in_block[site] = Memory.empty(name, "shared", shape, dtype)
         return Watched(self.in_block[site], self.note)
 
     def _local_array(self, shape, dtype):
-        return Watched(Memory.empty(_assigned(sys._getframe(1), "local"), shape, dtype), self.note)
+        name = _assigned(sys._getframe(1), "local")
+        return Watched(Memory.empty(name, "local", shape, dtype), self.note)
 
     def __getattr__(self, name):
         raise AttributeError(f"the recorder has no cuda.{name}")
@@ -93,6 +97,11 @@ class Running:
         events.append(kind(self.blockIdx, self.threadIdx, self.epoch, *what))
         if len(events) > MOST:
             raise RuntimeError(f"more than {MOST:,} accesses: does a loop ever end?")
+
+    def note_exp(self, exp, x):
+        """Add a call of exp, and return its value."""
+        self.seen.exps.append(Exp(self.blockIdx, self.threadIdx, self.epoch))
+        return exp(x)
 
     def run_block(self, block, body, args):
         """Run every thread as far as its next barrier, then all again, until all have ended."""
@@ -145,8 +154,9 @@ class Stub(Namespace):
         """Mark a kernel, as numba.cuda.jit: calling it records a launch on copies.
 
         kernel((blocks, threads), *args) returns a function that raises the first fault if there is
-        one, the counts of faults by kind, and the arrays: as they are after a launch without
-        faults, or zeros, since what a faulty launch has computed means nothing.
+        one, `Record.marks` of the faults, and the arrays: as they are after a launch that has at
+        most another method than demanded, or zeros, since what else a faulty launch has computed
+        means nothing.
         """
         if function is None:
             return partial(self.jit, device=device, **options)
@@ -155,13 +165,13 @@ class Stub(Namespace):
             return function
 
         @wraps(function)
-        def launch(shape, *args):
+        def launch(shape, *args, method=None):
             args = [a.copy() if isinstance(a, np.ndarray) else a for a in args]
-            seen = record(function, *shape, *args)
+            seen = record(function, *shape, *args, method=method)
             arrays = [a for a in args if isinstance(a, np.ndarray)]
-            if seen.faults:
+            if any(not isinstance(fault, OtherMethod) for fault in seen.faults):
                 arrays = [np.zeros_like(a) for a in arrays]
-            return seen.check, seen.counts, *arrays
+            return seen.check, seen.marks, *arrays
 
         return launch
 

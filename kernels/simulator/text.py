@@ -8,9 +8,12 @@ import ast
 import inspect
 import itertools
 import linecache
+import math
 import textwrap
-from functools import cache
-from types import FunctionType, ModuleType
+from functools import cache, partial
+from types import FunctionType, ModuleType, SimpleNamespace
+
+import numpy as np
 
 EDITS = itertools.count()
 
@@ -20,7 +23,10 @@ class Namespace:
 
 
 def bound(kernel, cuda):
-    """Make the kernel a generator function, in which the name `cuda` means the namespace given."""
+    """Make the kernel a generator function, in which the name `cuda` means the namespace given.
+
+    cuda.note_exp(exp, x) is called in place of exp(x), that of math or NumPy.
+    """
     function = plain(kernel)
     return _bound(function, _paused(function, always=True), cuda)
 
@@ -60,6 +66,7 @@ def _source(function):
 
 def _bound(function, code, cuda):
     scope = _scope(function) | dict.fromkeys(_names_of_cuda(function), cuda)
+    scope |= _counted_exp(function, cuda.note_exp)
     for name, device in _devices(function).items():
         scope[name] = _bound(device, _paused(device), cuda)
     return FunctionType(code, scope, function.__name__, function.__defaults__)
@@ -115,6 +122,17 @@ def _names_of_cuda(function):
 def _is_cuda(value):
     numba = isinstance(value, ModuleType) and value.__name__.startswith("numba.cuda")
     return numba or isinstance(value, Namespace)
+
+
+def _counted_exp(function, note):
+    """Return what stands in the kernel for math, NumPy and their exp, by the kernel's names."""
+    stands = {}
+    for module in math, np:
+        counted = partial(note, module.exp)
+        stands[id(module)] = SimpleNamespace(**{**vars(module), "exp": counted})
+        stands[id(module.exp)] = counted
+    used = _used(function).items()
+    return {name: stands[id(value)] for name, value in used if id(value) in stands}
 
 
 def _devices(function):

@@ -40,7 +40,7 @@ def shares_kernel(log_w, weights):
     """weights[k, n] = w_k / sum_j w_j of example n, a block an example.                [S9.5]
 
     log_w, weights (K, N), K at most the threads of a block; |log_w| is small, so exp is safe.
-    Each thread calls exp once, and shares the result in shared memory.
+    Each thread calls exp for its own sample alone, and shares the result in shared memory.
     """
     return todo("L24.shares_kernel")
 
@@ -51,7 +51,8 @@ def block_max_kernel(log_w, top):
 
     log_w (K, N), top (N,).  K may be smaller or larger than the number of threads, which is at
     most THREADS and need be no power of 2.  Each thread first goes through every blockDim.x-th
-    sample, then a tree over the threads finishes.                                       [S9.2]
+    sample and through no other; what they find goes through shared memory, where a tree over the
+    threads finishes.                                                                    [S9.2]
     """
     return todo("L24.block_max_kernel")
 
@@ -61,5 +62,6 @@ def log_mean_exp_kernel(log_w, bound):
     """bound[n] = log (1/K) sum_k exp(log_w[k, n]), a block an example.                  [S9.2]
 
     log_w (K, N), bound (N,); sizes as in block_max_kernel, and log_w of any scale, -6237 say.
+    The threads divide the samples, and exchange what they find, as there.
     """
     return todo("L24.log_mean_exp_kernel")

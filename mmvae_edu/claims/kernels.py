@@ -1,5 +1,7 @@
 """Claims about the CUDA kernels of lesson 24: one thread an element, and one block an example."""
 
+from functools import partial
+
 import mpmath
 import numpy as np
 
@@ -10,16 +12,20 @@ from ..kernels.simulator.examples import (
     product_kernel,
     shares_kernel,
 )
+from ..kernels.simulator.methods import one_block_an_example, one_thread_an_element
 from .registry import T0, claim
 
 RECORDED = "NumPy, under the access recorder"
 
 
-def launched(f, shape, *args):
+def launched(f, shape, *args, method=one_thread_an_element):
     """Return the arrays after a launch; raises what the access recorder finds wrong with it."""
-    check, _, *arrays = f(shape, *args)
+    check, _, *arrays = f(shape, *args, method=method)
     check()
     return arrays
+
+
+launched_in_blocks = partial(launched, method=one_block_an_example)
 
 
 @claim("S7.5", of=precision_kernel, tol=T0, oracle=RECORDED)
@@ -62,7 +68,7 @@ def without_experts_the_kernel_gives_the_prior(f, rng):
 def a_block_shares_its_weights(f, rng):
     """A thread normalises one weight by a sum over what all threads of its block have written."""
     log_w = rng.normal(size=(5, 3))  # five samples, and a block of eight
-    _, weights = launched(f, (3, 8), log_w, np.full((5, 3), 9.0))
+    _, weights = launched_in_blocks(f, (3, 8), log_w, np.full((5, 3), 9.0))
     return weights, np.exp(log_w) / np.exp(log_w).sum(axis=0)
 
 
@@ -70,7 +76,7 @@ def a_block_shares_its_weights(f, rng):
 def a_full_block_has_no_idle_threads(f, rng):
     """With as many samples as threads the shares are right as well, and add up to 1."""
     log_w = rng.normal(size=(6, 2))
-    _, weights = launched(f, (2, 6), log_w, np.full((6, 2), 9.0))
+    _, weights = launched_in_blocks(f, (2, 6), log_w, np.full((6, 2), 9.0))
     expected = np.exp(log_w) / np.exp(log_w).sum(axis=0)
     return np.vstack([weights, weights.sum(axis=0)]), np.vstack([expected, np.ones(2)])
 
@@ -80,7 +86,7 @@ def a_tree_finds_the_maximum(f, rng):
     """A tree over any number of threads finds the greatest of any number of log-weights."""
     log_w = rng.normal(-6237, 9, size=(17, 4))
     log_w[[2, 6, 15, 3], range(4)] += 100  # the greatest belongs to thread 2, 6, 1 and 3 of 7
-    _, top = launched(f, (4, 7), log_w, np.full(4, 9.0))
+    _, top = launched_in_blocks(f, (4, 7), log_w, np.full(4, 9.0))
     return top, log_w.max(axis=0)
 
 
@@ -88,7 +94,7 @@ def a_tree_finds_the_maximum(f, rng):
 def idle_threads_do_not_win(f, rng):
     """Threads without a log-weight of their own bring -inf to the maximum, and no other number."""
     log_w = -rng.exponential(size=(3, 2)) - 1
-    _, top = launched(f, (2, 6), log_w, np.full(2, 9.0))
+    _, top = launched_in_blocks(f, (2, 6), log_w, np.full(2, 9.0))
     return top, log_w.max(axis=0)
 
 
@@ -96,7 +102,7 @@ def idle_threads_do_not_win(f, rng):
 def a_block_computes_the_iwae_bound(f, rng):
     """A block reduces log (1/K) sum w over K samples, at the scale of slide 8, in two trees."""
     log_w = np.array([-6237.1, 700.0]) + rng.normal(0, 3, size=(11, 2))
-    _, bound = launched(f, (2, 6), log_w, np.full(2, 9.0))
+    _, bound = launched_in_blocks(f, (2, 6), log_w, np.full(2, 9.0))
     with mpmath.workdps(50):
         means = [mpmath.fsum(map(mpmath.exp, column)) / 11 for column in log_w.T.tolist()]
         return bound, np.array([float(mpmath.log(mean)) for mean in means])
@@ -106,5 +112,5 @@ def a_block_computes_the_iwae_bound(f, rng):
 def a_single_sample_is_its_own_mean(f, rng):
     """With K = 1 the block gives the log-weight itself, however many of its threads are idle."""
     log_w = rng.normal(size=(1, 3))
-    _, bound = launched(f, (3, 5), log_w, np.full(3, 9.0))
+    _, bound = launched_in_blocks(f, (3, 5), log_w, np.full(3, 9.0))
     return bound, log_w[0]

@@ -1,0 +1,99 @@
+"""Methods that an exercise may demand of a kernel: how its threads divide the work.
+
+Each is a function of a Record that returns an OtherMethod, or None where the work is done like
+that.  Loops over the grid, atomics, trees of any form: all that divides the work evenly is allowed.
+"""
+
+from .faults import Idle, NotShared, Repeated
+
+
+def one_thread_an_element(seen):
+    """Demand that no thread writes more elements of an array than its share."""
+    threads = len(seen.grid.indices()) * len(seen.block.indices())
+    for memory, touched in _by_memory(seen.accesses, "write").items():
+        share = _share(touched, threads)
+        for writer, places in touched.items():
+            if len(places) > share:
+                says = f"{seen.who(*writer)} writes {len(places)} elements of {memory.name}, "
+                return _fault(Idle, f"{says}where its share is {share}", seen.accesses)
+    return None
+
+
+def one_block_an_example(seen):
+    """Demand that a block's threads divide its samples and exchange results in shared memory."""
+    for block in seen.grid.indices():
+        accesses = [a for a in seen.accesses if a.block == block]
+        if accesses and (found := _in_a_block(seen, block, accesses)):
+            return _fault(*found, accesses)
+    return None
+
+
+def _in_a_block(seen, block, accesses):
+    """Return the kind of OtherMethod in a block and its sentence, or None."""
+    threads, samples = len(seen.block.indices()), 0
+    for memory, touched in _by_memory(accesses, "read").items():
+        samples += (of_all := len(set.union(*touched.values())))
+        most, share = max(map(len, touched.values())), _share(touched, threads)
+        if most <= share + 1:  # one more, to begin with
+            continue
+        reads = sum(map(len, touched.values()))
+        says = f"a thread of {seen.which(block)} reads {most} elements of {memory.name}, where its "
+        says += f"share is {share}"
+        if reads > of_all + threads:
+            return Repeated, f"{says}: {len(touched)} threads read {reads} for {of_all}"
+        return Idle, f"{says}: {threads - len(touched)} of {threads} threads are idle"
+    if lone := _lone_reads(accesses, threads):
+        thread, reads = lone
+        says = f"{seen.who(block, thread)} alone reads {reads} elements, "
+        return Idle, f"{says}while {threads - 1} of {threads} threads are idle between two barriers"
+    exps = sum(call.block == block for call in seen.exps)
+    if exps > 2 * (samples + threads):
+        return Repeated, f"{seen.which(block)} computes exp {exps} times for {samples} samples"
+    if samples > 1 and not _is_shared(accesses):
+        return NotShared, f"no value goes through shared memory in {seen.which(block)}"
+    return None
+
+
+def _by_memory(accesses, kind):
+    """Map each argument, then each (block, thread), to the elements that it reads or writes."""
+    found = {}
+    for a in accesses:
+        if a.kind in (kind, "atomic") and isinstance(a.memory.role, int):
+            touched = found.setdefault(a.memory, {})
+            touched.setdefault((a.block, a.thread), set()).add(a.at)
+    return found
+
+
+def _share(touched, threads):
+    """Return the number of elements for each thread where they are divided evenly."""
+    return -(-len(set.union(*touched.values())) // threads)
+
+
+def _lone_reads(accesses, threads):
+    """Find a thread that is alone in an epoch and reads more elements than a block has threads.
+
+    The last step may be one thread's, which goes through what each thread has found.
+    """
+    epochs = {}
+    for a in accesses:
+        reads = epochs.setdefault(a.epoch, {}).setdefault(a.thread, set())
+        if a.kind != "write":
+            reads.add((a.memory, a.at))
+    for active in epochs.values():
+        (thread, reads), *others = active.items()
+        if not others and len(reads) > threads > 1:
+            return thread, len(reads)
+    return None
+
+
+def _is_shared(accesses):
+    """Do two threads touch an element of shared memory?  One then reads what the other wrote."""
+    users = {}
+    for a in accesses:
+        if a.memory.role == "shared":
+            users.setdefault((a.memory, a.at), set()).add(a.thread)
+    return any(len(threads) > 1 for threads in users.values())
+
+
+def _fault(kind, says, accesses):
+    return kind(says, accesses[0].line.number, 1)
