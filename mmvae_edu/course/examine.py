@@ -7,6 +7,7 @@ A4 a simple change, A5 the step of the way back that goes wrong, A6 a small exam
 
 import warnings
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 
 import numpy as np
 
@@ -42,8 +43,11 @@ class Verdict:
     as_dict = asdict
 
 
-def examine(exercise, f, *, seeds, path=None, lock=None, explain=False):
-    """Run every claim of the exercise on f at every seed, until one fails; return a Verdict."""
+def examine(exercise, f, *, seeds, path=None, lock=None, explain=False, most=None):
+    """Run every claim of the exercise on f at every seed, until one fails; return a Verdict.
+
+    most: the number of failed claims at which it stops; without it, all claims run at that seed.
+    """
     if wanted := call_mismatch(f, exercise.of):
         return Verdict(WRONG, f"cannot be called as {wanted}", "its parameters differ", line_of(f))
     f = Recorded(exercise, f, path, lock)
@@ -51,7 +55,8 @@ def examine(exercise, f, *, seeds, path=None, lock=None, explain=False):
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for seed in seeds:
-            failures = [r for claim in claims if not (r := run_claim(claim, f, seed)).passed]
+            results = (run_claim(claim, f, seed) for claim in claims)
+            failures = list(islice((r for r in results if not r.passed), most))
             if failures or f.problem:
                 break
         verdict = _verdict(f, failures, explain)
