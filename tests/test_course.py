@@ -706,6 +706,18 @@ def test_where_a_mistake_falls(code, mistakes, says, outcome):
     assert outcome_of(verdict, SimpleNamespace(name="doubled", says="it is doubled")) == outcome
 
 
+@pytest.mark.parametrize("id", ["L05.kl_gauss", "L17.vae_grad", "L24.shares_kernel"])
+def test_further_claims_only_leave_out_mistakes(id):
+    """So dev-check may stop at the first claim that fails, where one mistake is named by then."""
+    exercise = exercises()[id]
+    for mutant in exercise.mutants:
+        first, all_claims = (
+            examine(exercise, mutant.f, seeds=[0], most=most).mistakes for most in (1, None)
+        )
+        assert mutant.name in all_claims
+        assert set(all_claims) <= set(first)
+
+
 def test_dev_check_reports_the_confusion(capsys, monkeypatch):
     """Of two exercises; every mistake of all of them is in the tests at the top."""
     few = {id: exercises()[id] for id in ("L05.kl_gauss", "L17.vae_grad")}

@@ -69,9 +69,9 @@ class Record:
         self.grid, self.block, self.method = grid, block, method
         self.accesses, self.outside, self.apart, self.exps = [], [], [], []
 
-    @property
+    @cached_property
     def faults(self):
-        """At most one Fault of each kind: the first, and how often that kind was seen."""
+        """At most one Fault of each kind, after the launch: the first, and how often seen."""
         found = (self._out_of_bounds(), self._barrier_missed(), self._race(), self._unwritten())
         found = [fault for fault in found if fault]
         if not found and self.method and (other := self.method(self)):

@@ -178,7 +178,7 @@ def unimodal_terms_close_the_flat_direction(f, rng):
 def sampled_subsets_follow_their_law(f, rng):
     """Of 4 modalities a sampled subset has 2 or 3, with equal chance, and of 2 it has 1; subsets of
     one size are equally likely."""
-    k, draws, law = 40_000, [], []
+    k, draws, law = 16_000, [], []
     for M in (4, 2):
         code = f(M, k, rng) @ (1 << np.arange(M))
         draws.append(code[:, None] == np.arange(2**M))
