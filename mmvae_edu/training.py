@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from .kernels.graph import Recorded
 from .kernels.memory import kept_pages
@@ -229,9 +228,11 @@ def interruptible():
 @contextmanager
 def _bar(visible, model, state, steps):
     """Show a progress bar; yields the function that updates it, which never waits for a GPU."""
-    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
-    columns += [TimeRemainingColumn(), TextColumn("{task.fields[bound]}")]
-    with Progress(*columns, disable=not visible) as bar:
+    from rich import progress as rich  # here: every command would pay for it at the top
+
+    columns = [rich.TextColumn("{task.description}"), rich.BarColumn(), rich.MofNCompleteColumn()]
+    columns += [rich.TimeRemainingColumn(), rich.TextColumn("{task.fields[bound]}")]
+    with rich.Progress(*columns, disable=not visible) as bar:
         label = visible if isinstance(visible, str) else type(model).__name__
         task = bar.add_task(label, total=steps, completed=state.step, bound="")
 

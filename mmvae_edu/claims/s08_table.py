@@ -148,12 +148,12 @@ def _safe_level(chances, resamples):
 def the_bootstrap_has_the_enumerated_percentiles(f, rng):
     """The bootstrap's ends are percentiles of the means of all draws of N with replacement."""
     lhs, rhs = [], []
-    for N, resamples in ((3, 2500), (4, 10_000)):  # the ends 5 standard errors inside an atom
+    for N in 2, 3:
         values = rng.normal(-86, 4, size=N)
         means, chances = _resampled_means(values)
-        level = _safe_level(chances, resamples)
+        level = _safe_level(chances, 2000)
         at = np.searchsorted(np.cumsum(chances), [(1 - level) / 2, (1 + level) / 2])
-        lhs.append(f(values, rng, level=level, resamples=resamples))
+        lhs.append(f(values, rng, level=level, resamples=2000))
         rhs.append(means[at])
     return np.array(lhs), np.array(rhs)
 
