@@ -449,6 +449,26 @@ ANSWERS = {
                     mine[0] = max(mine[0], mine[other])
                 top[n] = mine[0]
         """),
+    "thread 0 finishes with pairs": (RIGHT, """
+        @cuda.jit
+        def log_mean_exp_kernel(log_w, bound):
+            tops = cuda.shared.array(THREADS, np.float64)
+            sums = cuda.shared.array(THREADS, np.float64)
+            t, n, K = cuda.threadIdx.x, cuda.blockIdx.x, log_w.shape[0]
+            tops[t], sums[t] = -math.inf, 0.0
+            for k in range(t, K, cuda.blockDim.x):
+                top = max(tops[t], log_w[k, n])
+                sums[t] = sums[t] * math.exp(tops[t] - top) + math.exp(log_w[k, n] - top)
+                tops[t] = top
+            cuda.syncthreads()
+            if t == 0:
+                top, total = -math.inf, 0.0
+                for other in range(cuda.blockDim.x):
+                    top = max(top, tops[other])
+                for other in range(cuda.blockDim.x):
+                    total += sums[other] * math.exp(tops[other] - top)
+                bound[n] = top + math.log(total / K)
+        """),
     "thread 0 has a block to itself": ("shares_of_one_thread", """
         @cuda.jit
         def shares_kernel(log_w, weights):
@@ -523,6 +543,17 @@ ANSWERS = {
             cuda.syncthreads()
             for k in range(t, log_w.shape[0], cuda.blockDim.x):
                 cuda.atomic.max(top, n, log_w[k, n])
+        """),
+    "samples are copied for thread 0": ("Idle: thread 0 of block 0 alone reads 17 elements", """
+        @cuda.jit
+        def block_max_kernel(log_w, top):
+            copy = cuda.shared.array(THREADS, np.float64)
+            t, n, K = cuda.threadIdx.x, cuda.blockIdx.x, log_w.shape[0]
+            for k in range(t, K, cuda.blockDim.x):
+                copy[k] = log_w[k, n]
+            cuda.syncthreads()
+            if t == 0:
+                top[n] = max([copy[k] for k in range(K)])
         """),
     "one thread in four": ("Idle: thread 0 of block 0 writes 4 elements of precision", """
         @cuda.jit

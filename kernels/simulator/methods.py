@@ -70,19 +70,18 @@ def _share(touched, threads):
 
 
 def _lone_reads(accesses, threads):
-    """Find a thread that is alone in an epoch and reads more elements than a block has threads.
+    """Find a thread, alone in an epoch, that reads more of an array than a block has threads.
 
     The last step may be one thread's, which goes through what each thread has found.
     """
-    epochs = {}
+    active, reads = {}, {}
     for a in accesses:
-        reads = epochs.setdefault(a.epoch, {}).setdefault(a.thread, set())
+        active.setdefault(a.epoch, set()).add(a.thread)
         if a.kind != "write":
-            reads.add((a.memory, a.at))
-    for active in epochs.values():
-        (thread, reads), *others = active.items()
-        if not others and len(reads) > threads > 1:
-            return thread, len(reads)
+            reads.setdefault((a.epoch, a.thread, a.memory), set()).add(a.at)
+    for (epoch, thread, _), places in reads.items():
+        if len(active[epoch]) == 1 and len(places) > threads > 1:
+            return thread, len(places)
     return None
 
 
