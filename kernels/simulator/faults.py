@@ -32,7 +32,7 @@ class Unwritten(Fault):
 
 
 class OtherMethod(Fault):
-    """The values may be right, but the work is not done as demanded; the first, counted once."""
+    """The values may be right, but the work is not done as demanded; in threads of a block."""
 
 
 class Idle(OtherMethod):

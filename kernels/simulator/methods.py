@@ -12,10 +12,12 @@ def one_thread_an_element(seen):
     threads = len(seen.grid.indices()) * len(seen.block.indices())
     for memory, touched in _by_memory(seen.accesses, "write").items():
         share = _share(touched, threads)
-        for writer, places in touched.items():
-            if len(places) > share:
-                says = f"{seen.who(*writer)} writes {len(places)} elements of {memory.name}, "
-                return _fault(Idle, f"{says}where its share is {share}", seen.accesses)
+        busy = [writer for writer, places in touched.items() if len(places) > share]
+        if busy:
+            says = (
+                f"{seen.who(*busy[0])} writes {len(touched[busy[0]])} elements of {memory.name}, "
+            )
+            return Idle(f"{says}where its share is {share}", _line(seen.accesses), len(busy))
     return None
 
 
@@ -23,13 +25,14 @@ def one_block_an_example(seen):
     """Demand that a block's threads divide its samples and exchange results in shared memory."""
     for block in seen.grid.indices():
         accesses = [a for a in seen.accesses if a.block == block]
-        if accesses and (found := _in_a_block(seen, block, accesses)):
-            return _fault(*found, accesses)
+        if found := _in_a_block(seen, block, accesses):
+            kind, says, threads = found
+            return kind(says, _line(accesses), threads)
     return None
 
 
 def _in_a_block(seen, block, accesses):
-    """Return the kind of OtherMethod in a block and its sentence, or None."""
+    """Return an OtherMethod's kind, sentence and number of threads in a block, or None."""
     threads, samples = len(seen.block.indices()), 0
     for memory, touched in _by_memory(accesses, "read").items():
         samples += (of_all := len(set.union(*touched.values())))
@@ -40,17 +43,21 @@ def _in_a_block(seen, block, accesses):
         says = f"a thread of {seen.which(block)} reads {most} elements of {memory.name}, where its "
         says += f"share is {share}"
         if reads > of_all + threads:
-            return Repeated, f"{says}: {len(touched)} threads read {reads} for {of_all}"
-        return Idle, f"{says}: {threads - len(touched)} of {threads} threads are idle"
+            says += f": {len(touched)} threads read {reads} for {of_all}"
+            return Repeated, says, len(touched)
+        idle = threads - len(touched)
+        return Idle, f"{says}: {idle} of {threads} threads are idle", idle
     if lone := _lone_reads(accesses, threads):
-        thread, reads = lone
+        (thread, reads), idle = lone, threads - 1
         says = f"{seen.who(block, thread)} alone reads {reads} elements, "
-        return Idle, f"{says}while {threads - 1} of {threads} threads are idle between two barriers"
-    exps = sum(call.block == block for call in seen.exps)
-    if exps > 2 * (samples + threads):
-        return Repeated, f"{seen.which(block)} computes exp {exps} times for {samples} samples"
+        says += f"while {idle} of {threads} threads are idle between two barriers"
+        return Idle, says, idle
+    exps = [call.thread for call in seen.exps if call.block == block]
+    if len(exps) > 2 * (samples + threads):
+        says = f"{seen.which(block)} computes exp {len(exps)} times for {samples} samples"
+        return Repeated, says, len(set(exps))
     if samples > 1 and not _is_shared(accesses):
-        return NotShared, f"no value goes through shared memory in {seen.which(block)}"
+        return NotShared, f"no value goes through shared memory in {seen.which(block)}", threads
     return None
 
 
@@ -94,5 +101,5 @@ def _is_shared(accesses):
     return any(len(threads) > 1 for threads in users.values())
 
 
-def _fault(kind, says, accesses):
-    return kind(says, accesses[0].line.number, 1)
+def _line(accesses):
+    return accesses[0].line.number if accesses else None

@@ -12,6 +12,7 @@ from itertools import islice
 import numpy as np
 
 from ..claims import POWER, T4, registry
+from ..kernels.simulator import OtherMethod
 from .comparisons import GRADIENT, is_finite, wrong_parts
 from .recorded import Recorded, call_mismatch, line_of
 from .stages import diagnose
@@ -21,6 +22,7 @@ from .stages.smallest_example import assignments
 RIGHT, WRONG, NOT_ATTEMPTED, FAULT, USAGE = 0, 1, 2, 3, 64
 SEEDS = 3
 FIRST = {"mutated", "random", "locked"}  # said before the name of a mistake
+METHODS = tuple(f"{kind.__name__}: " for kind in OtherMethod.__subclasses__())  # in a note
 
 
 @dataclass
@@ -87,6 +89,9 @@ def _verdict(f, failures, explain):
 def _failed(f, failures, explain):
     """Return the Verdict on a function that keeps the contract but fails claims."""
     found = diagnose(f, explain=explain)
+    if not found.says and failures[0].note.startswith(METHODS):
+        _, _, fault = failures[0].note.partition(": ")
+        found.says = f"another method than the docstring demands: {fault}"
     only_gradient = wrong_parts(f.samples) == [GRADIENT]
     if only_gradient:  # first what a claim says of it
         failures = sorted(failures, key=_is_of_the_value)
