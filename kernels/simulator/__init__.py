@@ -12,6 +12,7 @@
     seen.faults    # an index out of bounds, barriers missed, races, reads of what nobody wrote
     seen.accesses  # who touched which element, on which line, after how many barriers
 
+`record(..., method=)` also demands a way of dividing the work among the threads, see `methods`.
 With `from numba import cuda` in place of the first line the same text is compiled for a GPU, or
 runs in Numba's simulator; `record` takes such kernels too.  Everything runs in one Python thread,
 always in the same order, and `breakpoint()` in a kernel stops there.

@@ -161,7 +161,8 @@ class Recorded:
 
 def _shapes(args, constants):
     shapes = [described_value(a) for a in args]
-    return ", ".join(shapes + [f"{name}={described_value(a)}" for name, a in constants.items()])
+    named = [(name, a) for name, a in constants.items() if not callable(a)]  # as `method` is
+    return ", ".join(shapes + [f"{name}={described_value(a)}" for name, a in named])
 
 
 def described(kind, path, evidence=""):
