@@ -20,11 +20,10 @@ from mmvae_edu.claims.examples import (
     AXES,
     EXAMPLES,
     NOT_ANALYTIC,
-    OTHER_AXES,
     Example,
-    axes,
     differentiable,
 )
+from mmvae_edu.claims.inputs import EXTREMES, KERNELS, VALUES, axes
 from mmvae_edu.gradcheck import check_pullback, complex_step
 from mmvae_edu.models.base import without_negligible
 
@@ -244,7 +243,7 @@ def _private(a):
 
 def test_axes_are_those_of_arguments():
     assert axes(posteriors.product_of_experts) == {"mu": "MND", "log_var": "MND", "mask": "MN"}
-    for f in OTHER_AXES:
+    for f in [*VALUES, *EXTREMES, *KERNELS]:
         assert axes(f).keys() <= signature(f).parameters.keys(), f.__qualname__
 
 

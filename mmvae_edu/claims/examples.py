@@ -3,36 +3,27 @@
     EXAMPLES[op] = [draw, …]        args, constants = draw(rng)        op(*args, **constants)
 
 An array is described by its axes and its law, "KND" or "MN mask"; every axis has another length,
-so that a length names its axis.  `args` are differentiated, `constants` are not.
+so that a length names its axis.  `args` are differentiated, `constants` are not.  The inputs of
+exercises without a pullback, and extreme inputs, stand in `claims.inputs`.
 """
 
 import re
 from functools import wraps
-from inspect import signature
 
 import numpy as np
 
-from .. import criteria, gaussian, laplace, likelihoods, networks, objectives, ops, posteriors
-from ..kernels import reference
-from ..kernels.simulator import examples as threads
+from .. import gaussian, laplace, likelihoods, networks, objectives, ops, posteriors
 from ..models.one_function import iwae, mmvae, mvae, vae
-from ..oracles import iwae_exact
-from ..slides import (
-    s05_evidence,
-    s06_weighted_elbo,
-    s07_joint_posterior,
-    s08_table_2,
-    s09_importance,
-    s11_mixture,
-    s13_tables,
-)
+from ..slides import s06_weighted_elbo
 
-AXES = {"D": 2, "M": 3, "P": 4, "N": 5, "H": 6, "K": 7, "T": 8}
+AXES = {"D": 2, "M": 3, "P": 4, "N": 5, "H": 6, "K": 7, "T": 8, "S": 9, "V": 10, "L": 11}
 ARRAY = re.compile(r"((?:2?[A-Z])+)(?: (\w+))?")  # the second axis of "P2D" is twice D
 
 
 class Example:
     """A draw of described arrays, or dicts of them; anything else stays as it is."""
+
+    letters = ""  # axes of what is not described
 
     def __init__(self, *args, **constants):
         self.args, self.constants = args, constants
@@ -42,12 +33,19 @@ class Example:
         return tuple(_drawn(self.args, rng, sizes)), _drawn(self.constants, rng, sizes)
 
 
+def is_array(form):
+    """Does a form describe an array?"""
+    return isinstance(form, str) and ARRAY.fullmatch(form) is not None
+
+
 def _drawn(form, rng, sizes):
     if isinstance(form, dict):
         return {name: _drawn(part, rng, sizes) for name, part in form.items()}
     if isinstance(form, list | tuple):
         return [_drawn(part, rng, sizes) for part in form]
-    described = ARRAY.fullmatch(form) if isinstance(form, str) else None
+    if isinstance(form, np.ndarray):
+        return form.copy()
+    described = ARRAY.fullmatch(form) if is_array(form) else None
     if described is None:
         return form
     axes, law = described.groups("normal")
@@ -63,6 +61,9 @@ def _array(rng, shape, law):
             return rng.normal(0, 0.7, shape)
         case "log_weight":
             return rng.normal(0, 3, shape)
+        case "log_weight_or_0":  # some columns of −∞ alone, in others some −∞
+            kept = (rng.random(shape) < 0.7) & (np.arange(shape[-1]) != shape[-1] // 2)
+            return np.where(kept, rng.normal(0, 3, shape), -np.inf)
         case "precise":  # log_var of experts more precise than the prior: their quotient exists
             return rng.uniform(-2, -0.1, shape)
         case "positive":
@@ -71,6 +72,21 @@ def _array(rng, shape, law):
             return rng.integers(0, 2, shape).astype(float)
         case "counts":
             return rng.integers(0, 6, shape).astype(float)
+        case "huge":
+            return rng.choice([-1e4, -720, -300, -1, 0, 1, 300, 720, 1e4], shape)
+        case "far_apart":  # variances from e^-300 to e^300
+            return rng.uniform(-300, 300, shape)
+        case "prob" | "log_prob" | "certain":  # the last axis sums to 1
+            log_p = rng.normal(0, 700 if law == "certain" else 1, shape)
+            log_p = log_p - np.logaddexp.reduce(log_p, axis=-1, keepdims=True)
+            return np.exp(log_p) if law == "prob" else log_p
+        case "share":  # the first axis sums to 1
+            return np.moveaxis(_array(rng, (*shape[1:], shape[0]), "prob"), -1, 0)
+        case "sparse" | "log_sparse":  # some of the probabilities are 0
+            p = _array(rng, shape, "prob") * (np.arange(shape[-1]) % 3 != rng.integers(0, 3))
+            with np.errstate(divide="ignore"):
+                p = p / p.sum(axis=-1, keepdims=True)
+                return np.log(p) if law == "log_sparse" else p
         case "one_hot":
             return np.eye(shape[-1])[rng.integers(0, shape[-1], shape[:-1])]
         case "mask":
@@ -104,20 +120,26 @@ def networks_of(*hidden):
 
 
 class OneModality(Example):
-    """The small networks w of one modality, and constants."""
+    """The small networks w of one modality, with these hidden layers, and constants."""
+
+    def __init__(self, *hidden, **constants):
+        super().__init__(**constants)
+        self.hidden = hidden
 
     def __call__(self, rng, sizes=AXES):
-        return Example(networks_of("H"), **self.constants)(rng, sizes | {"H": 3})
+        return Example(networks_of(*self.hidden), **self.constants)(rng, sizes | {"H": 3})
 
 
-class Modalities(Example):
-    """The affine networks w and the data x of M modalities with 2, 3, … features, and constants."""
+class Modalities(OneModality):
+    """The networks w and the data x of M modalities with 2, 3, … features, and constants."""
+
+    letters = "NP"
 
     def __call__(self, rng, sizes=AXES):
         w, x = {}, {}
         for m in range(sizes["M"]):
             one = sizes | {"P": 2 + m}
-            w[f"x{m}"], x[f"x{m}"] = _drawn([networks_of(), "NP"], rng, one)
+            w[f"x{m}"], x[f"x{m}"] = _drawn([networks_of(*self.hidden), "NP"], rng, one)
         terms = {"J": 2, "T": 1 + sizes["M"] + 2}
         return (w,), {"x": x, **_drawn(self.constants, rng, sizes | terms)}
 
@@ -125,6 +147,7 @@ class Modalities(Example):
 ELEMENTWISE = [Example("NP")]
 ALONG_AN_AXIS = [Example("MKN log_weight", axis=axis) for axis in (0, 1, -1)]
 STRATA = [Example("MKN log_weight"), Example("MKN log_weight", present="MN present")]
+ANY_DEPTH = [OneModality(*hidden, x="NP", eps="KND") for hidden in (("H",), (), ("H", "H"))]
 DEEP = mlp_weights("P", "H", "D", "K")
 LAPLACE = likelihoods.Laplace(1, "learnt").log_prob
 
@@ -178,60 +201,25 @@ EXAMPLES = {
         Example(DEEP, "NP", activation="relu"),
         Example(DEEP, "MKNP"),
     ],
-    s06_weighted_elbo.log_joint_subset: [Example("KN", "MKN", mask="MN mask")],
+    s06_weighted_elbo.log_joint_subset: [
+        Example("KN log_weight", "MKN log_weight", mask="MN mask")
+    ],
     s06_weighted_elbo.subset_elbo: [
-        Example("MKN", "KN", mask="MN mask", weights="M positive", beta=1.7)
+        Example("MKN log_weight", "KN", mask="MN mask", weights="M positive", beta=1.7),
+        Example("MKN log_weight", "KN", mask="MN mask", weights="M positive"),
     ],
     vae.mlp: [Example(mlp_weights("P", "H"), "NP"), Example(DEEP, "NP")],
-    vae.vae_bound: [OneModality(x="NP counts", eps="KND")],
-    iwae.log_weights: [OneModality(x="NP", eps="KND")],
-    iwae.iwae_bound: [OneModality(x="NP", eps="KND")],
-    mvae.subsampled_bound: [Modalities(subsets="JM subset", eps="TKND")],
-    mmvae.mmvae_bound: [Modalities(eps="MKND")],
+    vae.vae_bound: [OneModality("H", x="NP counts", eps="KND")],
+    iwae.log_weights: ANY_DEPTH,
+    iwae.iwae_bound: ANY_DEPTH,
+    mvae.subsampled_bound: [
+        Modalities(*hidden, subsets="JM subset", eps="TKND") for hidden in ((), ("H",))
+    ],
+    mmvae.mmvae_bound: [Modalities(*hidden, eps="MKND") for hidden in ((), ("H",))],
 }
 
 
 NOT_ANALYTIC = {laplace.laplace_log_prob, laplace.kl_laplace, LAPLACE}  # np.abs: no complex step
-
-OTHER_AXES = {  # exercises without a pullback: their arguments' axes
-    s05_evidence.log_joint: {"log_prior": "S", "log_lik": "SV"},
-    s05_evidence.log_evidence: {"log_joint": "S"},
-    s05_evidence.posterior: {"log_joint": "S"},
-    s05_evidence.elbo: {"q": "S", "log_joint": "S"},
-    s07_joint_posterior.posterior_joint: {"log_prior": "S", "log_liks": "MS"},
-    s07_joint_posterior.posterior_from_unimodal: {"log_posts": "MS", "log_prior": "S"},
-    s07_joint_posterior.log_constant_eq3: {"log_prior": "S", "log_liks": "MS"},
-    s07_joint_posterior.flat_direction: {"dtau": "MND", "deta": "MND"},
-    s08_table_2.is_log_conditional: {"log_px2_prior": "LN"},
-    s08_table_2.bootstrap_ci: {"values": "N"},
-    reference.importance_weights: {"log_w": "KN"},
-    iwae_exact: {"q": "S", "w": "S"},
-    s09_importance.iwae_grad: {"log_w": "KN"},
-    s09_importance.normalised_weights: {"log_w": "KN"},
-    s09_importance.dreg_grads: {"log_w": "KN", "dlog_w_dz": "KND", "log_var": "ND", "eps": "KND"},
-    criteria.linear_probe: {"z": "ND", "y": "N", "folds": "N", "tested": "ND"},
-    criteria.coherence: {"y": "MN", "given": "N"},
-    criteria.correct_for_classifiers: {"table": "VV", "first": "VV", "second": "VV"},
-    criteria.synergy: {"both": "N", "single": "N"},
-    s11_mixture.responsibility: {"posterior": "S", "experts": "MS"},
-    mmvae.cross_generate: {"x": "NP", "eps": "KND"},
-    s13_tables.log_conditional_exact_lg: {"xm": ("N", "P_m"), "xn": ("N", "P_n")},
-    threads.product_kernel: {"mu": "MND", "log_var": "MND", "mean": "ND", "joint_log_var": "ND"},
-    threads.shares_kernel: {"log_w": "KN", "weights": "KN"},
-    threads.block_max_kernel: {"log_w": "KN", "top": "N"},
-    threads.log_mean_exp_kernel: {"log_w": "KN", "bound": "N"},
-}
-
-
-def axes(f):
-    """Return {argument: its axes' letters}, such as "MND", of an op or an exercise, or {}."""
-    found = dict(OTHER_AXES.get(f, {}))
-    for draw in EXAMPLES.get(f, ()):
-        forms = dict(zip(signature(f).parameters, draw.args, strict=False)) | draw.constants
-        for name, form in forms.items():
-            if isinstance(form, str) and ARRAY.fullmatch(form):
-                found.setdefault(name, form.partition(" ")[0])
-    return found
 
 
 def differentiable(op):

@@ -24,7 +24,7 @@ from .examples import EXAMPLES, NOT_ANALYTIC, differentiable
 from .registry import CLAIMS, T2, T2C, claim
 
 STEP = 1e-30
-COTANGENTS = 2  # a pullback may be called twice
+COTANGENTS = 1  # calls of a pullback; that it may be called twice is a law
 
 DERIVATIVES = {  # in words
     gaussian_log_prob: ", by z, μ and log σ²; the last two add K samples",

@@ -22,6 +22,12 @@ def random_product(rng, shape):
     return factors, outer(factors)
 
 
+def random_covariance(rng, D=3):
+    """Draw a covariance matrix (D, D) of correlated variables."""
+    A = rng.normal(size=(D, D))
+    return A @ A.T + np.eye(D)
+
+
 def outer(factors):
     """Compute the table of a product distribution."""
     table = np.array(1.0)

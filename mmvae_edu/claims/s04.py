@@ -16,7 +16,13 @@ from ..slides.s04_mean_field import (
 )
 from ..slides.s05_evidence import elbo, kl, log_joint
 from .gaussian_instances import affine_model, set_exact_encoders, sigma_points
-from .instances import discrete_model, outer, random_product, random_table
+from .instances import (
+    discrete_model,
+    outer,
+    random_covariance,
+    random_product,
+    random_table,
+)
 from .registry import T0, claim
 
 
@@ -179,11 +185,6 @@ def mean_field_may_keep_the_marginals(f, rng):
     entropies = [-(Q * np.log(Q)).sum() for Q in (outer(q), P)]
     lhs = [*np.ravel(q), entropies[0], entropies[0] > entropies[1]]
     return np.array(lhs), np.array([0.5] * 4 + [math.log(4), 1])
-
-
-def random_covariance(rng, D=3):
-    A = rng.normal(size=(D, D))
-    return A @ A.T + np.eye(D)
 
 
 @claim("S4.2", of=gaussian_mean_field, tol=T0, oracle="Schur complement")

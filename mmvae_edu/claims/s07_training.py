@@ -29,7 +29,8 @@ from .registry import T0, T1, T4, claim
 
 @claim("S7.6", of=sample_subsets, tol=T0, oracle="counting")
 def sampled_subsets_are_proper(f, rng):
-    """A random subset X_j of 5 modalities has 2, 3 or 4 members: never one, none or all."""
+    """Among 300 random subsets X_j of 5 modalities there are some of 2, 3 and 4 members, and of no
+    other number."""
     sizes = f(5, 300, rng).sum(axis=1)
     return np.unique(sizes), np.array([2, 3, 4])
 

@@ -13,6 +13,8 @@ from importlib import resources
 from pathlib import Path
 
 from ..claims import CLAIMS, mutants_of
+from ..claims.laws import GENERATORS, laws_of
+from ..claims.registry import T2, T2C
 from ..support.files import read_toml
 from .old_names import LESSONS
 
@@ -42,7 +44,12 @@ class Exercise:
 
     @property
     def claims(self):
-        return [claim for claim in CLAIMS.values() if claim.of is self.of]
+        """List what an answer must obey: equations, laws, and last the gradient's claim.
+
+        The gradient is explained only once the value is; randomness comes before both.
+        """
+        own = [claim for claim in CLAIMS.values() if claim.of is self.of]
+        return sorted([*own, *laws_of(self.of)], key=_turn)
 
     @property
     def mutants(self):
@@ -52,6 +59,10 @@ class Exercise:
         """Return the number of the hint for the first of these mistakes that has one; else 2."""
         hints = {mutant.name: mutant.hint for mutant in self.mutants}
         return next((hints[name] for name in mistakes if hints.get(name)), 2)
+
+
+def _turn(claim):
+    return -1 if claim.oracle == GENERATORS else claim.tol in (T2, T2C)
 
 
 @cache

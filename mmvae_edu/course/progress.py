@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 
-from ..claims import examples, gradients
+from ..claims import examples, gradients, inputs
 from ..claims.registry import FUNCTIONS
 from ..mistakes import rows_of
 from ..support import files
@@ -180,7 +180,12 @@ def checker_version(exercise):
     """Return twelve digits that change with the checker, the exercise's claims or mistakes."""
     functions = [claim.check for claim in exercise.claims]
     functions += [mutant.f for mutant in FUNCTIONS.get(exercise.of, ())]
-    paths = {examples.__file__, gradients.__file__, *map(inspect.getsourcefile, functions)}
+    paths = {
+        examples.__file__,
+        gradients.__file__,
+        inputs.__file__,
+        *map(inspect.getsourcefile, functions),
+    }
     paths |= set(map(str, Path(__file__).parent.rglob("*.py")))
     text = "".join(map(_digest, sorted(paths))) + repr(rows_of(exercise.of))
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from ...claims.examples import axes
+from ...claims.inputs import axes
 
 CLOSE = 1e-6  # a factor this near to a number is that number
 SUMMED = "KLMN"  # axes over which means are taken: 2 may be the length of one

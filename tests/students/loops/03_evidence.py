@@ -12,7 +12,9 @@ def log_evidence(log_joint):
     total = -math.inf
     for l in log_joint.tolist():
         a, b = max(total, l), min(total, l)
-        total = a + math.log1p(math.exp(b - a))
+        if b > -math.inf:
+            a += math.log1p(math.exp(b - a))
+        total = a
     return total
 
 

@@ -4,7 +4,8 @@ import numpy as np
 
 
 def mixture_log_prob(z, mu, log_var, *, log_alpha):
-    scores = []
+    scores, present = [], (log_alpha > -math.inf)[..., None]
+    mu, log_var = np.where(present, mu, 0), np.where(present, log_var, 0)
     for m in range(len(mu)):
         r2 = (z - mu[m]) ** 2 / np.exp(log_var[m])
         scores.append(log_alpha[m] - 0.5 * (math.log(2 * math.pi) + log_var[m] + r2).sum(-1))

@@ -7,7 +7,7 @@ def posterior(log_joint):
 
 
 def elbo(q, log_joint):
-    return q @ log_joint + entr(q).sum()
+    return q[q > 0] @ log_joint[q > 0] + entr(q).sum()
 
 
 def kl(q, p):

@@ -19,7 +19,8 @@ def is_log_conditional(log_px1, log_px2, log_pz, log_q, log_px2_prior):
 def consistency_report(table, *, entropy=0.0, slack=0.001):
     a, b, c = np.transpose(table)
     implied = np.column_stack([b - a, b - c, c - a])
-    limit = np.column_stack([0 * b, 0 * b - entropy, 0 * b])
+    limit = np.zeros((len(b), 3))
+    limit[:, 1] -= entropy
     return implied, (implied - limit) * [1, 1, -1] > slack
 
 
