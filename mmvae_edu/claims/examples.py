@@ -173,7 +173,7 @@ EXAMPLES = {
         Example("KNP", x="NP binary"),
         Example("KNP", x="NP counts", n=5),
     ],
-    likelihoods.categorical_log_prob: [Example("KNP", x="NP one_hot")],
+    likelihoods.categorical_log_prob: [Example("KNV", x="NV one_hot")],
     likelihoods.Binomial(1, n=5).log_prob: [Example({}, "KNP", x="NP counts")],
     likelihoods.Categorical(1).log_prob: [Example({}, "KNP", x="NP one_hot")],
     likelihoods.Normal(1, 0.7).log_prob: [Example({}, "KNP", x="NP")],

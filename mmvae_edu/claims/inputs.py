@@ -28,8 +28,6 @@ from ..slides import (
 from .examples import AXES, EXAMPLES, Example, Modalities, is_array
 from .instances import random_covariance, random_product, random_table
 
-RNG = "a generator"  # stands for one
-
 
 class Drawn(Example):
     """Inputs that the function `draw` draws: args, constants = draw(rng, sizes)."""
@@ -77,6 +75,10 @@ def _cavi(shift=0.0, *, impossible=False, certain=False):
         return (_log(P) + shift, q, 2 if impossible else int(rng.integers(3))), {}
 
     return Drawn(draw)
+
+
+def _gaussian(rng, D):
+    return rng.normal(size=D), random_covariance(rng, D)
 
 
 def _log_px_z(z):
@@ -160,7 +162,7 @@ VALUES = {
     s04_mean_field.total_correlation: [_table(np.array)()],
     s04_mean_field.cavi_step: [_cavi()],
     s04_mean_field.gaussian_mean_field: [
-        Drawn(lambda rng, sizes: ((rng.normal(size=4), random_covariance(rng, 4)), {}))
+        Drawn(lambda rng, sizes: (_gaussian(rng, sizes["D"]), {}), "D")
     ],
     s05_evidence.log_joint: [Example("S log_prob", "SV log_weight", 0)],
     s05_evidence.log_evidence: [Example("S log_weight")],
@@ -183,7 +185,9 @@ VALUES = {
     s07_joint_posterior.posterior_from_unimodal: [Example("MS log_prob", "S log_prob")],
     s07_joint_posterior.log_constant_eq3: [Example("S log_prob", "MS log_weight")],
     s07_joint_posterior.flat_direction: [Example("MND", "MND")],
-    objectives.sample_subsets: [Example(M, 12, RNG) for M in (5, 3)],
+    objectives.sample_subsets: [
+        Drawn(lambda rng, sizes, M=M: ((M, 12, rng), {}), "M") for M in (5, 3)
+    ],
     s08_table_2.is_log_marginal: [Example(*FOUR_LOGS[1:])],
     s08_table_2.is_log_joint: [Example(*FOUR_LOGS)],
     s08_table_2.is_log_conditional: [Example(*FOUR_LOGS, "LN log_weight")],
@@ -194,7 +198,7 @@ VALUES = {
         )
     ],  # fmt: skip
     s08_table_2.bootstrap_ci: [
-        Example(np.arange(50.0) ** 1.5, RNG, **options)  # enough to have no two means alike
+        Drawn(lambda rng, sizes, options=options: ((rng.normal(size=50), rng), options), "N")
         for options in ({}, {"level": 0.5, "resamples": 50})
     ],
     reference.importance_weights: [Example("KN log_weight")],
@@ -241,7 +245,7 @@ EXTREMES = {
     ops.log_mean_exp: {"where entries are −∞": Example("KN log_weight_or_0", axis=0)},
     ops.softplus: {"at any size": Example("NP huge"), "at −40": Example(np.full((2, 3), -40.0))},
     likelihoods.binomial_log_prob: {ANY_SIZE: Example("KNP huge", x="NP counts", n=5)},
-    likelihoods.categorical_log_prob: {ANY_SIZE: Example("KNP huge", x="NP one_hot")},
+    likelihoods.categorical_log_prob: {ANY_SIZE: Example("KNV huge", x="NV one_hot")},
     gaussian.gaussian_log_prob: {"far from mu": Example("KND huge", "ND", "ND")},
     s04_mean_field.chain_rule_logp: {
         ZEROS: Drawn(lambda rng, sizes: ((_log(_sparse_table(rng)), (1, 2, 0)), {}))
@@ -290,6 +294,7 @@ EXTREMES = {
 }
 
 KERNELS = {  # their arguments' axes
+    threads.precision_kernel: {},
     threads.product_kernel: {"mu": "MND", "log_var": "MND", "mean": "ND", "joint_log_var": "ND"},
     threads.shares_kernel: {"log_w": "KN", "weights": "KN"},
     threads.block_max_kernel: {"log_w": "KN", "top": "N"},

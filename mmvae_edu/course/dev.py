@@ -2,10 +2,17 @@
 
 import multiprocessing
 import os
+import re
 import textwrap
 from concurrent.futures import ProcessPoolExecutor
+from inspect import signature
+
+import numpy as np
 
 from ..claims import CLAIMS
+from ..claims.examples import AXES
+from ..claims.inputs import KERNELS, rows_of
+from ..claims.laws import letters_of
 from ..mistakes import faults as faults_of_rows
 from .examine import NOT_ATTEMPTED, RIGHT, WRONG, examine
 from .exercises import exercises
@@ -91,7 +98,30 @@ def faults_of(exercise, seeds):
         "it has no mistakes": not exercise.mutants,
         "an equation is unknown": not _equations_known(exercise),
     }
-    return [f"{exercise.id}: {fault}" for fault, there in found.items() if there]
+    faults = [fault for fault, there in found.items() if there] + unvaried(exercise, stub)
+    return [f"{exercise.id}: {fault}" for fault in faults]
+
+
+def unvaried(exercise, stub):
+    """List the options in an exercise's signature, and its docstring's axes, that no law varies.
+
+    The bug hunt and kernels, which are launched, have no rows of inputs.
+    """
+    rows, parameters = rows_of(exercise.of), signature(exercise.of).parameters
+    if not rows:
+        without = not parameters or "file" in parameters or exercise.of in KERNELS
+        return [] if without else ["it has no row in claims/inputs.py"]
+    given = [row(np.random.default_rng(0))[1].keys() for row in rows]
+    found = []
+    for name, p in parameters.items():
+        if p.kind is p.KEYWORD_ONLY and name not in ("kernels", "file"):
+            wanted = {True} if p.default is p.empty else {True, False}
+            if {name in names for names in given} != wanted:
+                found.append(f"claims/inputs.py does not vary {name}")
+    groups = re.findall(r"\([^()]*,[^()]*\)", stub.__doc__ or "")
+    axes = {axis for group in groups for axis in re.findall(r"\b[A-Z]\b(?!\^)", group)} & set(AXES)
+    lost = sorted(axes - {axis for row in rows for axis in letters_of(exercise.of, row)})
+    return found + [f"claims/inputs.py does not vary the axis {axis}" for axis in lost]
 
 
 def _equations_known(exercise):
