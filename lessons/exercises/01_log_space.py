@@ -32,7 +32,8 @@ def gaussian_log_prob(z, mu, log_var):
 def binomial_log_prob(logits, *, x, n=1):
     """log p(x|z) of counts x out of n with p = sigmoid(logits), coefficient included.  [S5.13]
 
-    logits (K, N, P), x (N, P) -> (K, N), summed over P, and its pullback: (K, N) -> (K, N, P)
+    logits of any size (K, N, P), x (N, P) -> (K, N), summed over P, and its pullback:
+    (K, N) -> (K, N, P)
     """
     return todo("L01.binomial_log_prob")
 
@@ -40,6 +41,6 @@ def binomial_log_prob(logits, *, x, n=1):
 def categorical_log_prob(logits, *, x):
     """log p(x|z) of a one-hot x, with p in proportion to exp(logits).                 [S5.13]
 
-    logits (K, N, V), x (N, V) -> (K, N), and its pullback: (K, N) -> (K, N, V)
+    logits of any size (K, N, V), x (N, V) -> (K, N), and its pullback: (K, N) -> (K, N, V)
     """
     return todo("L01.categorical_log_prob")

@@ -25,7 +25,8 @@ def total_correlation(P):
 def cavi_step(logP, q_list, i):
     """Compute the factor q_i that minimises KL(Q || P) while the others stay.         [S4.2]
 
-    logP, a table; q_list, n arrays (V_j,), all probabilities > 0 or 0 -> (V_i,), which sums to 1.
+    logP, a table of log P plus any constant, -inf where P is 0; q_list, n arrays (V_j,) of
+    probabilities, also of 0 where P is above 0 -> (V_i,), which sums to 1.
     """
     return todo("L02.cavi_step")
 

@@ -14,20 +14,23 @@ def log_joint(log_prior, log_lik, x):
 def log_evidence(log_joint):
     """L = log p(x), in nats.                                                          [S5.1]
 
-    log p(x, z) (S,) -> a float; also where every p(x, z) underflows.
+    log p(x, z) (S,), some perhaps -inf -> a float; also where every p(x, z) underflows.
     """
     return todo("L03.log_evidence")
 
 
 def posterior(log_joint):
-    """p(z|x).  log p(x, z) (S,) -> probabilities (S,).                                 [S5.3]"""
+    """p(z|x).                                                                         [S5.3]
+
+    log p(x, z) (S,), as in `log_evidence` -> probabilities (S,)
+    """
     return todo("L03.posterior")
 
 
 def elbo(q, log_joint):
     """L^v, the expectation under q of log p(x, z) / q(z), in nats.                    [S5.7]
 
-    probabilities (S,), some of them 0, and log p(x, z) (S,) -> a float
+    probabilities (S,), some of them 0, and log p(x, z) (S,), perhaps -inf there -> a float
     """
     return todo("L03.elbo")
 
@@ -38,5 +41,8 @@ def kl(q, p):
 
 
 def decompose(q, log_joint):
-    """Split log p(x) into two parts: (L^v, the gap).  (S,), (S,) -> two floats.  [S5.5, S5.6]"""
+    """Split log p(x) into two parts: (L^v, the gap).                            [S5.5, S5.6]
+
+    q and log p(x, z) as in `elbo` -> two floats
+    """
     return todo("L03.decompose")

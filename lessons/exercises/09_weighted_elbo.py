@@ -16,6 +16,7 @@ def subset_elbo(log_px_z, log_ratio, *, mask, weights, beta=1.0):
     """ELBO(X) with weights lambda on the likelihoods and beta on the KL, by K samples.  [S6.3]
 
     log_px_z (M, K, N), log_ratio = log p(z) - log q(z|X) (K, N), mask (M, N) bool,
-    weights (M,) -> (N,), and its pullback: (N,) -> (M, K, N), (K, N)
+    weights (M,) -> (N,), and its pullback: (N,) -> (M, K, N), (K, N).  What stands under False may
+    be NaN.
     """
     return todo("L09.subset_elbo")

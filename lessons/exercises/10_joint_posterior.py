@@ -1,4 +1,7 @@
-"""Equation (3): the joint posterior from unimodal ones, with z one of S states."""
+"""Equation (3): the joint posterior from unimodal ones, with z one of S states.
+
+Logarithms may be thousands below 0, where every exp gives 0; a prior or likelihood may be 0.
+"""
 
 from mmvae_edu.course import todo
 

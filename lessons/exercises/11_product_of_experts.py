@@ -8,7 +8,7 @@ def product_of_experts(mu, log_var, *, mask=None):
 
     (M, N, D), (M, N, D), mask (M, N) bool or None, True = present ->
     (mean, log_var), each (N, D), and its pullback: (N, D), (N, D) -> (M, N, D), (M, N, D).
-    What stands under False may be NaN; log_var may be as far as 300 from 0.
+    What stands under False may be NaN; log_var may be as far as 300 from 0.  No expert: the prior.
     """
     return todo("L11.product_of_experts")
 
@@ -18,6 +18,7 @@ def quotient_of_experts(mu, log_var, *, mask=None):
 
     (M, N, D), (M, N, D), mask (M, N) bool or None -> (mean, log_var, valid), each (N, D), and
     its pullback: (N, D), (N, D) for mean and log_var -> (M, N, D), (M, N, D).
-    valid is False, mean and log_var NaN and the gradient 0 where no such density exists.
+    valid is False, mean and log_var NaN and the gradient 0 where no such density exists.  What
+    stands under False may be NaN.  No expert: the prior.
     """
     return todo("L11.quotient_of_experts")

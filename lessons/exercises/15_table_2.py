@@ -4,6 +4,8 @@ x1 is the image and x2 the label; z_k ~ q(z|x1) are K samples of each of N examp
 
     log_px1, log_px2 (K, N)   log p(x1|z_k), log p(x2|z_k)
     log_pz, log_q (K, N)      log p(z_k), log q(z_k|x1)
+
+They may be near -6237, where every exp gives 0, and differ by thousands.
 """
 
 from mmvae_edu.course import todo
@@ -12,7 +14,7 @@ from mmvae_edu.course import todo
 def is_log_marginal(log_px1, log_pz, log_q):
     """Estimate log p(x1) by importance sampling.                                          [S8.T2]
 
-    (K, N) each -> (N,), also where the log densities are near -6000
+    (K, N) each -> (N,)
     """
     return todo("L15.is_log_marginal")
 
@@ -49,6 +51,7 @@ def bootstrap_ci(values, rng, *, level=0.95, resamples=2000):
     """Compute the bootstrap's percentile interval for the mean of the values: low, high.  [S8.T2]
 
     values (N,), one an example; resamples draws of N of them with replacement.
-    -> two numbers, between which lies the fraction `level` of the resampled means
+    -> two numbers, between which lies the fraction `level` of the resampled means.  All randomness
+    comes from rng, a numpy Generator.
     """
     return todo("L15.bootstrap_ci")

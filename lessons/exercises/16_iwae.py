@@ -1,4 +1,4 @@
-"""The importance weighted bound."""
+"""The importance weighted bound.  log_w may be thousands from 0, where exp(log_w) is 0 or inf."""
 
 from mmvae_edu.course import todo
 

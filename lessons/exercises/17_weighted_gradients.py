@@ -1,4 +1,7 @@
-"""Why weighted: the gradients of VAE and IWAE from those of log w."""
+"""Why weighted: the gradients of VAE and IWAE from those of log w.
+
+log_w may be thousands from 0, where exp(log_w) is 0 or inf, and differ by thousands.
+"""
 
 from mmvae_edu.course import todo
 

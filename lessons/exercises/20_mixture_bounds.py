@@ -1,4 +1,8 @@
-"""A mixture as the posterior, and the bounds that can be built on it."""
+"""A mixture as the posterior, and the bounds that can be built on it.
+
+log_w may be thousands from 0, where exp(log_w) is 0 or inf.  An absent expert has no part: what is
+given for it may be NaN.
+"""
 
 from mmvae_edu.course import todo
 
@@ -16,7 +20,6 @@ def mixture_elbo(log_w, *, present=None):
     """Compute the ELBO of a mixture, with K samples of every expert.          [S11.1, S12.1]
 
     (M, K, N), present (M, N) bool or None -> (N,), and its pullback: (N,) -> (M, K, N).
-    Absent experts have no part; their log_w may be NaN.
     """
     return todo("L20.mixture_elbo")
 

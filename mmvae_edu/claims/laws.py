@@ -169,8 +169,10 @@ def _again(of):
         result = f(*args, **constants)
         if result is None:
             return before, before
-        _called(f, *other, rng)
         value, pullback = _split(result)
+        _called(f, *other, rng)
+        if pullback:
+            pullback(*(dy + 1 for dy in dys))
         twice = [_numbers(value, pullback, dys) for _ in range(2)]
         return _comparable(np.concatenate(twice), np.tile(before, 2))
 
