@@ -138,7 +138,7 @@ class Modalities(OneModality):
     def __call__(self, rng, sizes=AXES):
         w, x = {}, {}
         for m in range(sizes["M"]):
-            one = sizes | {"P": 2 + m}
+            one = sizes | {"P": 2 + m, "H": 2}
             w[f"x{m}"], x[f"x{m}"] = _drawn([networks_of(*self.hidden), "NP"], rng, one)
         terms = {"J": 2, "T": 1 + sizes["M"] + 2}
         return (w,), {"x": x, **_drawn(self.constants, rng, sizes | terms)}
@@ -147,7 +147,7 @@ class Modalities(OneModality):
 ELEMENTWISE = [Example("NP")]
 ALONG_AN_AXIS = [Example("MKN log_weight", axis=axis) for axis in (0, 1, -1)]
 STRATA = [Example("MKN log_weight"), Example("MKN log_weight", present="MN present")]
-ANY_DEPTH = [OneModality(*hidden, x="NP", eps="KND") for hidden in (("H",), (), ("H", "H"))]
+ANY_DEPTH = [OneModality(*hidden, x="NP", eps="KND") for hidden in (("H", "H"), ("H",), ())]
 DEEP = mlp_weights("P", "H", "D", "K")
 LAPLACE = likelihoods.Laplace(1, "learnt").log_prob
 
@@ -213,9 +213,9 @@ EXAMPLES = {
     iwae.log_weights: ANY_DEPTH,
     iwae.iwae_bound: ANY_DEPTH,
     mvae.subsampled_bound: [
-        Modalities(*hidden, subsets="JM subset", eps="TKND") for hidden in ((), ("H",))
+        Modalities(*hidden, subsets="JM subset", eps="TKND") for hidden in (("H",), ())
     ],
-    mmvae.mmvae_bound: [Modalities(*hidden, eps="MKND") for hidden in ((), ("H",))],
+    mmvae.mmvae_bound: [Modalities(*hidden, eps="MKND") for hidden in (("H",), ())],
 }
 
 
