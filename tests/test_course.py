@@ -607,7 +607,11 @@ def test_check_status_solution_and_hints(folder, capsys):
     written(folder, exercise, MEAN)
     assert cli.main(["check", "vae_grad", "--json", "--seed", "7"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
-    assert (row["id"], row["code"], len(row["claims"])) == (exercise.id, 0, 2)
+    assert (row["id"], row["code"], row["claims"]) == (
+        exercise.id,
+        0,
+        [claim.name for claim in exercise.claims],
+    )
     assert cli.main(["solution", "vae_grad"]) == 0
     assert cli.main(["hint", "vae_grad"]) == 0
     assert cli.main(["status"]) == 0

@@ -14,7 +14,6 @@ from .examples import AXES, EXAMPLES, is_array
 from .inputs import EXTREMES, forms_of, rows_of
 from .registry import T1, Claim
 
-GENERATORS = "two generators"
 FAR = -6237.0, 720.0  # slide 8's log likelihood, and one whose exponential overflows
 POISON = np.nan, np.inf, -np.inf
 MASKS = {"mask": np.logical_not, "present": np.logical_not, "log_alpha": np.isneginf}
@@ -22,28 +21,36 @@ MASKS = {"mask": np.logical_not, "present": np.logical_not, "log_alpha": np.isne
 
 @cache
 def laws_of(of):
-    """List the laws of a library function as claims; none where it has no rows."""
+    """List a library function's laws as claims: of its generator, of its rows, of the limits."""
     if not rows_of(of):
-        return []
-    by_generator = "rng" in _parameters(of)  # and then another use of it is right as well
-    oracle = GENERATORS if by_generator else "the library's function"
-    laws = [_drawing(of)] if by_generator else [*_promises(of), _again(of)]
+        return [], [], []
+    if "rng" in _parameters(of):  # another use of it is right as well: there is nothing to compare
+        return _claims(of, [_drawing(of)], "generator"), [], []
+    return [], _claims(of, _ordinary(of), "row"), _claims(of, _limits(of), "limit")
+
+
+def _claims(of, laws, kind):
     found = []
     for i, (statement, check) in enumerate(laws, start=1):
-        check.__doc__, check.__name__ = statement, f"{of.__name__}_law_{i}"
-        found.append(Claim(check.__name__, (), of, T1, oracle, check))
+        check.__doc__, check.__name__ = statement, f"{of.__name__}_{kind}_{i}"
+        found.append(Claim(check.__name__, (), of, T1, "the library's function", check))
     return found
 
 
-def _promises(of):
-    """Yield (statement, check) of what the docstring promises, and of what masks leave out."""
-    promise = f"{of.__name__} gives what its docstring promises"
+def _ordinary(of):
+    """Yield (statement, check) of every row, and of axes of length 1."""
     *_, last = rows = rows_of(of)
     for row in rows:
         yield f"{_call(of, row)} gives what its docstring promises.", _on(of, row)
     if letters := letters_of(of, last):
         sizes = [AXES | {axis: 1} for axis in AXES if axis in letters]
-        yield f"{promise} where one of its axes has length 1.", _on(of, last, *sizes)
+        where = "where one of its axes has length 1"
+        yield f"{of.__name__} gives what its docstring promises {where}.", _on(of, last, *sizes)
+
+
+def _limits(of):
+    """Yield (statement, check) of zeros, scales, masks and later calls."""
+    promise, last = f"{of.__name__} gives what its docstring promises", rows_of(of)[-1]
     for words, row in EXTREMES.get(of, {}).items():
         yield f"{promise} {words}.", _on(of, row)
     for name in _options(of, last):
@@ -57,6 +64,7 @@ def _promises(of):
         if (is_hidden := MASKS.get(form.partition(" ")[2])) and _axes(form) == "MN":
             statement = f"What {name} leaves out does not change {of.__name__}, be it NaN or inf."
             yield statement, _masked(of, last, name, is_hidden)
+    yield _again(of)
 
 
 # ---- what the statements say of a row -----------------------------------------------------------

@@ -7,7 +7,7 @@ A4 a simple change, A5 the step of the way back that goes wrong, A6 a small exam
 
 import warnings
 from dataclasses import asdict, dataclass, field
-from itertools import islice
+from itertools import islice, product
 
 import numpy as np
 
@@ -46,9 +46,9 @@ class Verdict:
 
 
 def examine(exercise, f, *, seeds, path=None, lock=None, explain=False, most=None):
-    """Run every claim of the exercise on f at every seed, until one fails; return a Verdict.
+    """Run the exercise's claims on f, round by round at every seed, until some fail: a Verdict.
 
-    most: the number of failed claims at which it stops; without it, all claims run at that seed.
+    most: the number of failed claims at which it stops; without it, all of that round run.
     """
     if wanted := call_mismatch(f, exercise.of):
         return Verdict(WRONG, f"cannot be called as {wanted}", "its parameters differ", line_of(f))
@@ -56,8 +56,8 @@ def examine(exercise, f, *, seeds, path=None, lock=None, explain=False, most=Non
     claims, failures = exercise.claims, []
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for seed in seeds:
-            results = (run_claim(claim, f, seed) for claim in claims)
+        for some, seed in product(exercise.rounds, seeds):
+            results = (run_claim(claim, f, seed) for claim in some)
             failures = list(islice((r for r in results if not r.passed), most))
             if failures or f.problem:
                 break

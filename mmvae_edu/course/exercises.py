@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 
 from ..claims import CLAIMS, mutants_of
-from ..claims.laws import GENERATORS, laws_of
+from ..claims.laws import laws_of
 from ..support.files import read_toml
 from .old_names import LESSONS
 
@@ -43,12 +43,19 @@ class Exercise:
 
     @property
     def claims(self):
-        """List what an answer must obey: equations, laws, and last the gradient's claim.
+        return [claim for claims in self.rounds for claim in claims]
 
-        The gradient is explained only once the value is; randomness comes before both.
+    @property
+    def rounds(self):
+        """List what an answer must obey, in rounds: limits matter only once the rest is right.
+
+        A gradient's claim comes after those about the value.
         """
+        generator, ordinary, limits = laws_of(self.of)
         own = [claim for claim in CLAIMS.values() if claim.of is self.of]
-        return sorted([*own, *laws_of(self.of)], key=_turn)
+        gradient = [claim for claim in own if claim.name == f"{self.of.__name__}_gradient"]
+        value = [claim for claim in own if claim not in gradient]
+        return generator, [*value, *ordinary, *gradient], limits
 
     @property
     def mutants(self):
@@ -58,12 +65,6 @@ class Exercise:
         """Return the number of the hint for the first of these mistakes that has one; else 2."""
         hints = {mutant.name: mutant.hint for mutant in self.mutants}
         return next((hints[name] for name in mistakes if hints.get(name)), 2)
-
-
-def _turn(claim):
-    if claim.oracle == GENERATORS:
-        return -1
-    return claim.name == f"{claim.of.__name__}_gradient"
 
 
 @cache

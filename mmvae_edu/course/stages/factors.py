@@ -2,6 +2,7 @@
 
 import itertools
 from fractions import Fraction
+from inspect import signature
 
 import numpy as np
 
@@ -14,7 +15,8 @@ SUMMED = "KLMN"  # axes over which means are taken: 2 may be the length of one
 def lengths(of, inputs):
     """Return {letter: length} of the inputs' axes and {name: value} of the numbers among them."""
     letters, found = axes(of), {}
-    for name, array in inputs.items():
+    defaults = {name: p.default for name, p in signature(of).parameters.items()}
+    for name, array in (defaults | inputs).items():
         if isinstance(array, float | int) and not isinstance(array, bool):
             found.setdefault(name, array)
         for i, length in enumerate(reversed(getattr(array, "shape", ()))):

@@ -149,12 +149,12 @@ def _rearranged(found, expected):
 def _rearrangements(found, expected):
     """Yield (phrase, function of an array)."""
     for axis in range(found[0].ndim):
+        entries = f"has the right entries, but axis {axis} in another order:"
+        yield f"{entries} backwards", partial(np.flip, axis=axis)
         (n, *others) = {a.shape[axis] for a in (*found, *expected)}
         for order in itertools.permutations(range(n)) if n <= 5 and not others else ():
             if list(order) != sorted(order):
-                way = "backwards" if list(order) == sorted(order, reverse=True) else f"{order}"
-                phrase = f"has the right entries, but axis {axis} in another order: {way}"
-                yield phrase, partial(np.take, indices=order, axis=axis)
+                yield f"{entries} {order}", partial(np.take, indices=order, axis=axis)
     for axes in itertools.permutations(range(found[0].ndim)):
         if list(axes) != sorted(axes):
             way = "transposed" if len(axes) == 2 else f"right, but its axes are in order {axes}"
