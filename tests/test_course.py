@@ -479,7 +479,7 @@ PROCESSES = {  # (exit code, the sentence, the source); None: the stub with one 
     "text in another encoding": (WRONG, "save it as UTF-8", MEAN + "# caf?"),
     "claims removed": (
         WRONG,
-        "no claim was checked",
+        "the value is 0",  # by the laws, which stand elsewhere
         "from mmvae_edu.claims import CLAIMS\nCLAIMS.clear()\ndef vae_grad(g): return 0 * g[0]",
     ),
 }
@@ -607,11 +607,8 @@ def test_check_status_solution_and_hints(folder, capsys):
     written(folder, exercise, MEAN)
     assert cli.main(["check", "vae_grad", "--json", "--seed", "7"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
-    assert (row["id"], row["code"], row["claims"]) == (
-        exercise.id,
-        0,
-        [claim.name for claim in exercise.claims],
-    )
+    assert (row["id"], row["code"]) == (exercise.id, 0)
+    assert row["claims"] == [claim.name for claim in exercise.claims]
     assert cli.main(["solution", "vae_grad"]) == 0
     assert cli.main(["hint", "vae_grad"]) == 0
     assert cli.main(["status"]) == 0
