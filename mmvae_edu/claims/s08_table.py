@@ -166,6 +166,14 @@ def the_bootstrap_follows_the_units(f, rng):
     return np.array(ends[1]), 3 * np.array(ends[0]) - 7
 
 
+@claim("S8.T2", of=bootstrap_ci, tol=T0, oracle="a single mean")
+def one_resample_has_no_spread(f, rng):
+    """Of one resample both ends are its mean, at any level; of 2000, the default, they differ."""
+    values = rng.normal(-86, 4, size=50)
+    (low, high), ends = f(values, rng, resamples=1), f(values, rng)
+    return [low - high, ends[0] < ends[1]], [0.0, 1.0]
+
+
 @claim("S8.T2", of=bootstrap_ci, tol=T0, oracle="normal law")
 def the_bootstrap_of_many_is_normal(f, rng):
     """The bootstrap's interval of 200 values is 2 · 1.96 standard errors wide, to a tenth."""

@@ -35,7 +35,7 @@ def fix_06(log_px_z, log_pz, log_qz, *, file):
 
 
 hunted("S9.2", check_06, fix_06)
-EXAMPLES[fix_06] = [Hunted(6, "KN", "KN", "KN")]
+EXAMPLES[fix_06] = [Hunted(6, *["KN log_weight"] * 3)]
 
 
 @claim("S9.2", of=fix_06, tol=T0, oracle="pairwise additions")
