@@ -43,7 +43,8 @@ def quotient_of_experts(mu, log_var, *, mask=None):
         1/var = Σ_m 1/var_m − (M' − 1)        mean = var Σ_m mu_m / var_m
 
     Returns (mean, log_var, valid), each (N, D).  If the precision is not positive, there is no
-    such density: `valid` is False there, and mean and log_var are NaN, never clipped.
+    such density: `valid` is False there, and mean and log_var are NaN, never clipped.  The prior
+    where no expert is present.
     The pullback takes the cotangents of mean and log_var, and returns 0 where invalid.
     """
     M, N, _ = mu.shape
@@ -98,6 +99,7 @@ def mixture_log_prob(z, mu, log_var, *, log_alpha, kernels=reference):
     """Compute log q(z|X) = log Σ_m α_m N(z; mu_m, var_m).                         [S11.3]
 
     z (K, N, D), mu, log_var (M, N, D), log_alpha (M, N) from `log_mixture_weights`; (K, N), nats.
+    The mu and log_var of an absent expert, whose log_alpha is −∞, may be NaN.
     """
     log_q, responsibilities = kernels.mixture_log_prob(z, mu, log_var, log_alpha)
 

@@ -21,7 +21,8 @@ def subset_elbo(log_px_z, log_ratio, *, mask, weights, beta=1.0):
     """Estimate ELBO(X) = E_q[Σ_{m in X} λ_m log p(x_m|z)] − β KL(q ‖ p), K samples.  [S6.1, S6.3]
 
     log_px_z (M, K, N), log_ratio = log p(z) − log q(z|X) (K, N), mask (M, N) bool, weights λ (M,);
-    returns (N,), nats, higher is better.  At λ = β = 1 its mean is at most log p(X).
+    returns (N,), nats, higher is better.  At λ = β = 1 its mean is at most log p(X).  What stands
+    under False may be NaN.
     """
     K = len(log_ratio)
     kept, weights = mask[:, None], np.asarray(weights)[:, None, None]
