@@ -48,8 +48,8 @@ def cavi_step(logP, q_list, i):
 
         log q_i(x_i) = E_{q_j, j ≠ i} log P(x) + constant
 
-    logP an n-dimensional table of log P plus any constant, −∞ where P is 0; q_list n factors (V_j,);
-    returns the new q_i (V_i,).
+    logP an n-dimensional table of log P plus any constant, −∞ where P is 0; q_list n factors
+    (V_j,); returns the new q_i (V_i,).
     A mean-field approximation repeats this over i: coordinate ascent variational inference.
     """
     weight = np.ones_like(logP)
