@@ -267,7 +267,7 @@ WRONG_ANSWERS = {  # (the sentence, the evidence, the source)
         """,
     ),
     "NaN by a known mistake": (
-        "0 · log 0 = NaN",
+        "0 · log 0 is NaN",
         "kl_nan_at_zero on",
         "def kl(q, p): return (q * np.log(q / p)).sum()",
     ),

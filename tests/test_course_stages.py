@@ -176,7 +176,7 @@ def test_a_known_mistake_in_the_value_alone_is_named(tmp_path):
     )
     verdict = checked(tmp_path, "L05.neg_kl_std_normal", source)
     assert verdict.mistakes == ["sigma_not_squared"]
-    assert verdict.says.startswith("in the value: σ where S5.11 has σ²")
+    assert verdict.says.startswith("in the value: you used σ where S5.11 has σ²")
 
 
 def test_a_known_mistake_in_the_gradient_alone_is_named(tmp_path):

@@ -227,7 +227,7 @@ def prior_expert_missing(mu, log_var, *, mask=None):
 
 @mutant(
     product_of_experts,
-    says="masked by multiplication: 0 · NaN leaks what is under the mask",
+    says="you multiplied by the mask: 0 · NaN leaks what is under it",
     because="it is another formula than the kernel's",
 )
 @differentiated
@@ -238,7 +238,7 @@ def masked_by_multiplication(mu, log_var, *, mask=None):
 
 @mutant(
     product_of_experts,
-    says="two eps, as in public code: a bias of 2e-8/σ², 2% at σ² = 1e-6",
+    says="you added two eps, as public code does: a bias of 2e-8/σ², 2% at σ² = 1e-6",
     because="it is another formula than the kernel's",
 )
 @differentiated
