@@ -4,11 +4,13 @@ import ast
 import re
 import sys
 from textwrap import dedent
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from mmvae_edu.claims.registry import TERMS
+from mmvae_edu.claims import CLAIMS
+from mmvae_edu.claims.registry import T4, TERMS, Result
 from mmvae_edu.course import checker
 from mmvae_edu.course.comparisons import GRADIENT, VALUE, Sample, comparable
 from mmvae_edu.course.examine import RIGHT, WRONG
@@ -20,7 +22,7 @@ from mmvae_edu.course.stages.factors import factor, lengths
 from mmvae_edu.course.stages.input_laws import laws
 from mmvae_edu.course.stages.regression import CONDITION, regress
 from mmvae_edu.course.stages.simple_changes import simple_changes
-from mmvae_edu.course.stages.smallest_example import shown
+from mmvae_edu.course.stages.smallest_example import differing, not_finite, shown, smallest
 from mmvae_edu.course.trees import copied, difference, leaves, named_leaves
 from mmvae_edu.gaussian import gaussian_sample
 from mmvae_edu.slides.equations import load_equations
@@ -531,6 +533,44 @@ def test_found_and_expected_are_written_with_digits_that_differ(tmp_path):
     numbers = checked(tmp_path, "L17.vae_grad", source).example[1].partition("value: found ")[2]
     found, expected = numbers.split(", expected ")
     assert found != expected
+
+
+@pytest.mark.parametrize(
+    ("bad", "marks", "line"),
+    [(np.nan, not_finite, "found nan, expected 0"), (9.0, differing, "found 9, expected 0")],
+)
+def test_of_many_numbers_the_first_wrong_one_is_told(bad, marks, line):
+    def f(g):
+        mean = g.mean(0)
+        if mean.shape == (4, 5):
+            mean[2, 3] = bad
+        return mean
+
+    g = np.zeros((2, 4, 5))
+    exercise = exercises()["L17.vae_grad"]
+    sample = Sample(["g"], (g,), {}, {"": f(g)}, {"": g.mean(0)})
+    example = smallest(SimpleNamespace(f=f, exercise=exercise), sample, "value", marks)
+    assert example == [
+        "smallest example: g = array (1, 4, 5) of 0 to 0",
+        f"  value at [2, 3]: {line}",
+    ]
+
+
+def test_an_example_keeps_the_axes_that_the_docstring_counts(tmp_path):
+    source = """
+        def audit_table3(rows, *, classes, ceilings):
+            from mmvae_edu.slides.s13_tables import audit_table3 as right
+            shared, *others = right(rows, classes=classes, ceilings=ceilings)
+            return shared**2, *others
+    """
+    first = checked(tmp_path, "L22.audit_table3", source).example[0]
+    assert re.search(r"rows = array \(\d, 2, 4\) of .*, ceilings = \[\S+ \S+\]$", first)
+
+
+def test_a_huge_score_can_be_read():
+    claim = next(claim for claim in CLAIMS.values() if claim.tol is T4)
+    assert Result(claim, False, 33361775045533228.0).numbers == "|z| 3e+16 of 4"
+    assert Result(claim, False, 5.25).numbers == "|z| 5.2 of 4"
 
 
 def test_a_long_example_is_left_to_explain():

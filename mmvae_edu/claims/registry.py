@@ -80,7 +80,8 @@ class Result:
     def numbers(self):
         """The achieved error beside the limit, in words."""
         if self.claim.tol is T4:
-            return f"|z| {self.error:.1f} of {T4.limit:.0f}"
+            size = f"{self.error:.1f}" if self.error < 1000 else f"{self.error:.0e}"
+            return f"|z| {size} of {T4.limit:.0f}"
         return f"{self.error:.0e} of {self.claim.tol.limit:.0e}"
 
 

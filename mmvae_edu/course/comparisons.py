@@ -36,6 +36,11 @@ class Sample:
         return {**dict(zip(self.names, self.args, strict=False)), **self.constants}
 
     @property
+    def named(self):
+        """Has every argument a name?  Those of a kernel's launch have none."""
+        return len(self.args) <= len(self.names)
+
+    @property
     def shapes(self):
         return tuple(np.shape(leaf) for leaf in leaves([self.inputs, self.cotangents]))
 
@@ -141,7 +146,7 @@ def _is_comparable(sample):
         sample.found.keys() == sample.expected.keys()
         and sum(a.size for a in arrays) <= LARGEST
         and not any(np.iscomplexobj(a) for a in [*arrays, *leaves([sample.args, sample.constants])])
-        and len(sample.args) <= len(sample.names)  # a kernel's launch has no names
+        and sample.named
     )
 
 

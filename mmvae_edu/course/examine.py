@@ -13,11 +13,10 @@ import numpy as np
 
 from ..claims import POWER, T4, registry
 from ..kernels.simulator import OtherMethod
-from .comparisons import GRADIENT, is_finite, wrong_parts
+from .comparisons import GRADIENT, wrong_parts
 from .recorded import Recorded, call_mismatch, line_of
-from .stages import diagnose
+from .stages import diagnose, not_finite_example
 from .stages.mistakes import WHOLE, matching, same_breach
-from .stages.smallest_example import assignments
 
 RIGHT, WRONG, NOT_ATTEMPTED, FAULT, USAGE = 0, 1, 2, 3, 64
 SEEDS = 3
@@ -130,20 +129,11 @@ def _broken(f, failures):
         evidence = f"matches the mistake {named[0].name} on {n} draws: {elsewhere}{problem.says}"
         evidence += f"; {numbers}" if numbers else ""
     names = [mutant.name for mutant in named]
-    example = _not_finite(f) if problem.kind == "finite" else []
+    example = not_finite_example(f) if problem.kind == "finite" else []
     return Verdict(
         WRONG, says, evidence, problem.line, mistakes=names, example=example,
         traceback=problem.traceback,
     )  # fmt: skip
-
-
-def _not_finite(f):
-    """Write a line with the smallest inputs at which only the library's result is finite."""
-    samples = [s for s in f.samples if not (isinstance(s.found, str) or s.finite)]
-    for sample in sorted(samples, key=lambda sample: sample.size):
-        if is_finite(sample.expected):
-            return [f"not finite at: {assignments(sample.inputs)}"]
-    return []
 
 
 def _todo(exercise, id):
@@ -157,4 +147,5 @@ def _numbers(result):
         return f"against {result.claim.oracle}: {note}"
     if result.error == np.inf:
         return f"against {result.claim.oracle}: no finite number"
-    return f"against {result.claim.oracle}: error {result.numbers}"
+    error = "" if result.claim.tol is T4 else "error "
+    return f"against {result.claim.oracle}: {error}{result.numbers}"

@@ -55,7 +55,6 @@ def explanation(exercise, verdict):
     for claim in exercise.claims:
         lines += _wrapped(f"must hold: {claim.statement} ({claim.oracle}, {claim.tol.meaning})")
     if verdict.code == WRONG and verdict.example:
-        lines += _wrapped(f"yours: {verdict.says}; that is where these numbers come from")
         lines += [line for text in verdict.example for line in _wrapped(text)]
     return lines
 

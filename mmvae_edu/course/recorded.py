@@ -111,7 +111,7 @@ class Recorded:
             wanted, expected = pull_back(self.exercise, args, library, given)
             pull = partial(replace, sample, expected=expected, cotangents=given, pulls=[])
             try:
-                gradients = self._run(result[-1], cotangents, {})
+                gradients = self._run(result[-1], cotangents, {}, "its pullback ")
             except Raised as problem:
                 sample.pulls.append(pull(found=str(problem)))
                 raise
@@ -126,7 +126,7 @@ class Recorded:
 
         return *result[:-1], recorded_pullback
 
-    def _run(self, f, args, constants):
+    def _run(self, f, args, constants, subject=""):
         """Call f(*args), which may call none of the functions that are locked."""
         try:
             with self.lock:
@@ -140,8 +140,8 @@ class Recorded:
         except KeyboardInterrupt:
             raise
         except BaseException as problem:  # sys.exit() as well
-            evidence = f"called with {_shapes(args, constants)}"
-            self.problem = self.problem or described("raised", self.path, evidence)
+            evidence = f"called with {'the cotangent ' * bool(subject)}{_shapes(args, constants)}"
+            self.problem = self.problem or described("raised", self.path, evidence, subject)
             raise Raised(type(problem).__name__) from problem
 
     def _compare(self, result, expected, verb):
@@ -165,11 +165,14 @@ def _shapes(args, constants):
     return ", ".join(shapes + [f"{name}={described_value(a)}" for name, a in named])
 
 
-def described(kind, path, evidence=""):
-    """Describe the exception in flight as a Problem, with the line of the learner's file."""
+def described(kind, path, evidence="", subject=""):
+    """Describe the exception in flight as a Problem, with the line of the learner's file.
+
+    subject: what raised it, where that is not the learner's function itself.
+    """
     problem = sys.exception()
     frames = traceback.extract_tb(problem.__traceback__)
-    says = f"raises {type(problem).__name__}: {_first_line(problem)}".rstrip(": ")
+    says = f"{subject}raises {type(problem).__name__}: {_first_line(problem)}".rstrip(": ")
     if kind == "todo":
         says = str(problem)
     if kind == "locked":

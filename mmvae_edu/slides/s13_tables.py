@@ -65,7 +65,8 @@ def audit_table3(rows, *, classes, ceilings):
     """
     joint, labelled = rows[:, 0, 0], rows[:, :, 3]
     log_pxm = rows[:, :, 1:3].max(axis=-1)
-    shared = joint - log_pxm.sum(axis=-1) - np.log(classes)
+    log_px1, log_px2 = log_pxm.T
+    shared = joint - log_px1 - log_px2 - np.log(classes)
     return shared, joint[:, None] - labelled - log_pxm[:, ::-1], log_pxm - ceilings
 
 

@@ -10,12 +10,21 @@ from itertools import takewhile
 
 import numpy as np
 
-from ..comparisons import GRADIENT, VALUE, call, comparable, pull_back, wrong_parts
+from ..comparisons import (
+    GRADIENT,
+    VALUE,
+    call,
+    comparable,
+    is_finite,
+    of_part,
+    pull_back,
+    wrong_parts,
+)
 from ..trees import mapped, named_leaves
 from . import regression
 from .mistakes import WHOLE, matching
 from .simple_changes import sentence, simple_changes
-from .smallest_example import smallest
+from .smallest_example import differing, not_finite, smallest
 from .wrong_step import first_wrong_step
 
 MAYBE = re.compile(r" \([^()]* here\)")  # another reading of a factor: "2 (K is 2 here)"
@@ -159,11 +168,20 @@ STAGES = (
 )
 
 
-def _example(f, parts):
+def not_finite_example(f):
+    """Return the lines of the smallest inputs at which only the library's result is finite."""
+    parts = [
+        Part(name, [s for s in of_part(f.samples, name) if s.named and is_finite(s.expected)])
+        for name in (VALUE, GRADIENT)
+    ]
+    return _example(f, parts, not_finite)
+
+
+def _example(f, parts, wrong_entries=differing):
     """Return the lines of the smallest inputs at which f is wrong; [] where none is found."""
     for part in parts:
         for sample in sorted(part.samples, key=lambda sample: sample.size):
-            if lines := smallest(f, sample, part.name):
+            if lines := smallest(f, sample, part.name, wrong_entries):
                 return lines
     return []
 

@@ -17,13 +17,27 @@ ATTEMPTS = 200
 SHOWN = 12  # numbers of an array
 
 
-def smallest(f, sample, part):
-    """Write the inputs, what was found and what is expected, as lines; [] if it is not wrong."""
+def differing(found, expected):
+    """Mark the entries that differ by more than rounding."""
+    gap = np.abs(found.astype(float) - expected)
+    return ~(gap <= DIFFERENCE * max(1e-3, np.abs(expected).max(initial=0)))
+
+
+def not_finite(found, expected):
+    """Mark the entries that are infinite or NaN."""
+    return ~np.isfinite(found)
+
+
+def smallest(f, sample, part, wrong_entries=differing):
+    """Write the inputs, what was found and what is expected, as lines; [] if it is not wrong.
+
+    wrong_entries(found, expected) marks those that must stay wrong as the inputs get smaller.
+    """
     inputs = (sample.args, sample.constants, sample.cotangents)
     if any(isinstance(leaf, np.random.Generator | ModuleType) for leaf in leaves(inputs)):
         return []  # nobody can follow random numbers by hand, or a whole file
     arrays = [leaf for leaf in leaves(inputs) if isinstance(leaf, np.ndarray)]
-    wrong = _wrong(f, inputs, part)
+    wrong = _wrong(f, inputs, part, wrong_entries)
     if not wrong:
         return []
     whole, mend, left = inputs, laws(arrays), ATTEMPTS
@@ -35,7 +49,7 @@ def smallest(f, sample, part):
             if any(a is None for a in candidate) or same(candidate, arrays):
                 continue
             smaller = _with_arrays(whole, candidate)
-            if still_wrong := _wrong(f, smaller, part):
+            if still_wrong := _wrong(f, smaller, part, wrong_entries):
                 inputs, arrays, wrong = smaller, candidate, still_wrong
                 untried = candidates(arrays)
     return _lines(sample.names, inputs, wrong, part)
@@ -47,10 +61,10 @@ def _with_arrays(inputs, arrays):
     return mapped(lambda x: next(arrays) if isinstance(x, np.ndarray) else x, inputs)
 
 
-def _wrong(f, inputs, part):
-    """List (path, found, expected) where the two still differ.
+def _wrong(f, inputs, part, wrong_entries):
+    """List (path, found, expected, the wrong entries) of the outputs that are still wrong.
 
-    The list is empty where they do not, and outside the function's domain.
+    The list is empty where none is, and outside the function's domain.
     """
     args, constants, cotangents = inputs
     outcomes = []
@@ -62,15 +76,10 @@ def _wrong(f, inputs, part):
     found, expected = outcomes
     if isinstance(found, str) or not is_finite(expected) or found.keys() != expected.keys():
         return []
-    rows = [(path, found[path], b) for path, b in expected.items()]
-    if any(a.shape != b.shape for _, a, b in rows):
+    if any(found[path].shape != b.shape for path, b in expected.items()):
         return []
-    return [row for row in rows if _differs(*row[1:])]
-
-
-def _differs(a, b):
-    gap = np.abs(a.astype(float) - b)
-    return not (gap <= DIFFERENCE * max(1e-3, np.abs(b).max(initial=0))).all()
+    rows = [(path, found[path], b, wrong_entries(found[path], b)) for path, b in expected.items()]
+    return [row for row in rows if row[-1].any()]
 
 
 def _shorter(arrays):
@@ -101,10 +110,14 @@ def _lines(names, inputs, wrong, part):
     if cotangents:
         named["cotangent"] = cotangents if len(cotangents) > 1 else cotangents[0]
     lines = [f"smallest example: {assignments(named)}"]
-    for path, found, expected in wrong[:2]:
+    for path, found, expected, wrong_entries in wrong[:2]:
+        place = ""
+        if found.size > SHOWN:
+            first = tuple(map(int, np.argwhere(wrong_entries)[0]))
+            place, found, expected = f" at {list(first)}", found[first], expected[first]
         digits = 6 if shown(found) != shown(expected) else 17
         numbers = f"found {shown(found, digits)}, expected {shown(expected, digits)}"
-        lines.append(f"  {_named(path, part)}: {numbers}")
+        lines.append(f"  {_named(path, part)}{place}: {numbers}")
     return lines
 
 
@@ -121,10 +134,11 @@ def _named(path, part):
 
 
 def shown(a, digits=6):
-    """Write an array on one line: its first numbers."""
+    """Write an array on one line: its numbers, or its shape and the range of many."""
     if not isinstance(a, np.ndarray):
         return f"{a:.{digits}g}" if isinstance(a, float) else str(a)
     if a.size > SHOWN:
-        return f"array {a.shape}"
+        ends = [shown(extreme.reduce(a, axis=None), 3) for extreme in (np.fmin, np.fmax)]
+        return f"array {a.shape} of {' to '.join(ends)}"
     text = np.array2string(a, precision=digits, suppress_small=False, floatmode="maxprec")
     return " ".join(text.split()).replace("[ ", "[").replace(" ]", "]")
