@@ -39,7 +39,9 @@ BEYOND_THE_SLIDES |= {"L20.stratified_iwae", "L20.responsibility", "L20.loosenes
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
 def test_stub_is_unattempted_and_the_library_is_right(exercise):
     assert faults_of(exercise, seeds=3) == []
-    stub = getattr(load(exercise.stub), exercise.name)
+    module = load(exercise.stub)
+    stub = getattr(module, exercise.name)
+    assert module.np is np  # what an answer begins with
     assert call_mismatch(stub, exercise.of) is None
     cited = any(equation in stub.__doc__ for equation in exercise.equations)
     assert cited or exercise.id in BEYOND_THE_SLIDES

@@ -1,5 +1,7 @@
 """A first exercise, to walk once from here to `mmvae-edu check`, `hint` and the next file."""
 
+import numpy as np
+
 from mmvae_edu.course import todo
 
 

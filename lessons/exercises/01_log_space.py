@@ -1,5 +1,7 @@
 """Probabilities by their logarithms, each with its pullback."""
 
+import numpy as np
+
 from mmvae_edu.course import todo
 
 

@@ -1,5 +1,7 @@
 """The chain rule is exact; mean field is not.  Logarithms are natural, 0 · log 0 = 0."""
 
+import numpy as np
+
 from mmvae_edu.course import todo
 
 

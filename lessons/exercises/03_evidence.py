@@ -1,5 +1,7 @@
 """log p(x) = L^v + KL(q || p(z|x)), line by line, with z one of S states."""
 
+import numpy as np
+
 from mmvae_edu.course import todo
 
 

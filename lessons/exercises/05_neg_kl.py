@@ -1,5 +1,7 @@
 """L1, the closed form of minus the KL divergence from q to the prior."""
 
+import numpy as np
+
 from mmvae_edu.course import todo
 
 

@@ -1,5 +1,7 @@
 """Sampling from q so that the gradient passes through the sample, and two gradients of L2."""
 
+import numpy as np
+
 from mmvae_edu.course import todo
 
 

@@ -1,5 +1,7 @@
 """A VAE by manual backprop: layers, the bound, and the optimiser's step."""
 
+import numpy as np
+
 from mmvae_edu.course import todo
 
 

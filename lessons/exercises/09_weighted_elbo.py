@@ -1,5 +1,7 @@
 """Conditional independence, and the ELBO of a subset of modalities."""
 
+import numpy as np
+
 from mmvae_edu.course import todo
 
 

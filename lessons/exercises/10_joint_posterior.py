@@ -3,6 +3,8 @@
 Logarithms may be thousands below 0, where every exp gives 0; a prior or likelihood may be 0.
 """
 
+import numpy as np
+
 from mmvae_edu.course import todo
 
 

@@ -1,5 +1,7 @@
 """Equation (4) and its rival: products and quotients of Gaussian experts."""
 
+import numpy as np
+
 from mmvae_edu.course import todo
 
 

@@ -1,5 +1,7 @@
 """Sub-sampled training: random subsets, MVAE's objective, and steps that its joint term ignores."""
 
+import numpy as np
+
 from mmvae_edu.course import todo
 
 

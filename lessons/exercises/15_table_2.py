@@ -8,6 +8,8 @@ x1 is the image and x2 the label; z_k ~ q(z|x1) are K samples of each of N examp
 They may be near -6237, where every exp gives 0, and differ by thousands.
 """
 
+import numpy as np
+
 from mmvae_edu.course import todo
 
 

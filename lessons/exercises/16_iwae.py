@@ -1,5 +1,7 @@
 """The importance weighted bound.  log_w may be thousands from 0, where exp(log_w) is 0 or inf."""
 
+import numpy as np
+
 from mmvae_edu.course import todo
 
 

@@ -3,6 +3,8 @@
 log_w may be thousands from 0, where exp(log_w) is 0 or inf, and differ by thousands.
 """
 
+import numpy as np
+
 from mmvae_edu.course import todo
 
 

@@ -1,5 +1,7 @@
 """The four criteria as numbers: probes of z, agreement of generations, and their errors."""
 
+import numpy as np
+
 from mmvae_edu.course import todo
 
 

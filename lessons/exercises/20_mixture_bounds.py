@@ -4,6 +4,8 @@ log_w may be thousands from 0, where exp(log_w) is 0 or inf.  An absent expert h
 given for it may be NaN.
 """
 
+import numpy as np
+
 from mmvae_edu.course import todo
 
 

@@ -1,5 +1,7 @@
 """MMVAE: the bound with every gradient, and one modality made from another."""
 
+import numpy as np
+
 from mmvae_edu.course import todo
 
 

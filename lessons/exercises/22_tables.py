@@ -3,6 +3,8 @@
 x_m and x_n are the two modalities; all log likelihoods in nats.
 """
 
+import numpy as np
+
 from mmvae_edu.course import todo
 
 

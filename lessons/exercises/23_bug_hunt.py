@@ -14,6 +14,8 @@ functions, which are right, may be used, as in file.log_normal(...); if the file
 own answer back.
 """
 
+import numpy as np
+
 from mmvae_edu.course import todo
 from mmvae_edu.course.hunt import report, verdict
 

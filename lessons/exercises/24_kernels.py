@@ -6,9 +6,9 @@ read and written one element at a time.  `breakpoint()` in a kernel works.  Keep
 copy of this file with `from numba import cuda` instead is compiled for a GPU.
 """
 
-import math  # noqa: F401  for your kernels
+import math
 
-import numpy as np  # noqa: F401
+import numpy as np
 from mmvae_edu.kernels.simulator import cuda
 
 from mmvae_edu.course import todo
