@@ -23,7 +23,7 @@ from mmvae_edu.course.process import Limits
 from mmvae_edu.course.recorded import call_mismatch
 from mmvae_edu.course.runner import check, load
 from mmvae_edu.course.status import status_of
-from mmvae_edu.course.trees import difference
+from mmvae_edu.course.trees import difference, with_arrays
 from mmvae_edu.slides import s09_importance
 from mmvae_edu.support import clones
 
@@ -126,6 +126,17 @@ RIGHT_ANSWERS = {
             def back(dz):
                 return sum(dz), sum(d * e * std / 2 for d, e in zip(dz, eps))
             return z, back
+        """,
+    "a list for an array": """
+        def posterior(log_joint):
+            w = [float(np.exp(l - log_joint.max())) for l in log_joint]
+            return [a / sum(w) for a in w]
+        """,
+    "lists for arrays, in the gradients too": """
+        def linear(x, W, b):
+            def back(dy):
+                return [(dy @ W.T).tolist(), list(x.T @ dy), list(dy.sum(0))]
+            return (x @ W + b).tolist(), back
         """,
     "an object that can be called": """
         class Mean:
@@ -749,6 +760,12 @@ def test_the_contract_compares_shapes_and_not_values():
 )
 def test_whole_numbers_may_stand_for_floats(found, wanted, fits):
     assert (difference(np.ones(2, found), np.ones(2, wanted)) is None) == fits
+
+
+@pytest.mark.parametrize("ragged", [[[1.0], [1.0, 2.0]], ["a", "b"]])
+def test_a_list_that_is_no_array_is_told(ragged):
+    wanted = np.ones((2, 2))
+    assert difference(with_arrays(ragged, wanted), wanted)[:2] == ("shape", "a list of 2")
 
 
 @pytest.mark.parametrize(("z", "again", "passed"), [(5, 1, True), (5, 5, False), (9, 1, False)])

@@ -16,7 +16,7 @@ import numpy as np
 from .comparisons import Sample, call, named_gradients, named_values, names_of, pull_back
 from .exercises import NotAttempted
 from .lock import Locked
-from .trees import copied, described_value, difference, leaves, same
+from .trees import copied, described_value, difference, leaves, same, with_arrays
 
 RANDOM = "gives another output when called twice with the same input"
 MUTATED = "changes its input in place; work on a copy"
@@ -56,7 +56,7 @@ class Recorded:
         given = copied((args, constants))
         library, expected = call(exercise, exercise.of, *given)
         try:
-            result = self._run(self.f, args, constants)
+            result = with_arrays(self._run(self.f, args, constants), library)
         except Raised as problem:
             if str(problem) == expected:  # both refuse what is outside the function's domain
                 self.problem = before
@@ -69,7 +69,7 @@ class Recorded:
         elif not isinstance(expected, str):
             self._compare(result, library, "returns")
         if self.draws % 50 == 1:
-            self._check_repetition(given, values)
+            self._check_repetition(given, values, library)
         sample = Sample(names_of(exercise.of), *given, values, expected)
         self._keep(sample)
         return self._with_pullback(result, library, sample, args)
@@ -93,10 +93,11 @@ class Recorded:
             self._note("unchanged", f"leaves {as_before}: it works in place")
         self._compare([args[i] for i in changes], expected, "leaves")
 
-    def _check_repetition(self, given, values):
+    def _check_repetition(self, given, values, library):
         """Note where a second call with the same inputs gives other values."""
         args, constants = copied(given)
-        second = named_values(self.exercise, args, self._run(self.f, args, constants))
+        result = with_arrays(self._run(self.f, args, constants), library)
+        second = named_values(self.exercise, args, result)
         if not same(values, second):
             self.breach = self.breach or (*given, (values, second))
             has_rng = "rng" in self.__signature__.parameters
@@ -112,6 +113,7 @@ class Recorded:
             pull = partial(replace, sample, expected=expected, cotangents=given, pulls=[])
             try:
                 gradients = self._run(result[-1], cotangents, {}, "its pullback ")
+                gradients = with_arrays(gradients, wanted)
             except Raised as problem:
                 sample.pulls.append(pull(found=str(problem)))
                 raise

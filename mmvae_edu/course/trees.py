@@ -63,6 +63,22 @@ def same(a, b):
     return True
 
 
+def with_arrays(found, expected):
+    """Return a result with an array for each list that stands where `expected` has an array."""
+    if isinstance(found, list) and isinstance(expected, np.ndarray):
+        try:
+            array = np.array(found)
+        except ValueError:  # its rows have several lengths
+            return found
+        return array if array.dtype.kind in "biufc" else found
+    if isinstance(found, tuple | list) and isinstance(expected, tuple):
+        pairs = zip(found, expected, strict=False)
+        return (*(with_arrays(*pair) for pair in pairs), *found[len(expected) :])
+    if isinstance(found, dict) and isinstance(expected, dict):
+        return {key: with_arrays(found[key], expected.get(key)) for key in found}
+    return found
+
+
 def difference(found, expected, name=""):
     """Find a departure from the contract: (kind, what it is, what is expected), or None."""
     if callable(expected):
