@@ -1,6 +1,7 @@
 """The exercise checker accepts what is right, however written, and names what is wrong."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -414,6 +415,7 @@ def test_zero_claims_are_a_failure():
 MEAN = "def vae_grad(g): return g.mean(0)\n"
 FORGED = """
 import json
+import re
 print(json.dumps({"token": "", "verdict": {"code": 0}}))
 """
 FORGED_VERDICT = """
@@ -682,10 +684,20 @@ def test_reset_backs_up_and_touches_one_function(folder):
     module = load(path)
     assert module.kl(0, 0) == 2
     assert examine(exercise, module.elbo, seeds=[0], path=path).code == NOT_ATTEMPTED
-    path.write_text("def elbo(")
+
+
+def test_reset_of_a_file_that_does_not_parse_wipes_nothing(folder, capsys):
+    path = folder / "03_evidence.py"
+    path.write_text("def kl(q, p): return 2\ndef elbo(")
+    before = sorted(file.name for file in folder.iterdir())
+    assert cli.main(["reset", "L03.elbo"]) == 64
+    error = capsys.readouterr().err
+    assert re.search("does not parse, so elbo alone .* `mmvae-edu start .*` copies it anew", error)
+    assert path.read_text() == "def kl(q, p): return 2\ndef elbo("
+    assert sorted(file.name for file in folder.iterdir()) == before
+    path.unlink()
     assert cli.main(["reset", "L03.elbo"]) == 0
-    assert path.read_text() == exercise.stub.read_text()
-    assert (folder / "03_evidence.py.bak2").read_text() == "def elbo("
+    assert path.read_text() == exercises()["L03.elbo"].stub.read_text()
 
 
 @pytest.mark.parametrize(
@@ -700,6 +712,19 @@ def test_without_a_folder_the_command_says_how_to_make_one(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     assert cli.main(["check"]) == 64
     assert "mmvae-edu start" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_copied_folder_without_its_progress_is_recognised(inside, folder, capsys, monkeypatch):
+    (folder / progress.FILE).unlink()
+    monkeypatch.chdir(folder if inside else folder.parent)
+    assert cli.main(["check"]) == 64
+    assert f"holds exercises, but no {progress.FILE}: `mmvae-edu start {folder}`" in (
+        error := capsys.readouterr().err
+    )
+    assert error.count("\n") == 1
+    assert cli.main(["start", str(folder)]) == 0
+    assert cli.main(["status"]) == 0
 
 
 def test_names_select_exercises():

@@ -70,10 +70,17 @@ def find_folder():
     here = Path.cwd()
     above = [folder for folder in (here, *here.parents) if (folder / FILE).is_file()]
     below = sorted(path.parent for path in here.glob(f"*/{FILE}"))
-    if not above and len(below) != 1:
-        problem = f"several folders of exercises, go into one: {', '.join(map(str, below))}"
-        raise ValueError(problem if below else "no exercises here; `mmvae-edu start` makes them")
-    return (above or below)[0]
+    if above or len(below) == 1:
+        return (above or below)[0]
+    if below:
+        several = ", ".join(map(str, below))
+        raise ValueError(f"several folders of exercises, go into one: {several}")
+    stubs = {exercise.stub.name: exercise.stub for exercise in exercises().values()}
+    named = [path for path in (*here.glob("*.py"), *here.glob("*/*.py")) if path.name in stubs]
+    if found := [path for path in named if not path.samefile(stubs[path.name])]:
+        adds = f"`mmvae-edu start {found[0].parent}` adds it, and changes no file"
+        raise ValueError(f"{found[0].parent} holds exercises, but no {FILE}: {adds}")
+    raise ValueError("no exercises here; `mmvae-edu start` makes them")
 
 
 def own_file(folder, stub):
@@ -210,6 +217,7 @@ def backup(path):
 
 def reset(folder, exercise):
     """Put the stub's function back, leave the rest of the file; return the backup's path."""
+    _refuse_unparsed(folder, exercise)
     path = own_file(folder, exercise.stub)
     with files.locked(folder):
         kept = backup(path) if path.exists() else None
@@ -222,6 +230,16 @@ def reset(folder, exercise):
                 stub = f"from mmvae_edu.course import todo\n\n\n{stub}"
             files.write_text(path, with_function(lines, exercise.name, stub))
     return kept
+
+
+def _refuse_unparsed(folder, exercise):
+    """Raise ValueError for a file of which nobody knows where another function ends."""
+    path = own_file(folder, exercise.stub)
+    if path.exists() and lines_of(path) is None:
+        raise ValueError(
+            f"{path} does not parse, so {exercise.name} alone cannot be put back: mend the file, "
+            f"or move it away and `mmvae-edu start {folder}` copies it anew"
+        )
 
 
 def reset_all(folder):
