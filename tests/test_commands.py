@@ -309,7 +309,8 @@ def test_watch_in_a_pipe_until_it_is_interrupted(folder):
     options["preexec_fn"] = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # ignored in "&"
     with subprocess.Popen(command, **options) as process:
         lines = iter(process.stdout.readline, "")
-        assert next(lines).startswith("watching 1 files in ")
+        assert next(lines).startswith("watching 17_weighted_gradients.py in ")
+        assert next(lines) == "0 of 1 right; a file is checked when it is saved\n"
         for text, word in (WRONG, "WRONG"), (RIGHT, "RIGHT"):
             write(folder, text)
             assert any(line.endswith("17_weighted_gradients.py was saved\n") for line in lines)
@@ -559,6 +560,18 @@ def test_status_says_how_to_get_a_file_that_is_not_there(folder, capsys):
     assert f"next: L00.two_plus_two; `mmvae-edu start {folder}`" in capsys.readouterr().out
     assert cli.main(["start", str(folder)]) == 0
     assert "1 new files" in capsys.readouterr().out
+
+
+def test_status_tells_a_mistake_in_words(folder, capsys):
+    write(folder, WRONG)
+    cli.main(["check", "vae_grad"])
+    capsys.readouterr()
+    assert cli.main(["status"]) == 0
+    out = capsys.readouterr().out
+    says = next(m.says for m in VAE_GRAD.mutants if m.name == "summed_gradient")
+    assert f"  wrong           vae_grad: {says}\n" in out
+    assert f"0 of {len(exercises())} right, 1 wrong, in " in out
+    assert "summed_gradient" not in out
 
 
 def test_status_is_coloured_in_a_terminal_only(folder, capsys, monkeypatch):

@@ -29,6 +29,12 @@ class Status:
     mistakes: list
     hints: list
 
+    @property
+    def says(self):
+        """The mistakes that the last check found, in words."""
+        words = {mutant.name: mutant.says for mutant in self.exercise.mutants}
+        return "; ".join(dict.fromkeys(words.get(name, name) for name in self.mistakes))
+
     def as_dict(self):
         named = {"id": self.exercise.id, "file": self.file.name, "state": self.state}
         return {**named, "changed": self.changed, "mistakes": self.mistakes, "hints": self.hints}
@@ -67,6 +73,14 @@ def following(rows):
     return next((row for row in rows if row.state != "right"), None)
 
 
+def counts(rows):
+    """Write how many exercises are right, and how many are in another state than untouched."""
+    states = [row.state for row in rows]
+    others = [state for state in COLOURS if state != "right" and state in states]
+    words = [f"{states.count('right')} of {len(rows)} right"]
+    return ", ".join(words + [f"{states.count(state)} {state}" for state in others])
+
+
 def show(console, folder, rows):
     """Print the exercises by lesson, and what comes next."""
     from rich.markup import escape
@@ -82,10 +96,8 @@ def show(console, folder, rows):
             colour = COLOURS.get(row.state, "dim")
             words = [f"  [{colour}]{row.state:15}[/] {row.exercise.name}"]
             words += [f"[yellow]({row.changed} changed since)[/]"] if row.changed else []
-            words += [f"[red]{', '.join(row.mistakes)}[/]"] if row.mistakes else []
-            console.print(" ".join(words))
-    right = sum(row.state == "right" for row in rows)
-    console.print(f"{right} of {len(rows)} right, in {safe(folder)}")
+            console.print(" ".join(words) + f": [red]{escape(row.says)}[/]" * bool(row.says))
+    console.print(f"{counts(rows)}, in {safe(folder)}")
     after = following(rows)
     if after is None:
         console.print("all done")

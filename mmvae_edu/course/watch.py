@@ -8,7 +8,7 @@ from time import sleep, strftime
 
 from ..support.terminal import say
 from . import progress
-from .status import statuses
+from .status import counts, statuses
 
 LOOK = 0.2  # seconds between looks
 
@@ -17,9 +17,12 @@ def watch(chosen, folder, check):
     """Call check(exercises of one file) for what is new since its last check, then at each save."""
     names = {exercise.id: progress.own_file(folder, exercise.stub).name for exercise in chosen}
     one_of = {names[exercise.id]: exercise for exercise in chosen}
+    files = f"{len(one_of)} files" if len(one_of) > 1 else next(iter(one_of))
+    say(f"watching {files} in {folder}; Ctrl-C ends", flush=True)
     known = {name: progress.file_hash(folder, one) for name, one in one_of.items()}
-    unchecked = {row.file.name for row in statuses(folder) if not up_to_date(row)}
-    say(f"watching {len(one_of)} files in {folder}; Ctrl-C ends", flush=True)
+    rows = [row for row in statuses(folder) if row.exercise.id in names]
+    say(f"{counts(rows)}; a file is checked when it is saved", flush=True)
+    unchecked = {row.file.name for row in rows if not up_to_date(row)}
 
     def look(name, what):
         say(f"\n{strftime('%H:%M:%S')}  {name} {what}", flush=True)

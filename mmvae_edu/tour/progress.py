@@ -39,9 +39,5 @@ def lesson_table(rows):
 
 def wrong_table(rows):
     """List the mistakes that the last check found in wrong exercises."""
-    says = {mutant.name: mutant.says for row in rows for mutant in row.exercise.mutants}
-    table = [
-        [row.exercise.id, "; ".join(says.get(name, name) for name in row.mistakes) or "–"]
-        for row in rows
-    ]
+    table = [[row.exercise.id, row.says or "–"] for row in rows]
     return Table("What the last check found", ["exercise", "mistake"], table)
