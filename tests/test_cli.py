@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from html import escape
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from conftest import why_no_gpu
 
 from mmvae_edu import cli, kernels, models
 from mmvae_edu.claims import CLAIMS
+from mmvae_edu.claims.registry import LEGEND
 from mmvae_edu.measure import speed
 from mmvae_edu.models import MMVAE
 from mmvae_edu.report import saved_sections
@@ -97,7 +99,8 @@ def test_a_report_alone_has_equations_record_and_progress(tmp_path, monkeypatch)
     undated = [re.sub(r"\d{4}-\d\d-\d\d", "", page, count=1) for page in pages]
     assert undated[0] == undated[1]
     assert undated[0] != pages[0]
-    for text in "measured", "Your progress", "0 of ", "S13.T1", "<math", 'alt="':
+    legend = escape(LEGEND)
+    for text in "measured", "Your progress", "0 of ", "S13.T1", "<math", 'alt="', legend:
         assert text in pages[0], text
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "1.html", "2.html", "mine", "systems.json",

@@ -17,6 +17,8 @@ import nbformat
 import pytest
 
 from mmvae_edu import cli, data, kernels
+from mmvae_edu.claims import CLAIMS
+from mmvae_edu.claims.registry import LEGEND, ORACLES
 from mmvae_edu.cli import doctor
 from mmvae_edu.cli import exercises as commands
 from mmvae_edu.course import lessons, notebook, overview, progress, source, status, watch
@@ -431,8 +433,6 @@ def test_run_runs_as_the_script_does(tmp_path, monkeypatch, capsys):
 
 
 def test_a_lesson_whose_claim_fails(tmp_path, monkeypatch, capsys):
-    from mmvae_edu.claims import CLAIMS
-
     def planted(f, rng):
         """One equals two."""
         return 1.0, 2.0
@@ -598,6 +598,32 @@ def test_check_of_everything_counts_what_is_not_attempted(folder, capsys):
     assert f"TODO   {len(exercises()) - 1} not attempted" in out
 
 
+def test_a_fault_of_the_file_is_told_once(folder, capsys):
+    (folder / "05_neg_kl.py").write_text("def neg_kl_std_normal(")
+    (folder / "11_product_of_experts.py").unlink()
+    capsys.readouterr()
+    assert cli.main(["check", "L01", "L05", "L11"]) == 1
+    untouched, unparsed, place, missing, *_, end = capsys.readouterr().out.splitlines()
+    names = ", ".join(e.name for e in exercises().values() if e.id.startswith("L01."))
+    assert untouched == f"TODO   L01.{names}: not attempted yet (01_log_space.py)"
+    assert unparsed == "WRONG  L05.neg_kl_std_normal, kl_gauss: syntax error: '(' was never closed"
+    assert place == "  look at:  05_neg_kl.py:1"
+    assert missing.startswith("WRONG  L11.product_of_experts, quotient_of_experts: ")
+    assert end.endswith("exit 1")
+
+
+def test_a_legend_stands_where_numbers_do(folder, capsys):
+    """In README, in --help and --explain; test_cli looks into the report."""
+    codes = [claim.oracle[:2] for claim in CLAIMS.values()]
+    assert {code for code in codes if re.match(r"O\d", code)} == {*ORACLES}
+    readme = re.sub(r"\s+", " ", (ROOT / "README.md").read_text("utf-8"))
+    page = re.sub(r"\s+", " ", subcommands()["check"].format_help()).replace("- ", "-")
+    capsys.readouterr()
+    cli.main(["check", "vae_grad", "--explain"])
+    for text in page, readme, capsys.readouterr().out:
+        assert LEGEND in text
+
+
 @pytest.mark.parametrize(
     ("name", "near"),
     [
@@ -663,6 +689,19 @@ def test_a_hint_fits_the_mistake_and_is_remembered(folder, capsys, monkeypatch):
     cli.main(["check", "vae_grad"])
     assert hint().splitlines() == [f"{n}/3  {text}" for n, text in hints.items()]
     assert hint("2") == f"2/3  {hints[2]}\n"
+
+
+def test_hints_walk_on_and_explain_shows_those_seen(folder, capsys):
+    def said(*arguments):
+        capsys.readouterr()
+        cli.main([*arguments])
+        return capsys.readouterr().out
+
+    for seen in 0, 1, 2, 3:
+        out = said("check", "vae_grad", "--explain")
+        assert [f"hint {n}/3:" in out for n in (1, 2, 3)] == [n <= seen for n in (1, 2, 3)]
+        number = seen % 3 + 1  # once all are seen, from the start
+        assert said("hint", "vae_grad") == f"{number}/3  {VAE_GRAD.hints[number - 1]}\n"
 
 
 def test_reset_all_keeps_everything(folder, capsys):

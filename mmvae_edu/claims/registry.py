@@ -43,6 +43,19 @@ T2 = Tolerance("T2", "gradient against central differences", 1e-7)
 T2C = Tolerance("T2'", "gradient against complex step", 1e-13)
 T3 = Tolerance("T3", "gradient against another library's", 1e-10)
 T4 = Tolerance("T4", "Monte Carlo, |z| with a fixed seed", 4.0)
+ORACLES = {
+    "O1": "sums over all states of a small discrete model",
+    "O2": "quadrature over one latent dimension",
+    "O3": "linear-Gaussian models in closed form",
+    "O4": "importance-weighted bounds without sampling, by Frullani's integral",
+    "O5": "arithmetic of 50 digits (mpmath)",
+    "O7": "complex steps through the function itself",
+}
+LEGEND = (
+    f'Oracles: {"; ".join(map(" ".join, ORACLES.items()))}. "error A of B": the largest error '
+    'found is A, relative to max(1, |right value|), and the claim allows B. "|z| A of 4": a mean '
+    "of random draws is A standard errors off, and 4 are allowed."
+)
 POWER = 8.0  # a mutant must reach this |z| at the same number of draws, or the check has no power
 
 

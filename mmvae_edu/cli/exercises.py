@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+from ..claims.registry import LEGEND
 from ..course import checker, progress, source
 from ..course.examine import NOT_ATTEMPTED
 from ..course.exercises import current, exercises, select
@@ -32,12 +33,14 @@ def add_commands(add):
     status = add("status", _status, "show what is solved, and what comes next", example="status")
     status.add_argument("--json", action="store_true", help="print the exercises as JSON")
 
-    check = add("check", _check, "check your solutions", CODES, example="check L05")
+    about = f"{CODES} {LEGEND}"
+    check = add("check", _check, "check your solutions", about, example="check L05")
     check.add_argument("ids", nargs="*", metavar="ID", help=f"{WHICH}; all where none is given")
     check.add_argument("-v", "--verbose", action="store_true", help="show tracebacks and prints")
     check.add_argument(
         "--explain", action="store_true",
-        help="show the equation, two hints, what must hold and, of a wrong answer, a small example",
+        help="show the equation, the hints you have seen, what must hold, and a small example of "
+        "what is wrong",
     )  # fmt: skip
     check.add_argument("--seed", type=whole(0), default=0, metavar="N", help="other random inputs")
     check.add_argument("--json", action="store_true", help="print the results as JSON")
@@ -47,7 +50,8 @@ def add_commands(add):
     watch.add_argument("-v", "--verbose", action="store_true", help="show tracebacks and prints")
 
     words = "Shows hint 1, the concept; 2, the line of the derivation; or 3, the formula's shape. "
-    words += "Without a number, the one that fits the last check; all three once that was right."
+    words += "Without a number, the one that fits the last check, then one that you have not seen; "
+    words += "all three once the check was right."
     hint = add("hint", _hint, "show a hint", words, example="hint kl_gauss 2")
     hint.add_argument("id", metavar="ID", help=WHICH)
     hint.add_argument("number", nargs="?", choices=["1", "2", "3"])
@@ -136,23 +140,58 @@ def _status(arguments):
 def _check(arguments):
     chosen, folder = choose(arguments.ids), progress.find_folder()
     rows, start = [], time.perf_counter()
+    teller = Teller(folder, verbose=arguments.verbose, explain=arguments.explain)
 
     def tell(exercise, verdict):
         rows.append({"id": exercise.id, **verdict.as_dict()})
         untouched = verdict.code == NOT_ATTEMPTED and not arguments.ids
         if not arguments.json and not untouched:
-            options = {"verbose": arguments.verbose, "explain": arguments.explain}
-            say(checker.message(exercise, verdict, **options), flush=True)
+            teller.tell(exercise, verdict)
 
     options = {"seed": arguments.seed, "explain": arguments.explain}
     verdicts = check_and_keep(chosen, folder, tell, **options)
     if arguments.json:
         print(json.dumps(rows, indent=1))
         return checker.worst(verdicts)
+    teller.end()
+    if arguments.explain:
+        say(LEGEND)
     if not arguments.ids and (n := sum(v.code == NOT_ATTEMPTED for v in verdicts)):
         say(f"TODO   {n} not attempted (`mmvae-edu status` lists them)")
     say(checker.counts(verdicts, time.perf_counter() - start))
     return checker.worst(verdicts)
+
+
+class Teller:
+    """Prints results as they come; exercises of one file with the same fault share one result."""
+
+    def __init__(self, folder, *, verbose=False, explain=False):
+        self.folder, self.verbose, self.explain = folder, verbose, explain
+        self.alike = []  # (exercise, verdict), not printed yet
+
+    def tell(self, exercise, verdict):
+        fault = checker.fault_of(verdict)
+        if self.alike and (self.explain or checker.fault_of(self.alike[0][1]) != fault):
+            self.end()
+        self.alike.append((exercise, verdict))
+        if fault is None:
+            self.end()
+
+    def end(self):
+        """Print what is not printed yet."""
+        if not self.alike:
+            return
+        (exercise, verdict), *others = self.alike
+        self.alike = []
+        text = checker.message(
+            exercise,
+            verdict,
+            others=[other for other, _ in others],
+            hints=progress.load(self.folder).get(exercise.id, progress.Row()).hints,
+            verbose=self.verbose,
+            explain=self.explain,
+        )
+        say(text, flush=True)
 
 
 def check_and_keep(chosen, folder, tell, **options):
@@ -185,11 +224,10 @@ def _watch(arguments):
 
     chosen, folder = choose(arguments.ids), progress.find_folder()
 
-    def tell(exercise, verdict):
-        say(checker.message(exercise, verdict, verbose=arguments.verbose), flush=True)
-
     def check(some):
-        check_and_keep(some, folder, tell)
+        teller = Teller(folder, verbose=arguments.verbose)
+        check_and_keep(some, folder, teller.tell)
+        teller.end()
 
     try:
         watch(chosen, folder, check)
@@ -218,7 +256,7 @@ def _hint(arguments):
     if arguments.number:
         numbers = [int(arguments.number)]
     else:
-        numbers = [1, 2, 3] if _solved(now) else [fitting(exercise, now)]
+        numbers = [1, 2, 3] if _solved(now) else [next_hint(exercise, now)]
     for mutant in exercise.mutants:
         if now and mutant.name in now.mistakes[:1]:
             say(f"last check: {mutant.says}")
@@ -231,11 +269,13 @@ def _hint(arguments):
     return 0
 
 
-def fitting(exercise, now):
-    """Return the number of the hint for the mistake that the last check found; 1 before any."""
-    if now is None or now.state != "wrong":
+def next_hint(exercise, now):
+    """Return the number of a hint: that for the last check's mistake, or the first not seen."""
+    if now is None:
         return 1
-    return exercise.fitting_hint(now.mistakes)
+    fitting = exercise.fitting_hint(now.mistakes) if now.state == "wrong" else 1
+    unseen = [number for number in (fitting, 1, 2, 3) if number not in now.hints]
+    return (unseen or [fitting])[0]
 
 
 def _solution(arguments):

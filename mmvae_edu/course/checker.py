@@ -73,12 +73,25 @@ def _audited(exercise, verdict):
     return verdict
 
 
-def message(exercise, verdict, *, verbose=False, explain=False):
-    """Write the result for the learner: what is wrong, the evidence, and where to look."""
-    equations = f" ({', '.join(exercise.equations)})" if exercise.equations else ""
-    lines = [f"{WORDS[verdict.code]:5}  {exercise.id}{equations}"]
+def fault_of(verdict):
+    """Return what a file's exercises share that were not judged one by one; None for others."""
+    if verdict.claims or verdict.code == RIGHT:
+        return None
+    return verdict.file, verdict.code, verdict.says, verdict.line
+
+
+def message(exercise, verdict, *, others=(), hints=(), verbose=False, explain=False):
+    """Write the result for the learner: what is wrong, the evidence, and where to look.
+
+    others: exercises of the same file with the same fault; hints: the numbers of those seen.
+    """
+    names = ", ".join([exercise.id, *(other.name for other in others)])
+    equations = f" ({', '.join(exercise.equations)})" if exercise.equations and not others else ""
+    lines = [f"{WORDS[verdict.code]:5}  {names}{equations}"]
     if verdict.says:
         lines[0] += f": {verdict.says}"
+    if others and verdict.code == NOT_ATTEMPTED:
+        return f"{lines[0]} ({verdict.file})"
     if verdict.evidence:
         lines.append(f"  evidence: {verdict.evidence}")
     if verdict.code in (WRONG, NOT_ATTEMPTED):
@@ -89,7 +102,7 @@ def message(exercise, verdict, *, verbose=False, explain=False):
         judged = verdict.claims or verdict.code == NOT_ATTEMPTED  # else it is no mathematics
         lines.append(f"  look at:  {place}{hint if judged else ''}")
     if explain:
-        lines += explanation(exercise, verdict)
+        lines += explanation(exercise, verdict, hints)
     elif max(map(len, verdict.example), default=0) > LONGEST:
         lines.append(f"  smallest example: mmvae-edu check {exercise.id} --explain")
     else:

@@ -1,4 +1,4 @@
-"""The explanation of `check --explain`: equation, last two hints, what must hold, numbers."""
+"""The explanation of `check --explain`: equation, hints seen, what must hold, numbers."""
 
 import re
 import textwrap
@@ -45,13 +45,17 @@ def _script(found):
     return f"{mark}{inside}" if re.fullmatch(r"\\?\w+", inside) else f"{mark}({inside})"
 
 
-def explanation(exercise, verdict):
-    """List the lines that follow a result when the learner asks for the reason."""
+def explanation(exercise, verdict, hints):
+    """List the lines that follow a result when the learner asks for the reason.
+
+    hints: the numbers of those that the learner has seen.
+    """
     lines = []
     for equation in load_equations():
         if equation.id in exercise.equations:
             lines += _wrapped(f"{equation.id}  {equation.title}:  {plain(equation.latex)}")
-    lines += _wrapped(f"hints 2 and 3: {exercise.hints[1]} {exercise.hints[2]}")
+    for number in hints:
+        lines += _wrapped(f"hint {number}/3: {exercise.hints[number - 1]}")
     for claim in exercise.claims:
         lines += _wrapped(f"must hold: {claim.statement} ({claim.oracle}, {claim.tol.meaning})")
     if verdict.code == WRONG and verdict.example:

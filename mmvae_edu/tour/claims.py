@@ -1,18 +1,17 @@
 """The report's first half: every equation of the slides, checked by its claims."""
 
 from ..claims import CLAIMS, run, s00_first_check
-from ..claims.registry import T0, T1, T2, T2C, T3, T4
+from ..claims.registry import LEGEND, T0, T1, T2, T2C, T3, T4
 from ..report import plots
 from ..report.page import CheckedEquation, Paragraph, Section, Table
 from ..slides.equations import Equation, load_equations
 
 BEYOND = Equation("beyond", 0, "", "the slides", "")
 ABOUT = (
-    "A claim compares the library's function with an oracle that shares no code with it: finite "
-    "sums, quadrature, linear-Gaussian models, 50-digit arithmetic. A claim about a gradient "
-    "compares it with complex steps through the function itself, whose value other claims check. "
-    "Each claim is also known to fail for at least one planted mistake. In brackets the kind of "
-    "its tolerance: "
+    "A claim compares the library's function with an oracle that shares no code with it; a claim "
+    "about a gradient compares it with complex steps through the function itself, whose value "
+    "other claims check. Each claim is also known to fail for at least one planted mistake. "
+    f"{LEGEND} In brackets the kind of a claim's tolerance: "
 )
 ABOUT += "; ".join(f"{t.name} {t.meaning}, {t.limit:g}" for t in (T0, T1, T2, T2C, T3, T4)) + "."
 
