@@ -1,5 +1,6 @@
 """A learner's file as something to be careful with: processes, limits, signs, odd files."""
 
+import io
 import json
 import os
 import re
@@ -19,7 +20,7 @@ from mmvae_edu.course.examine import RIGHT, WRONG
 from mmvae_edu.course.exercises import exercises
 from mmvae_edu.course.process import Limits, judge
 from mmvae_edu.support.files import SOURCE
-from mmvae_edu.support.terminal import visible
+from mmvae_edu.support.terminal import say, visible
 
 VAE_GRAD = exercises()["L17.vae_grad"]
 NAME = VAE_GRAD.stub.name
@@ -334,3 +335,31 @@ def test_progress_holds_no_text_of_others(folder, capsys):
     output = capsys.readouterr()
     assert "is kept as mmvae_edu_progress.json.bak1" in output.err
     assert "\x1b" not in output.out + output.err
+
+
+class Screen(io.StringIO):
+    """A terminal of 30 columns."""
+
+    def __init__(self, monkeypatch):
+        super().__init__()
+        monkeypatch.setenv("COLUMNS", "30")
+
+    def isatty(self):
+        return True
+
+
+def test_lines_are_broken_between_words_on_a_terminal_only(monkeypatch):
+    text = "  evidence: against O2 quadrature: error 2e-05 of 1e-10\n\n    x = 1\n/" + "path-" * 9
+    screen, file = Screen(monkeypatch), io.StringIO()
+    say(text, file=screen)
+    say(text, file=file)
+    assert file.getvalue() == f"{text}\n"
+    lines = screen.getvalue().split("\n")
+    assert lines[:5] == [
+        "  evidence: against O2",
+        "      quadrature: error 2e-05",
+        "      of 1e-10",
+        "",
+        "    x = 1",
+    ]
+    assert lines[5:] == ["/" + "path-" * 9, ""]

@@ -133,7 +133,9 @@ def _status(arguments):
     if arguments.json:
         print(json.dumps([row.as_dict() for row in rows], indent=1))
     else:
-        show(Console(highlight=False, soft_wrap=True), folder, rows)
+        console = Console(highlight=False)
+        console.soft_wrap = not console.file.isatty()  # a pipe gets whole lines
+        show(console, folder, rows)
     return 0
 
 

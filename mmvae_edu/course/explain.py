@@ -1,12 +1,13 @@
 """The explanation of `check --explain`: equation, hints seen, what must hold, numbers."""
 
 import re
+import shutil
 import textwrap
 
 from ..slides.equations import load_equations
 from .examine import WRONG
 
-WIDTH = 100
+LONGEST = 100  # letters of a line, also on a wider terminal
 SYMBOLS = {
     "log": "log", "dots": "…", "cdots": "⋯", "sum": "Σ", "prod": "Π", "sim": "~", "phi": "φ",
     "Phi": "Φ", "theta": "θ", "Theta": "Θ", "sigma": "σ", "mu": "μ", "lambda": "λ", "beta": "β",
@@ -64,4 +65,5 @@ def explanation(exercise, verdict, hints):
 
 
 def _wrapped(text):
-    return textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="      ")
+    width = min(LONGEST, shutil.get_terminal_size((LONGEST, 0)).columns)
+    return textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="      ")
