@@ -416,11 +416,18 @@ def test_a_lesson_of_another_clone_is_refused(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("command", ["run", "notebook"])
-@pytest.mark.parametrize("name", ["", "77", "kl", "1000", "4a", "5a", "05_kl", "lessons/05.5"])
-def test_names_of_no_lesson(command, name, capsys):
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("", None), ("77", None), ("xyz", None), ("1000", None), ("4a", "05"), ("5a", "05"),
+        ("05_kl", "05"), ("neg_kl", "05_neg_kl"), ("lessons/05.5", "05"),
+    ],
+)  # fmt: skip
+def test_names_of_no_lesson(command, name, near, capsys):
     assert cli.main([command, name]) == 64
     error = capsys.readouterr().err
     assert f"no lesson {name or repr(name)}; there are 00, 01" in error
+    assert error.endswith(f"; did you mean {near}?\n" if near else "24\n")
     assert error.count("\n") == 1
 
 
@@ -550,6 +557,30 @@ def test_status_as_json(folder, capsys):
     cli.main(["status", "--json"])
     rows = {row["id"]: row for row in json.loads(capsys.readouterr().out)}
     assert rows["L17.iwae_grad"]["state"] == "not checked"  # nobody can tell
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "check vae_gard --json",
+        "check --json --seed x",
+        "status --json x",
+        "stat --json",
+        "check --js",
+    ],
+)
+def test_what_is_asked_for_as_json_is_json_also_where_it_fails(
+    command, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    try:
+        code = cli.main(command.split())
+    except SystemExit as stop:
+        code = stop.code
+    out, err = capsys.readouterr()
+    error = json.loads(out)
+    assert (code, list(error)) == (64, ["error"])
+    assert err.endswith(f": {error['error']}\n")
 
 
 def test_status_says_how_to_get_a_file_that_is_not_there(folder, capsys):

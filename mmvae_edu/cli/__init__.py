@@ -11,7 +11,7 @@ from ..support.interrupts import ending_at_once
 from ..support.terminal import say
 from ..support.threads import one_for_products
 from ..version import __version__
-from .arguments import UsageParser
+from .arguments import UsageParser, asks_for_json, refuse
 
 ABOUT = "An executable course on multimodal VAEs. Begin with `tour`, then `run 00`."
 CODES = "Exit codes: 0 right or done, 1 wrong or a claim fails, 2 not attempted, 3 the checker's "
@@ -22,11 +22,12 @@ def main(argv=None):
     """Run a command and return its exit code, one that CODES lists."""
     one_for_products()  # the parser loads NumPy
     spelling.spell_out(sys.stdout, sys.stderr)
+    words = sys.argv[1:] if argv is None else argv
     try:
         try:
             say_whose()
             with ending_at_once():
-                arguments = parser().parse_args(argv)
+                arguments = parser().parse_args(words)
             return arguments.run(arguments)
         finally:
             if sys.stdout:  # None: closed by the shell
@@ -40,24 +41,21 @@ def main(argv=None):
         if problem.errno and not problem.filename:  # the disk that output goes to is full
             problem.filename = "standard output"
             _discard_output()
-        return _refuse(f"{problem.filename}: {problem.strerror}" if problem.errno else problem)
+        reason = f"{problem.filename}: {problem.strerror}" if problem.errno else problem
+        return refuse(reason, words)
     except ValueError as problem:
-        return _refuse(problem)
+        return refuse(problem, words)
     except ImportError as problem:
-        if (problem.name or "").startswith("mmvae_edu"):  # nothing that pip could mend
-            return _refuse(problem)
+        own = (problem.name or "").startswith("mmvae_edu")  # nothing that pip could mend
+        if own or asks_for_json(words):
+            return refuse(problem, words)
         from .doctor import doctor
 
-        _refuse(f"{problem}; `mmvae-edu doctor` says:")
+        refuse(f"{problem}; `mmvae-edu doctor` says:", words)
         return doctor() or 64
     except KeyboardInterrupt:
         print("mmvae-edu: interrupted", file=sys.stderr)
         return 130
-
-
-def _refuse(problem):
-    say(f"mmvae-edu: {problem}", file=sys.stderr)
-    return 64
 
 
 def _discard_output():

@@ -1,16 +1,18 @@
 """Argument types and the parser class that several command families share."""
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
-from ..support.terminal import visible
+from ..support.terminal import say
 
 
 class UsageParser(argparse.ArgumentParser):
     """argparse's parser with exit code 64, and the usage of the command that is mistyped."""
 
     def parse_known_args(self, args=None, namespace=None):
+        self.words = sys.argv[1:] if args is None else args
         namespace, unknown = super().parse_known_args(args, namespace)
         if unknown:  # argparse itself passes them up, to the parser of all commands
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
@@ -18,7 +20,19 @@ class UsageParser(argparse.ArgumentParser):
 
     def error(self, message):
         self.print_usage(sys.stderr)
-        self.exit(64, visible(f"{self.prog}: {message}\n"))
+        self.exit(refuse(message, self.words, self.prog))
+
+
+def refuse(problem, words, prog="mmvae-edu"):
+    """Say what is wrong with a command of these words, also as they ask for it; return 64."""
+    say(f"{prog}: {problem}", file=sys.stderr)
+    if asks_for_json(words):
+        print(json.dumps({"error": str(problem)}))
+    return 64
+
+
+def asks_for_json(words):
+    return any(len(word) > 3 and "--json".startswith(word) for word in words)
 
 
 def filename(text):

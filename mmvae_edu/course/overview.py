@@ -1,5 +1,6 @@
 """The overview of the lessons: what each asks, what comes before it, how long it takes."""
 
+import difflib
 import re
 import subprocess
 import tempfile
@@ -63,9 +64,12 @@ def find(name):
     for lesson in found:
         if lesson.path.stem == stem or (number and lesson.number == number[1].zfill(2)):
             return lesson
-    raise ValueError(
-        f"no lesson {name or repr(name)}; there are {', '.join(row.number for row in found)}"
-    )
+    numbers, digits = [row.number for row in found], re.search(r"\d+", stem)
+    near = difflib.get_close_matches(stem, [row.path.stem for row in found], 1)
+    if digits and not number:  # of two equally near the later one: 04 is 05 today
+        near = sorted(numbers, key=lambda n: (abs(int(n) - int(digits[0])), -int(n)))
+    meant = f"; did you mean {near[0]}?" if near else ""
+    raise ValueError(f"no lesson {name or repr(name)}; there are {', '.join(numbers)}{meant}")
 
 
 def markdown(lesson, seconds):
