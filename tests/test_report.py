@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
@@ -88,6 +89,14 @@ def test_nothing_is_loaded_and_nothing_runs(tmp_path, sections):
         assert attributes.get("href", "#").startswith("#")
     assert "url(" not in page.CSS
     assert "@import" not in page.CSS
+
+
+def test_nothing_is_wider_than_a_phone():
+    """No rule asks for more than the window; what numbers may not break is small there."""
+    widths = re.findall(r"(?<!max-)width: ([^;}]+)", page.CSS)
+    assert widths
+    assert {w for w in widths if not re.fullmatch(r"0|100%|min\(100%, .*\)", w)} == set()
+    assert "@media (max-width: 40rem)" in page.CSS
 
 
 def test_links_lead_somewhere(tmp_path, sections):

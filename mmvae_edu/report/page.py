@@ -34,7 +34,7 @@ th, td { padding: 0.3rem 0.9rem 0.3rem 0; text-align: left; vertical-align: top;
 th { white-space: nowrap; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 figure { margin: 1.4rem 0; }
-figure img { max-width: 100%; min-width: 40rem; height: auto; border-radius: 4px; }
+figure img { max-width: 100%; height: auto; border-radius: 4px; }
 math { font-size: 1.05em; font-family: "STIX Two Math", "Latin Modern Math", "Cambria Math",
        "DejaVu Math TeX Gyre", math; }
 .equation { overflow-x: auto; overflow-y: hidden; padding: 0.4rem 0; }
@@ -44,12 +44,17 @@ ul.claims li { padding-left: 1.2rem; text-indent: -1.2rem; margin: 0.25rem 0; }
 sub, sup { font-size: 0.75em; line-height: 0; }
 .holds { color: var(--good); } .fails { color: var(--bad); font-weight: bold; }
 nav { margin: 1rem 0; } nav a { display: inline-block; margin-right: 1.2rem; color: inherit; }
+@media (max-width: 40rem) {
+  body { padding: 1rem 0.7rem 3rem; } table { width: 100%; min-width: 0; font-size: 0.8rem; }
+  th, td { padding-right: 0.25rem; overflow-wrap: anywhere; }
+  th { white-space: normal; overflow-wrap: normal; font-size: 0.7rem; }
+  td.number { white-space: nowrap; }
+}
 @media print {
   :root { color-scheme: light; --ink: black; --paper: white; --soft: #444; --line: #bbb;
           --good: #00664a; --bad: #a33c00; }
   body { max-width: none; padding: 0; font-size: 10pt; } nav { display: none; }
   figure, li, tr { break-inside: avoid; } h2, h3, .equation { break-after: avoid; }
-  figure img { min-width: 0; }
 }
 """
 
