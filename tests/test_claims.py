@@ -1,5 +1,6 @@
 """Every equation has a claim that holds, and every claim and mutant shows that it can fail."""
 
+import re
 import time
 
 import numpy as np
@@ -62,6 +63,14 @@ def test_equations_are_those_of_the_ledger():
     cited = {equation for claim in CLAIMS.values() for equation in claim.equations}
     assert cited <= {equation.id for equation in load_equations()}
     assert len(EXPECTED) == 47
+
+
+def test_a_claim_that_stands_alone_has_a_subject():
+    opening = (
+        r"(With|Integrated|Averaged|Of|At|Under|Where|On|In)\b[^;:]*?,? it (is|holds|covers)\b"
+    )
+    pronouns = re.compile(rf"Its?\b|{opening}")
+    assert [name for name, claim in CLAIMS.items() if pronouns.match(claim.statement)] == []
 
 
 def test_every_claim_and_mutant_speaks():

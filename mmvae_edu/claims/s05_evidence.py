@@ -169,7 +169,7 @@ def elbo_is_a_lower_bound(f, rng):
 
 @claim("S5.9", "S5.10", of=elbo, tol=T0, oracle="O1 enumeration")
 def elbo_splits_into_kl_and_likelihood(f, rng):
-    """Both forms of L^v agree: it is −KL(q ‖ p(z)) plus the average of log p(x|z)."""
+    """Both forms of L^v agree: L^v is −KL(q ‖ p(z)) plus the average of log p(x|z)."""
     model, x = observed(rng)
     prior = np.exp(model.log_prior)
     log_lik = model.log_joint(x) - model.log_prior

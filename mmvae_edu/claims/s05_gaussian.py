@@ -72,7 +72,7 @@ def binomial_score_sums_to_one(f, rng):
 
 @claim("S5.13", of=binomial_log_prob, tol=T0, oracle="plain products")
 def bernoulli_is_one_count(f, rng):
-    """At n = 1, the default, it is log Π p^x (1 − p)^(1−x), p = 1 / (1 + e^−l)."""
+    """At n = 1, the default, log p(x|z) is log Π p^x (1 − p)^(1−x), p = 1 / (1 + e^−l)."""
     logits, x = rng.normal(0, 2, size=(3, 2, 4)), rng.integers(0, 2, size=(2, 4)).astype(float)
     p = 1 / (1 + np.exp(-logits))
     return f(logits, x=x)[0], np.log(np.where(x == 1, p, 1 - p).prod(axis=-1))

@@ -175,7 +175,9 @@ def l2_is_the_expected_estimate(f, rng):
 
 @claim("S5.13", "S5.12", of=pathwise_grad, tol=T2C, oracle="O7 complex step")
 def pathwise_gradient_differentiates_the_estimate(f, rng):
-    """With ε held, it is the derivative of (1/L) Σ log p(x|μ + σ ε) by μ and log σ²."""
+    """With ε held, the pathwise gradient is the derivative of (1/L) Σ log p(x|μ + σ ε) by μ and
+    log σ².
+    """
     mu, log_var, eps = _draw(rng)
     log_px_z = _decoder(rng)
 
@@ -188,7 +190,7 @@ def pathwise_gradient_differentiates_the_estimate(f, rng):
 
 @claim("S5.13", of=pathwise_grad, tol=T1, oracle="O2 quadrature")
 def pathwise_gradient_averages_to_that_of_l2(f, rng):
-    """Integrated over the noise, it is the gradient of E_q log p(x|z): unbiased."""
+    """Integrated over the noise, the pathwise gradient is that of E_q log p(x|z): unbiased."""
     log_px_z, exact_l2 = _integral(rng)
     q = rng.uniform(-0.5, 0.5, size=2)
     return _averaged(f, q, log_px_z), np.tile(gradient_of(exact_l2, q), (2, 1))
@@ -216,7 +218,9 @@ def a_baseline_adds_no_bias(f, rng):
 
 @claim("S5.13", of=score_function_grad, tol=T0, oracle="plain loops")
 def score_gradient_weighs_the_score(f, rng):
-    """It is the mean of (log p(x|z) − baseline) times ε/σ for μ, and ½ (ε² − 1) for log σ²."""
+    """The estimate is the mean of (log p(x|z) − baseline) times ε/σ for μ, and ½ (ε² − 1) for
+    log σ².
+    """
     mu, log_var, eps = _draw(rng)
     log_px_z, baseline = _decoder(rng), rng.normal(size=3)
     exact = np.zeros((2, 3, 2))

@@ -69,7 +69,9 @@ def a_flat_step_costs_the_unimodal_terms(f, rng):
 
 @claim("S7.6", of=flat_direction, tol=T0, oracle="eigenvectors of the Fisher information")
 def flat_steps_span_the_null_space(f, rng):
-    """It projects on the directions of zero curvature of ELBO(x_1..M), 2M − 2 for each z_d."""
+    """A step's flat part is its projection on the directions of zero curvature of ELBO(x_1..M),
+    2M − 2 for each z_d.
+    """
     M, mean, var, (dtau, deta) = 4, rng.normal(), rng.uniform(0.3, 2), rng.normal(size=(2, 4))
     cross = -mean * var
     fisher = np.array([[mean**2 * var + var**2 / 2, cross], [cross, var]])  # of (−z²/2, z)
@@ -228,7 +230,9 @@ def _exact_elbos(w, x, twin, masks):
 
 @claim("S7.6", "S6.3", of=subsampled_bound, tol=T0, oracle="O3 linear-Gaussian")
 def the_objective_by_hand_adds_its_elbos(f, rng):
-    """It is ELBO(x_1..M) + Σ ELBO(x_m) + Σ ELBO(X_j), each under the product of its experts."""
+    """The objective is ELBO(x_1..M) + Σ ELBO(x_m) + Σ ELBO(X_j), each under the product of its
+    experts.
+    """
     w, twin, x = affine(rng, FEATURES, 2)
     bound, _ = f(w, x=x, subsets=PAIRS[1:], eps=sigma_points(6, 3, 2))
     return bound, _exact_elbos(w, x, twin, _masks(3, PAIRS[1:]))

@@ -89,7 +89,7 @@ def the_marginal_survives_the_scale_of_celeba(f, rng):
 
 @claim("S8.T2", of=is_log_joint, tol=T1, oracle="O4 Frullani")
 def the_joint_in_expectation(f, rng):
-    """Averaged over all outcomes of K draws from q(z|x1), it is L_K of log p(x1, x2)."""
+    """Averaged over all outcomes of K draws from q(z|x1), the estimate is L_K of log p(x1, x2)."""
     model, x, parts = image_and_label(rng)
     q = rng.dirichlet(np.full(4, 4.0))
     w, sizes = np.exp(model.log_joint(x)) / q, (1, 2, 4)

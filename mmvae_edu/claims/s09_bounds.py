@@ -59,7 +59,9 @@ def more_samples_do_not_move_the_vae_bound(f, rng):
 
 @claim("S9.2", of=iwae, tol=T1, oracle="O4 Frullani")
 def iwae_bound_in_expectation(f, rng):
-    """Averaged over all outcomes of K draws it is L_K, which Frullani's integral gives exactly."""
+    """Averaged over all outcomes of K draws the bound is L_K, which Frullani's integral gives
+    exactly.
+    """
     q, log_w, _ = discrete_weights(rng, 4)
     rhs = [iwae_exact(q, np.exp(log_w), K) for K in (1, 2, 3, 5)]
     return np.array([expected_bound(f, q, log_w, K) for K in (1, 2, 3, 5)]), np.array(rhs)

@@ -116,7 +116,9 @@ def vae_gradient_weighs_samples_evenly(f, rng):
 
 @claim("S9.3", of=vae_grad, tol=T0, oracle="a fixture to 8 digits")
 def vae_gradient_of_the_fixture(f, rng):
-    """At five fixed samples, x = 1.7 and q = N(0.3, e^−0.4), it is (1.03342777, 0.41891946)."""
+    """At five fixed samples, x = 1.7 and q = N(0.3, e^−0.4), the VAE's gradient is (1.03342777,
+    0.41891946).
+    """
     gradient = f(_toy_gradients(*_fixture()))
     return np.round(gradient, 8), np.array([[1.03342777, 0.41891946]])
 
@@ -157,7 +159,9 @@ def equal_weights_give_the_vae_gradient(f, rng):
 
 @claim("S9.4", of=iwae_grad, tol=T0, oracle="a fixture to 8 digits")
 def iwae_gradient_of_the_fixture(f, rng):
-    """At five fixed samples, x = 1.7 and q = N(0.3, e^−0.4), it is (0.82840808, 0.46252055)."""
+    """At five fixed samples, x = 1.7 and q = N(0.3, e^−0.4), the IWAE's gradient is
+    (0.82840808, 0.46252055).
+    """
     gradient = f(_toy(*_fixture()), _toy_gradients(*_fixture()))
     return np.round(gradient, 8), np.array([[0.82840808, 0.46252055]])
 
@@ -197,7 +201,9 @@ def impossible_samples_share_nothing(f, rng):
 
 @claim("S9.5", of=effective_sample_size, tol=T1, oracle="O5 mpmath, 50 digits")
 def the_effective_sample_size_is_one_over_the_square(f, rng):
-    """(Σ w)² / Σ w², which is 1 / Σ w̃², for each example and at any scale of log w."""
+    """The effective sample size of each example is (Σ w)² / Σ w² = 1 / Σ w̃², at any scale of
+    log w.
+    """
     log_w = _log_weights(rng)
     with mpmath.workdps(50):
         columns = zip(*_shares(log_w), strict=True)

@@ -98,7 +98,7 @@ def _scores(x, score, *args):
 
 @claim("S10.d", of=synergy, tol=T0, oracle="O1 enumeration")
 def synergy_about_a_third_is_information(f, rng):
-    """Of y, which is not given, exact posteriors make it I(y; x_n|x_m), never negative."""
+    """Of y, which is not given, exact posteriors make the synergy I(y; x_n|x_m), never negative."""
     model, x = counted_model(rng, 3)
     both = _scores(x, model.log_conditional, [2], [0, 1])
     mean, _ = f(both, _scores(x, model.log_conditional, [2], [0]))
@@ -108,7 +108,7 @@ def synergy_about_a_third_is_information(f, rng):
 
 @claim("S10.d", of=synergy, tol=T0, oracle="O1 enumeration")
 def synergy_about_itself_is_no_gain(f, rng):
-    """Of x_m itself, from one exact z, it is −I(z; x_n|x_m): more given, and no higher."""
+    """Of x_m itself, from one exact z, the synergy is −I(z; x_n|x_m): more given, and no higher."""
     model, x = counted_model(rng, 2)
 
     def one_sample(row, given):
@@ -204,7 +204,7 @@ def _binomial(n, p):
 
 @claim("S10.b", "S10.c", of=wilson_interval, tol=T1, oracle="roots of the quadratic")
 def wilson_solves_its_equation(f, rng):
-    """Its ends are the two p that lie z of their own standard errors from hits/n."""
+    """The interval ends at the two p that lie z of their own standard errors from hits/n."""
     n, z = 23, rng.uniform(1, 3)
     hits = np.arange(1, n)
     equations = [[1 + z**2 / n, -2 * k / n - z**2 / n, (k / n) ** 2] for k in hits]
@@ -213,7 +213,9 @@ def wilson_solves_its_equation(f, rng):
 
 @claim("S10.b", "S10.c", of=wilson_interval, tol=T0, oracle="exact binomial sum")
 def wilson_covers_as_often_as_the_score_test_accepts(f, rng):
-    """It covers p as often as hits/n falls within z standard errors of p, summed exactly."""
+    """The interval covers p as often as hits/n falls within z standard errors of p, summed
+    exactly.
+    """
     n, z, ps = 20, rng.uniform(1, 3), rng.uniform(0, 1, size=50)
     low, high = f(np.arange(n + 1), n, z=z)
     covered, accepted = [], []
@@ -226,7 +228,9 @@ def wilson_covers_as_often_as_the_score_test_accepts(f, rng):
 
 @claim("S10.b", "S10.c", of=wilson_interval, tol=T0, oracle="exact binomial sum")
 def wilson_covers_as_promised(f, rng):
-    """At n = 20 it holds p in 94% of cases or more, averaged over p; hits/n ± z s.e. does not."""
+    """At n = 20 the interval holds p in 94% of cases or more, averaged over p; hits/n ± z s.e.
+    does not.
+    """
     n, ps = 20, (np.arange(200) + rng.uniform()) / 200
     low, high = f(np.arange(n + 1), n)
     coverage = np.mean([_binomial(n, p) @ ((low <= p) & (p <= high)) for p in ps])

@@ -22,7 +22,9 @@ FEATURES = {"a": 2, "b": 4, "c": 3}
 
 @claim("S11.4", of=mmvae_bound, tol=T0, oracle="plain sums")
 def by_hand_every_expert_is_decoded_by_all(f, rng):
-    """The mean over m of log (1/K) Σ_k p(z_m^k, x_1:M) / q_Φ(z_m^k), one example at a time."""
+    """The bound is the mean over m of log (1/K) Σ_k p(z_m^k, x_1:M) / q_Φ(z_m^k), one example
+    at a time.
+    """
     w, x = two_layers(rng, FEATURES, 2), random_data(rng, FEATURES, 4)
     (mu, log_var), eps = experts(w, x), rng.standard_normal((3, 5, 4, 2))
     rhs = np.zeros((4, 3))
@@ -171,7 +173,7 @@ def crossing_over_draws_from_the_posterior(f, rng):
 
 @claim("S10.c", of=cross_generate, tol=T0, oracle="the formula, written out")
 def crossing_over_uses_encoder_m_and_decoder_n(f, rng):
-    """It is decoder n of encoder m's z, with a hidden tanh layer in both networks."""
+    """The sample is decoder n of encoder m's z, with a hidden tanh layer in both networks."""
     w, x = two_layers(rng, FEATURES, 2), random_data(rng, FEATURES, 5)
     eps = rng.standard_normal((3, 5, 2))
     return f(w, x["c"], **WAY, eps=eps), _made(w, x["c"], **WAY, eps=eps)

@@ -42,7 +42,7 @@ def absent_experts_have_no_stratum(f, rng):
 
 @claim("S11.2", of=iwae, tol=T1, oracle="O4 Frullani")
 def iwae_of_the_mixture_in_expectation(f, rng):
-    """Averaged over all outcomes of K draws from the mixture q_Φ it is L_IWAE, exactly."""
+    """Averaged over all outcomes of K draws from the mixture q_Φ the bound is L_IWAE, exactly."""
     _, _, q, log_w, _ = discrete_mixture(rng, 3, 2)
     mixture = q.mean(axis=0)
     rhs = [iwae_exact(mixture, np.exp(log_w), K) for K in (1, 2, 4)]
@@ -104,7 +104,9 @@ def present_experts_share_the_mass(f, rng):
 
 @claim("S11.4", of=mixture_iwae, tol=T1, oracle="O4 Frullani")
 def mixture_iwae_in_expectation(f, rng):
-    """Averaged over all outcomes of K draws from each of M experts it is L^MoE_K, exactly."""
+    """Averaged over all outcomes of K draws from each of M experts the bound is L^MoE_K,
+    exactly.
+    """
     _, _, q, log_w, _ = discrete_mixture(rng, 3, 2)
     rhs = [mixture_iwae_exact(q, np.exp(log_w), K) for K in (1, 2, 3)]
     return np.array([expected_bound(f, q, log_w, K) for K in (1, 2, 3)]), np.array(rhs)
@@ -112,7 +114,7 @@ def mixture_iwae_in_expectation(f, rng):
 
 @claim("S11.4", of=mixture_iwae, tol=T0, oracle="plain sums")
 def every_expert_has_its_own_logarithm(f, rng):
-    """It is the mean over present experts of log (1/K) Σ_k w, at any scale of log w."""
+    """The bound is the mean over present experts of log (1/K) Σ_k w, at any scale of log w."""
     log_w = np.array([-6237.0, 0.0, 30.0, -90.0]) + rng.normal(0, 3, size=(3, 2, 4))
     present = np.array([[1, 1, 0, 0], [1, 0, 1, 0], [1, 1, 1, 1]], bool)
     strata = log_mean(log_w, axis=1)
@@ -197,7 +199,7 @@ def the_gap_of_the_fixture(f, rng):
 
 @claim("S11.4", of=looseness_gap, tol=T0, oracle="plain loops")
 def every_observation_has_its_own_gap(f, rng):
-    """Of the shares of several observations, a column each, it is one gap per column."""
+    """Of the shares of several observations, a column each, the gaps are one per column."""
     a = rng.dirichlet(np.full(3, 2.0), size=4).T
     gaps = [-math.log(3) - math.fsum(map(math.log, column)) / 3 for column in a.T]
     return f(a), np.array(gaps)

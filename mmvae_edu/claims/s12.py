@@ -29,7 +29,7 @@ def the_mixtures_expectation_is_the_mean_over_experts(f, rng):
 
 @claim("S12.1", of=mixture_elbo, tol=T0, oracle="O1 enumeration")
 def one_sample_an_expert_is_unbiased(f, rng):
-    """Averaged over all outcomes of one draw per expert it is the ELBO of q_Φ."""
+    """Averaged over all outcomes of one draw per expert the estimate is the ELBO of q_Φ."""
     model, x, q, log_w, _ = discrete_mixture(rng, 4, 3)
     return expected_bound(f, q, log_w, 1), np.float64(model.elbo(q.mean(axis=0), x))
 
@@ -76,7 +76,9 @@ def the_slides_bound_is_below_iwae_of_the_mixture(f, rng):
 
 @claim(of=stratified_iwae, tol=T1, oracle="O4 Frullani")
 def stratified_bound_in_expectation(f, rng):
-    """With the mean over experts inside the logarithm it is E log of the mean of MK weights."""
+    """With the mean over experts inside the logarithm the bound is E log of the mean of MK
+    weights.
+    """
     _, _, q, log_w, _ = discrete_mixture(rng, 3, 2)
     rhs = [stratified_iwae_exact(q, np.exp(log_w), K) for K in (1, 2, 3)]
     return np.array([expected_bound(f, q, log_w, K) for K in (1, 2, 3)]), np.array(rhs)
@@ -96,7 +98,7 @@ def strata_are_tighter_than_independent_samples(f, rng):
 
 @claim(of=stratified_iwae, tol=T0, oracle="plain sums")
 def strata_leave_out_absent_experts(f, rng):
-    """Under a mask it is the logarithm of the mean over the present experts' samples."""
+    """Under a mask the bound is the logarithm of the mean over the present experts' samples."""
     log_w = rng.normal(-90, 3, size=(3, 2, 4))
     present = np.array([[1, 1, 0, 0], [1, 0, 1, 0], [1, 1, 1, 1]], bool)
     rhs = [

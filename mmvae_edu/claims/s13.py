@@ -157,7 +157,9 @@ def the_median_is_in_the_middle(f, rng):
 
 @claim("S13.T1", "S13.T2", of=against_chance, tol=T0, oracle="Wilson's interval")
 def chance_is_outside_of_wilsons_interval(f, rng):
-    """More than chance: the chance line lies below Wilson's interval; fewer: it lies above."""
+    """More than chance says that the chance line lies below Wilson's interval, fewer that it
+    lies above.
+    """
     n, z, chance = 57, rng.uniform(1, 3), rng.uniform(0.2, 0.6)
     hits = np.arange(n + 1)
     low, high = wilson_interval(hits, n, z=z)
@@ -235,14 +237,18 @@ def _spread_samples(rng, S=4, K=11, N=3):
 
 @claim("S13.T3", of=log_conditional_is, tol=T0, oracle="O1 enumeration")
 def the_corrected_estimate_finds_the_conditional(f, rng):
-    """Where samples are spread just as the q that they are from, it is log p(x_m|x_n) exactly."""
+    """Where samples are spread just as the q that they are from, the estimate is log p(x_m|x_n)
+    exactly.
+    """
     model, x, arguments = _spread_samples(rng)
     return f(*arguments), [model.log_conditional(row, [0], [1]) for row in x]
 
 
 @claim("S13.T3", of=log_conditional_is, tol=T0, oracle="O1 enumeration")
 def an_exact_proposal_needs_no_weights(f, rng):
-    """Where q is p(z|x_n), it is the log of the mean p(x_m|z_k), whatever the samples are."""
+    """Where q is p(z|x_n), the estimate is the log of the mean p(x_m|z_k), whatever the samples
+    are.
+    """
     model, x, _ = _spread_samples(rng)
     states = rng.integers(4, size=7)
     log_pxm, log_pxn = log_liks(model, x[0])
@@ -253,7 +259,7 @@ def an_exact_proposal_needs_no_weights(f, rng):
 
 @claim("S13.T3", of=log_conditional_is, tol=T1, oracle="O1, all draws enumerated")
 def both_parts_have_the_same_samples(f, rng):
-    """On average it is E log Σ w p(x_m|z) − E log Σ w, of the same K draws from q."""
+    """On average the estimate is E log Σ w p(x_m|z) − E log Σ w, of the same K draws from q."""
     model = discrete_model(rng, 3, symbols=(3, 5))
     log_pxm, log_pxn = log_liks(model, [1, 2])
     q = rng.dirichlet(np.full(3, 4.0))
@@ -266,7 +272,9 @@ def both_parts_have_the_same_samples(f, rng):
 
 @claim("S13.T3", of=log_conditional_is, tol=T1, oracle="shift by a constant")
 def the_conditional_survives_tiny_densities(f, rng):
-    """Densities e^4309 times larger and e^778 times smaller shift it by x_m's part alone."""
+    """Densities e^4309 times larger and e^778 times smaller shift the estimate by x_m's part
+    alone.
+    """
     model, x, (log_pxm, log_pxn, *rest) = _spread_samples(rng)
     exact = np.array([model.log_conditional(row, [0], [1]) for row in x])
     return f(log_pxm + 4309.77, log_pxn - 778.2, *rest) - 4309.77, exact
