@@ -428,7 +428,7 @@ ANSWERS = {
         def precision_kernel(size, log_var, precision):
             precision[0] = math.exp(-log_var[0])
         """),
-    "an exception": ("raises NameError: name 'oops' is not defined", """
+    "an exception": ("it raises NameError: name 'oops' is not defined", """
         @cuda.jit
         def block_max_kernel(log_w, top):
             cuda.syncthreads()

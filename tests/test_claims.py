@@ -66,9 +66,7 @@ def test_equations_are_those_of_the_ledger():
 
 
 def test_a_claim_that_stands_alone_has_a_subject():
-    opening = (
-        r"(With|Integrated|Averaged|Of|At|Under|Where|On)\b[^;:]*?,? it (is|holds|covers)\b"
-    )
+    opening = r"(With|Integrated|Averaged|Of|At|Under|Where|On)\b[^;:]*?,? it (is|holds|covers)\b"
     pronouns = re.compile(rf"Its?\b|{opening}")
     assert [name for name, claim in CLAIMS.items() if pronouns.match(claim.statement)] == []
 

@@ -208,7 +208,7 @@ def test_right_answers_pass(name, tmp_path):
 
 WRONG_ANSWERS = {  # (the sentence, the evidence, the source)
     "mutated": (
-        "changes its input in place",
+        "it changes its input in place",
         "",
         """
         def posterior(log_joint):
@@ -245,7 +245,7 @@ WRONG_ANSWERS = {  # (the sentence, the evidence, the source)
             return -0.5 * (np.expm1(log_var) - log_var + mu**2).sum(-1)
         """,
     ),
-    "None": ("returns None, expected", "", "def vae_grad(g): pass"),
+    "None": ("it returns None, expected", "", "def vae_grad(g): pass"),
     "float32": (
         "returns dtype float32, expected float64",
         "",
@@ -267,7 +267,7 @@ WRONG_ANSWERS = {  # (the sentence, the evidence, the source)
     ),
     "NaN in places, a known mistake in all others": (
         "the prior of S7.5 is missing",
-        "elsewhere it returns nan in",
+        "draws: elsewhere it returns nan in",
         """
         def product_of_experts(mu, log_var, *, mask=None):
             T, mu = np.exp(-log_var), np.asarray(mu)
@@ -314,7 +314,7 @@ WRONG_ANSWERS = {  # (the sentence, the evidence, the source)
         """,
     ),
     "in place, but not all of it": (
-        "leaves v as it was: it works in place",
+        "it leaves v as it was, and has to work in place",
         "",
         """
         def adam_step(theta, grad, m, v, *, step, learning_rate, beta1=0.9, beta2=0.999,
@@ -327,7 +327,7 @@ WRONG_ANSWERS = {  # (the sentence, the evidence, the source)
     ),
     "raises": ("raises IndexError", "called with array (", "def vae_grad(g): return g[99]"),
     "imported name": ("is not defined in the file", "mmvae_edu.slides.s09_importance", None),
-    "at import": ("raises ModuleNotFoundError", "as the file is loaded", None),
+    "at import": ("the file raises ModuleNotFoundError", "as it is loaded", None),
     "random": (
         "another output when called twice",
         "",

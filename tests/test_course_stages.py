@@ -200,7 +200,7 @@ def test_an_input_changed_in_another_way_has_no_name(tmp_path):
     other = checked(tmp_path, "L07.vae_bound", source.format(change="+= 1"))
     assert named.mistakes == ["vae_data_changed_in_place"]
     assert other.mistakes == []
-    assert other.says == "changes its input in place; work on a copy"
+    assert other.says == "it changes its input in place; work on a copy"
 
 
 ADAM = """
@@ -218,7 +218,7 @@ def test_a_function_that_works_in_place_is_judged_by_what_it_changes(tmp_path):
     assert checked(tmp_path, "L07.adam_step", rebinds).mistakes == ["adam_rebinds_theta"]
     pure = ADAM.format(m="m = m +", v="v = v +", theta="return theta -")
     assert checked(tmp_path, "L07.adam_step", pure).says == (
-        "leaves theta, m, v as they were: it works in place"
+        "it leaves theta, m, v as they were, and has to work in place"
     )
     spoilt = right + "        grad *= 0\n"
     assert "changes its input in place" in checked(tmp_path, "L07.adam_step", spoilt).says

@@ -50,7 +50,9 @@ def examine(exercise, f, *, seeds, path=None, lock=None, explain=False, most=Non
     most: the number of failed claims at which it stops; without it, all of that round run.
     """
     if wanted := call_mismatch(f, exercise.of):
-        return Verdict(WRONG, f"cannot be called as {wanted}", "its parameters differ", line_of(f))
+        return Verdict(
+            WRONG, f"it cannot be called as {wanted}", "its parameters differ", line_of(f)
+        )
     f = Recorded(exercise, f, path, lock)
     claims, failures = exercise.claims, []
     with np.errstate(all="ignore"), warnings.catch_warnings():
@@ -119,7 +121,7 @@ def _broken(f, failures):
     if not named and problem.kind not in FIRST:
         named = [mutant for mutant, _ in matching(exercise, samples, WHOLE)]
     if not named and problem.kind == "finite":  # NaN here and there, and a mistake in the rest
-        samples, elsewhere = [sample for sample in samples if sample.finite], "elsewhere it "
+        samples, elsewhere = [sample for sample in samples if sample.finite], "elsewhere "
         named = [mutant for mutant, _ in matching(exercise, samples, WHOLE)]
     judged = [r for r in failures if not r.note or r.note.startswith("GradientError")]
     numbers = "; ".join(map(_numbers, judged[:1] if problem.kind != "locked" else ()))

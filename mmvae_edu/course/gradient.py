@@ -48,11 +48,11 @@ def check_gradient(path, name, seed, terms):
     except NotAttempted:
         return Verdict(NOT_ATTEMPTED, f"{name}: not attempted yet")
     except BaseException:  # sys.exit() as well
-        found = described("raised", path)
+        found = described("raised", path, subject=running)
         if found.line is None:
             says = f"{name}: the checker itself failed"
             return Verdict(FAULT, says, traceback=found.traceback)
-        return Verdict(WRONG, f"{running} {found.says}", line=found.line)
+        return Verdict(WRONG, found.says, line=found.line)
     return verdict
 
 

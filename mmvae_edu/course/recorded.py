@@ -18,7 +18,7 @@ from .exercises import NotAttempted
 from .lock import Locked
 from .trees import copied, described_value, difference, leaves, same, with_arrays
 
-RANDOM = "gives another output when called twice with the same input"
+RANDOM = "it gives another output when called twice with the same input"
 MUTATED = "changes its input in place; work on a copy"
 LONG = 200  # letters of an exception's message
 KEPT_BYTES = 100_000_000  # bytes of recorded arrays; later calls are checked but not kept
@@ -67,7 +67,7 @@ class Recorded:
         if exercise.changes and not isinstance(expected, str):
             self._check_changes(args, given[0], tuple(expected.values()))
         elif not isinstance(expected, str):
-            self._compare(result, library, "returns")
+            self._compare(result, library, "it returns")
         if self.draws % 50 == 1:
             self._check_repetition(given, values, library)
         sample = Sample(names_of(exercise.of), *given, values, expected)
@@ -80,7 +80,7 @@ class Recorded:
         after, before = ([a[i] for i in kept] for a in (args, given[0]))
         if not same([after, constants], [before, given[1]]):
             self.breach = self.breach or (*given, copied((args, constants)))
-            self._note("mutated", MUTATED)
+            self._note("mutated", f"it {MUTATED}")
 
     def _check_changes(self, args, before, expected):
         """Note where it leaves as they were the arguments that the library's function changes."""
@@ -90,8 +90,8 @@ class Recorded:
         if left:
             names = [list(self.__signature__.parameters)[i] for i in left]
             as_before = f"{', '.join(names)} as {'it was' if len(left) == 1 else 'they were'}"
-            self._note("unchanged", f"leaves {as_before}: it works in place")
-        self._compare([args[i] for i in changes], expected, "leaves")
+            self._note("unchanged", f"it leaves {as_before}, and has to work in place")
+        self._compare([args[i] for i in changes], expected, "it leaves")
 
     def _check_repetition(self, given, values, library):
         """Note where a second call with the same inputs gives other values."""
@@ -112,7 +112,7 @@ class Recorded:
             wanted, expected = pull_back(self.exercise, args, library, given)
             pull = partial(replace, sample, expected=expected, cotangents=given, pulls=[])
             try:
-                gradients = self._run(result[-1], cotangents, {}, "its pullback ")
+                gradients = self._run(result[-1], cotangents, {}, "its pullback")
                 gradients = with_arrays(gradients, wanted)
             except Raised as problem:
                 sample.pulls.append(pull(found=str(problem)))
@@ -128,7 +128,7 @@ class Recorded:
 
         return *result[:-1], recorded_pullback
 
-    def _run(self, f, args, constants, subject=""):
+    def _run(self, f, args, constants, subject="it"):
         """Call f(*args), which may call none of the functions that are locked."""
         try:
             with self.lock:
@@ -142,7 +142,8 @@ class Recorded:
         except KeyboardInterrupt:
             raise
         except BaseException as problem:  # sys.exit() as well
-            evidence = f"called with {'the cotangent ' * bool(subject)}{_shapes(args, constants)}"
+            given = "" if subject == "it" else "the cotangent "
+            evidence = f"called with {given}{_shapes(args, constants)}"
             self.problem = self.problem or described("raised", self.path, evidence, subject)
             raise Raised(type(problem).__name__) from problem
 
@@ -167,18 +168,18 @@ def _shapes(args, constants):
     return ", ".join(shapes + [f"{name}={described_value(a)}" for name, a in named])
 
 
-def described(kind, path, evidence="", subject=""):
+def described(kind, path, evidence="", subject="it"):
     """Describe the exception in flight as a Problem, with the line of the learner's file.
 
-    subject: what raised it, where that is not the learner's function itself.
+    subject: what raised it.
     """
     problem = sys.exception()
     frames = traceback.extract_tb(problem.__traceback__)
-    says = f"{subject}raises {type(problem).__name__}: {_first_line(problem)}".rstrip(": ")
+    says = f"{subject} raises {type(problem).__name__}: {_first_line(problem)}".rstrip(": ")
     if kind == "todo":
         says = str(problem)
     if kind == "locked":
-        says = f"hands back the library's own {problem}; write it yourself"
+        says = f"it hands back the library's own {problem}; write it yourself"
     own = [i for i, frame in enumerate(frames) if frame.filename == str(path)]
     text = "".join(traceback.format_list(frames[own[0] if own else 0 :]))
     text += "".join(traceback.format_exception_only(problem))

@@ -29,7 +29,7 @@ def check(exercise, path, seeds, *, locked=(), explain=False):
     verdict = examine(exercise, f, seeds=seeds, path=path, lock=lock, explain=explain)
     for (changed, name), value in before.items():
         if vars(changed).get(name) is not value:
-            says = f"changes {changed.__name__}.{name}, which the check needs as it is"
+            says = f"it changes {changed.__name__}.{name}, which the check needs as it is"
             return Verdict(WRONG, says)
     return verdict
 
@@ -43,15 +43,15 @@ def loaded(path):
     try:
         return _run(source, path)
     except Locked as problem:
-        return Verdict(WRONG, f"calls the library's own {problem} as the file is loaded")
+        return Verdict(WRONG, f"it calls the library's own {problem} as the file is loaded")
     except (KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as problem:
         if isinstance(problem, SyntaxError) and problem.filename == str(path):
             return Verdict(WRONG, f"syntax error: {problem.msg}", line=problem.lineno)
         code = NOT_ATTEMPTED if isinstance(problem, NotAttempted) else WRONG
-        found, evidence = described("raised", path), "as the file is loaded"
-        return Verdict(code, found.says, evidence, found.line, traceback=found.traceback)
+        found = described("raised", path, "as it is loaded", subject="the file")
+        return Verdict(code, found.says, found.evidence, found.line, traceback=found.traceback)
 
 
 def load(path):
