@@ -36,8 +36,8 @@ class Sample:
         return {**dict(zip(self.names, self.args, strict=False)), **self.constants}
 
     @property
-    def named(self):
-        """Has every argument a name?  Those of a kernel's launch have none."""
+    def has_names(self):
+        """Do the positional arguments have names?  Those of a kernel's launch have not."""
         return len(self.args) <= len(self.names)
 
     @property
@@ -146,7 +146,7 @@ def _is_comparable(sample):
         sample.found.keys() == sample.expected.keys()
         and sum(a.size for a in arrays) <= LARGEST
         and not any(np.iscomplexobj(a) for a in [*arrays, *leaves([sample.args, sample.constants])])
-        and sample.named
+        and sample.has_names
     )
 
 

@@ -171,7 +171,7 @@ STAGES = (
 def not_finite_example(f):
     """Return the lines of the smallest inputs at which only the library's result is finite."""
     parts = [
-        Part(name, [s for s in of_part(f.samples, name) if s.named and is_finite(s.expected)])
+        Part(name, [s for s in of_part(f.samples, name) if s.has_names and is_finite(s.expected)])
         for name in (VALUE, GRADIENT)
     ]
     return _example(f, parts, not_finite)
