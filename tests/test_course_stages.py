@@ -564,7 +564,8 @@ def test_an_example_keeps_the_axes_that_the_docstring_counts(tmp_path):
             return shared**2, *others
     """
     first = checked(tmp_path, "L22.audit_table3", source).example[0]
-    assert re.search(r"rows = array \(\d, 2, 4\) of .*, ceilings = \[\S+ \S+\]$", first)
+    four = r"\[ *\S+( +\S+){3}\]"
+    assert re.search(rf"rows = \[\[{four} {four}\]\], .*, ceilings = \[\S+ \S+\]$", first)
 
 
 def test_a_huge_score_can_be_read():
