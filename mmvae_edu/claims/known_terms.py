@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..gaussian import kl_gauss, neg_kl_std_normal
+from ..gaussian import gaussian_log_prob, kl_gauss, neg_kl_std_normal
+from ..ops import unbroadcast
 from ..slides.s06_weighted_elbo import subset_elbo
 from .registry import terms
 
@@ -26,6 +27,31 @@ def l1_terms(mu, log_var):
         }
 
     return values, l1_terms_pullback
+
+
+@terms(gaussian_log_prob)
+def gaussian_terms(z, mu, log_var):
+    """Split −½ Σ [log 2π + log σ² + (z − μ)²/σ²] into its three pieces."""
+    difference, precision = z - mu, np.exp(-log_var) + 0 * z
+    distance = difference * difference * precision
+    values = {
+        "log 2π": np.full(z.shape[:-1], -0.5 * z.shape[-1] * np.log(2 * np.pi)),
+        "log σ²": -0.5 * (log_var + 0 * z).sum(axis=-1),
+        "(z − μ)²/σ²": -0.5 * distance.sum(axis=-1),
+    }
+
+    def gaussian_terms_pullback(dlog_prob):
+        d = dlog_prob[..., None] + 0 * z
+        dz = -d * difference * precision
+        nothing = [np.zeros_like(a) for a in (z, mu, log_var)]
+        return {
+            "(z − μ)²/σ² → z": (dz, nothing[1], nothing[2]),
+            "(z − μ)²/σ² → μ": (nothing[0], unbroadcast(-dz, mu.shape), nothing[2]),
+            "(z − μ)²/σ² → σ²": (*nothing[:2], unbroadcast(0.5 * d * distance, log_var.shape)),
+            "log σ²": (*nothing[:2], unbroadcast(-0.5 * d, log_var.shape)),
+        }
+
+    return values, gaussian_terms_pullback
 
 
 @terms(kl_gauss)

@@ -41,6 +41,13 @@ class Sample:
         return len(self.args) <= len(self.names)
 
     @property
+    def named_inputs(self):
+        """All numbers and arrays among the arguments, each with its path, in order of `leaves`."""
+        constants = sorted(self.constants.items())
+        named = [*zip(self.names, self.args, strict=False), *constants]
+        return [leaf for name, tree in named for leaf in named_leaves(tree, name)]
+
+    @property
     def shapes(self):
         return tuple(np.shape(leaf) for leaf in leaves([self.inputs, self.cotangents]))
 
@@ -88,6 +95,17 @@ def pull_back(exercise, args, result, cotangents):
     except Exception as problem:
         return None, type(problem).__name__
     return gradients, named_gradients(exercise, args, gradients)
+
+
+def both(f, args, constants, cotangents, part):
+    """Return two outcomes of a part: that of f, a Recorded, and that of the library's function."""
+    outcomes = []
+    for function in (f.f, f.exercise.of):
+        result, outcome = call(f.exercise, function, args, constants)
+        if part == GRADIENT:
+            _, outcome = pull_back(f.exercise, args, result, cotangents)
+        outcomes.append(outcome)
+    return outcomes
 
 
 def named_values(exercise, args, result):
@@ -154,7 +172,12 @@ def is_finite(outcome):
     """Is an outcome numbers, and none of them infinite or NaN?"""
     if isinstance(outcome, str):
         return False
-    return all(a.dtype.kind in "biufc" and np.isfinite(a).all() for a in outcome.values())
+    return all(is_numeric(a) and np.isfinite(a).all() for a in outcome.values())
+
+
+def is_numeric(*arrays):
+    """Are all of them arrays of numbers?"""
+    return all(isinstance(a, np.ndarray) and a.dtype.kind in "biufc" for a in arrays)
 
 
 def distance(found, expected):
@@ -169,7 +192,7 @@ def distance(found, expected):
 
 def error(a, b):
     """Return the largest |a − b| / max(1, |b|); NaN equals NaN; inf where they do not compare."""
-    if a.shape != b.shape or not {a.dtype.kind, b.dtype.kind} <= set("biufc"):
+    if a.shape != b.shape or not is_numeric(a, b):
         return np.inf
     a, b = (x.astype(float) if x.dtype.kind in "biu" else x for x in (a, b))
     with np.errstate(all="ignore"):

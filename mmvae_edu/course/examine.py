@@ -15,7 +15,8 @@ from ..claims import POWER, T4, registry
 from ..kernels.simulator import OtherMethod
 from .comparisons import GRADIENT, wrong_parts
 from .recorded import Recorded, call_mismatch, line_of
-from .stages import diagnose, not_finite_example
+from .stages import diagnose, misshapen, not_finite_example
+from .stages.causes import not_finite_where
 from .stages.mistakes import WHOLE, matching, same_breach
 
 RIGHT, WRONG, NOT_ATTEMPTED, FAULT, USAGE = 0, 1, 2, 3, 64
@@ -96,8 +97,8 @@ def _failed(f, failures, explain):
     only_gradient = wrong_parts(f.samples) == [GRADIENT]
     if only_gradient:  # first what a claim says of it
         failures = sorted(failures, key=_is_of_the_value)
-    if not found.says:
-        found.says = f"this does not hold: {failures[0].claim.statement}"
+    if not found.says or found.quotes:
+        found.says += f"{'; ' * bool(found.says)}this does not hold: {failures[0].claim.statement}"
         found.says += " (The value is right.)" if only_gradient else ""
     of_each_oracle = {}
     for result in failures:
@@ -130,6 +131,10 @@ def _broken(f, failures):
         n, says = f"{len(samples)}/{len(f.samples)}", named[0].says
         evidence = f"matches the mistake {named[0].name} on {n} draws: {elsewhere}{problem.says}"
         evidence += f"; {numbers}" if numbers else ""
+    elif problem.kind == "finite" and (where := not_finite_where(f)):
+        says += f", where {where}"
+    elif problem.kind == "shape" and (found := misshapen(f)):
+        says, evidence = found.says, says
     names = [mutant.name for mutant in named]
     example = not_finite_example(f) if problem.kind == "finite" else []
     return Verdict(

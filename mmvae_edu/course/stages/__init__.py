@@ -4,30 +4,34 @@ Each stage is a function (f, part) → Finding or None of a `Recorded` and one o
 value and the gradient.  The first stage that finds something speaks for the part.
 """
 
-import re
 from dataclasses import dataclass, field
-from itertools import takewhile
 
 import numpy as np
 
 from ..comparisons import (
     GRADIENT,
+    MATCH,
     VALUE,
     call,
     comparable,
     is_finite,
+    is_numeric,
     of_part,
     pull_back,
     wrong_parts,
 )
 from ..trees import mapped, named_leaves
 from . import regression
+from .causes import wrong_only_where
+from .dependence import without_effect
+from .digits import few_digits
+from .factors import MAYBE
 from .mistakes import WHOLE, matching
+from .places import same_along, wrong_entries
+from .repetition import unrepeatable
 from .simple_changes import sentence, simple_changes
 from .smallest_example import differing, not_finite, smallest
 from .wrong_step import first_wrong_step
-
-MAYBE = re.compile(r" \([^()]* here\)")  # another reading of a factor: "2 (K is 2 here)"
 
 
 @dataclass
@@ -40,6 +44,7 @@ class Finding:
     mistakes: list = field(default_factory=list)  # names of mutants
     example: list = field(default_factory=list)  # lines
     named: bool = True  # is it said what the mistake is, or only where?
+    quotes: bool = False  # is a claim that fails quoted after it?
 
 
 @dataclass(frozen=True)
@@ -66,15 +71,24 @@ def diagnose(f, *, explain=False):
     """
     parts = [Part(name, comparable(f.samples, name)) for name in wrong_parts(f.samples)]
     finding = known_mistake(f, Part(WHOLE, []))
-    if finding is None:  # the gradient is explained only once the value is
-        finding = _together(list(takewhile(bool, (_explained(f, part) for part in parts))))
+    if finding is None and (says := unrepeatable(f)):
+        finding = Finding(says)
+    if finding is None:
+        finding = _together(_explained(f, parts))
     if explain or not finding.named:
         finding.example = _example(f, parts)
     return finding
 
 
-def _explained(f, part):
-    return next(filter(None, (stage(f, part) for stage in STAGES)), None)
+def _explained(f, parts):
+    """List the Findings of the parts, up to one that does not say what is wrong."""
+    findings = []
+    for part in parts:
+        found = next(filter(None, (stage(f, part) for stage in STAGES)), None)
+        findings += [found] if found else []
+        if not found or found.quotes:
+            break
+    return findings
 
 
 def known_mistake(f, part):
@@ -106,6 +120,14 @@ def without_cotangent(f, part):
     return Finding(says, "where every cotangent is 0, it is not") if left else None
 
 
+def float32_inside(f, part):
+    """Say that the result has float32's error."""
+    if part.bad is None or not few_digits(f, part.samples, part.name):
+        return None
+    says = "is right to some 7 digits only, as if something in it were float32, or 1e-8 added"
+    return Finding(f"the {part.name} {says}", named=False)
+
+
 def wrong_terms(f, part):
     """A3: name the terms of the function whose coefficient is not 1, by least squares."""
     fit = regression.regress(f.exercise, part.samples, part.name)
@@ -132,11 +154,63 @@ def _changed(f, part, several):
     return Finding(sentence(changes, part.samples, part.name), evidence)
 
 
+def ignored_inputs(f, part):
+    """Name the inputs that do not matter to the result though they should."""
+    ignored = part.bad and without_effect(f, part.samples, part.name)
+    if not ignored:
+        return None
+    says = f"the {part.name} does not depend on {', '.join(ignored)}"
+    return Finding(says, "with other numbers there it stays the same")
+
+
 def wrong_step(f, part):
     """A5: name the step at which the pullback goes wrong."""
     bad = part.bad_gradient
     found = bad and first_wrong_step(f.exercise, f.f, bad)
     return found and Finding(*found)
+
+
+def shared_along_an_axis(f, part):
+    """Name an axis along which the result is constant though it should not be."""
+    if part.bad is None or not (found := same_along(part.samples)):
+        return None
+    path, axis = found
+    what = f"gradient of {path}" if part.name == GRADIENT else f"output {path}" if path else "value"
+    return Finding(f"the {what} is the same all along axis {axis}, where it should vary")
+
+
+def not_everywhere(f, part):
+    """Say for which inputs, or in which entries, alone the result is wrong."""
+    if part.bad is None or any(isinstance(a, np.random.Generator) for a in part.bad.args):
+        return None
+    where = wrong_only_where(f, part.samples, part.name)
+    says = f"wrong only where {where}" if where else wrong_entries(part.samples)
+    return says and Finding(f"the {part.name} is {says}", named=False, quotes=True)
+
+
+def right_beside_it(f, part):
+    """Name the outputs that are wrong where others are right."""
+    wrong = {path for sample in part.samples for path in sample.wrong_paths}
+    right = [path for path in part.samples[0].expected if path not in wrong] if wrong else []
+    if part.name == GRADIENT or not right:
+        return None
+    says = f"output {', '.join(sorted(wrong))} is wrong, and output {', '.join(right)} right"
+    return Finding(says, named=False, quotes=True)
+
+
+def finite_for_infinite(f, part):
+    """Show a number that stands where ∞, −∞ or NaN is right."""
+    for sample in of_part(f.samples, part.name):
+        if sample.error <= MATCH or is_finite(sample.expected) or isinstance(sample.found, str):
+            continue
+        for path, b in sample.expected.items() if isinstance(sample.expected, dict) else ():
+            a = sample.found.get(path)
+            if np.shape(a) != b.shape or not is_numeric(a, b):
+                continue
+            for i in np.flatnonzero(~np.isfinite(b) & ~((a == b) | np.isnan(a) & np.isnan(b)))[:1]:
+                says = f"the {part.name} is {a.flat[i]:.6g} where it should be {b.flat[i]}"
+                return Finding(says.replace("inf", "∞").replace("-∞", "−∞"), named=False)
+    return None
 
 
 def nearest_the_end(f, part):
@@ -160,10 +234,16 @@ def nearest_the_end(f, part):
 STAGES = (
     known_mistake,
     without_cotangent,
+    float32_inside,
     wrong_terms,
     one_simple_change,
     wrong_step,
     several_simple_changes,
+    ignored_inputs,
+    shared_along_an_axis,
+    finite_for_infinite,
+    not_everywhere,
+    right_beside_it,
     nearest_the_end,
 )
 
@@ -175,6 +255,15 @@ def not_finite_example(f):
         for name in (VALUE, GRADIENT)
     ]
     return _example(f, parts, not_finite)
+
+
+def misshapen(f):
+    """Return a Finding about results of another shape whose entries are right, or None."""
+    for part in (VALUE, GRADIENT):
+        samples = comparable(f.samples, part)
+        if found := several_simple_changes(f, Part(part, samples)):
+            return found
+    return None
 
 
 def _example(f, parts, wrong_entries=differing):
@@ -201,4 +290,5 @@ def _together(findings):
         value.line or gradient.line,
         value.mistakes + gradient.mistakes,
         named=value.named and gradient.named,
+        quotes=value.quotes or gradient.quotes,
     )

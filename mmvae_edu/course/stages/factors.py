@@ -1,6 +1,7 @@
 """Names of numeric factors: 2, 1/2, −1, or an axis length such as 1/N or K."""
 
 import itertools
+import re
 from fractions import Fraction
 from inspect import signature
 
@@ -9,6 +10,7 @@ import numpy as np
 from ...claims.inputs import axes
 
 CLOSE = 1e-6  # a factor this near to a number is that number
+MAYBE = re.compile(r" \([^()]* here\)")  # another reading of a factor: "2 (K is 2 here)"
 SUMMED = "KLMN"  # axes over which means are taken: 2 may be the length of one
 
 
@@ -30,7 +32,7 @@ def factor(values, sizes, close=CLOSE):
     """Name a factor that was found on several samples: "2", "−1", "1/N"; None if it has no name.
 
     values: the factor on each; sizes: the lengths of the axes on each.  Where all samples have the
-    same N, so that it may be chance, the name is "1/4 (1/N here)".
+    same N, so that it may be chance, the name is "1/N (1/4 here)", or "2 (N is 2 here)".
     """
     values = np.asarray(values, dtype=float)
     constant = np.ptp(values) <= close * max(1, abs(values[0]))
@@ -43,10 +45,8 @@ def factor(values, sizes, close=CLOSE):
     for name, scale in _monomials(sizes):
         if np.allclose(values, scale, rtol=close, atol=0):
             length = sizes[0].get(name.removeprefix("1/"))
-            if not constant or (isinstance(length, float) and length % 1):
-                return name
-            if length is not None:
-                return f"{number} ({name} here)"
+            is_option = isinstance(length, float) and length % 1
+            return f"{name} ({number} here)" if constant and not is_option else name
     return number
 
 
@@ -69,3 +69,5 @@ def _monomials(sizes):
         yield from ((name, n), (f"1/{below}", 1 / n), (f"−{name}", -n), (f"−1/{below}", -1 / n))
         yield from ((f"2 {name}", 2 * n), (f"2/{below}", 2 / n))
         yield from ((f"{below}/2", n / 2), (f"1/(2 {name})", 0.5 / n))
+    for (a, n), (b, m) in itertools.permutations(known, 2):
+        yield f"{a}/{b}", n / m

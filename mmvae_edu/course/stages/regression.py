@@ -11,7 +11,7 @@ import numpy as np
 from ...claims.registry import TERMS
 from ..comparisons import VALUE
 from ..trees import copied, leaves
-from .factors import CLOSE, factor, lengths
+from .factors import CLOSE, MAYBE, factor, lengths
 
 LEFT_OVER = 1e-9  # of the whole
 CONDITION = 1e6  # of the terms, each scaled to length 1
@@ -37,7 +37,9 @@ class Fit:
         for name, c in self.wrong().items():
             there = np.flatnonzero(~np.isnan(c))
             named[name] = factor(c[there], [self.sizes[i] for i in there])
-        return named
+        certain = set(named.values())
+        shorter = {name: (MAYBE.sub("", said) if said else said) for name, said in named.items()}
+        return {n: shorter[n] if shorter[n] in certain else said for n, said in named.items()}
 
 
 def regress(exercise, samples, part):
@@ -54,6 +56,11 @@ def regress(exercise, samples, part):
         if coefficients:
             fits.append(coefficients)
             sizes.append(lengths(exercise.of, group[0].inputs))
+    if not fits and terms:  # too few numbers of any one shape: then of all, with one factor each
+        coefficients, residual = _fit(terms, samples, part)
+        if not coefficients or residual > LEFT_OVER:
+            return None
+        fits, sizes = [coefficients], [{}]
     if not fits:
         return None
     names = dict.fromkeys(name for fit in fits for name in fit)
@@ -86,9 +93,9 @@ def _fit(terms, group, part):
     if not _determined(X) or np.linalg.cond(X / scale) > CONDITION:
         return {}, 0.0
     found = np.linalg.lstsq(X / scale, np.concatenate(y), rcond=None)[0] / scale
-    left_over = np.array(y) - (X @ found).reshape(len(y), -1)
+    left_over = np.split(np.concatenate(y) - X @ found, np.cumsum([a.size for a in y])[:-1])
     coefficients = dict(zip(columns, found, strict=True))
-    return coefficients, float(np.linalg.norm(left_over, axis=1).max())
+    return coefficients, float(max(map(np.linalg.norm, left_over)))
 
 
 def _determined(X):

@@ -13,6 +13,16 @@ from ..comparisons import VALUE
 from .factors import factor, lengths
 
 EXACT = 1e-9  # of the array's largest number
+SMALLEST = 1e-4  # what is smaller may be rounding
+FUNCTIONS = {
+    "the exponential of": np.exp,
+    "the logarithm of": np.log,
+    "the square of": np.square,
+    "the square root of": np.sqrt,
+    "the inverse of": np.reciprocal,
+    "the absolute value of": np.abs,
+    "1 minus": lambda x: 1 - x,
+}
 LOG_2PI = float(np.log(2 * np.pi))
 
 
@@ -28,6 +38,9 @@ def simple_changes(exercise, samples):
 
 def sentence(changes, samples, part):
     """Write the headline: "the gradient of b is 1/N times what it should be"."""
+    for a, b in itertools.combinations(samples[0].expected, 2) if part == VALUE else ():
+        if changes == {f"is that of {b}": [a], f"is that of {a}": [b]}:
+            return f"the outputs {a} and {b} are swapped"
     parts = []
     for phrase, paths in changes.items():
         every = len(paths) == len(samples[0].expected)
@@ -48,7 +61,11 @@ def _explained(exercise, samples, path):
     phrase = None
     if all(a.shape == b.shape for a, b in zip(found, expected, strict=True)):
         sizes = [lengths(exercise.of, sample.inputs) for sample in samples]
-        phrase = _factor(found, expected, samples, sizes) or _offset(found, expected, sizes)
+        phrase = (
+            _factor(found, expected, samples, sizes)
+            or _offset(found, expected, sizes)
+            or (not samples[0].cotangents and _mapped(found, expected))
+        )
     return phrase or _rearranged(found, expected) or _of_another(samples, path)
 
 
@@ -57,7 +74,7 @@ def _differs(a, b):
 
 
 def _size(a):
-    return max(np.abs(a).max(initial=0), 1e-300)
+    return max(np.abs(a).max(initial=0), SMALLEST)
 
 
 def _all_equal(found, expected):
@@ -66,13 +83,15 @@ def _all_equal(found, expected):
     return not any(_differs(a, b) for a, b in pairs) and _enough(expected)
 
 
-def _enough(arrays):
-    """Are there three different numbers?  Of one or two, anything is a simple function."""
-    return len(np.unique(np.concatenate([np.ravel(a) for a in arrays]))) > 2
+def _enough(arrays, count=3):
+    """Are there so many different numbers?  Of one or two, anything is a simple function."""
+    return len(np.unique(np.concatenate([np.ravel(a) for a in arrays]))) >= count
 
 
 def _factor(found, expected, samples, sizes):
     """Say that found = c · expected · q, with q = 1 or one of σ, σ², ε … of the inputs."""
+    if not any(_differs(a, -b) for a, b in zip(found, expected, strict=True)):
+        return "has the wrong sign"
     choices = [{"": 1.0, **_quantities(sample)} for sample in samples]
     for name in choices[0]:
         try:
@@ -85,16 +104,17 @@ def _factor(found, expected, samples, sizes):
         if number := _constant(found, scaled, sizes):
             if name:
                 number = name if number == "1" else f"{number} · {name}"
-            words = {"0": "is 0", "−1": "has the wrong sign"}
-            return words.get(number, f"is {number} times what it should be")
+            if number != "0":
+                return f"is {number} times what it should be"
+            return "is 0" if _enough(scaled) else None
     return None
 
 
 def _constant(found, scaled, sizes):
     """Name the c of found = c · scaled, by projection; None if there is none."""
-    if not _enough(scaled):
+    if not _enough(scaled, 2):
         return None
-    there = [i for i, b in enumerate(scaled) if b.any()]
+    there = [i for i, b in enumerate(scaled) if np.abs(b).max(initial=0) > SMALLEST]
     ratios = [float((found[i] * scaled[i]).sum() / (scaled[i] ** 2).sum()) for i in there]
     for i, ratio in zip(there, ratios, strict=True):
         if np.abs(found[i] - ratio * scaled[i]).max() > EXACT * _size(scaled[i]):
@@ -125,21 +145,35 @@ def _offset(found, expected, sizes):
     means = np.array([offset.mean() for offset in offsets])
     for letter in (letter for letter in sizes[0] if (sizes[0][letter] or 0) > 0):
         length = np.array([size.get(letter, np.nan) for size in sizes], dtype=float)
-        known = {f"log {letter}": np.log(length), f"{letter}/2": length / 2}
-        known[f"({letter}/2) log 2π"] = length / 2 * LOG_2PI
+        words = f"({letter})" if " " in letter else letter
+        known = {f"log {words}": np.log(length), f"{words}/2": length / 2}
+        known[f"({words}/2) log 2π"] = length / 2 * LOG_2PI
         for name, value in known.items():
             for side, sign in (("large", 1), ("small", -1)):
                 if (length > 1).any() and np.allclose(means, sign * value, rtol=1e-9, atol=0):
                     return f"is {name} too {side}, the same in every place"
+        if np.ptp(length) and np.ptp(means / length) <= EXACT * abs(means[0] / length[0]):
+            side = "large" if means[0] > 0 else "small"
+            return f"is {abs(means[0] / length[0]):.6g} times {words} too {side}, in every place"
     if np.ptp(means) <= EXACT * max(1, abs(means[0])):
         return f"is {abs(means[0]):.6g} too {'large' if means[0] > 0 else 'small'} in every place"
+    return None
+
+
+def _mapped(found, expected):
+    """Say that every entry is a function of the right one: its exponential, its square …"""
+    with np.errstate(all="ignore"):
+        for words, f in FUNCTIONS.items():
+            images = [f(b) for b in expected]
+            if all(np.isfinite(b).all() for b in images) and _all_equal(found, images):
+                return f"is {words} what it should be"
     return None
 
 
 def _rearranged(found, expected):
     """Say that the entries are right, but an axis is in another order or axes are exchanged."""
     if len({a.ndim for a in (*found, *expected)}) != 1:
-        return None
+        return "is transposed" if _all_equal(found, [b.T for b in expected]) else None
     for phrase, change in _rearrangements(found, expected):
         if _all_equal(found, [change(b) for b in expected]):
             return phrase

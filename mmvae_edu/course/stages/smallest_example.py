@@ -8,7 +8,7 @@ from types import ModuleType
 
 import numpy as np
 
-from ..comparisons import GRADIENT, call, is_finite, pull_back
+from ..comparisons import GRADIENT, both, is_finite
 from ..trees import leaves, mapped, named_leaves, same
 from .input_laws import laws
 
@@ -66,14 +66,7 @@ def _wrong(f, inputs, part, wrong_entries):
 
     The list is empty where none is, and outside the function's domain.
     """
-    args, constants, cotangents = inputs
-    outcomes = []
-    for function in (f.f, f.exercise.of):
-        result, outcome = call(f.exercise, function, args, constants)
-        if part == GRADIENT:
-            _, outcome = pull_back(f.exercise, args, result, cotangents)
-        outcomes.append(outcome)
-    found, expected = outcomes
+    found, expected = both(f, *inputs, part)
     if isinstance(found, str) or not is_finite(expected) or found.keys() != expected.keys():
         return []
     if any(found[path].shape != b.shape for path, b in expected.items()):
