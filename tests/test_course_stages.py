@@ -3,6 +3,7 @@
 import ast
 import re
 import sys
+from functools import wraps
 from textwrap import dedent
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ from mmvae_edu.claims import CLAIMS
 from mmvae_edu.claims.registry import T4, TERMS, Result
 from mmvae_edu.course import checker
 from mmvae_edu.course.comparisons import GRADIENT, VALUE, Sample, comparable
-from mmvae_edu.course.examine import RIGHT, WRONG
+from mmvae_edu.course.examine import RIGHT, WRONG, examine
 from mmvae_edu.course.exercises import exercises
 from mmvae_edu.course.explain import plain
 from mmvae_edu.course.recorded import Recorded
@@ -284,7 +285,7 @@ def test_of_one_number_nothing_is_a_simple_function():
 def test_a_length_is_told_from_a_constant_only_where_it_varies():
     assert factor([1 / 3, 1 / 5], [{"N": 3}, {"N": 5}]) == "1/N"
     assert factor([1 / 3, 1 / 3], [{"N": 3}, {"N": 5}]) == "1/3"
-    assert factor([1 / 3], [{"N": 3}]) == "1/3 (1/N here)"
+    assert factor([1 / 3], [{"N": 3}]) == "1/N (1/3 here)"
     assert factor([2.0], [{"D": 2}]) == "2"
     assert factor([0.1234567, 0.7], [{"N": 3}, {"N": 5}]) is None
     assert factor([15.0, 28.0], [{"N": 3, "K": 5}, {"N": 4, "K": 7}]) == "N·K"
@@ -293,6 +294,151 @@ def test_a_length_is_told_from_a_constant_only_where_it_varies():
 def test_axes_have_the_letters_of_the_docstring():
     inputs = {"mu": np.zeros((3, 2)), "eps": np.zeros((4, 3, 2))}
     assert lengths(gaussian_sample, inputs) == {"K": 4, "N": 3, "D": 2}
+
+
+# ---- what anybody may do to any function -------------------------------------------------------
+
+
+def examined(id, change):
+    """The verdict on the library's function with its values changed: change(values, *args)."""
+    of = exercises()[id].of
+
+    @wraps(of)
+    def changed(*args, **constants):
+        result = of(*args, **constants)
+        if not (isinstance(result, tuple) and callable(result[-1])):
+            return change(result, *args)
+        return change(result[0], *args), result[1]
+
+    return examine(exercises()[id], changed, seeds=[0])
+
+
+def in_float32(value, *_):
+    return np.float64(np.float32(value)) if np.ndim(value) == 0 else value.astype("f").astype(float)
+
+
+CHANGES = {
+    ("L03.log_evidence", "the value has the wrong sign"): lambda v, *_: -v,
+    ("L23.fix_06", "the value has the wrong sign"): lambda v, *_: -v,
+    ("L03.decompose", "the outputs [0] and [1] are swapped"): lambda v, *_: v[::-1],
+    ("L11.product_of_experts", "the outputs [0] and [1] are swapped"): lambda v, *_: v[::-1],
+    ("L01.log_sum_exp", "the value is transposed"): lambda v, *_: v.T.copy(),
+    ("L07.mlp", "the value is transposed"): lambda v, *_: v.T.copy(),
+    ("L03.kl", "the value is 1/S times"): lambda v, q, _: v / len(q),
+    ("L06.expected_log_lik", "the value is 1/N times"): lambda v, mu, _: v / len(mu),
+    ("L17.vae_grad", "the value is N/K times"): lambda v, g: v * g.shape[1] / len(g),
+    ("L16.iwae", "the value is log N too large"): lambda v, w: v + np.log(w.shape[1]),
+    ("L16.iwae", "the value is right to some 7 digits only"): in_float32,
+    ("L03.kl", "the value is right to some 7 digits only"): in_float32,
+    ("L07.softplus", "the value is right to some 7 digits only"): in_float32,
+    ("L07.linear", "the value does not depend on x[1:]"): lambda v, *_: v * 0 + v[0],
+}
+
+
+@pytest.mark.parametrize(("id", "says"), CHANGES)
+def test_a_change_is_named_in_every_exercise_alike(id, says):
+    verdict = examined(id, CHANGES[id, says])
+    assert (verdict.code, verdict.mistakes) == (WRONG, [])
+    assert verdict.says.startswith(says)
+
+
+WRONG_IN_PLACES = {
+    "the value does not depend on z": (
+        "L18.wilson_interval",
+        """
+        def wilson_interval(hits, n, *, z=1.96):
+            p = hits / n
+            half = 2 * np.sqrt(p * (1 - p) / n + 4 / n**2)
+            return p - half, p + half
+        """,
+    ),
+    "the value does not depend on eps[1:]": (
+        "L06.expected_log_lik",
+        """
+        def expected_log_lik(mu, log_var, *, eps, log_px_z):
+            return 2 * log_px_z(mu + np.exp(log_var / 2) * eps[:1])[0][0]
+        """,
+    ),
+    "the value is wrong only where mask has a False; ": (
+        "L09.subset_elbo",
+        """
+        def subset_elbo(log_px_z, log_ratio, *, mask, weights, beta=1.0):
+            from mmvae_edu.slides.s06_weighted_elbo import subset_elbo as right
+            value, back = right(log_px_z, log_ratio, mask=mask, weights=weights, beta=beta)
+            return value * (2 - mask.mean(0)), back
+        """,
+    ),
+    "the value is wrong only where log_joint is beyond ±10; this does not hold: ": (
+        "L03.log_evidence",
+        """
+        def log_evidence(log_joint):
+            return float(np.log(np.exp(log_joint).sum() + 1e-300))
+        """,
+    ),
+    "the value is wrong only where D is 2 or more; ": (
+        "L05.kl_gauss",
+        """
+        def kl_gauss(mu1, log_var1, mu2, log_var2):
+            from mmvae_edu.gaussian import kl_gauss as right
+            value, back = right(mu1, log_var1, mu2, log_var2)
+            return value + mu1[..., 1:].sum(-1), back
+        """,
+    ),
+    "the value is 23.0259 where it should be ∞": (
+        "L03.kl",
+        """
+        def kl(q, p):
+            q, p = q[q > 0], p[q > 0]
+            value = (q * np.log(q / np.maximum(p, 1e-300))).sum()
+            return float(value if value < 100 else 10 * np.log(10))
+        """,
+    ),
+    "returns nan, expected a finite number, where q[0] is 0": (
+        "L03.elbo",
+        """
+        def elbo(q, log_joint):
+            return float((q * (log_joint - np.log(q))).sum())
+        """,
+    ),
+    "is right on the first call only: it changes what the value has saved": (
+        "L01.categorical_log_prob",
+        """
+        def categorical_log_prob(logits, *, x):
+            shifted = logits - logits.max(axis=-1, keepdims=True)
+            p = np.exp(shifted)
+            total = p.sum(axis=-1, keepdims=True)
+            p /= total
+            def back(d):
+                np.subtract(x, p, out=p)
+                p[...] *= d[..., None]
+                return p
+            return (x * shifted).sum(-1) - np.log(total[..., 0]), back
+        """,
+    ),
+    "gives another output when called twice with the same input": (
+        "L15.bootstrap_ci",
+        """
+        def bootstrap_ci(values, rng, *, level=0.95, resamples=2000):
+            means = values[np.random.randint(0, len(values), (resamples, len(values)))].mean(1)
+            return tuple(np.quantile(means, [(1 - level) / 2, (1 + level) / 2]).tolist())
+        """,
+    ),
+    "the value is the same all along axis 0, where it should vary": (
+        "L12.sample_subsets",
+        """
+        def sample_subsets(M, k, rng):
+            row = np.arange(M) < (rng.integers(2, M) if M > 2 else 1)
+            return np.tile(rng.permutation(row), (k, 1))
+        """,
+    ),
+}
+
+
+@pytest.mark.parametrize("says", WRONG_IN_PLACES)
+def test_it_is_said_of_which_inputs_the_result_is_wrong(says, tmp_path):
+    verdict = checked(tmp_path, *WRONG_IN_PLACES[says])
+    assert (verdict.code, verdict.mistakes) == (WRONG, [])
+    assert says in verdict.says
 
 
 # ---- A5: the way back -------------------------------------------------------------------------
@@ -424,7 +570,7 @@ def test_while_the_value_is_a_riddle_the_gradient_is_not_blamed(tmp_path):
     """The pullback is the derivative of a wrong value."""
     source = L1.format(value=" + 0.01 * (mu**3).sum(-1)", mu=" + 0.03 * d * mu**2", log_var="")
     verdict = checked(tmp_path, "L05.neg_kl_std_normal", source)
-    assert verdict.says.startswith("this does not hold: L1 is")
+    assert verdict.says.startswith("the value is wrong only where mu is not 0; this does not hold")
     assert "mu = [[" in verdict.example[0]
     assert "cotangent" not in verdict.example[0]
 
@@ -470,7 +616,7 @@ EXAMPLES = {  # wrong answers, and what their examples' inputs must be
             p = p / p.sum(-1, keepdims=True)
             def back(d):
                 return d[..., None] * (x - p)
-            return (x * p).sum(-1), back
+            return (x * p**2 * (p + 1)).sum(-1), back
     """,
     "posterior_from_unimodal": """
         def posterior_from_unimodal(log_posts, log_prior):
@@ -630,7 +776,7 @@ def test_a_factor_of_two_may_be_a_length():
     assert factor([2.0, 2.0], [{"K": 2, "N": 3}, {"K": 2, "N": 5}]) == "2 (K is 2 here)"
     assert factor([2.0, 2.0], [{"K": 2}, {"K": 3}]) == "2"
     assert factor([0.4], [{"beta": 0.4}]) == "beta"
-    assert factor([16.0], [{"n": 16}]) == "16 (n here)"
+    assert factor([16.0], [{"n": 16}]) == "n (16 here)"
 
 
 def test_equal_coefficients_are_told_together(tmp_path):
