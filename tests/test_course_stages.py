@@ -709,7 +709,7 @@ def test_an_example_keeps_the_axes_that_the_docstring_counts(tmp_path):
             shared, *others = right(rows, classes=classes, ceilings=ceilings)
             return shared**2, *others
     """
-    first = checked(tmp_path, "L22.audit_table3", source).example[0]
+    first = checked(tmp_path, "L22.audit_table3", source, explain=True).example[0]
     four = r"\[ *\S+( +\S+){3}\]"
     assert re.search(rf"rows = \[\[{four} {four}\]\], .*, ceilings = \[\S+ \S+\]$", first)
 
