@@ -1,0 +1,210 @@
+"""The check of a derivation: does each line follow from the one before, and what does it need?
+
+Equal values in random finite models are not a proof; they are a test that a wrong line does not
+pass.  An inequality is also searched for a counterexample, uphill on the tables' logits.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from .models import Law, Model, unbound
+from .syntax import Blank, targets
+
+EQUAL, BOUND, WITHOUT, CLIMBS = 10, 30, 8, 120  # models for a relation, and steps uphill
+RELATIVE, ABSOLUTE = 1e-9, 1e-11
+
+
+@dataclass
+class Failure:
+    """Where a line fails: a model, the state, and both sides there."""
+
+    model: Model
+    state: dict  # axis → state
+    indices: dict
+    left: float
+    right: float
+    excess: float  # by how much, relative to the allowed error
+
+
+@dataclass
+class Outcome:
+    """The result of a line: holds is None where nothing can be tested."""
+
+    step: object
+    holds: bool | None
+    needs: list = field(default_factory=list)  # names of assumptions
+    failure: Failure | None = None
+
+
+@dataclass
+class Checked:
+    """The outcomes of all chains, and the assumptions that no line needs."""
+
+    derivation: object
+    chains: list  # of lists of Outcome
+    idle: list = field(default_factory=list)  # of Assumption
+
+    def over(self, chain):
+        """Return the variables of which the chain's first line is a distribution."""
+        return targets(chain[0].node)
+
+    @property
+    def outcomes(self):
+        return [outcome for chain in self.chains for outcome in chain]
+
+
+class Tester:
+    """The random models of a derivation, by law, drawn once and used for every line."""
+
+    def __init__(self, derivation, seed=0):
+        self.derivation, self.seed, self.models = derivation, seed, {}
+
+    def drawn(self, law, count):
+        """Return `count` models of a law; the same ones for every line."""
+        models = self.models.setdefault(law, [])
+        while len(models) < count:
+            rng = np.random.default_rng([self.seed, len(models)])
+            models.append(Model(self.derivation, rng, law))
+        return models[:count]
+
+    def fails(self, left, right, relation, over, law=Law(), count=EQUAL):
+        """Return the Failure of `left relation right` in the first model that shows one."""
+        for model in self.drawn(law, count):
+            if failure := compare(model, left, right, relation, over):
+                return failure
+        return None
+
+    @cached_property
+    def switches(self):
+        """List (name, law) of what can be switched off: assumptions, and what goes unsaid."""
+        model = self.drawn(Law(), 1)[0]
+        names = list(dict.fromkeys(key[0] for key in model.keys))
+        networks = [name for name in names if name not in self.derivation.joints]
+        joints = [name for name in names if name in self.derivation.joints]
+        found = [(a.name, Law(off=(a.line,))) for a in self.derivation.assumptions]
+        found += [(f"{name} sums to 1", Law(scaled=name)) for name in names]
+        found += [(f"{name} > 0", Law(zeros=name)) for name in joints]
+        found += [(f"{name} > 0 wherever p > 0", Law(zeros=name)) for name in networks]
+        return [*found, ("probabilities, at most 1", Law(cells=True))]
+
+    def needs(self, left, right, relation, over):
+        """List the names of what the line needs: without it, it fails in some model."""
+        return list(dict.fromkeys(
+            name for name, law in self.switches
+            if self.fails(left, right, relation, over, law, WITHOUT)
+        ))  # fmt: skip
+
+
+def compare(model, left, right, relation, over):
+    """Return the worst Failure of a relation in one model, or None where it holds."""
+    worst = None
+    for env in model.environments(*free_indices(left, right)):
+        u, v = (model.value(node, env) for node in (left, right))
+        with np.errstate(all="ignore"):
+            excess = _excess(u, v, relation, model.positions(over))
+        at = np.unravel_index(np.argmax(excess), excess.shape)
+        if excess[at] > 1 and (worst is None or excess[at] > worst.excess):
+            u, v = np.broadcast_arrays(u, v)
+            sides = [float(w[tuple(min(a, n - 1) for a, n in zip(at, w.shape))]) for w in (u, v)]
+            shape = np.broadcast_shapes(u.shape, v.shape)
+            state = {axis: at[i] for i, axis in enumerate(model.axes) if shape[i] > 1}
+            worst = Failure(model, state, env, *sides, float(excess[at]))
+    return worst
+
+
+def free_indices(*nodes):
+    return [node for node in nodes if unbound(node)]
+
+
+def _excess(u, v, relation, axes):
+    """Compute the error of a relation relative to what is allowed, at every state."""
+    u, v = np.broadcast_arrays(u, v)
+    allowed = ABSOLUTE + RELATIVE * np.maximum(abs(u), abs(v))
+    if relation == "propto":
+        ratio = np.where((u == 0) & (v == 0), np.nan, v / u)
+        axes = tuple(a for a in axes if u.shape[a] > 1) if axes else tuple(range(u.ndim))
+        first = np.max(ratio, axis=axes, keepdims=True, where=np.isfinite(ratio), initial=-np.inf)
+        error = abs(ratio - first) / (ABSOLUTE + RELATIVE * abs(first))
+        error = np.where(np.isnan(ratio) | ~np.isfinite(u), 0, error)
+        return np.where(np.isnan(error), np.inf, error)
+    if relation == "=":
+        error = np.where(np.isfinite(u), abs(u - v) / allowed, 0)
+    else:
+        larger = u - v if relation == "<=" else v - u
+        error = np.where(u == v, 0, larger / allowed)
+    return np.where(np.isnan(error), np.inf, error)
+
+
+def climb(tester, left, right, relation, over):
+    """Search uphill on the logits and numbers for a model in which an inequality fails."""
+    sign = 1 if relation == "<=" else -1
+
+    def gap(model):
+        found = []
+        for env in model.environments(*free_indices(left, right)):
+            u, v = (model.value(node, env) for node in (left, right))
+            found.append(np.nanmin(sign * (v - u) / (1e-3 + abs(u) + abs(v))))
+        return min(found)
+
+    models = sorted(tester.drawn(Law(), BOUND), key=gap)[:2]
+    for number, model in enumerate(models):
+        rng = np.random.default_rng([tester.seed, number, 1])
+        least, size = gap(model), 1.0
+        for _ in range(CLIMBS):
+            other = model.moved(rng, size)
+            if (found := gap(other)) < least:
+                model, least, size = other, found, min(2.0, size * 1.3)
+            else:
+                size = max(0.02, size * 0.9)
+            if failure := compare(other, left, right, relation, over):
+                return failure
+    return None
+
+
+def check(derivation, seed=0):
+    """Check every line of a derivation; returns Checked."""
+    tester = Tester(derivation, seed)
+    chains = [_check_chain(tester, chain) for chain in derivation.chains]
+    checked = Checked(derivation, chains)
+    if all(outcome.holds for outcome in checked.outcomes):
+        needed = {name for outcome in checked.outcomes for name in outcome.needs}
+        checked.idle = [a for a in derivation.assumptions if a.name not in needed]
+    return checked
+
+
+def _check_chain(tester, chain):
+    over, outcomes = targets(chain[0].node), []
+    for before, step in zip(chain, chain[1:], strict=False):
+        left, right = before.node, step.node
+        if any(isinstance(n, Blank) for side in (left, right) for n in side.walk()):
+            outcomes.append(Outcome(step, None))
+            continue
+        if step.relation == "approx":
+            outcomes.append(Outcome(step, True))
+            continue
+        count = BOUND if step.relation in ("<=", ">=") else EQUAL
+        failure = tester.fails(left, right, step.relation, over, count=count)
+        if not failure and step.relation in ("<=", ">="):
+            failure = climb(tester, left, right, step.relation, over)
+        outcome = Outcome(step, not failure, failure=failure)
+        if failure:
+            outcome.failure = _plain_failure(tester, left, right, step.relation, over) or failure
+        else:
+            outcome.needs = tester.needs(left, right, step.relation, over)
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _plain_failure(tester, left, right, relation, over):
+    """Return a counterexample with 2 states and whole numbers, if there is one."""
+    return tester.fails(left, right, relation, over, Law(plain=True), BOUND)
+
+
+def conclusion(outcomes):
+    """Return the relation between the first and the last line of a chain, or None."""
+    found = {outcome.step.relation for outcome in outcomes}
+    if {"<=", ">="} <= found or (found & {"<=", ">="} and found & {"propto", "approx"}):
+        return None
+    return next((r for r in ("approx", "propto", "<=", ">=") if r in found), "=")

@@ -1,0 +1,136 @@
+"""Hints: by which factor, term, assumption or edit a wrong line is wrong."""
+
+from dataclasses import replace
+
+from .checking import Tester, free_indices
+from .reading import Assumption
+from .syntax import (
+    Dist, Divergence, Entropy, Func, Negative, Number, Op, Over, Symbol, Var, free, targets,
+)  # fmt: skip
+
+OPPOSITE = {"<=": ">=", ">=": "<="}
+EXCHANGED = {"+": "-", "-": "+", "*": "/", "/": "*"}
+
+
+def hints(derivation, left, right, relation, over):
+    """Yield sentences about the line `left relation right`, the most telling first."""
+    tester = Tester(derivation)
+
+    def holds(u, v, sign="="):
+        return not tester.fails(u, v, sign, over)
+
+    nodes = [node for node in derivation.nodes for node in node.walk()]
+    before = {v.base for v in free(left)}
+    if new := [v for v in free(right) if v.base not in before]:
+        yield (
+            f"this line depends on {new[0]}, the one before does not: "
+            f"is sum[{new[0].base}] or E[...] missing?"
+        )
+    names = sorted({n.name for n in nodes if isinstance(n, Symbol)})
+    factors = [Number(-1.0), Number(2.0), Number(0.5)]
+    for name in map(Symbol, names):
+        factors += [name, Op("/", Number(1.0), name), Op("-", name, Number(1.0))]
+    factors = [] if any(isinstance(f, Symbol) and f.index for f in factors) else factors
+    for factor in factors if relation == "=" else ():
+        if not free_indices(factor) and holds(Op("*", factor, left), right):
+            yield f"the right side is {factor} times the left"
+            break
+    for term in _terms(nodes) if relation != "propto" else ():
+        if holds(Op("+", right, term), left):
+            yield f"the right side is too small by {term}"
+            break
+        if holds(right, Op("+", left, term)):
+            yield f"the right side is too large by {term}"
+            break
+    if relation == "=" and over and holds(left, right, "propto"):
+        yield f"the sides are proportional only: they differ by a factor without {over[0]}"
+    for assumed in _independences(derivation, nodes):
+        other = replace_assumptions(derivation, [*derivation.assumptions, assumed])
+        if not Tester(other).fails(left, right, relation, over):
+            yield f"right if you assume {assumed.text}"
+            break
+    if relation in ("=", "propto"):
+        for tree, old, new in right.edits(lambda node: _edits(node, derivation.joints)):
+            if targets(tree) == targets(right) and holds(left, tree, relation):
+                if isinstance(old, Op) and (old.a, old.b) == (new.a, new.b):
+                    old, new = f"'{old.sign}'", f"'{new.sign}'"
+                yield f"it holds with {new} in the place of {old}"
+                break
+    for sign in ("=", OPPOSITE.get(relation)) if relation in OPPOSITE else ():
+        if holds(left, right, sign):
+            yield f"{sign} holds in all models that were tried"
+            break
+
+
+def replace_assumptions(derivation, assumptions):
+    return replace(derivation, assumptions=assumptions)
+
+
+def _terms(nodes):
+    """List what may have been forgotten: logs, divergences, entropies, logs of counts."""
+    dists = [n for n in nodes if isinstance(n, Dist) and not free_indices(n)]
+    dists = list(dict.fromkeys(dists + [part for d in dists for part in _parts(d)]))
+    found = [Func("log", dist) for dist in dists]
+    for a in dists:
+        found += [Divergence(a.left, a, b) for b in dists if a != b and set(a.left) == set(b.left)]
+    found += [Entropy(dist.left, dist) for dist in dists]
+    counts = sorted({n.name for n in nodes if isinstance(n, Symbol) and n.index is None})
+    return found + [Func("log", Symbol(name)) for name in counts]
+
+
+def _parts(dist):
+    """List the marginals and conditionals of what a joint distribution is about."""
+    variables = (*dist.left, *dist.right)
+    if dist.name != "p" or len(variables) > 3:
+        return []
+    rest = [tuple(w for w in variables if w != v) for v in variables]
+    return [
+        Dist("p", left, right)
+        for v, others in zip(variables, rest, strict=True) if others
+        for left, right in (((v,), ()), ((v,), others), (others, (v,)))
+    ]  # fmt: skip
+
+
+def _independences(derivation, nodes):
+    """Propose that all variables of p are independent given one of them, or given nothing."""
+    own = [v for n in nodes if isinstance(n, Dist) and n.name == "p" for v in (*n.left, *n.right)]
+    counts = derivation.counts
+    families = derivation.families
+    whole = [Var(v.base, (1, counts[v.base])) if v.base in families and v.base in counts
+             else v for v in own]  # fmt: skip
+    whole = [v for v in dict.fromkeys(whole) if not isinstance(v.index, str)]
+    for given in [*((v,) for v in whole), ()]:
+        rest = [v for v in whole if v not in given]
+        if len(rest) > 1 or any(isinstance(v.index, tuple) for v in rest):
+            bar = f" | {given[0]}" if given else ""
+            text = f"independent({', '.join(map(str, rest))}{bar})"
+            groups = [[v] for v in rest]
+            yield Assumption(0, text, "independence", "independent", groups, list(given))
+
+
+def _edits(node, joints):
+    """List what a slip of the pen may have turned into this node."""
+    match node:
+        case Divergence():
+            return [Divergence(targets(node.b), node.b, node.a)]
+        case Dist(body=None) if node.name in joints and node.right:
+            left, right = node.left, node.right
+            return [
+                replace(node, left=right, right=left),
+                *[replace(node, left=(*left, v), right=tuple(w for w in right if w != v))
+                  for v in right],
+                *[replace(node, right=tuple(w for w in right if w != v)) for v in right],
+            ]  # fmt: skip
+        case Dist(body=None) if node.name in joints:
+            return [
+                replace(node, left=tuple(w for w in node.left if w != v), right=(v,) * given)
+                for v in node.left for given in (1, 0) if len(node.left) > 1
+            ]  # fmt: skip
+        case Over(kind="sum" | "mean", over=str()):
+            return [replace(node, kind="mean" if node.kind == "sum" else "sum")]
+        case Op(sign="+" | "-" | "*" | "/"):
+            swapped = [Op(node.sign, node.b, node.a)] if node.sign in "-/" else []
+            return [Op(EXCHANGED[node.sign], node.a, node.b), *swapped]
+        case Negative():
+            return [node.body]
+    return []

@@ -1,0 +1,106 @@
+"""The result of a check in words, and as rows for JSON."""
+
+from fractions import Fraction
+
+from .checking import conclusion
+from .hints import hints
+from .models import Model
+from .syntax import Symbol
+
+AT_MOST = 8  # numbers of a table that is shown without --explain
+
+
+def rows(checked):
+    """Return a dict for each line: line, relation, text, holds, needs, and why it is wrong."""
+    found = []
+    for chain, outcomes in zip(checked.derivation.chains, checked.chains, strict=True):
+        for before, outcome in zip(chain, outcomes, strict=False):
+            found.append(_row(checked, chain, before, outcome))
+    return found
+
+
+def _row(checked, chain, before, outcome):
+    step, failure = outcome.step, outcome.failure
+    row = {
+        "line": step.line, "relation": step.relation, "text": step.text, "holds": outcome.holds,
+        "needs": outcome.needs,
+    }  # fmt: skip
+    if failure:
+        over = checked.over(chain)
+        row |= {"left": failure.left, "right": failure.right, "at": at(checked, failure)}
+        row["hints"] = list(
+            hints(checked.derivation, before.node, step.node, step.relation, over)
+        )
+    return row
+
+
+def at(checked, failure):
+    """Write the state in which a line fails: "x[1] = 1, z = 0, N = 2"."""
+    parts = [f"{_name(axis)} = {state}" for axis, state in failure.state.items()]
+    parts += [f"{letter} = {value}" for letter, value in failure.indices.items()]
+    nodes = [part for node in checked.derivation.nodes for part in node.walk()]
+    counts = {n.name for n in nodes if isinstance(n, Symbol)} & set(failure.model.counts)
+    parts += [f"{name} = {failure.model.counts[name]}" for name in sorted(counts)]
+    numbers = [(name, i, v) for (name, i), v in failure.model.numbers.items() if i in (None, 1, 2)]
+    parts += [f"{name}{'' if i is None else f'[{i}]'} = {v:.3g}" for name, i, v in numbers]
+    return ", ".join(parts)
+
+
+def message(row):
+    """Write the lines for one step."""
+    word = {True: "ok", False: "WRONG", None: "TODO"}[row["holds"]]
+    needs = f"      needs: {'; '.join(row['needs'])}" if row["needs"] else ""
+    lines = [f"{word:5} {row['line']:4}  {row['relation']} {row['text']}{needs}"]
+    if row["holds"] is False:
+        where = f"   at {row['at']}" if row["at"] else ""
+        lines.append(f"{'':12}left {row['left']:.6g}, right {row['right']:.6g}{where}")
+        lines += [f"{'':12}{hint}" for hint in row["hints"][:1]]
+    if row["relation"] == "approx":
+        lines[0] += "      (an approximation: not tested)"
+    return "\n".join(lines)
+
+
+def explanation(row, failure):
+    """List the later hints and the tables of the counterexample."""
+    lines = [f"{'':12}{hint}" for hint in row["hints"][1:]]
+    return [*lines, *(f"{'':12}{line}" for line in tables(failure.model))]
+
+
+def tables(model: Model):
+    """Write every table of a model, its numbers as fractions."""
+    found = []
+    for key, (left, right) in model.keys.items():
+        table = model.tables[key]
+        for index in _indices(table.shape):
+            states = {axis: i for axis, i in zip(model.axes, index, strict=True)}
+            sides = [", ".join(f"{_name(r)}={states[r]}" for r in side) for side in (left, right)]
+            number = Fraction(float(table[index].real)).limit_denominator(9999)
+            name = key[0] + (f"[{key[1]}]" if len(key) > 1 and key[1] is not None else "")
+            found.append(f"{name}({' | '.join(filter(None, sides))}) = {number}")
+    return found
+
+
+def _indices(shape):
+    import numpy as np
+
+    return list(np.ndindex(*shape))
+
+
+def _name(axis):
+    return axis[0] + ("" if axis[1] is None else f"[{axis[1]}]")
+
+
+def summary(checked):
+    """List what is left to say: unused assumptions, and what each chain shows together."""
+    lines = [f"assumed, and no line needs it: {a.text} (line {a.line})" for a in checked.idle]
+    if not all(outcome.holds for outcome in checked.outcomes):
+        return lines
+    for chain, outcomes in zip(checked.derivation.chains, checked.chains, strict=True):
+        needs = dict.fromkeys(name for outcome in outcomes for name in outcome.needs)
+        suffix = f"; needs: {'; '.join(needs)}" if needs else ""
+        relation = conclusion(outcomes)
+        if len(outcomes) > 1 and relation:
+            lines.append(f"together: {chain[0].text} {relation} {chain[-1].text}{suffix}")
+        elif len(outcomes) > 1:
+            lines.append("together: nothing follows, since the chain goes both up and down")
+    return lines
