@@ -133,7 +133,7 @@ def _excess(u, v, relation, axes):
         error = np.where(np.isfinite(u), abs(u - v) / allowed, 0)
     else:
         larger = u - v if relation == "<=" else v - u
-        error = np.where(u == v, 0, larger / allowed)
+        error = np.where((u == v) | (larger <= 0), 0, larger / allowed)
     return np.where(np.isnan(error), np.inf, error)
 
 
