@@ -15,7 +15,9 @@ TEXT = (
 
 def add_commands(add):
     """Add `derive` by `add(name, run, help, example=)`."""
-    derive = add("derive", _derive, "check a derivation line by line", TEXT, example="derive my.derive")
+    derive = add(
+        "derive", _derive, "check a derivation line by line", TEXT, example="derive my.derive"
+    )
     derive.add_argument(
         "file", nargs="?", type=Path, metavar="FILE", help="the course's own where none is given"
     )

@@ -9,8 +9,9 @@ from functools import cached_property
 
 import numpy as np
 
-from .models import Law, Model, unbound
-from .syntax import Blank, targets
+from .models import UNMET, Law, Model, unbound
+from .reading import Unreadable
+from .syntax import Blank, Func, free, targets
 
 EQUAL, BOUND, WITHOUT, CLIMBS = 10, 30, 8, 120  # models for a relation, and steps uphill
 RELATIVE, ABSOLUTE = 1e-9, 1e-11
@@ -47,8 +48,7 @@ class Checked:
     idle: list = field(default_factory=list)  # of Assumption
 
     def over(self, chain):
-        """Return the variables of which the chain's first line is a distribution."""
-        return targets(chain[0].node)
+        return distributed(chain)
 
     @property
     def outcomes(self):
@@ -60,6 +60,12 @@ class Tester:
 
     def __init__(self, derivation, seed=0):
         self.derivation, self.seed, self.models = derivation, seed, {}
+        model = self.drawn(Law(), 1)[0]
+        for assumed in derivation.assumptions:
+            if assumed.relation in ("=", "propto"):
+                over = targets(assumed.left)
+                if compare(model, assumed.left, assumed.right, assumed.relation, over):
+                    raise Unreadable(assumed.line, UNMET)
 
     def drawn(self, law, count):
         """Return `count` models of a law; the same ones for every line."""
@@ -75,6 +81,20 @@ class Tester:
             if failure := compare(model, left, right, relation, over):
                 return failure
         return None
+
+    def demand_finite(self, step):
+        """Refuse a line that has no finite value where all probabilities are positive."""
+        if any(isinstance(node, Blank) for node in step.node.walk()):
+            return
+        model = self.drawn(Law(), 1)[0]
+        for env in model.environments(*free_indices(step.node)):
+            if np.isfinite(model.value(step.node, env)).all():
+                continue
+            for node in step.node.walk():
+                if isinstance(node, Func) and not unbound(node):
+                    if (model.value(node.body).real < 0).any():
+                        raise Unreadable(step.line, f"{node}: the logarithm of a negative number")
+            raise Unreadable(step.line, "this has no finite value: a division by 0, or too large")
 
     @cached_property
     def switches(self):
@@ -174,8 +194,16 @@ def check(derivation, seed=0):
     return checked
 
 
+def distributed(chain):
+    """Return the variables of which the chain's first line is a distribution."""
+    first = chain[0].node
+    return tuple(v for v in targets(first) if v in free(first))
+
+
 def _check_chain(tester, chain):
-    over, outcomes = targets(chain[0].node), []
+    over, outcomes = distributed(chain), []
+    for step in chain:
+        tester.demand_finite(step)
     for before, step in zip(chain, chain[1:], strict=False):
         left, right = before.node, step.node
         if any(isinstance(n, Blank) for side in (left, right) for n in side.walk()):

@@ -5,7 +5,7 @@ from dataclasses import replace
 from .checking import Tester, free_indices
 from .reading import Assumption
 from .syntax import (
-    Dist, Divergence, Entropy, Func, Negative, Number, Op, Over, Symbol, Var, free, targets,
+    Dist, Divergence, Entropy, Func, Negative, Number, Op, Over, Symbol, Var, free, renamed, targets,
 )  # fmt: skip
 
 OPPOSITE = {"<=": ">=", ">=": "<="}
@@ -17,7 +17,10 @@ def hints(derivation, left, right, relation, over):
     tester = Tester(derivation)
 
     def holds(u, v, sign="="):
-        return not tester.fails(u, v, sign, over)
+        try:
+            return not tester.fails(u, v, sign, over)
+        except KeyError:  # a network that the derivation lacks
+            return False
 
     nodes = [node for node in derivation.nodes for node in node.walk()]
     before = {v.base for v in free(left)}
@@ -44,14 +47,19 @@ def hints(derivation, left, right, relation, over):
             break
     if relation == "=" and over and holds(left, right, "propto"):
         yield f"the sides are proportional only: they differ by a factor without {over[0]}"
-    for assumed in _independences(derivation, nodes):
-        other = replace_assumptions(derivation, [*derivation.assumptions, assumed])
+    whole = _variables(derivation, nodes)
+    for tree, old, new in _renamed(right, nodes):
+        if holds(left, tree, relation):
+            yield f"write {new} for {old}, which is another variable of p"
+            break
+    for assumed in _independences(whole, nodes):
+        other = replace(derivation, assumptions=[*derivation.assumptions, assumed])
         if not Tester(other).fails(left, right, relation, over):
             yield f"right if you assume {assumed.text}"
             break
     if relation in ("=", "propto"):
-        for tree, old, new in right.edits(lambda node: _edits(node, derivation.joints)):
-            if targets(tree) == targets(right) and holds(left, tree, relation):
+        for tree, old, new in right.edits(lambda node: _edits(node, derivation.joints, whole)):
+            if set(free(tree)) == set(free(right)) and holds(left, tree, relation):
                 if isinstance(old, Op) and (old.a, old.b) == (new.a, new.b):
                     old, new = f"'{old.sign}'", f"'{new.sign}'"
                 yield f"it holds with {new} in the place of {old}"
@@ -60,10 +68,6 @@ def hints(derivation, left, right, relation, over):
         if holds(left, right, sign):
             yield f"{sign} holds in all models that were tried"
             break
-
-
-def replace_assumptions(derivation, assumptions):
-    return replace(derivation, assumptions=assumptions)
 
 
 def _terms(nodes):
@@ -76,6 +80,16 @@ def _terms(nodes):
     found += [Entropy(dist.left, dist) for dist in dists]
     counts = sorted({n.name for n in nodes if isinstance(n, Symbol) and n.index is None})
     return found + [Func("log", Symbol(name)) for name in counts]
+
+
+def _renamed(right, nodes):
+    """Yield (tree, old, new) where a summed variable of the line has another's name."""
+    known = {v for n in nodes if isinstance(n, Dist) for v in (*n.left, *n.right)}
+    own = {v for n in right.walk() if isinstance(n, Dist) for v in (*n.left, *n.right)}
+    for old in sorted(own - set(free(right)), key=str):
+        for new in sorted(known - own, key=str):
+            if new.index == old.index:
+                yield renamed(right, old, new), old, new
 
 
 def _parts(dist):
@@ -91,24 +105,31 @@ def _parts(dist):
     ]  # fmt: skip
 
 
-def _independences(derivation, nodes):
-    """Propose that all variables of p are independent given one of them, or given nothing."""
+def _variables(derivation, nodes):
+    """List the variables of p, families as a whole."""
     own = [v for n in nodes if isinstance(n, Dist) and n.name == "p" for v in (*n.left, *n.right)]
-    counts = derivation.counts
-    families = derivation.families
+    counts, families = derivation.counts, derivation.families
     whole = [Var(v.base, (1, counts[v.base])) if v.base in families and v.base in counts
              else v for v in own]  # fmt: skip
-    whole = [v for v in dict.fromkeys(whole) if not isinstance(v.index, str)]
+    return [v for v in dict.fromkeys(whole) if not isinstance(v.index, str)]
+
+
+def _independences(whole, nodes):
+    """Propose that all variables of p are independent given one of them, or given nothing."""
+    asked = {
+        (a.base, b.base) for n in nodes if isinstance(n, Dist) for a in n.left for b in n.right
+    }
     for given in [*((v,) for v in whole), ()]:
         rest = [v for v in whole if v not in given]
-        if len(rest) > 1 or any(isinstance(v.index, tuple) for v in rest):
+        pointless = any((a.base, b.base) in asked for a in rest for b in rest)  # p(z | x) is used
+        if not pointless and (len(rest) > 1 or any(isinstance(v.index, tuple) for v in rest)):
             bar = f" | {given[0]}" if given else ""
             text = f"independent({', '.join(map(str, rest))}{bar})"
             groups = [[v] for v in rest]
             yield Assumption(0, text, "independence", "independent", groups, list(given))
 
 
-def _edits(node, joints):
+def _edits(node, joints, variables):
     """List what a slip of the pen may have turned into this node."""
     match node:
         case Divergence():
@@ -122,7 +143,8 @@ def _edits(node, joints):
                 *[replace(node, right=tuple(w for w in right if w != v)) for v in right],
             ]  # fmt: skip
         case Dist(body=None) if node.name in joints:
-            return [
+            others = [v for v in variables if v not in node.left]
+            return [replace(node, right=(v,)) for v in others] + [
                 replace(node, left=tuple(w for w in node.left if w != v), right=(v,) * given)
                 for v in node.left for given in (1, 0) if len(node.left) > 1
             ]  # fmt: skip

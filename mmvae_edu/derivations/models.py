@@ -17,6 +17,7 @@ from .syntax import (
     Dist, Divergence, Entropy, Expect, Func, Grad, Negative, Number, Op, Over, Symbol,
 )  # fmt: skip
 
+UNMET = "no model satisfies this assumption"
 STEP = 1e-30  # of the complex step behind grad
 LARGEST = 300_000  # numbers in an array
 
@@ -250,13 +251,15 @@ class Model:
         for group in groups:
             product = times(product, over(self.marginal("p", [*group, *given]),
                                           self.marginal("p", given)))  # fmt: skip
-        others = [role for role in self.keys["p",][0] if role not in among]
-        if others:
-            together = self.marginal("p", among)
-            uniform = self._cells_sum(np.ones_like(self.tables["p",].real), others)
-            rest = np.where(together == 0, 1 / uniform, over(self.tables["p",], together))
-            product = times(product, rest)
-        self.tables["p",], self.cache = product, {}
+        self.tables["p",] = times(product, self._given("p", among))
+        self.cache = {}
+
+    def _given(self, name, roles):
+        """Compute the distribution of all other variables of a joint table, given these."""
+        others = [role for role in self.keys[name,][0] if role not in roles]
+        together = self.marginal(name, roles)
+        uniform = 1 / self._cells_sum(np.ones_like(self.tables[name,].real), others)
+        return np.where(together == 0, uniform, over(self.tables[name,], together))
 
     def _satisfy(self, assumed, env):
         """Change one table such that an assumed equation holds."""
@@ -289,13 +292,11 @@ class Model:
                 table = self.value(other, env)
                 if assumed.relation == "propto":
                     table = over(table, self._cells_sum(table, left))
-                rest = over(self.tables[own.name,], self.marginal(own.name, [*left, *right]))
+                rest = self._given(own.name, [*left, *right])
                 joint = times(times(self.marginal(own.name, right), table), rest)
                 self.tables[own.name,] = joint / self._cells_sum(joint, self.keys[own.name,][0])
                 return
-        raise Unreadable(
-            assumed.line, "no model satisfies this assumption: write one side as one distribution"
-        )
+        raise Unreadable(assumed.line, f"{UNMET}: write one side as one distribution")
 
     def _is_network(self, node):
         joints = self.derivation.joints
@@ -404,7 +405,9 @@ class Model:
         return a**b
 
     def _probability(self, d, env):
-        left, right = ([a for v in side for a in self.concrete(v, env)] for side in (d.left, d.right))
+        left, right = (
+            [a for v in side for a in self.concrete(v, env)] for side in (d.left, d.right)
+        )
         roles = [self.role(a) for a in (*left, *right)]
         if d.name in self.derivation.joints:
             table = self.marginal(d.name, roles)

@@ -194,7 +194,8 @@ def free(node):
         case Over() | Expect() | Divergence() | Entropy():
             inside = [v for child in node.children() for v in free(child)]
             bound = () if isinstance(node.over, str) else node.over
-            found = [v for v in inside if v not in bound]
+            whole = {v.base for v in bound if isinstance(v.index, tuple)}  # x[1:N] binds each x[i]
+            found = [v for v in inside if v not in bound and v.base not in whole]
         case _:
             found = [v for child in node.children() for v in free(child)]
     return list(dict.fromkeys(found))
@@ -216,3 +217,15 @@ def _outer(node):
     elif not isinstance(node, Over) or isinstance(node.over, str):
         for child in node.children():
             yield from _outer(child)
+
+
+def renamed(node, old, new):
+    """Write the variable `new` for `old` everywhere in node."""
+    changed = {}
+    for f in fields(node):
+        part = getattr(node, f.name)
+        if isinstance(part, Node):
+            changed[f.name] = renamed(part, old, new)
+        elif isinstance(part, tuple):
+            changed[f.name] = tuple(new if v == old else v for v in part)
+    return replace(node, **changed)

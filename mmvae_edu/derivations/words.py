@@ -28,9 +28,7 @@ def _row(checked, chain, before, outcome):
     if failure:
         over = checked.over(chain)
         row |= {"left": failure.left, "right": failure.right, "at": at(checked, failure)}
-        row["hints"] = list(
-            hints(checked.derivation, before.node, step.node, step.relation, over)
-        )
+        row["hints"] = list(hints(checked.derivation, before.node, step.node, step.relation, over))
     return row
 
 
