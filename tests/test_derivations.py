@@ -1,4 +1,4 @@
-"""Derivations: wrong ones are rejected at the right line, right ones pass and say what they need."""
+"""Derivations: wrong ones fail at the right line, right ones pass and say what they need."""
 
 import tomllib
 from pathlib import Path

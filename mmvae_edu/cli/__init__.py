@@ -74,7 +74,7 @@ def say_whose():
 
 def parser():
     """Return the parser of all commands; each sets `run`, a function of the arguments."""
-    from . import data, doctor, exercises, gradcheck, kernels, lessons, tables, tour, train
+    from . import data, derive, doctor, exercises, gradcheck, kernels, lessons, tables, tour, train
 
     top = UsageParser(prog="mmvae-edu", description=ABOUT, epilog=CODES)
     top.add_argument("--version", action="version", version=f"mmvae_edu {__version__}")
@@ -87,6 +87,6 @@ def parser():
         command.set_defaults(run=run)
         return command
 
-    for family in tour, doctor, lessons, exercises, gradcheck, train, kernels, data, tables:
+    for family in tour, doctor, lessons, exercises, derive, gradcheck, train, kernels, data, tables:
         family.add_commands(add)
     return top

@@ -4,8 +4,6 @@ import json
 from importlib import resources
 from pathlib import Path
 
-from ..support.files import read_source
-
 TEXT = (
     "Checks every line of a derivation against the one before, in random finite models, and says "
     "what the line needs. Exit code: 0 all hold, 1 a line is wrong or cannot be read, 2 a ___ is "
@@ -46,7 +44,7 @@ def _result(path):
     from ..derivations.words import rows
 
     try:
-        checked = check(read(read_source(path)))
+        checked = check(read(path.read_text("utf-8")))
     except Unreadable as problem:
         line, why = problem.args
         return 1, [{"line": line, "holds": False, "unreadable": why}], f"line {line}: {why}"

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from .models import UNMET, Law, Model, unbound
+from .models import UNMET, USUAL, Law, Model, unbound
 from .reading import Unreadable
 from .syntax import Blank, Func, free, targets
 
@@ -60,7 +60,7 @@ class Tester:
 
     def __init__(self, derivation, seed=0):
         self.derivation, self.seed, self.models = derivation, seed, {}
-        model = self.drawn(Law(), 1)[0]
+        model = self.drawn(USUAL, 1)[0]
         for assumed in derivation.assumptions:
             if assumed.relation in ("=", "propto"):
                 over = targets(assumed.left)
@@ -75,7 +75,7 @@ class Tester:
             models.append(Model(self.derivation, rng, law))
         return models[:count]
 
-    def fails(self, left, right, relation, over, law=Law(), count=EQUAL):
+    def fails(self, left, right, relation, over, law=USUAL, count=EQUAL):
         """Return the Failure of `left relation right` in the first model that shows one."""
         for model in self.drawn(law, count):
             if failure := compare(model, left, right, relation, over):
@@ -86,7 +86,7 @@ class Tester:
         """Refuse a line that has no finite value where all probabilities are positive."""
         if any(isinstance(node, Blank) for node in step.node.walk()):
             return
-        model = self.drawn(Law(), 1)[0]
+        model = self.drawn(USUAL, 1)[0]
         for env in model.environments(*free_indices(step.node)):
             if np.isfinite(model.value(step.node, env)).all():
                 continue
@@ -99,7 +99,7 @@ class Tester:
     @cached_property
     def switches(self):
         """List (name, law) of what can be switched off: assumptions, and what goes unsaid."""
-        model = self.drawn(Law(), 1)[0]
+        model = self.drawn(USUAL, 1)[0]
         names = list(dict.fromkeys(key[0] for key in model.keys))
         networks = [name for name in names if name not in self.derivation.joints]
         joints = [name for name in names if name in self.derivation.joints]
@@ -127,10 +127,8 @@ def compare(model, left, right, relation, over):
         at = np.unravel_index(np.argmax(excess), excess.shape)
         if excess[at] > 1 and (worst is None or excess[at] > worst.excess):
             u, v = np.broadcast_arrays(u, v)
-            sides = [float(w[tuple(min(a, n - 1) for a, n in zip(at, w.shape))]) for w in (u, v)]
-            shape = np.broadcast_shapes(u.shape, v.shape)
-            state = {axis: at[i] for i, axis in enumerate(model.axes) if shape[i] > 1}
-            worst = Failure(model, state, env, *sides, float(excess[at]))
+            state = {axis: at[i] for i, axis in enumerate(model.axes) if u.shape[i] > 1}
+            worst = Failure(model, state, env, float(u[at]), float(v[at]), float(excess[at]))
     return worst
 
 
@@ -168,7 +166,7 @@ def climb(tester, left, right, relation, over):
             found.append(np.nanmin(sign * (v - u) / (1e-3 + abs(u) + abs(v))))
         return min(found)
 
-    models = sorted(tester.drawn(Law(), BOUND), key=gap)[:2]
+    models = sorted(tester.drawn(USUAL, BOUND), key=gap)[:2]
     for number, model in enumerate(models):
         rng = np.random.default_rng([tester.seed, number, 1])
         least, size = gap(model), 1.0

@@ -5,7 +5,19 @@ from dataclasses import replace
 from .checking import Tester, free_indices
 from .reading import Assumption
 from .syntax import (
-    Dist, Divergence, Entropy, Func, Negative, Number, Op, Over, Symbol, Var, free, renamed, targets,
+    Dist,
+    Divergence,
+    Entropy,
+    Func,
+    Negative,
+    Number,
+    Op,
+    Over,
+    Symbol,
+    Var,
+    free,
+    renamed,
+    targets,
 )  # fmt: skip
 
 OPPOSITE = {"<=": ">=", ">=": "<="}

@@ -14,7 +14,17 @@ import numpy as np
 
 from .reading import COUNTS, RANGES, Unreadable
 from .syntax import (
-    Dist, Divergence, Entropy, Expect, Func, Grad, Negative, Number, Op, Over, Symbol,
+    Dist,
+    Divergence,
+    Entropy,
+    Expect,
+    Func,
+    Grad,
+    Negative,
+    Number,
+    Op,
+    Over,
+    Symbol,
 )  # fmt: skip
 
 UNMET = "no model satisfies this assumption"
@@ -40,10 +50,13 @@ class Law:
     plain: bool = False
 
 
+USUAL = Law()
+
+
 class Model:
     """One random model of a derivation; `value` computes an expression in it."""
 
-    def __init__(self, derivation, rng, law=Law()):
+    def __init__(self, derivation, rng, law=USUAL):
         self.derivation, self.law, self.cache = derivation, law, {}
         self.counts = {c: 2 if law.plain else int(rng.integers(2, 4)) for c in COUNTS}
         self._lay_out(rng)

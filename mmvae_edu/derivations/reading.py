@@ -9,7 +9,19 @@ import re
 from dataclasses import dataclass, field
 
 from .syntax import (
-    Blank, Dist, Divergence, Entropy, Expect, Func, Grad, Negative, Number, Op, Over, Symbol, Var,
+    Blank,
+    Dist,
+    Divergence,
+    Entropy,
+    Expect,
+    Func,
+    Grad,
+    Negative,
+    Number,
+    Op,
+    Over,
+    Symbol,
+    Var,
     targets,
 )  # fmt: skip
 
