@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from mmvae_edu.derivations import Unreadable, check, read
+from mmvae_edu.derivations.models import USUAL
 from mmvae_edu.derivations.words import rows
 
 TABLE = tomllib.loads(Path(__file__).with_name("derivations.toml").read_text("utf-8"))
@@ -38,3 +39,36 @@ def test_what_cannot_be_read_is_a_sentence_with_its_line(case):
     line, why = found.value.args
     assert line == case["line"]
     assert case["says"] in why
+
+
+def only(text):
+    """Return the one row of a derivation of one step."""
+    (row,) = rows(check(read(text)))
+    return row
+
+
+def test_only_the_climb_refutes_a_bound_that_most_models_keep(monkeypatch):
+    bounded = "KL(q(z | x) || p(z))\n<= 9"
+    assert not only(bounded)["holds"]
+    monkeypatch.setattr("mmvae_edu.derivations.checking.CLIMBS", 0)
+    assert only(bounded)["holds"]
+
+
+def test_only_densities_refute_a_likelihood_counted_twice(monkeypatch):
+    twice = "E[q(z | x)](2 * log(p(x | z))) - KL(q(z | x) || p(z))\n<= log(p(x))"
+    assert "probabilities, at most 1" in only(twice)["needs"]
+    monkeypatch.setattr("mmvae_edu.derivations.checking.DENSITIES", USUAL)
+    assert only(twice)["holds"]
+    assert "probabilities, at most 1" not in only(twice)["needs"]
+
+
+def test_only_without_its_assumption_does_a_line_show_that_it_needs_it():
+    step = "p(z | x[1:N])\npropto p(z) * prod[i](p(x[i] | z))"
+    assert only(f"assume independent(x[1:N] | z)\n{step}")["needs"] == ["independence"]
+    assert not only(step)["holds"]
+
+
+def test_an_assumption_that_no_line_needs_is_named():
+    text = "assume independent(x1, x2 | z)\np(x1, x2)\n= sum[z](p(x1, x2, z))"
+    checked = check(read(text))
+    assert [a.text for a in checked.idle] == ["independent(x1, x2 | z)"]

@@ -15,6 +15,7 @@ from .syntax import Blank, Func, free, targets
 
 EQUAL, BOUND, WITHOUT, CLIMBS = 10, 30, 8, 120  # models for a relation, and steps uphill
 RELATIVE, ABSOLUTE = 1e-9, 1e-11
+DENSITIES = Law(cells=True)
 
 
 @dataclass
@@ -107,7 +108,7 @@ class Tester:
         found += [(f"{name} sums to 1", Law(scaled=name)) for name in names]
         found += [(f"{name} > 0", Law(zeros=name)) for name in joints]
         found += [(f"{name} > 0 wherever p > 0", Law(zeros=name)) for name in networks]
-        return [*found, ("probabilities, at most 1", Law(cells=True))]
+        return [*found, ("probabilities, at most 1", DENSITIES)]
 
     def needs(self, left, right, relation, over):
         """List the names of what the line needs: without it, it fails in some model."""
