@@ -9,7 +9,7 @@ from itertools import permutations
 
 import numpy as np
 
-from mmvae_edu.course import holds, keep
+from mmvae_edu.course import derived, holds, keep
 from mmvae_edu.oracles import DiscreteModel
 from mmvae_edu.report import plots
 from mmvae_edu.slides.s04_mean_field import (
@@ -175,6 +175,16 @@ print(f"total correlation of p(x):     {total_correlation(pixels.sum(axis=-1)):.
 # over all $z$. With a continuous $z$ and a network as decoder this is an integral that in general
 # has no closed form. So $p(z|x)$ cannot be computed, and $q(z|x)$ approximates it.
 #
+# ## Line by line
+#
+# `mmvae-edu derive` tests each line of a derivation against the one before, in random models with
+# a few states, and switches off one assumption after another to see which ones the line needs.
+
+# %%
+derived("s04_chain_rule")
+derived("s04_generation")
+
+# %% [markdown]
 # ## The claims
 
 # %%

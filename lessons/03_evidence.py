@@ -12,7 +12,7 @@
 # %%
 import numpy as np
 
-from mmvae_edu.course import holds, keep
+from mmvae_edu.course import derived, holds, keep
 from mmvae_edu.report import plots
 from mmvae_edu.slides.s05_evidence import decompose, elbo, kl, log_evidence, log_joint, posterior
 
@@ -123,6 +123,15 @@ print(f"L^v + KL(q ‖ p(z))    misses log p(x) by {bound + kl(q, np.exp(log_pri
 two_states = np.array([0.5, 0, 0.5, 0, 0])
 print(f"q with zeros: L^v {elbo(two_states, joint):+.4f}, KL {kl(two_states, p):.4f}")
 print(f"its sum misses log p(x) by {sum(decompose(two_states, joint)) - L:+.0e}")
+
+# %% [markdown]
+# ## Line by line
+#
+# `mmvae-edu derive` tests each line of a derivation against the one before, in random models with
+# a few states, and switches off one assumption after another to see which ones the line needs.
+
+# %%
+derived("s05_evidence")
 
 # %% [markdown]
 # ## The claims

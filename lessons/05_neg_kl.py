@@ -10,7 +10,7 @@
 # %%
 import numpy as np
 
-from mmvae_edu.course import holds, keep
+from mmvae_edu.course import derived, holds, keep
 from mmvae_edu.gaussian import neg_kl_std_normal
 from mmvae_edu.report import plots
 
@@ -81,6 +81,15 @@ keep(figure, "05-l1", alt=finding, numbers=numbers)
 # term $\log\sigma^2$ dominates and falls along a line. So at a `log_var` far above 0 the cost is
 # much higher than as far below.
 #
+# ## Line by line
+#
+# `mmvae-edu derive` tests each line of a derivation against the one before, in random models with
+# a few states, and switches off one assumption after another to see which ones the line needs.
+
+# %%
+derived("s05_bound")
+
+# %% [markdown]
 # ## The claims
 
 # %%

@@ -10,7 +10,7 @@ from itertools import product
 
 import numpy as np
 
-from mmvae_edu.course import holds, keep
+from mmvae_edu.course import derived, holds, keep
 from mmvae_edu.likelihoods import Binomial, Normal
 from mmvae_edu.models import MVAE
 from mmvae_edu.ops import log_sum_exp
@@ -221,6 +221,16 @@ keep(figure, "09-weights", alt=finding, numbers=numbers)
 # symbols, and $\beta \le 1$ if $\log p(x) > 0$, as for this density. Whatever the weights were in
 # training, models are compared at $\lambda = \beta = 1$.
 #
+# ## Line by line
+#
+# `mmvae-edu derive` tests each line of a derivation against the one before, in random models with
+# a few states, and switches off one assumption after another to see which ones the line needs.
+
+# %%
+derived("s06_independence")
+derived("s06_weighted_elbo")
+
+# %% [markdown]
 # ## The claims
 
 # %%

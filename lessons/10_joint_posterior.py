@@ -9,7 +9,7 @@
 # %%
 import numpy as np
 
-from mmvae_edu.course import holds, keep
+from mmvae_edu.course import derived, holds, keep
 from mmvae_edu.oracles import DiscreteModel, LinearGaussian, log_normal
 from mmvae_edu.posteriors import quotient_of_experts
 from mmvae_edu.report import plots
@@ -192,6 +192,15 @@ alone = model.posterior((0, 0, 0), [0])
 twice = posterior_from_unimodal(np.log([alone, alone]), log_prior)
 print("p(z|x1)           ", alone)
 print("S7.3 with a copy  ", twice)
+
+# %% [markdown]
+# ## Line by line
+#
+# `mmvae-edu derive` tests each line of a derivation against the one before, in random models with
+# a few states, and switches off one assumption after another to see which ones the line needs.
+
+# %%
+derived("s07_joint_posterior")
 
 # %% [markdown]
 # ## The claims

@@ -12,7 +12,7 @@ from itertools import product
 
 import numpy as np
 
-from mmvae_edu.course import holds, keep
+from mmvae_edu.course import derived, holds, keep
 from mmvae_edu.gradcheck import check_pullback
 from mmvae_edu.oracles import LinearGaussian, integrate, log_normal
 from mmvae_edu.posteriors import product_of_experts, quotient_of_experts
@@ -200,6 +200,15 @@ keep(figure, "11-quotient", alt=finding, numbers=numbers)
 # $q(z|x_i)$ can be *wider* than the prior. A linear-Gaussian posterior never is; a nonlinear one
 # can be, for single $x$.
 #
+# ## Line by line
+#
+# `mmvae-edu derive` tests each line of a derivation against the one before, in random models with
+# a few states, and switches off one assumption after another to see which ones the line needs.
+
+# %%
+derived("s07_product_of_experts")
+
+# %% [markdown]
 # ## The claims
 
 # %%

@@ -9,7 +9,7 @@
 # %%
 import numpy as np
 
-from mmvae_edu.course import FAST, holds, keep
+from mmvae_edu.course import FAST, derived, holds, keep
 from mmvae_edu.criteria import Classifier, cross_coherence
 from mmvae_edu.data import load_digits
 from mmvae_edu.gaussian import kl_gauss
@@ -231,6 +231,15 @@ keep(figure, "12-objectives", alt=finding.replace("\n", " "), numbers=numbers)
 # the $X_j$ train the products too. The rate of right digits is that of this setting and seed: L18,
 # L21 and the results page have other networks and numbers of steps, and other rates.
 #
+# ## Line by line
+#
+# `mmvae-edu derive` tests each line of a derivation against the one before, in random models with
+# a few states, and switches off one assumption after another to see which ones the line needs.
+
+# %%
+derived("s07_subsampled")
+
+# %% [markdown]
 # ## The claims
 
 # %%

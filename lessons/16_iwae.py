@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from mmvae_edu.course import holds, keep
+from mmvae_edu.course import derived, holds, keep
 from mmvae_edu.objectives import effective_sample_size, elbo, iwae
 from mmvae_edu.oracles import iwae_continuous, iwae_enumerated, iwae_exact, log_normal
 from mmvae_edu.report import plots
@@ -163,6 +163,15 @@ keep(figure, "16-rate", alt=finding, numbers=numbers)
 # \tfrac12(v - 1 - \log v)$, the column of $K = 1$: of two variances that are wrong by the same
 # factor, 2 and 0.5, the smaller has the smaller gap. (At 0.3 the gap is larger than at 2.)
 #
+# ## Line by line
+#
+# `mmvae-edu derive` tests each line of a derivation against the one before, in random models with
+# a few states, and switches off one assumption after another to see which ones the line needs.
+
+# %%
+derived("s09_importance_weights")
+
+# %% [markdown]
 # ## The claims
 
 # %%

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from mmvae_edu.course import holds, keep
+from mmvae_edu.course import derived, holds, keep
 from mmvae_edu.gradcheck import check_pullback
 from mmvae_edu.objectives import elbo, iwae
 from mmvae_edu.oracles import bound_gradient, complex_step, iwae_continuous, log_normal
@@ -220,6 +220,15 @@ keep(figure, "17-signal-to-noise", alt=finding, numbers=[["K", *ratios], *rows])
 # $K^{-1/2}$. In the doubly reparameterised sum each $\tilde w_k^2$ is of the order $K^{-2}$: its
 # noise shrinks as $K^{-3/2}$. This is `dreg_grads`, and `doubly_reparameterised` of a model.
 #
+# ## Line by line
+#
+# `mmvae-edu derive` tests each line of a derivation against the one before, in random models with
+# a few states, and switches off one assumption after another to see which ones the line needs.
+
+# %%
+derived("s09_weighted_gradients")
+
+# %% [markdown]
 # ## The claims
 
 # %%

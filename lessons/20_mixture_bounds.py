@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from mmvae_edu.course import FAST, holds, keep
+from mmvae_edu.course import FAST, derived, holds, keep
 from mmvae_edu.data import load_digits
 from mmvae_edu.models import MMVAE
 from mmvae_edu.objectives import effective_sample_size, mixture_iwae, stratified_iwae
@@ -203,6 +203,16 @@ w = evidence * halves / divided.mean(axis=0)
 both = ", ".join(f"{mixture_iwae_exact(divided, w, K):.6f}" for K in (1, 10, 1000))
 print(f"log p(x) {math.log(evidence):.6f}; divided experts, K = 1, 10, 1000: {both}")
 print(f"KL of each expert from the posterior: {math.log(1 / halves[0]):.4f} nats")
+
+# %% [markdown]
+# ## Line by line
+#
+# `mmvae-edu derive` tests each line of a derivation against the one before, in random models with
+# a few states, and switches off one assumption after another to see which ones the line needs.
+
+# %%
+derived("s11_mixture")
+derived("s11_weights")
 
 # %% [markdown]
 # ## The claims

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from mmvae_edu.derivations import Unreadable, check, read
+from mmvae_edu.derivations import Unreadable, check, checked, course, lines_of, read
 from mmvae_edu.derivations.models import USUAL
-from mmvae_edu.derivations.words import rows
+from mmvae_edu.derivations.words import lines, rows
+from mmvae_edu.slides.equations import load_equations
 
 TABLE = tomllib.loads(Path(__file__).with_name("derivations.toml").read_text("utf-8"))
 
@@ -70,5 +71,18 @@ def test_only_without_its_assumption_does_a_line_show_that_it_needs_it():
 
 def test_an_assumption_that_no_line_needs_is_named():
     text = "assume independent(x1, x2 | z)\np(x1, x2)\n= sum[z](p(x1, x2, z))"
-    checked = check(read(text))
-    assert [a.text for a in checked.idle] == ["independent(x1, x2 | z)"]
+    found = check(read(text))
+    assert [a.text for a in found.idle] == ["independent(x1, x2 | z)"]
+
+
+@pytest.mark.parametrize("name", course())
+def test_the_slides_derivations_hold(name):
+    found = checked(name)
+    assert all(outcome.holds for outcome in found.outcomes), lines(found)
+
+
+@pytest.mark.parametrize("equation", load_equations(), ids=lambda equation: equation.id)
+def test_every_derived_equation_has_a_line(equation):
+    assert equation.how in ("derived", "defined", "estimated", "measured")
+    if equation.how == "derived":
+        assert lines_of(equation.id), f"lessons/derivations: no line says {equation.id}"

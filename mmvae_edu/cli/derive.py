@@ -26,8 +26,8 @@ def add_commands(add):
 
 
 def _derive(arguments):
-    own = resources.files("mmvae_edu.lessons") / "derivations"
-    paths = [arguments.file] if arguments.file else sorted(Path(str(own)).glob("*.derive"))
+    own = Path(str(resources.files("mmvae_edu.lessons"))) / "derivations"
+    paths = [arguments.file] if arguments.file else sorted(own.glob("*.derive"))
     results = {path: _result(path) for path in paths}
     if arguments.json:
         print(json.dumps([{"file": p.name, "lines": r[1]} for p, r in results.items()], indent=1))

@@ -12,7 +12,7 @@ from ..support import files, spelling
 from ..support.clones import PACKAGE, another_clone
 from .exercises import todo
 
-__all__ = ["FAST", "OUT", "ClaimFails", "holds", "keep", "lessons", "todo"]
+__all__ = ["FAST", "OUT", "ClaimFails", "derived", "holds", "keep", "lessons", "todo"]
 
 FAST = "--fast" in sys.argv  # a lesson may then train for fewer steps
 OUT = Path("mmvae_edu_out") / "lessons"
@@ -44,6 +44,17 @@ def holds(*names):
         print(f"       {result.numbers} ({result.claim.tol.name}), {result.claim.oracle}")
         if not result.passed:
             raise ClaimFails(f"{name}: {result.numbers} {result.note}".strip())
+
+
+def derived(name):
+    """Check a derivation of the slides line by line and print what each line needs."""
+    from ..derivations import checked
+    from ..derivations.words import lines
+
+    found = checked(name)
+    print("\n".join(lines(found)))
+    if not all(outcome.holds for outcome in found.outcomes):
+        raise ClaimFails(f"{name}.derive: a line is wrong")
 
 
 def keep(figure, name, *, alt, numbers):

@@ -1,6 +1,39 @@
 """Derivations, checked line by line: `read` a text, `check` it, and write the `rows` in words."""
 
+import re
+from functools import cache
+from importlib import resources
+
 from .checking import check
 from .reading import Unreadable, read
 
-__all__ = ["Unreadable", "check", "read"]
+__all__ = ["Unreadable", "check", "checked", "course", "lines_of", "read", "text_of"]
+
+
+def course():
+    """List the names of the slides' own derivations, in order."""
+    folder = resources.files("mmvae_edu.lessons") / "derivations"
+    return sorted(path.name.removesuffix(".derive") for path in folder.iterdir())
+
+
+def text_of(name):
+    """Read a derivation of the slides by its name: "s05_evidence"."""
+    folder = resources.files("mmvae_edu.lessons") / "derivations"
+    return (folder / f"{name}.derive").read_text("utf-8")
+
+
+@cache
+def checked(name):
+    """Check a derivation of the slides, once."""
+    return check(read(text_of(name)))
+
+
+def lines_of(equation):
+    """List (name, line) of the slides' derivations that an equation's id stands behind."""
+    return [
+        (name, step.line)
+        for name in course()
+        for chain in read(text_of(name)).chains
+        for step in chain
+        if equation in re.findall(r"S\d+\.\w+", step.label)
+    ]

@@ -2,12 +2,12 @@
 
 from fractions import Fraction
 
+import numpy as np
+
 from .checking import conclusion
 from .hints import hints
 from .models import Model
 from .syntax import Symbol
-
-AT_MOST = 8  # numbers of a table that is shown without --explain
 
 
 def rows(checked):
@@ -58,6 +58,11 @@ def message(row):
     return "\n".join(lines)
 
 
+def lines(checked):
+    """Write the whole result, line by line."""
+    return [*map(message, rows(checked)), *summary(checked)]
+
+
 def explanation(row, failure):
     """List the later hints and the tables of the counterexample."""
     lines = [f"{'':12}{hint}" for hint in row["hints"][1:]]
@@ -69,19 +74,13 @@ def tables(model: Model):
     found = []
     for key, (left, right) in model.keys.items():
         table = model.tables[key]
-        for index in _indices(table.shape):
+        for index in np.ndindex(*table.shape):
             states = {axis: i for axis, i in zip(model.axes, index, strict=True)}
             sides = [", ".join(f"{_name(r)}={states[r]}" for r in side) for side in (left, right)]
             number = Fraction(float(table[index].real)).limit_denominator(9999)
             name = key[0] + (f"[{key[1]}]" if len(key) > 1 and key[1] is not None else "")
             found.append(f"{name}({' | '.join(filter(None, sides))}) = {number}")
     return found
-
-
-def _indices(shape):
-    import numpy as np
-
-    return list(np.ndindex(*shape))
 
 
 def _name(axis):

@@ -7,11 +7,16 @@ from importlib import resources
 
 @dataclass(frozen=True)
 class Equation:
-    """One equation of the slides: id "S5.11", in LaTeX, with the lesson that derives it."""
+    """One equation of the slides: id "S5.11", in LaTeX, with the lesson that derives it.
+
+    how    "derived" in a line of `lessons/derivations`, "defined", "estimated" by samples, or
+           "measured" on trained models
+    """
 
     id: str
     slide: int
     lesson: str
+    how: str
     title: str
     latex: str
 

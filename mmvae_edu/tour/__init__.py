@@ -13,27 +13,29 @@ from ..report import page, saved_sections
 from ..support import files
 from ..version import __version__
 from .claims import check_equations, claims_section, distinct, show, show_count
+from .derivations import check_derivations
 from .progress import progress_sections
 
 RECORDS = ("systems.json", "gradients.json")  # the tour's sections, beside its figures
 
 
 def tour(out, *, seeds=(0,), fast=False, only=None):
-    """Run the tour; returns the exit code, 1 if a claim fails."""
+    """Run the tour; returns the exit code, 1 if a claim or a derivation fails."""
     console, start = Console(), time.perf_counter()
     out = files.folder(out)
     console.print(
         f"mmvae_edu {__version__}: multimodal VAEs, every gradient by hand", highlight=False
     )
-    sections, checked = [], {}
+    sections, checked, derived = [], {}, True
     if only in (None, "claims"):
         from .gradients import gradients_section
 
         checked = check_equations(seeds[0])
         show(console, checked)
+        derivations, derived = check_derivations(console)
         gradients = [gradients_section(console, out, seeds[0])]
         saved_sections.save(out / "gradients.json", gradients)
-        sections = [claims_section(checked, out), *gradients]
+        sections = [claims_section(checked, out), derivations, *gradients]
     sections = progress_sections() + sections
     if only in (None, "systems"):
         from .pictures import systems_sections
@@ -44,7 +46,7 @@ def tour(out, *, seeds=(0,), fast=False, only=None):
     write(out / "report.html", seeds, sections)
     seconds = time.perf_counter() - start
     console.print(f"\nreport: {out / 'report.html'}   ({seconds:.0f} s)", highlight=False)
-    return exit_code(checked)
+    return exit_code(checked, derived)
 
 
 def report_only(path, folder):
@@ -56,12 +58,13 @@ def report_only(path, folder):
     checked, progress = check_equations(0), progress_sections()
     with tempfile.TemporaryDirectory() as figures:
         equations = claims_section(checked, Path(figures))
-        write(path, [0], [*systems, *progress, equations, *gradients])
+        derivations, derived = check_derivations(Console())
+        write(path, [0], [*systems, *progress, equations, derivations, *gradients])
     show_count(Console(), checked)
     print(f"tables, figures: {folder if systems else 'no; `mmvae-edu tour` makes them'}")
     print(f"your progress: {'yes' if progress else 'no; `mmvae-edu start` begins it'}")
     print(f"report: {path}")
-    return exit_code(checked)
+    return exit_code(checked, derived)
 
 
 def write(path, seeds, sections):
@@ -73,5 +76,6 @@ def write(path, seeds, sections):
     page.write_report(path, "Incomplete multimodal learning, executed", subtitle, sections)
 
 
-def exit_code(checked):
-    return 0 if all(result.passed for result in distinct(checked)) else 1
+def exit_code(checked, derived):
+    """Return 0 if all claims and all lines of derivations hold, else 1."""
+    return 0 if derived and all(result.passed for result in distinct(checked)) else 1

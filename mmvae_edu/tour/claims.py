@@ -6,7 +6,7 @@ from ..report import plots
 from ..report.page import CheckedEquation, Paragraph, Section, Table
 from ..slides.equations import Equation, load_equations
 
-BEYOND = Equation("beyond", 0, "", "the slides", "")
+BEYOND = Equation("beyond", 0, "", "", "the slides", "")
 ABOUT = (
     "A claim compares the library's function with an oracle that shares no code with it; a claim "
     "about a gradient compares it with complex steps through the function itself, whose value "
