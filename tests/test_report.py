@@ -59,7 +59,7 @@ def picture(tmp_path):
 
 @pytest.fixture
 def sections(picture):
-    equation = Equation("S5.1", 5, "L03", f"title {NASTY}", r"L = \log p(x)")
+    equation = Equation("S5.1", 5, "L03", "defined", f"title {NASTY}", r"L = \log p(x)")
     table = page.Table(f"caption {NASTY}", ["model", NASTY], [[NASTY, "−1.5"]])
     checked = page.CheckedEquation(equation, [result(statement=NASTY, note=NASTY)])
     blocks = [page.Paragraph(NASTY), table, picture, checked]
