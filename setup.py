@@ -30,7 +30,13 @@ setup(
         "mmvae_edu.measure.tables": ["*.toml"],
         "mmvae_edu.mistakes": ["*.toml"],
         "mmvae_edu.kernels": ["*.cu"],
-        "mmvae_edu.lessons": ["*.toml", "exercises/*.py", "checks/*.toml", "bug_hunt/*.py"]
+        "mmvae_edu.lessons": [
+            "*.toml",
+            "exercises/*",
+            "derivations/*.derive",
+            "checks/*.toml",
+            "bug_hunt/*.py",
+        ]
         + ["results/*.jsonl"],
     },
     install_requires=["numpy>=2.0", "numba>=0.61", "matplotlib>=3.8", "mpmath>=1.3", "rich>=13"]

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 from ..claims.registry import LEGEND
-from ..course import checker, progress, source
+from ..course import checker, derivation, progress, source
 from ..course.examine import NOT_ATTEMPTED
-from ..course.exercises import current, exercises, select
+from ..course.exercises import DerivationExercise, current, exercises, select
 from ..course.old_names import LESSONS
 from ..course.status import following, show, status_of, statuses
 from ..support.terminal import say
@@ -79,11 +79,11 @@ def add_commands(add):
 
 def choose(names):
     """Select exercises by names, also a file's; for an unknown name suggest the nearest one."""
-    names = [_lesson(name) if name.endswith(".py") else current(name) for name in names]
+    names = [id for name in names for id in _named(name)]
     known = [known for id, e in exercises().items() for known in (id, *id.split("."), e.stub.name)]
     for name in names:
         lesson = f"L{name.zfill(2)}" if name.isdigit() else name
-        if lesson not in known or name.endswith(".py"):
+        if lesson not in known or name.endswith((".py", ".derive")):
             once = [LESSONS[lesson]] if lesson in LESSONS else []
             near = once or difflib.get_close_matches(name, known, 1, 0.5)
             meant = f"; did you mean {near[0]}?" if near else ""
@@ -93,21 +93,22 @@ def choose(names):
     return select(names)
 
 
-def _lesson(path):
-    """Return the lesson of an exercises' file, also if it has the number of once.
+def _named(name):
+    """List the ids that a name stands for: those of a file, also if it has the number of once.
 
     ValueError if the path leads elsewhere than to the learner's folder; a name alone is enough.
     """
-    path, folder = Path(path), progress.find_folder()
-    named = path.name == str(path) and not path.is_file()
-    if not named and path.resolve().parent != folder.resolve():
+    path = Path(name)
+    if path.suffix not in (".py", ".derive"):
+        return [current(name)]
+    folder = progress.find_folder()
+    alone = path.name == str(path) and not path.is_file()
+    if not alone and path.resolve().parent != folder.resolve():
         if not path.exists():
             raise ValueError(f"{path}: there is no such file")
         raise ValueError(f"{path} is not in {folder}, where the exercises are checked")
-    stubs = {e.stub: id.partition(".")[0] for id, e in exercises().items()}
-    names = {progress.own_file(folder, stub).name: lesson for stub, lesson in stubs.items()}
-    names |= {stub.name: lesson for stub, lesson in stubs.items()}
-    return names.get(path.name, path.name)
+    names = {id: (e.stub.name, progress.own_file(folder, e.stub).name) for id, e in exercises().items()}
+    return [id for id, own in names.items() if path.name in own] or [path.name]
 
 
 def _one(name):
@@ -289,6 +290,9 @@ def _solution(arguments):
         path = progress.own_file(progress.find_folder(), exercise.stub)
     except ValueError:
         path = exercise.stub
+    if isinstance(exercise, DerivationExercise):
+        say(derivation.solved(exercise))
+        return 0
     if own := source.function_source(path, exercise.name):
         say(f"# yours: {path}\n{own}\n")
     _, line = inspect.getsourcelines(exercise.of)

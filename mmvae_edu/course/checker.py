@@ -6,7 +6,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from ..support.files import read_source
+from . import derivation
 from .examine import FAULT, NOT_ATTEMPTED, RIGHT, SEEDS, WRONG, Verdict
+from .exercises import DerivationExercise
 from .explain import explanation
 from .process import LIMITS, judge
 from .progress import own_file
@@ -56,9 +58,11 @@ def _unfit(exercise, path):
         where = f"it is at {found[0]}" if found else f"mmvae-edu reset {exercise.id} copies it"
         return Verdict(WRONG, f"{path} is missing", where)
     try:
-        read_source(path)
+        text = read_source(path)
     except ValueError as problem:
         return Verdict(WRONG, str(problem))
+    if isinstance(exercise, DerivationExercise):  # nothing of it is executed
+        return derivation.judge(exercise, text)
     if is_stub(path, exercise.name):
         return Verdict(NOT_ATTEMPTED, "not attempted yet")
     return None

@@ -14,8 +14,9 @@ from ..claims.examples import AXES
 from ..claims.inputs import KERNELS, rows_of
 from ..claims.laws import letters_of
 from ..mistakes import faults as faults_of_rows
+from . import derivation
 from .examine import NOT_ATTEMPTED, RIGHT, WRONG, examine
-from .exercises import exercises
+from .exercises import DerivationExercise, exercises
 from .runner import load
 
 OUTCOMES = ("itself", "others", "unnamed", "accepted")
@@ -88,6 +89,10 @@ def outcome_of(verdict, mutant):
 
 def faults_of(exercise, seeds):
     """List the faults of an exercise itself: its stub, its solution, its hints, its claims."""
+    if isinstance(exercise, DerivationExercise):
+        solution = derivation.judge(exercise, derivation.solved(exercise))
+        found = {f"the solution fails: {solution.says}": solution.code != RIGHT}
+        return [f"{exercise.id}: {fault}" for fault, there in found.items() if there]
     stub = getattr(load(exercise.stub), exercise.name, None)
     found = {
         "the stub is no stub": stub is None

@@ -67,13 +67,28 @@ class Exercise:
         return next((hints[name] for name in mistakes if hints.get(name)), 2)
 
 
+@dataclass(frozen=True)
+class DerivationExercise(Exercise):
+    """A derivation to complete or to mend, in a file of its own."""
+
+    of: None = None
+    locked: tuple = ()
+    uses: tuple[str, ...] = ()  # parts that must stand in some line between the first and the last
+    solution: tuple = ()  # (line, text), …: what replaces the stub's lines
+
+    @property
+    def mutants(self):
+        return []
+
+
 @cache
 def exercises():
     """Read all exercises in the course's order: {id: Exercise}."""
     folder = Path(str(resources.files("mmvae_edu.lessons")))
     found = {}
     for path in sorted((folder / "checks").glob("*.toml")):
-        for row in read_toml(path)["exercise"]:
+        table = read_toml(path)
+        for row in table.get("exercise", ()):
             of = _library(f"{row['module']}.{row['id'].partition('.')[2]}")
             stub = folder / "exercises" / f"{path.stem}.py"
             names = list(inspect.signature(of).parameters)
@@ -86,6 +101,10 @@ def exercises():
                 locked=(of, *map(_library, row.get("locked", ()))),
                 changes=tuple(map(names.index, row.get("changes", ()))),
             )
+        for row in table.get("derivation", ()):
+            name = f"{path.stem.partition('_')[0]}_{row['id'].partition('.')[2]}.derive"
+            row = {key: tuple(part) if key != "id" else part for key, part in row.items()}
+            found[row["id"]] = DerivationExercise(stub=folder / "exercises" / name, **row)
     return found
 
 

@@ -18,7 +18,7 @@ from ..claims import examples, gradients, inputs
 from ..claims.registry import FUNCTIONS
 from ..mistakes import rows_of
 from ..support import files
-from .exercises import current, exercises
+from .exercises import DerivationExercise, current, exercises
 from .source import function_source, is_stub, lines_of, with_function
 
 FILE = "mmvae_edu_progress.json"  # also marks the folder
@@ -194,7 +194,9 @@ def checker_version(exercise):
         *map(inspect.getsourcefile, functions),
     }
     paths |= set(map(str, Path(__file__).parent.rglob("*.py")))
-    text = "".join(map(_digest, sorted(paths))) + repr(rows_of(exercise.of))
+    paths |= set(map(str, (Path(__file__).parent.parent / "derivations").glob("*.py")))
+    text = "".join(map(_digest, sorted(paths)))
+    text += repr(exercise if isinstance(exercise, DerivationExercise) else rows_of(exercise.of))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -257,6 +259,8 @@ def reset_all(folder):
 def untouched(folder, exercise):
     """Has the learner written nothing: does the stub stand there, or no such function?"""
     path = own_file(folder, exercise.stub)
+    if isinstance(exercise, DerivationExercise):
+        return not path.exists() or _same(path, exercise.stub)
     if function_source(path, exercise.name) is None:
         return not path.exists() or lines_of(path) is not None
     return is_stub(path, exercise.name)

@@ -229,9 +229,10 @@ def _plain_failure(tester, left, right, relation, over):
     return tester.fails(left, right, relation, over, Law(plain=True), BOUND)
 
 
-def conclusion(outcomes):
+def conclusion(relations):
     """Return the relation between the first and the last line of a chain, or None."""
-    found = {outcome.step.relation for outcome in outcomes}
-    if {"<=", ">="} <= found or (found & {"<=", ">="} and found & {"propto", "approx"}):
+    found = set(relations)
+    bounds = found & {"<=", ">="}
+    if len(bounds) > 1 or (bounds and found & {"propto", "approx"}):
         return None
     return next((r for r in ("approx", "propto", "<=", ">=") if r in found), "=")

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from .checking import Tester, free_indices
-from .reading import Assumption
+from .reading import Assumption, Unreadable
 from .syntax import (
     Dist,
     Divergence,
@@ -31,7 +31,7 @@ def hints(derivation, left, right, relation, over):
     def holds(u, v, sign="="):
         try:
             return not tester.fails(u, v, sign, over)
-        except KeyError:  # a network that the derivation lacks
+        except (KeyError, Unreadable):  # a network that the derivation lacks, say
             return False
 
     nodes = [node for node in derivation.nodes for node in node.walk()]

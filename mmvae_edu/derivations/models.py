@@ -9,6 +9,7 @@ axis for each variable, of length 1 where it does not depend on it.
 import itertools
 import math
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -29,7 +30,7 @@ from .syntax import (
 
 UNMET = "no model satisfies this assumption"
 STEP = 1e-30  # of the complex step behind grad
-LARGEST = 300_000  # numbers in an array
+LARGEST, MOST = 300_000, 50  # numbers in an array, and terms of a sum over an index
 
 
 @dataclass(frozen=True)
@@ -375,13 +376,15 @@ class Model:
             case Dist():
                 return self.value(node.body, env)
             case Over(over=str()):
+                last = self.value(node.last, env).real.item()
+                if not last < MOST:
+                    raise Unreadable(1, f"{node.kind}[{node.over}:{node.last}] has {last:g} terms")
                 values = [
-                    self.value(node.body, {**env, node.over: i})
-                    for i in range(1, round(self.value(node.last, env).item()) + 1)
+                    self.value(node.body, {**env, node.over: i}) for i in range(1, round(last) + 1)
                 ]
-                total = values[0]
-                for value in values[1:]:
-                    total = times(total, value) if node.kind == "prod" else total + value
+                if node.kind == "prod":
+                    return reduce(times, values, np.ones([1] * len(self.axes)))
+                total = reduce(np.add, values, np.zeros([1] * len(self.axes)))
                 return total / len(values) if node.kind == "mean" else total
             case Over():
                 return self._over(node.kind, node.over, self.value(node.body, env), env)

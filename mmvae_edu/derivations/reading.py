@@ -72,6 +72,7 @@ class Assumption:
 class Derivation:
     chains: list = field(default_factory=list)  # of lists of Step
     assumptions: list = field(default_factory=list)
+    lets: list = field(default_factory=list)  # the texts of the definitions
     families: set = field(default_factory=set)  # x of x[1:N], variables of one distribution
     counts: dict = field(default_factory=dict)  # base → the letter that counts it
     least: dict = field(default_factory=dict)  # base → the greatest number in its brackets
@@ -266,6 +267,7 @@ class _Reader:
             head = head.func
         if isinstance(head, ast.Subscript):
             index, head = _name(head.slice), head.value
+        self.found.lets.append(text)
         name = _name(head)
         if not name or name in KNOWN or name in COUNTS:
             self.fail("let: expected a new name, as in `let Lv = …` or `let q(z | x) = …`")

@@ -95,7 +95,7 @@ def summary(checked):
     for chain, outcomes in zip(checked.derivation.chains, checked.chains, strict=True):
         needs = dict.fromkeys(name for outcome in outcomes for name in outcome.needs)
         suffix = f"; needs: {'; '.join(needs)}" if needs else ""
-        relation = conclusion(outcomes)
+        relation = conclusion([outcome.step.relation for outcome in outcomes])
         if len(outcomes) > 1 and relation:
             lines.append(f"together: {chain[0].text} {relation} {chain[-1].text}{suffix}")
         elif len(outcomes) > 1:

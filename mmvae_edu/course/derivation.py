@@ -1,0 +1,72 @@
+"""Exercises that are derivations: lines to fill in, or one wrong line to find and to mend."""
+
+from ..derivations import Unreadable, check, read
+from ..derivations.checking import conclusion
+from ..derivations.words import message, rows
+from .examine import NOT_ATTEMPTED, RIGHT, WRONG, Verdict
+
+
+def untouched(exercise, text):
+    """Tell whether the learner has written nothing yet."""
+    return text.split() == exercise.stub.read_text("utf-8").split()
+
+
+def solved(exercise):
+    """Return the stub's text with the solution's lines."""
+    lines = exercise.stub.read_text("utf-8").splitlines()
+    for number, line in exercise.solution:
+        lines[number - 1] = line
+    return "\n".join(lines) + "\n"
+
+
+def judge(exercise, text):
+    """Check a learner's derivation; returns a Verdict."""
+    if untouched(exercise, text):
+        return Verdict(NOT_ATTEMPTED, "not attempted yet")
+    try:
+        checked = check(read(text))
+    except Unreadable as problem:
+        line, why = problem.args
+        return Verdict(WRONG, f"line {line} cannot be read: {why}", line=line)
+    found = rows(checked)
+    wrong = next((row for row in found if row["holds"] is False), None)
+    if wrong:
+        says = f"line {wrong['line']} does not follow from the one before"
+        says += f": {wrong['hints'][0]}" if wrong["hints"] else ""
+        _, *evidence = message(wrong).splitlines()
+        return Verdict(WRONG, says, evidence[0].strip(), line=wrong["line"], draws=len(found))
+    blank = next((row["line"] for row in found if row["holds"] is None), None)
+    if blank:
+        return Verdict(NOT_ATTEMPTED, f"a ___ is left in line {blank}", line=blank)
+    if departs := _departs(exercise, checked.derivation):
+        return Verdict(WRONG, *departs)
+    return Verdict(RIGHT, draws=len(found))
+
+
+def _departs(exercise, own):
+    """Say (words, evidence) where a derivation that holds is not the one that was asked for."""
+    asked = read(solved(exercise))
+    given = {a.text for a in asked.assumptions} | set(asked.lets)
+    for line in [a.text for a in own.assumptions] + own.lets:
+        if line not in given:
+            return "the exercise gives what may be assumed or defined, and nothing more", line
+    if len(own.chains) != 1:
+        return "one derivation is asked for", f"found {len(own.chains)} that begin anew"
+    chain, expected = own.chains[0], asked.chains[0]
+    for name, n in ("first", 0), ("last", -1):
+        if str(chain[n].node) != str(expected[n].node):
+            return f"the {name} line is given", f"it is {expected[n].text}"
+    if _relation(chain) != _relation(expected):
+        return "the first and the last line are not related as the exercise asks", ""
+    for before, step in zip(chain, chain[1:], strict=False):
+        if str(before.node) == str(step.node):
+            return f"line {step.line} repeats the one before", step.text
+    between = [str(node) for step in chain[1:-1] for node in step.node.walk()]
+    for part in exercise.uses:
+        if part not in between:
+            return f"no line between the first and the last uses {part}", ""
+    return None
+
+
+def _relation(chain):
+    return conclusion([step.relation for step in chain[1:]])
