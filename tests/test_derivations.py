@@ -5,6 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from mmvae_edu import cli
+from mmvae_edu.course import derivation, progress
+from mmvae_edu.course.dev import faults_of
+from mmvae_edu.course.examine import NOT_ATTEMPTED, RIGHT, WRONG
+from mmvae_edu.course.exercises import DerivationExercise, exercises
 from mmvae_edu.derivations import Unreadable, check, checked, course, lines_of, read
 from mmvae_edu.derivations.models import USUAL
 from mmvae_edu.derivations.words import lines, rows
@@ -86,3 +91,63 @@ def test_every_derived_equation_has_a_line(equation):
     assert equation.how in ("derived", "defined", "estimated", "measured")
     if equation.how == "derived":
         assert lines_of(equation.id), f"lessons/derivations: no line says {equation.id}"
+
+
+ASKED = [e for e in exercises().values() if isinstance(e, DerivationExercise)]
+
+
+@pytest.mark.parametrize("exercise", ASKED, ids=lambda exercise: exercise.id)
+def test_an_exercise_is_open_until_its_solution_stands_there(exercise):
+    stub = exercise.stub.read_text("utf-8")
+    assert derivation.judge(exercise, stub).code == NOT_ATTEMPTED
+    assert faults_of(exercise, seeds=1) == []
+    begun = derivation.judge(exercise, stub + "\n# begun")
+    assert begun.code == (NOT_ATTEMPTED if "___" in stub else WRONG)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("= log(E[q", "= log(1 * E[q", ""),
+        ("= log(E[q(z | x)](p(x, z) / q(z | x)))\n", "", ""),
+        ("= log(E[q(z | x)](p(x, z)", "= log(E[q(z | x)](p(x | z)", "line 5 does not follow"),
+        ("= log(E[q", "<= log(E[q", "not related as the exercise asks"),
+        ("= log(E[q(z | x)](p(x, z) / q(z | x)))", "= log(sum[z](p(x, z)))", "line 5 repeats"),
+        ("log(p(x))   ", "log(p(x, z))   ", "line 4 does not follow"),
+        ("= log(sum", "assume q(z | x) = p(z | x)\n= log(sum", "what may be assumed"),
+        (">= E[q", ">= -1 + E[q", "the last line is given"),
+        ("= log(E[q", "= log(E(q", "line 5 cannot be read"),
+        ("= log(E[q", "p(x)\n= p(x)\n= log(E[q", "line 7 does not follow"),
+    ],
+)
+def test_an_answer_is_judged_by_its_lines(old, new, says):
+    exercise = exercises()["L03.evidence_by_jensen"]
+    text = derivation.solved(exercise)
+    assert old in text
+    verdict = derivation.judge(exercise, text.replace(old, new, 1))
+    assert verdict.code == (WRONG if says else RIGHT), verdict
+    assert says in verdict.says
+
+
+def test_commands_treat_it_like_any_other(tmp_path, monkeypatch, capsys):
+    def run(*arguments):
+        code = cli.main(list(arguments))
+        return code, capsys.readouterr().out
+
+    monkeypatch.chdir(tmp_path)
+    run("start")
+    name = "03_evidence_by_jensen.derive"
+    exercise, path = exercises()["L03.evidence_by_jensen"], tmp_path / progress.DEFAULT / name
+    assert run("check", name)[0] == NOT_ATTEMPTED
+    path.write_text(derivation.solved(exercise).replace("log(E[q", "2 * log(E[q"), "utf-8")
+    code, out = run("check", "evidence_by_jensen")
+    assert code == WRONG
+    assert "the right side is 2 times the left" in out
+    assert f"{name}:5" in out
+    assert run("hint", "evidence_by_jensen")[1].startswith("2/3")
+    path.write_text(derivation.solved(exercise), "utf-8")
+    assert run("check", "evidence_by_jensen")[0] == RIGHT
+    assert exercise.solution[0][1] in run("solution", "evidence_by_jensen")[1]
+    assert "right" in run("status")[1]
+    run("reset", "evidence_by_jensen")
+    assert path.read_bytes() == exercise.stub.read_bytes()

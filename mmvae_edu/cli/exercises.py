@@ -107,8 +107,9 @@ def _named(name):
         if not path.exists():
             raise ValueError(f"{path}: there is no such file")
         raise ValueError(f"{path} is not in {folder}, where the exercises are checked")
-    names = {id: (e.stub.name, progress.own_file(folder, e.stub).name) for id, e in exercises().items()}
-    return [id for id, own in names.items() if path.name in own] or [path.name]
+    stubs = {id: e.stub for id, e in exercises().items()}
+    own = {stub: progress.own_file(folder, stub).name for stub in {*stubs.values()}}
+    return [id for id, s in stubs.items() if path.name in (s.name, own[s])] or [path.name]
 
 
 def _one(name):
