@@ -46,7 +46,7 @@ def test_status_knows_what_was_done(command):
     assert found["L24.block_max_kernel"] == ("18_kernels.py", "not attempted", "")
     assert rows["L05.kl_gauss"]["mistakes"] == ["gaussian_kl_missing_half"]
     assert rows["L05.kl_gauss"]["hints"] == [3]
-    assert "L05  1 of 2 right  04_neg_kl.py\n" in command("status")
+    assert "L05  1 of 3 right  04_neg_kl.py\n" in command("status")
 
 
 def test_check_takes_the_old_file_and_the_old_id(command, folder):
