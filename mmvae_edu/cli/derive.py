@@ -4,6 +4,9 @@ import json
 from importlib import resources
 from pathlib import Path
 
+from ..support.files import read_source
+from ..support.terminal import say
+
 TEXT = (
     "Checks every line of a derivation against the one before, in random finite models, and says "
     "what the line needs. Exit code: 0 all hold, 1 a line is wrong or cannot be read, 2 a ___ is "
@@ -30,10 +33,10 @@ def _derive(arguments):
     paths = [arguments.file] if arguments.file else sorted(own.glob("*.derive"))
     results = {path: _result(path) for path in paths}
     if arguments.json:
-        print(json.dumps([{"file": p.name, "lines": r[1]} for p, r in results.items()], indent=1))
+        say(json.dumps([{"file": p.name, "lines": r[1]} for p, r in results.items()], indent=1))
     else:
         for path, result in results.items():
-            print("" if arguments.file else f"{path.name}\n", end="")
+            say("" if arguments.file else f"{path.name}\n", end="")
             _show(result, arguments.explain)
     return max((code for code, _, _ in results.values()), key=(0, 2, 1).index)
 
@@ -44,7 +47,7 @@ def _result(path):
     from ..derivations.words import rows
 
     try:
-        checked = check(read(path.read_text("utf-8")))
+        checked = check(read(read_source(path)))
     except Unreadable as problem:
         line, why = problem.args
         return 1, [{"line": line, "holds": False, "unreadable": why}], f"line {line}: {why}"
@@ -58,10 +61,10 @@ def _show(result, explain):
 
     _, found, checked = result
     if isinstance(checked, str):
-        print(f"CANNOT READ  {checked}")
+        say(f"CANNOT READ  {checked}")
         return
     for row, outcome in zip(found, checked.outcomes, strict=True):
-        print(message(row))
+        say(message(row))
         if explain and outcome.failure:
-            print("\n".join(explanation(row, outcome.failure)))
-    print("\n".join(summary(checked)))
+            say("\n".join(explanation(row, outcome.failure)))
+    say("\n".join(summary(checked)))
