@@ -13,7 +13,8 @@ __all__ = ["Unreadable", "check", "checked", "course", "lines_of", "read", "text
 def course():
     """List the names of the slides' own derivations, in order."""
     folder = resources.files("mmvae_edu.lessons") / "derivations"
-    return sorted(path.name.removesuffix(".derive") for path in folder.iterdir())
+    names = [path.name for path in folder.iterdir() if path.name.endswith(".derive")]
+    return sorted(name.removesuffix(".derive") for name in names)
 
 
 def text_of(name):
