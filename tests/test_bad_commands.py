@@ -108,7 +108,11 @@ ROWS = [  # the kind, the command line, what the sentence has
     ("an id of another lesson", "reset L05.two_plus_two", "did you mean L00.two_plus_two"),
     ("nothing to reset", "-C empty reset --all", "no exercises here"),
     # ---- derive
-    ("no derivation of this name", "derive nowhere.derive", "nowhere.derive: there is no such file"),
+    (
+        "no derivation of this name",
+        "derive nowhere.derive",
+        "nowhere.derive: there is no such file",
+    ),
     ("a folder for a derivation", "derive folder", "folder: .*"),
     ("two derivations", "derive a --json b", "unrecognized arguments: b"),
     ("an explanation of what", "derive a --explain=1", "--explain: ignored explicit argument '1'"),

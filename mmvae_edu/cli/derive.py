@@ -67,4 +67,5 @@ def _show(result, explain):
         say(message(row))
         if explain and outcome.failure:
             say("\n".join(explanation(row, outcome.failure)))
-    say("\n".join(summary(checked)))
+    for line in summary(checked):
+        say(line)

@@ -2,7 +2,7 @@
 
 from ..derivations import Unreadable, check, read
 from ..derivations.checking import conclusion
-from ..derivations.words import message, rows
+from ..derivations.words import counterexample, rows
 from .examine import NOT_ATTEMPTED, RIGHT, WRONG, Verdict
 
 
@@ -33,8 +33,7 @@ def judge(exercise, text):
     if wrong:
         says = f"line {wrong['line']} does not follow from the one before"
         says += f": {wrong['hints'][0]}" if wrong["hints"] else ""
-        _, *evidence = message(wrong).splitlines()
-        return Verdict(WRONG, says, evidence[0].strip(), line=wrong["line"], draws=len(found))
+        return Verdict(WRONG, says, counterexample(wrong), line=wrong["line"], draws=len(found))
     blank = next((row["line"] for row in found if row["holds"] is None), None)
     if blank:
         return Verdict(NOT_ATTEMPTED, f"a ___ is left in line {blank}", line=blank)

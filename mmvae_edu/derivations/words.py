@@ -14,8 +14,10 @@ def rows(checked):
     """Return a dict for each line: line, relation, text, holds, needs, and why it is wrong."""
     found = []
     for chain, outcomes in zip(checked.derivation.chains, checked.chains, strict=True):
-        for before, outcome in zip(chain, outcomes, strict=False):
-            found.append(_row(checked, chain, before, outcome))
+        own = [_row(checked, chain, *pair) for pair in zip(chain, outcomes, strict=False)]
+        for row in own[:1]:
+            row["begins"] = {"line": chain[0].line, "text": chain[0].text}
+        found += own
     return found
 
 
@@ -50,12 +52,18 @@ def message(row):
     needs = f"      needs: {'; '.join(row['needs'])}" if row["needs"] else ""
     lines = [f"{word:5} {row['line']:4}  {row['relation']} {row['text']}{needs}"]
     if row["holds"] is False:
-        where = f"   at {row['at']}" if row["at"] else ""
-        lines.append(f"{'':12}left {row['left']:.6g}, right {row['right']:.6g}{where}")
-        lines += [f"{'':12}{hint}" for hint in row["hints"][:1]]
+        lines += [f"{'':12}{line}" for line in (counterexample(row), *row["hints"][:1])]
     if row["relation"] == "approx":
         lines[0] += "      (an approximation: not tested)"
+    if begins := row.get("begins"):
+        lines.insert(0, f"{'':5} {begins['line']:4}  {begins['text']}")
     return "\n".join(lines)
+
+
+def counterexample(row):
+    """Write both sides of a wrong line, and the state where they differ."""
+    where = f"   at {row['at']}" if row["at"] else ""
+    return f"left {row['left']:.6g}, right {row['right']:.6g}{where}"
 
 
 def lines(checked):

@@ -20,11 +20,13 @@ def check_derivations(console):
         held += sum(row["holds"] for row in found)
         total += len(found)
         title = text_of(name).partition("\n")[0].lstrip("# ")
-        cells = [
-            [f"{row['line']}", f"{row['relation']} {row['text']}", "; ".join(row["needs"]) or "·"]
-            for row in found
-        ]
-        blocks.append(Table(f"{name}.derive: {title}", ["line", "follows", "needs"], cells))
+        cells = []
+        for row in found:
+            if begins := row.get("begins"):
+                cells.append([f"{begins['line']}", begins["text"], ""])
+            step = f"{row['relation']} {row['text']}"
+            cells.append([f"{row['line']}", step, "; ".join(row["needs"])])
+        blocks.append(Table(f"{name}.derive: {title}", ["line", "", "needs"], cells))
         blocks += [Paragraph(sentence) for sentence in summary(checked(name))]
     console.print(
         f"{held} of {total} lines of {len(course())} derivations follow from the line before",
