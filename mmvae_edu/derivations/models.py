@@ -483,7 +483,8 @@ def unbound(node):
             return (unbound(node.body) | unbound(node.last)) - {node.over}
         case Dist():
             own = {v.index for v in (*node.left, *node.right)} | {node.index}
-            return {i for i in own if isinstance(i, str)}
+            inside = unbound(node.body) if node.body else set()
+            return {i for i in own if isinstance(i, str)} | inside
         case Symbol():
             return {node.index} if isinstance(node.index, str) else set()
     return {i for child in node.children() for i in unbound(child)}

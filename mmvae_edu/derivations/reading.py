@@ -494,7 +494,7 @@ class _Reader:
 
     def index(self, tree, scope):
         match tree:
-            case ast.Name():
+            case ast.Name() if tree.id not in self.bases and tree.id not in KNOWN:
                 return scope.indices.get(tree.id, tree.id)
             case ast.Constant(value=int()):
                 return tree.value
