@@ -87,10 +87,13 @@ def test_the_slides_derivations_hold(name):
 
 
 @pytest.mark.parametrize("equation", load_equations(), ids=lambda equation: equation.id)
-def test_every_derived_equation_has_a_line(equation):
+def test_every_equation_has_a_line(equation):
+    """But for those of slides 8, 10 and 13, which are measured."""
     assert equation.how in ("derived", "defined", "estimated", "measured")
-    if equation.how == "derived":
-        assert lines_of(equation.id), f"lessons/derivations: no line says {equation.id}"
+    found = lines_of(equation.id)
+    assert bool(found) == (equation.how != "measured"), (
+        f"lessons/derivations: {equation.id} {found}"
+    )
 
 
 ASKED = [e for e in exercises().values() if isinstance(e, DerivationExercise)]
