@@ -28,25 +28,26 @@ class Failure:
     left: float
     right: float
     excess: float  # by how much, relative to the allowed error
+    hints: list | None = None  # where they are known without a search
 
 
 @dataclass
 class Outcome:
-    """The result of a line: holds is None where nothing can be tested."""
+    """The result of a line: holds is None where a ___ is left or where `note` says why."""
 
     step: object
     holds: bool | None
     needs: list = field(default_factory=list)  # names of assumptions
     failure: Failure | None = None
+    note: str = ""  # "proved", or why nothing was tested
 
 
 @dataclass
 class Checked:
-    """The outcomes of all chains, and the assumptions that no line needs."""
+    """The outcomes of all chains."""
 
     derivation: object
     chains: list  # of lists of Outcome
-    idle: list = field(default_factory=list)  # of Assumption
 
     def over(self, chain):
         return distributed(chain)
@@ -54,6 +55,13 @@ class Checked:
     @property
     def outcomes(self):
         return [outcome for chain in self.chains for outcome in chain]
+
+    @property
+    def idle(self):
+        """List the assumptions that no line needs; none while a line does not hold."""
+        needed = {name for outcome in self.outcomes for name in outcome.needs}
+        held = all(outcome.holds for outcome in self.outcomes)
+        return [a for a in self.derivation.assumptions if held and a.name not in needed]
 
 
 class Tester:
@@ -183,14 +191,9 @@ def climb(tester, left, right, relation, over):
 
 
 def check(derivation, seed=0):
-    """Check every line of a derivation; returns Checked."""
+    """Check every line of a derivation in finite models; returns Checked."""
     tester = Tester(derivation, seed)
-    chains = [_check_chain(tester, chain) for chain in derivation.chains]
-    checked = Checked(derivation, chains)
-    if all(outcome.holds for outcome in checked.outcomes):
-        needed = {name for outcome in checked.outcomes for name in outcome.needs}
-        checked.idle = [a for a in derivation.assumptions if a.name not in needed]
-    return checked
+    return Checked(derivation, [_check_chain(tester, chain) for chain in derivation.chains])
 
 
 def distributed(chain):
@@ -209,7 +212,7 @@ def _check_chain(tester, chain):
             outcomes.append(Outcome(step, None))
             continue
         if step.relation == "approx":
-            outcomes.append(Outcome(step, True))
+            outcomes.append(Outcome(step, True, note="an approximation: not tested"))
             continue
         count = BOUND if step.relation in ("<=", ">=") else EQUAL
         failure = tester.fails(left, right, step.relation, over, count=count)

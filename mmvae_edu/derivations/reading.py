@@ -17,6 +17,7 @@ from .syntax import (
     Func,
     Grad,
     Negative,
+    Normal,
     Number,
     Op,
     Over,
@@ -77,6 +78,7 @@ class Derivation:
     counts: dict = field(default_factory=dict)  # base → the letter that counts it
     least: dict = field(default_factory=dict)  # base → the greatest number in its brackets
     joints: set = field(default_factory=lambda: {"p"})  # names of which one table holds all
+    gaussian: bool = False  # N(z, mean, var) stands in it: variables are real numbers
 
     @property
     def nodes(self):
@@ -227,6 +229,10 @@ class _Reader:
                 outer = isinstance(node.func, ast.Subscript) and _name(node.func) in KNOWN
                 if outer or name in KNOWN or not name:
                     continue
+                if name == "N":
+                    self.found.gaussian = True
+                    self.bases |= {_term(term)[0] for term in node.args[:1]}
+                    continue
                 left, right = _sides(node)
                 drawn = any(
                     isinstance(parent, ast.Subscript)
@@ -342,6 +348,9 @@ class _Reader:
             if not macro.left and (macro.index is None) == (index is None):
                 indices = {} if index is None else {macro.index: index}
                 return self.node(macro.body, _Scope({}, indices, macro.known))
+        if self.found.gaussian and (name in self.bases or name in scope.variables):
+            (variable,) = self.variables(tree, scope)
+            return Symbol(variable.base, variable.index)
         if name in self.bases or name in scope.variables:
             self.fail(f"'{ast.unparse(tree)}' is a variable: it stands inside p(…) only")
         if not name or name in KNOWN:
@@ -425,7 +434,15 @@ class _Reader:
                 case "sum" | "prod" | "mean" | "E":
                     self.fail(f"{name}: say over what in square brackets, as in {name}[z](…)")
             return Func(name, *self.arguments(tree, 1, scope))
+        if name == "N" and isinstance(tree.func, ast.Name):
+            return self.normal(tree, scope)
         return self.distribution(tree, name, scope)
+
+    def normal(self, tree, scope):
+        if len(tree.args) != 3:
+            self.fail(f"'{ast.unparse(tree)}': expected N(z, mean, variance)")
+        z = self.variables(tree.args[0], scope)
+        return Normal("N", tuple(z), (), None, None, *(self.node(t, scope) for t in tree.args[1:]))
 
     def distribution(self, tree, name, scope):
         if not name:

@@ -85,6 +85,17 @@ class Dist(Node):
 
 
 @dataclass(frozen=True)
+class Normal(Dist):
+    """A Gaussian density N(z, mean, var) of the variable `left`; its children: mean and var."""
+
+    mean: Node | None = None
+    var: Node | None = None
+
+    def __str__(self):
+        return f"N({self.left[0]}, {self.mean}, {self.var})"
+
+
+@dataclass(frozen=True)
 class Over(Node):
     """kind "sum", "prod" or "mean" of body, over variables or over one index of a range."""
 

@@ -25,12 +25,14 @@ def _row(checked, chain, before, outcome):
     step, failure = outcome.step, outcome.failure
     row = {
         "line": step.line, "relation": step.relation, "text": step.text, "holds": outcome.holds,
-        "needs": outcome.needs,
+        "needs": outcome.needs, "note": outcome.note,
     }  # fmt: skip
     if failure:
         over = checked.over(chain)
         row |= {"left": failure.left, "right": failure.right, "at": at(checked, failure)}
-        row["hints"] = list(hints(checked.derivation, before.node, step.node, step.relation, over))
+        sides = before.node, step.node
+        found = hints(checked.derivation, *sides, step.relation, over)
+        row["hints"] = list(found if failure.hints is None else failure.hints)
     return row
 
 
@@ -48,13 +50,13 @@ def at(checked, failure):
 
 def message(row):
     """Write the lines for one step."""
-    word = {True: "ok", False: "WRONG", None: "TODO"}[row["holds"]]
+    word = {True: "ok", False: "WRONG", None: "open" if row["note"] else "TODO"}[row["holds"]]
     needs = f"      needs: {'; '.join(row['needs'])}" if row["needs"] else ""
     lines = [f"{word:5} {row['line']:4}  {row['relation']} {row['text']}{needs}"]
     if row["holds"] is False:
         lines += [f"{'':12}{line}" for line in (counterexample(row), *row["hints"][:1])]
-    if row["relation"] == "approx":
-        lines[0] += "      (an approximation: not tested)"
+    if row["note"]:
+        lines[0] += f"      ({row['note']})"
     if begins := row.get("begins"):
         lines.insert(0, f"{'':5} {begins['line']:4}  {begins['text']}")
     return "\n".join(lines)

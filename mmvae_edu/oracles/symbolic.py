@@ -356,15 +356,13 @@ def logarithms_split(expression):
 
 def is_zero(expression):
     """Tell whether an expression is proved to be 0."""
-    import sympy
-
-    return sympy.simplify(logarithms_split(expression)) == 0
+    return vanishes(logarithms_split(expression))
 
 
 def equal(u, v):
     """Tell whether two expressions are proved to be equal: by their difference or their ratio."""
     import sympy
 
-    if is_zero(u - v):
+    if positive(u) and positive(v) and is_zero(sympy.log(u / v)):
         return True
-    return positive(u) and positive(v) and is_zero(sympy.log(u / v))
+    return is_zero(u - v)

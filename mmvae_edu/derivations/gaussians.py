@@ -1,0 +1,242 @@
+"""The check of derivations about Gaussians, N(z, mean, variance), line by line, by SymPy.
+
+Variables are real numbers and sums over them integrals.  A line that holds is proved, and a wrong
+one is refuted by numbers.  Expressions are built from the course's trees, never from the text.
+"""
+
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+import numpy as np
+
+from ..oracles import symbolic
+from .checking import Checked, Failure, Outcome, distributed
+from .reading import Unreadable
+from .syntax import (
+    Blank,
+    Dist,
+    Divergence,
+    Entropy,
+    Expect,
+    Func,
+    Negative,
+    Normal,
+    Number,
+    Op,
+    Over,
+    Symbol,
+)  # fmt: skip
+
+POINTS, STEEPEST = 12, 30  # at which a line is tried, and the degree of an expression
+REAL, POSITIVE = (-3, -2, "-3/2", -1, "-1/2", "1/2", 1, "3/2", 2, 3), ("1/2", 1, "3/2", 2, 3)
+UNTESTED, OPEN = f"not tested: {symbolic.INSTALL}", "neither proved nor refuted"
+
+
+@dataclass
+class Point:
+    """The numbers in which a line fails, in the place of a finite model."""
+
+    numbers: dict  # (name, None) → value
+    counts: dict = field(default_factory=dict)
+    keys: dict = field(default_factory=dict)
+
+
+class Algebra:
+    """The expressions of a derivation: symbols with their signs, and SymPy's form of a tree."""
+
+    def __init__(self, derivation):
+        self.signed, self.symbols = set(), {}
+        for assumed in derivation.assumptions:
+            if assumed.relation != ">" or assumed.right != Number(0.0):
+                raise Unreadable(assumed.line, "among Gaussians expected a sign, as in `v > 0`")
+            if not isinstance(assumed.left, Symbol):
+                raise Unreadable(assumed.line, "expected the sign of one name, as in `v > 0`")
+            self.signed.add(str(assumed.left))
+
+    def symbol(self, name):
+        import sympy
+
+        sign = {"positive": True} if name in self.signed else {"real": True}
+        return self.symbols.setdefault(name, sympy.Symbol(name, **sign))
+
+    def expression(self, step):
+        """Return SymPy's form of a line; Unreadable where it has none."""
+        try:
+            if degree(step.node) > STEEPEST:
+                raise symbolic.Unknown("too many factors: shorten the line")
+            return self.value(step.node)
+        except symbolic.Unknown as problem:
+            raise Unreadable(step.line, str(problem)) from None
+
+    def value(self, node):
+        import sympy
+
+        match node:
+            case Number(value):
+                return sympy.Rational(*Fraction(repr(value)).as_integer_ratio())
+            case Symbol("pi", None):
+                return sympy.pi
+            case Symbol():
+                return self.symbol(str(node))
+            case Normal():
+                z, mean, var = self.symbol(str(node.left[0])), *map(self.value, node.children())
+                if not symbolic.positive(var):
+                    raise symbolic.Unknown(f"{node}: `assume … > 0` for its variance is missing")
+                return symbolic.normal(z, mean, var)
+            case Dist(body=body) if body:
+                return self.value(body)
+            case Dist():
+                raise symbolic.Unknown(f"{node} is no Gaussian: define it by `let`")
+            case Over(kind="sum", over=tuple()):
+                return self.integral(self.value(node.body), node.over)
+            case Expect():
+                return self.integral(self.value(node.weight) * self.value(node.body), node.over)
+            case Divergence():
+                a, b = self.value(node.a), self.value(node.b)
+                return self.integral(a * sympy.log(a / b), node.over)
+            case Entropy():
+                a = self.value(node.a)
+                return self.integral(-a * sympy.log(a), node.over)
+            case Func():
+                return getattr(sympy, node.name)(self.value(node.body))
+            case Negative():
+                return -self.value(node.body)
+            case Op():
+                a, b = self.value(node.a), self.value(node.b)
+                match node.sign:
+                    case "+":
+                        return a + b
+                    case "-":
+                        return a - b
+                    case "*":
+                        return a * b
+                    case "/":
+                        return a / b
+                return a**b
+        raise symbolic.Unknown(f"{node} is not in the grammar of Gaussians")
+
+    def integral(self, f, variables):
+        for variable in variables:
+            f = symbolic.integral(f, self.symbol(str(variable)))
+        return f
+
+
+def degree(node):
+    """Bound the number of factors of an expression that is multiplied out."""
+    inner = [degree(child) for child in node.children()]
+    match node:
+        case Number():
+            return 0
+        case Op(sign="*" | "/") | Expect() | Divergence():
+            return sum(inner)
+        case Op(sign="**", b=b):
+            power = b.body if isinstance(b, Negative) else b
+            if isinstance(power, Number):
+                return inner[0] * max(1, abs(power.value))
+            raise symbolic.Unknown(f"{node}: an exponent is a number among Gaussians")
+    return max(inner, default=1)
+
+
+def check(derivation):
+    """Check every line of a derivation about Gaussians; returns Checked."""
+    return Checked(derivation, [_check_chain(derivation, chain) for chain in derivation.chains])
+
+
+def _check_chain(derivation, chain):
+    over, outcomes = distributed(chain), []
+    for before, step in zip(chain, chain[1:], strict=False):
+        nodes = [*before.node.walk(), *step.node.walk()]
+        if any(isinstance(node, Blank) for node in nodes):
+            outcomes.append(Outcome(step, None))
+        elif step.relation == "approx":
+            outcomes.append(Outcome(step, True, note="an approximation: not tested"))
+        elif not symbolic.available():
+            outcomes.append(Outcome(step, None, note=UNTESTED))
+        else:
+            outcomes.append(_outcome(derivation, before, step, over))
+    return outcomes
+
+
+def _outcome(derivation, before, step, over):
+    relation = Relation(derivation, before, step, over)
+    if not relation.proved():
+        failure = relation.failure()
+        return Outcome(step, False if failure else None, [], failure, "" if failure else OPEN)
+    needs = [a.name for a in derivation.assumptions if _needed(derivation, a, before, step, over)]
+    return Outcome(step, True, needs, note="proved")
+
+
+def _needed(derivation, assumed, before, step, over):
+    """Tell whether a line has no meaning, or no proof, without a sign."""
+    nodes = [*before.node.walk(), *step.node.walk()]
+    if not any(node == assumed.left for node in nodes):
+        return False
+    others = replace(derivation, assumptions=[a for a in derivation.assumptions if a != assumed])
+    try:
+        return not Relation(others, before, step, over).proved()
+    except Unreadable:
+        return True
+
+
+class Relation:
+    """A line and the one before as expressions u and v, and what is 0 where it holds."""
+
+    def __init__(self, derivation, before, step, over):
+        import sympy
+
+        algebra = Algebra(derivation)
+        self.sign, self.line = step.relation, step.line
+        self.u, self.v = algebra.expression(before), algebra.expression(step)
+        self.symbols = sorted(self.u.free_symbols | self.v.free_symbols, key=str)
+        self.gap = self.u - self.v
+        if self.sign == "propto":  # the derivatives of the ratio's logarithm, all in one
+            ratio = symbolic.logarithms_split(sympy.log(self.u / self.v))
+            along = [algebra.symbol(str(z)) for z in over] or self.symbols
+            self.gap = sympy.Add(*(sympy.Dummy(real=True) * ratio.diff(z) for z in along))
+
+    def proved(self):
+        import sympy
+
+        if self.sign == "=":
+            return symbolic.equal(self.u, self.v)
+        if self.sign == "propto":
+            return symbolic.is_zero(self.gap)
+        return sympy.factor(self.gap if self.sign == ">=" else -self.gap).is_nonnegative
+
+    def failure(self):
+        """Return a Failure at a point where the relation does not hold, or None."""
+        rng, finite = np.random.default_rng(0), False
+        for _ in range(POINTS):
+            at = {s: _drawn(rng, s) for s in self.symbols}
+            slopes = {s: _drawn(rng, s) for s in self.gap.free_symbols - at.keys()}
+            left, right, gap = (_number(e.subs(at | slopes)) for e in (self.u, self.v, self.gap))
+            if not np.isfinite([left, right, gap]).all():
+                continue
+            finite = True
+            gap = {"<=": max(gap, 0), ">=": min(gap, 0)}.get(self.sign, gap)
+            if abs(gap) > 1e-9 * (1 + abs(left) + abs(right)):
+                point = Point({(s.name, None): float(value) for s, value in at.items()})
+                return Failure(point, {}, {}, left, right, abs(gap), hints=self.hints())
+        if not finite:
+            raise Unreadable(self.line, "this has no finite value: a division by 0, a log of ≤ 0")
+        return None
+
+    def hints(self):
+        import sympy
+
+        if self.sign == "propto":
+            return ["the ratio of the two sides is not constant"]
+        gap = sympy.simplify(symbolic.logarithms_split(self.gap))
+        return [f"the right side is too small by {gap}"] if self.sign == "=" else []
+
+
+def _drawn(rng, symbol):
+    import sympy
+
+    values = POSITIVE if symbol.is_positive else REAL
+    return sympy.Rational(values[rng.integers(len(values))])
+
+
+def _number(expression):
+    value = complex(expression.evalf())
+    return value.real if abs(value.imag) <= 1e-12 * (1 + abs(value)) else np.nan
