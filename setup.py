@@ -47,6 +47,7 @@ setup(
         "bench": ["torch>=2.4"],
         "data": ["pooch>=1.8", "scipy>=1.12"],
         "notebook": ["jupytext>=1.16", "ipywidgets>=8"],
+        "symbolic": ["sympy>=1.13"],
         "sweep": ["dask[distributed]>=2024.1"],
         "test": [
             "pytest>=8",
@@ -59,6 +60,7 @@ setup(
             "dask[distributed]>=2024.1",
             "cuda-bindings>=13" + not_mac,
             "nvidia-cuda-nvrtc>=13" + not_mac,
+            "sympy>=1.13",
             "build",
             "setuptools>=64",
             "wheel",

@@ -19,11 +19,12 @@ settings.load_profile("course")
 
 
 def pytest_collection_modifyitems(items):
-    needs_gpu = [item for item in items if item.get_closest_marker("gpu")]
-    reason = why_no_gpu() if needs_gpu else None
-    for item in needs_gpu:
-        if reason:
-            item.add_marker(pytest.mark.skip(reason=reason))
+    for marker, why_not in {"gpu": why_no_gpu, "symbolic": why_no_sympy}.items():
+        needing = [item for item in items if item.get_closest_marker(marker)]
+        reason = why_not() if needing else None
+        for item in needing:
+            if reason:
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def copy_clone(folder):
@@ -48,3 +49,10 @@ def why_no_gpu():
         namespace("cuda")
     except ValueError as problem:
         return str(problem)
+
+
+def why_no_sympy():
+    """The command that installs SymPy, or None where it is installed."""
+    from mmvae_edu.oracles import symbolic
+
+    return None if symbolic.available() else symbolic.INSTALL

@@ -25,7 +25,7 @@ ORDER = [  # each may import only from rows above its own, or within its row
     {"__init__", "version", "kernels"},
     {"support"},
     {"report", "data", "oracles", "gradcheck", "ops"},
-    {"gaussian", "laplace"},
+    {"gaussian", "laplace", "derivations"},
     {"likelihoods", "posteriors"},
     {"objectives", "networks"},
     {"training", "estimators", "criteria"},

@@ -24,6 +24,7 @@ EXTRAS = {  # what each is for
     "data": "larger sets of data",
     "notebook": "lessons as notebooks",
     "sweep": "many runs at once",
+    "symbolic": "proofs by SymPy",
     "test": "the tests",
 }
 

@@ -53,7 +53,7 @@ def derived(name):
 
     found = checked(name)
     print("\n".join(lines(found)))
-    if not all(outcome.holds for outcome in found.outcomes):
+    if any(outcome.holds is False for outcome in found.outcomes):
         raise ClaimFails(f"{name}.derive: a line is wrong")
 
 

@@ -34,9 +34,10 @@ def judge(exercise, text):
         says = f"line {wrong['line']} does not follow from the one before"
         says += f": {wrong['hints'][0]}" if wrong["hints"] else ""
         return Verdict(WRONG, says, counterexample(wrong), line=wrong["line"], draws=len(found))
-    blank = next((row["line"] for row in found if row["holds"] is None), None)
-    if blank:
-        return Verdict(NOT_ATTEMPTED, f"a ___ is left in line {blank}", line=blank)
+    if left := next((row for row in found if row["holds"] is None), None):
+        says = f"line {left['line']}: {left['note']}" if left["note"] else ""
+        says = says or f"a ___ is left in line {left['line']}"
+        return Verdict(NOT_ATTEMPTED, says, line=left["line"])
     if departs := _departs(exercise, checked.derivation):
         return Verdict(WRONG, *departs)
     return Verdict(RIGHT, draws=len(found))

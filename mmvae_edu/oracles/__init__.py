@@ -1,6 +1,6 @@
 """Models whose every quantity is known exactly, against which everything else is checked.
 
-They import numpy, mpmath and the standard library, and of mmvae_edu only the rule for arrays, which
+They import numpy, mpmath, SymPy and the standard library, and of mmvae_edu only the rule for arrays, which
 computes nothing: an error of the library cannot hide in the oracle that checks it.
 
     DiscreteModel      S latent states, M modalities of V symbols: every sum is finite
@@ -8,6 +8,7 @@ computes nothing: an error of the library cannot hide in the oracle that checks 
     LinearGaussian     x_m = W_m z + b_m + sigma_m eps: everything in closed form
     iwae_exact, ...    IWAE and mixture bounds at any K without drawing a sample
     fifty_digits       the kernels' functions in arithmetic of 50 digits
+    symbolic           pullbacks and Gaussian integrals as expressions, by SymPy (O8)
 """
 
 from .discrete import DiscreteModel

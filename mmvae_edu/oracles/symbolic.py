@@ -117,7 +117,7 @@ class Symbolic(np.lib.mixins.NDArrayOperatorsMixin):
         if values.dtype == bool:
             return _decided(values, *parts)
         if name in ("absolute", "sign"):
-            sign = np.sign(_decided(a.values, a, _symbolic(0.0)))
+            sign = np.sign(_decided(a.values, a, _symbolic(0.0))).astype(int)
             return Symbolic(sign if name == "sign" else sign * a.expressions, values)
         if name in ("maximum", "minimum"):
             first = _decided(values == a.values, *parts)
@@ -229,7 +229,7 @@ def gradient_entries(op, args, constants, rng):
     ]
     total = sympy.Add(*(
         e for d, part in zip(cotangents, outputs, strict=True)
-        for e in (d.expressions * part.expressions).ravel()
+        for e in np.ravel(d.expressions * part.expressions)
     ))  # fmt: skip
     gradient = pullback(*cotangents)
     leaves = list(_pairs(args, list(gradient) if len(args) > 1 else [gradient]))
@@ -269,7 +269,6 @@ def _pairs(args, gradients):
 def vanishes(expression):
     """Tell whether an expression is 0 as a rational function of its symbols and exponentials."""
     import sympy
-    from sympy.polys.fields import sfield
 
     generators = {}
 
@@ -282,8 +281,13 @@ def vanishes(expression):
             factors.append(one ** (2 * coefficient))
         return sympy.Mul(*factors)
 
+    if expression.has(sympy.Float):
+        raise ValueError("a rounded number stands in an expression")
     rational = expression.replace(sympy.exp, split)
-    return rational == 0 or sfield(sympy.together(rational))[1] == 0
+    numerator, _ = sympy.fraction(sympy.together(rational))
+    if sympy.expand(numerator) == 0:
+        return True
+    return expression.has(sympy.tanh) and vanishes(expression.rewrite(sympy.tanh, sympy.exp))
 
 
 # ---- Gaussian integrals ----

@@ -15,6 +15,7 @@ from ..version import __version__
 from .claims import check_equations, claims_section, distinct, show, show_count
 from .derivations import check_derivations
 from .progress import progress_sections
+from .proofs import check_pullbacks
 
 RECORDS = ("systems.json", "gradients.json")  # the tour's sections, beside its figures
 
@@ -35,7 +36,9 @@ def tour(out, *, seeds=(0,), fast=False, only=None):
         derivations, derived = check_derivations(console)
         gradients = [gradients_section(console, out, seeds[0])]
         saved_sections.save(out / "gradients.json", gradients)
-        sections = [claims_section(checked, out), derivations, *gradients]
+        proofs, proved = check_pullbacks(console)
+        derived = derived and proved
+        sections = [claims_section(checked, out), derivations, proofs, *gradients]
     sections = progress_sections() + sections
     if only in (None, "systems"):
         from .pictures import systems_sections
@@ -59,12 +62,13 @@ def report_only(path, folder):
     with tempfile.TemporaryDirectory() as figures:
         equations = claims_section(checked, Path(figures))
         derivations, derived = check_derivations(Console())
-        write(path, [0], [*systems, *progress, equations, derivations, *gradients])
+        proofs, proved = check_pullbacks(Console())
+        write(path, [0], [*systems, *progress, equations, derivations, proofs, *gradients])
     show_count(Console(), checked)
     print(f"tables, figures: {folder if systems else 'no; `mmvae-edu tour` makes them'}")
     print(f"your progress: {'yes' if progress else 'no; `mmvae-edu start` begins it'}")
     print(f"report: {path}")
-    return exit_code(checked, derived)
+    return exit_code(checked, derived and proved)
 
 
 def write(path, seeds, sections):
