@@ -90,8 +90,8 @@ keep(figure, "05-l1", alt=finding, numbers=numbers)
 derived("s05_bound")
 
 # %% [markdown]
-# The closed form is about Gaussians. SymPy (`pip install 'mmvae_edu[symbolic]'`) integrates them and
-# proves each line, for every $\mu$ and $\sigma$.
+# The closed form is about Gaussians. SymPy (`pip install 'mmvae_edu[symbolic]'`) integrates them
+# and proves each line, for every $\mu$ and $\sigma$.
 
 # %%
 derived("s05_closed_form")

@@ -209,8 +209,8 @@ keep(figure, "11-quotient", alt=finding, numbers=numbers)
 derived("s07_product_of_experts")
 
 # %% [markdown]
-# For two Gaussian modalities of a linear model SymPy (`pip install 'mmvae_edu[symbolic]'`) proves the
-# same, and gives the mean and the variance of the product.
+# For two Gaussian modalities of a linear model SymPy (`pip install 'mmvae_edu[symbolic]'`) proves
+# the same, and the mean and the variance of the product.
 
 # %%
 derived("s07_gaussian")

@@ -1,7 +1,6 @@
-"""Proofs by SymPy: pullbacks as expressions, Gaussian integrals, and derivations about Gaussians."""
+"""Proofs by SymPy: pullbacks as expressions, Gaussian integrals, derivations about Gaussians."""
 
 import inspect
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -15,9 +14,9 @@ from mmvae_edu.cli import main
 from mmvae_edu.derivations import Unreadable, check, read
 from mmvae_edu.derivations.words import rows
 from mmvae_edu.objectives import elbo, iwae
-from mmvae_edu.oracles import symbolic
-from mmvae_edu.oracles.symbolic import Symbolic, exact, gradient_entries, moment, vanishes
 from mmvae_edu.ops import relu
+from mmvae_edu.oracles import symbolic
+from mmvae_edu.oracles.symbolic import Symbolic, exact, gradient_entries, moment
 from mmvae_edu.posteriors import mixture_log_prob
 from mmvae_edu.tour.proofs import check_pullbacks
 
@@ -111,7 +110,7 @@ def test_the_expressions_have_the_values_of_the_floats():
      (float(np.log(7)), "log(7)"), (float(np.log(0.02)), "-log(50)"), (-np.inf, "-oo")],
 )  # fmt: skip
 def test_constants_have_names(number, text):
-    assert str(exact(number)) == text or vanishes(exact(number) - exact(-number) * -1)
+    assert str(exact(number)) == text
 
 
 @pytest.mark.parametrize("number", [np.sqrt(2), 0.1234567890123, np.pi, np.log(2) + 1e-9])
@@ -189,7 +188,7 @@ def test_an_inequality_that_no_number_refutes_is_open():
 
 
 @pytest.mark.parametrize(("text", "line", "why"), [
-    ("N(z, mu, v)\n= 1", 2, "`assume … > 0` for its variance is missing"),
+    ("N(z, mu, v)\n= 1", 1, "`assume … > 0` for its variance is missing"),
     ("assume v < 0\nN(z, 0, v)\n= 1", 1, "expected a sign"),
     ("N(z, mu)\n= 1", 1, "expected N(z, mean, variance)"),
     ("N(2, 0, 1)\n= 1", 1, "'2' is no variable"),
@@ -201,9 +200,9 @@ def test_an_inequality_that_no_number_refutes_is_open():
     ("N(z, 0, 1) * (1 + z)**20 * (2 + z)**20\n= 1", 1, "too many factors"),
 ])  # fmt: skip
 def test_what_is_no_line_about_gaussians_is_a_sentence(text, line, why):
-    with pytest.raises(Unreadable, match=".") as found:
+    with pytest.raises(Unreadable) as found:
         check(read(text))
-    assert found.value.args[0] in (line, 1)
+    assert found.value.args[0] == line
     assert why in found.value.args[1]
 
 

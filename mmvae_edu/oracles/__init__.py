@@ -1,7 +1,7 @@
 """Models whose every quantity is known exactly, against which everything else is checked.
 
-They import numpy, mpmath, SymPy and the standard library, and of mmvae_edu only the rule for arrays, which
-computes nothing: an error of the library cannot hide in the oracle that checks it.
+They import numpy, mpmath, SymPy and the standard library, and of mmvae_edu only the rule for
+arrays, which computes nothing: an error of the library cannot hide in the oracle that checks it.
 
     DiscreteModel      S latent states, M modalities of V symbols: every sum is finite
     NonlinearModel     one latent dimension, a tanh decoder: every integral by quadrature

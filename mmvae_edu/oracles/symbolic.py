@@ -131,7 +131,7 @@ class Symbolic(np.lib.mixins.NDArrayOperatorsMixin):
             return _symbolic(args[0])
         function = np.zeros_like if function is np.empty_like else function
         values = function(*_of(args, "values"), **_of(options, "values"))
-        if getattr(values, "dtype", None) == bool:
+        if isinstance(values, np.ndarray) and values.dtype.kind == "b":
             return values
         expressions = function(*_of(args, "expressions"), **_of(options, "expressions"))
         if isinstance(values, list):  # of split

@@ -6,9 +6,9 @@ from ..report.page import Paragraph, Section, Table
 
 TITLE = "Proved by SymPy"
 ABOUT = (
-    "The library's own code runs on symbols. SymPy differentiates the value, and the difference from "
-    "what the pullback gives is 0 as an expression: for every number, cotangents included, for which "
-    "the comparisons in the code come out as they do here."
+    "The library's own code runs on symbols. SymPy differentiates the value, and the difference "
+    "from what the pullback gives is 0 as an expression: for all numbers, cotangents included, for "
+    "which the comparisons in the code come out as they do here. Every axis has length 2."
 )
 
 
