@@ -102,6 +102,12 @@ def test_every_equation_has_a_line(equation):
 ASKED = [e for e in exercises().values() if isinstance(e, DerivationExercise)]
 
 
+def test_no_derivation_takes_the_name_of_a_function():
+    functions = {e.name for e in exercises().values() if e.of}
+    assert not functions & {e.name for e in ASKED}
+    assert len(ASKED) == len(list(exercises()["L05.kl_gauss"].stub.parent.glob("*.derive"))) == 12
+
+
 @pytest.mark.parametrize("exercise", ASKED, ids=lambda exercise: exercise.id)
 def test_an_exercise_is_open_until_its_solution_stands_there(exercise):
     stub = exercise.stub.read_text("utf-8")

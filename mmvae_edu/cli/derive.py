@@ -37,7 +37,8 @@ def _derive(arguments):
         say(json.dumps([{"file": p.name, "lines": r[1]} for p, r in results.items()], indent=1))
     else:
         for path, result in results.items():
-            say("" if arguments.file else f"{path.name}\n", end="")
+            if not arguments.file:
+                say(path.name)
             _show(result, arguments.explain)
     return max((code for code, _, _ in results.values()), key=(0, 2, 1).index)
 

@@ -237,7 +237,8 @@ def reset(folder, exercise):
 def _refuse_unparsed(folder, exercise):
     """Raise ValueError for a file of which nobody knows where another function ends."""
     path = own_file(folder, exercise.stub)
-    if path.exists() and lines_of(path) is None:
+    alone = isinstance(exercise, DerivationExercise)  # in its file
+    if not alone and path.exists() and lines_of(path) is None:
         files.read_source(path)  # or it raises another ValueError, which says why it cannot
         raise ValueError(
             f"{path} does not parse, so {exercise.name} alone cannot be put back: mend the file, "
