@@ -292,7 +292,7 @@ def test_checkpoints_keep_their_format(tmp_path):
     header, arrays = files.read_arrays(tmp_path / "run.npz", "checkpoint")
     assert set(header["identity"]) == set(
         "system config dtype examples seed learning_rate anneal estimator batch_size samples "
-        "interval binarise decay_from mask data validation".split()
+        "interval binarise decay_from decay_to mask data validation".split()
     )
     numbers = {"step", "position", "best_bound", "stale", "count", "history"}
     assert set(header) == {"kind", "identity", "rng", *numbers}
@@ -440,12 +440,20 @@ def test_a_checkpoint_beyond_the_last_step_is_refused(tmp_path):
     assert model.theta is theta
 
 
+def test_a_fall_of_the_learning_rate_to_another_step_is_another_training(tmp_path):
+    """Both begin to fall at step 6, one of them to 0 at step 10."""
+    model, x, options = prepared("VAE", checkpoint=tmp_path / "run.npz")
+    model.fit(x, **options | {"steps": 10, "decay": 4})
+    with pytest.raises(ValueError, match="another training: decay_to 10, not 20"):
+        model.fit(x, **options | {"steps": 20, "decay": 14})
+
+
 def test_checkpoints_from_before_the_hashes_resume(tmp_path):
     model, x, options = prepared("VAE")
     path = tmp_path / "run.npz"
     history = model.fit(x, checkpoint=path, **options)
     header, arrays = files.read_arrays(path, "checkpoint")
-    for key in "mask", "data", "validation":
+    for key in "mask", "data", "validation", "decay_to":
         del header["identity"][key]
     files.write_arrays(path, header, arrays)
     assert model.fit(x, checkpoint=path, **options) == history

@@ -10,7 +10,8 @@ from .checks import whole_number
 from .devices import like, to_host
 
 ARRAYS = ("theta", "m", "v", "order", "total", "best_theta")
-DIGESTS = ("mask", "data", "validation")  # in files of older versions they are absent
+DIGESTS = ("mask", "data", "validation")
+LATER = (*DIGESTS, "decay_to")  # in files of older versions they are absent
 NUMBERS = ("step", "position", "best_bound", "stale", "count", "history")
 
 
@@ -69,7 +70,7 @@ def resume(path, state, rng, identity):
     if not isinstance(kept, dict):
         raise files.damaged(path, ValueError(f"identity: expected a dict, found {kept!r}"))
     for key, here in identity.items():
-        found = kept.get(key, here if key in DIGESTS else None)
+        found = kept.get(key, here if key in LATER else None)
         if found != here:
             other = f"other {key}" if key in DIGESTS else f"{key} {found}, not {here}"
             raise ValueError(f"{path}: a checkpoint of another training: {other}")

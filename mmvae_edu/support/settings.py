@@ -91,6 +91,7 @@ class Settings:
             "examples": data.size,
             **{name: getattr(self, name) for name in names},
             "decay_from": self.steps - self.decay if self.decay else None,
+            "decay_to": self.steps if self.decay else None,
             **digests(data, held_out),
         }
         return json.loads(files.as_json(identity))
