@@ -52,7 +52,7 @@ def check_plain(name, array):
 
 def check_rng(rng):
     """Raise a ValueError unless rng is a random generator, of NumPy or CuPy."""
-    if not hasattr(rng, "standard_normal"):
+    if not hasattr(rng, "integers"):  # NumPy's old RandomState has other methods
         found = f"found {rng!r}"
         raise ValueError(f"rng: expected a generator such as np.random.default_rng(0), {found}")
 

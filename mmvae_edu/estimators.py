@@ -208,10 +208,11 @@ def _checked(model, theta, x, mask):
 
 
 def _estimates(model, theta, parts, given, mask, K, rng, chunk):
-    found = [
-        [_reduced(log_w, model.backend(theta)) for log_w in weights]
-        for weights in _weights(model, theta, parts, given, mask, K, rng, chunk)
-    ]
+    with np.errstate(over="ignore", invalid="ignore"):  # a sentence names what is not finite
+        found = [
+            [_reduced(log_w, model.backend(theta)) for log_w in weights]
+            for weights in _weights(model, theta, parts, given, mask, K, rng, chunk)
+        ]
     return [_estimate(chunks, K) for chunks in zip(*found, strict=True)]
 
 
@@ -223,6 +224,10 @@ def _reduced(log_w, kernels):
 
 def _estimate(chunks, K):
     log_p, ess = map(np.concatenate, zip(*chunks, strict=True))
+    for n in np.flatnonzero(~(log_p < np.inf))[:1]:
+        raise ValueError(
+            f"x: log p of example {n} became {log_p[n]}; are its values as in the training data?"
+        )
     with np.errstate(divide="ignore"):  # ess is 0 where no weight is above 0
         variance = np.maximum(1 / ess - 1 / K, 0)  # Σ_k (w̃_k − 1/K)², of the K weights' mean
     error = np.sqrt(variance * K / (K - 1)) if K > 1 else np.full_like(log_p, np.inf)

@@ -418,6 +418,12 @@ ROWS = {
     "rng of sample is text": (
         lambda: MODEL.sample(2, rng="x"), "rng: expected a generator or a seed",
     ),
+    "rng of sample is a module": (
+        lambda: MODEL.sample(2, rng=np.random), "rng: expected a generator or a seed",
+    ),
+    "rng of init is of an older kind": (
+        lambda: MODEL.init(np.random.RandomState(0)), "rng: expected a generator such as",
+    ),
     "rng of sample is negative": (lambda: MODEL.sample(2, rng=-1), "rng: expected a generator or"),
     "rng of sample is a float": (lambda: MODEL.sample(2, rng=0.5), "rng: expected a generator or"),
     "rng of sample is True": (lambda: MODEL.sample(2, rng=True), "rng: expected a generator or"),
@@ -717,3 +723,51 @@ ROWS = {
 def test_a_bad_call_gets_one_sentence_that_names_the_argument(kind):
     call, words = ROWS[kind]
     refused(call, words)
+
+
+# ---- numbers that become NaN ---------------------------------------------------------------------
+
+UNSCALED = X | {"a": X["a"] * 1e6}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda m: m.estimate_marginal(UNSCALED, K=4, rng=0), "x: log p of example 0 became nan"),
+        (lambda m: m.log_marginal(UNSCALED, K=4, rng=0), "x: log p of example 0 became nan"),
+        (lambda m: m.posterior_sample(UNSCALED, rng=0), "x: a draw of z is not finite"),
+        (lambda m: m.generate(UNSCALED, rng=0), "x: a draw of z is not finite"),
+    ],
+)
+def test_data_of_another_size_than_the_training_data_are_named(call, words):
+    model, _ = trained("MMVAE")
+    model.theta = model.theta.astype(np.float32)
+    refused(partial(call, model), words)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda theta: theta[1:], "theta: expected shape"),
+        (lambda theta: theta[None], "theta: expected shape"),
+        (lambda theta: theta.astype(int), "theta: expected float32 or float64, found int64"),
+        (lambda theta: theta.astype(np.float16), "theta: expected float32 or float64"),
+        (lambda theta: theta.astype(">f8"), "theta: expected float64, found >f8"),
+        (np.ma.array, "theta: expected a plain array"),
+        (lambda theta: theta * nan, "theta: expected finite numbers"),
+        (lambda theta: "x", "theta: expected an array of numbers"),
+    ],
+)
+def test_parameters_that_a_model_cannot_have_are_neither_used_nor_saved(change, words, tmp_path):
+    model, x = trained("MVAE")
+    model.theta = change(model.theta)
+    for call in (
+        partial(model.encode, x),
+        partial(model.sample, 2, rng=0),
+        partial(model.estimate_marginal, x, rng=0),
+        partial(model.save, tmp_path / "model.npz"),
+        lambda: model.parameters,
+    ):
+        refused(call, words)
+    assert not list(tmp_path.iterdir())

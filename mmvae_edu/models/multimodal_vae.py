@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import estimators, training
+from ..kernels.arrays import FLOATS
 from ..likelihoods import LIKELIHOODS
 from ..support import files
 from ..support.checks import finite_numbers, random_generator, whole_number
@@ -57,7 +58,11 @@ class MultimodalVAE(FunctionalModel):
         """Draw K samples z ~ q(z|x): (K, N, D).  `rng`: a generator, or a seed for one."""
         batch, w = self.checked_batch(self._trained(), x, mask)
         whole_number("K", K, 1)
-        return self.posterior_samples(w, batch, K, random_generator(rng))[0]
+        with np.errstate(over="ignore", invalid="ignore"):
+            z = self.posterior_samples(w, batch, K, random_generator(rng))[0]
+        if not np.isfinite(z).all():
+            raise ValueError("x: a draw of z is not finite; are values as in the training data?")
+        return z
 
     def decode(self, z, names=None):
         """Compute the mean of each (or each named) modality given z (…, D): dict name → (…, P)."""
@@ -216,7 +221,10 @@ class MultimodalVAE(FunctionalModel):
     def _trained(self):
         if self.theta is None:
             raise ValueError(f"this {type(self).__name__} has no parameters yet: fit or load first")
-        return self.theta
+        theta = finite_numbers("theta", self.theta, (self.tree.size,))
+        if theta.dtype not in FLOATS:
+            raise ValueError(f"theta: expected float32 or float64, found {theta.dtype}")
+        return theta
 
     def _known(self, names):
         """Return a list of names, also of one alone; a ValueError for an unknown one."""

@@ -50,7 +50,7 @@ def random_generator(rng):
     """Return a generator as it is, or one from a seed; a ValueError for anything else."""
     try:
         if not isinstance(rng, bool):
-            return rng if hasattr(rng, "standard_normal") else np.random.default_rng(rng)
+            return rng if hasattr(rng, "integers") else np.random.default_rng(rng)
     except (TypeError, ValueError):
         pass
     raise ValueError(f"rng: expected a generator or a seed, found {rng!r}")
