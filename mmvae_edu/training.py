@@ -14,7 +14,7 @@ from .support import files
 from .support.checkpoints import State, resume, save
 from .support.devices import generator, like, namespace, to_host
 from .support.settings import checked
-from .support.trainable import require_finite, require_trainable
+from .support.trainable import require_finite, require_ordinary, require_trainable
 
 
 def fit(model, x, *, mask=None, validation=None, checkpoint=None, progress=True, **settings):
@@ -65,7 +65,7 @@ def fit(model, x, *, mask=None, validation=None, checkpoint=None, progress=True,
             due, stop = state.step % settings.interval == 0, interrupted()
             kept = due or stop or state.step == settings.steps
             if kept or xp is np:  # a GPU is not waited for at every step
-                require_finite(model, state, batch, parameters=kept)
+                require_finite(model, state, batch, data, parameters=kept)
             if due:
                 record(model, state, held_out, settings)
             if checkpoint is not None and kept:
@@ -94,6 +94,7 @@ def checked_data(model, theta, x, mask, validation):
         raise ValueError(f"validation: {sentence}") from None
     if absent := [name for name in model.modalities if name not in held_out.x]:
         raise ValueError(f"validation: nothing of {absent[0]!r}; expected what x has")
+    require_ordinary(model, held_out, "validation")
     return data, held_out
 
 
@@ -178,6 +179,7 @@ class OnGpu:
         self.graph = Recorded(partial(self.gradient, theta, batch, beta=self.beta, **self.noise))
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def record(model, state, held_out, settings):
     """Append the mean bound since the last record, and the validation bound if there is a split."""
     entry = {"step": state.step, "bound": float(to_host(state.total)) / state.count}

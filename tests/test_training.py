@@ -513,13 +513,17 @@ def test_ctrl_c_in_a_step_that_is_not_finite_is_a_sentence_too(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.filterwarnings("error")
 def test_a_validation_bound_that_is_not_finite_is_named(tmp_path):
     model, x, options = prepared("VAE", interval=4)
-    held_out = {"ink": x["ink"] * 1e12}
+    held_out = {"ink": x["ink"].copy()}
+    held_out["ink"][0] = 1e30  # an outlier: the others are ordinary
     with pytest.raises(ValueError, match="validation: its bound became -?(inf|nan) by step 4"):
         model.fit(x, validation=held_out, checkpoint=tmp_path / "run.npz", **options)
     assert model.theta is None
     assert not list(tmp_path.iterdir())
+    with pytest.raises(ValueError, match="by step 3"):
+        model.fit(x, validation=held_out, **options | {"steps": 3})
 
 
 def test_a_learning_rate_that_is_too_large_is_named():
@@ -588,6 +592,28 @@ def test_one_example_that_is_not_finite_is_named_and_not_the_learning_rate():
     model = VAE({"a": Normal(16)})
     with pytest.raises(ValueError, match=r"x\['a'\]: .* mean square 1e\+06; .* or try a smaller"):
         model.fit({"a": x}, steps=100, progress=False)
+    assert model.theta is None
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_an_example_of_an_earlier_batch_is_named_too(paired):
+    x, _ = strokes()
+    x[17] = 1e18  # Adam's squares overflow, and the next batch is not finite
+    data = Paired({"a": x}, {"a": np.arange(len(x))}) if paired else {"a": x}
+    with pytest.raises(ValueError, match=r"x\['a'\]: .* mean square 1e\+18; .* or try a smaller"):
+        VAE({"a": Normal(16)}).fit(data, batch_size=8, progress=False)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("paired", [False, True])
+def test_validation_data_of_another_size_are_refused_before_the_first_step(paired):
+    x, _ = strokes()
+    held_out = {"a": 1e3 * x[:40]}
+    if paired:
+        held_out = Paired(held_out, {"a": np.arange(40)})
+    model = VAE({"a": Normal(16)})
+    with pytest.raises(ValueError, match=r"validation: x\['a'\]: expected values of about 1"):
+        model.fit({"a": x}, validation=held_out, progress=False)
     assert model.theta is None
 
 

@@ -4,6 +4,7 @@ from operator import itemgetter
 
 import numpy as np
 
+from .batches import Paired
 from .devices import to_host
 
 FAR = 30  # a row's root mean square: of standardised data at most 1 row in 900 has a larger one
@@ -33,15 +34,24 @@ def require_trainable(model, objective, theta, batch, **arguments):
         )
 
 
-def require_finite(model, state, batch, *, parameters):
-    """Raise a ValueError unless the bound is finite, and if `parameters` all that Adam changes."""
+def require_ordinary(model, data, name):
+    """Raise a ValueError unless most rows of all data are as near 0 as a first batch must be."""
+    if found := unscaled(model, data, FAR, OUTLIERS, besides=model.condition):
+        raise ValueError(f"{name}: {found}")
+
+
+def require_finite(model, state, batch, data, *, parameters):
+    """Raise a ValueError unless the bound is finite, and if `parameters` all that Adam changes.
+
+    The cause may be a row of this batch, or one of all data that an earlier batch had.
+    """
     changed = {"the bound": state.total}
     if parameters:
         changed |= {"a parameter": state.theta, "the gradient": state.v}
     for name, array in changed.items():
         if np.isfinite(array).all():
             continue
-        last, far = state.history[-1:], unscaled(model, batch)
+        last, far = state.history[-1:], unscaled(model, batch) or unscaled(model, data, FAR)
         since = "; at step {step} the bound was {bound:.4g} nats".format(**last[0]) if last else ""
         raise ValueError(
             f"{name} became infinite or NaN by step {state.step}{since}; "
@@ -56,7 +66,9 @@ def unscaled(model, batch, far=FAR / 10, outliers=0, besides=()):
     the present rows are larger than `far`, in units of the likelihood's scale if that is above 1.
     """
     worst = far, None, far, None
-    for (name, values), present in zip(batch.x.items(), batch.present, strict=True):
+    parts = batch.x.values() if isinstance(batch, Paired) else [batch]
+    rows = [row for part in parts for row in zip(part.x.items(), part.present, strict=True)]
+    for (name, values), present in rows:
         scale = getattr(model.modalities[name], "initial_scale", None)
         if scale and present.any() and name not in besides:
             squares = np.square(to_host(values)[present], dtype=np.float64)
