@@ -12,7 +12,8 @@ A wrong Jᵀ passes for random v and dy with probability 0. With dy = 1 it may p
 softmax sum to 1, so Jᵀ 1 = 0, and a softmax pullback wrong by any factor agrees.
 
 Every array among the arguments gets its own directions, |v| = max(1, |array|), and every array of
-the value its own cotangents, so that no gradient hides behind a larger one. The relative error is
+the value its own cotangents, so that no array's gradient hides behind a larger one's. Numbers of
+one array share a scale: 1e-7 of the largest is not seen among them. The relative error is
 
     (|<dy, J v> − <Jᵀ dy, v>| + ‖dy ⊙ e‖) / scale,      scale = max(‖dy ⊙ J v‖, ‖Jᵀ dy ⊙ v‖)
 
@@ -27,6 +28,7 @@ At a stationary point both sides are 0 whatever the pullback's factor: the check
 import inspect
 from contextlib import contextmanager
 from itertools import pairwise
+from numbers import Integral, Real
 from typing import NamedTuple
 
 import numpy as np
@@ -89,8 +91,15 @@ def norm(x):
     return largest * np.linalg.norm(x / largest) if 0 < largest < np.inf else largest
 
 
+def _generator(rng):
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError):
+        raise ValueError(f"rng: expected a generator or a seed, found {rng!r}") from None
+
+
 def _check(f, rng, ladders, rtol):
-    rng = np.random.default_rng(rng)
+    rng = _generator(rng)
     y, pullback = f(f.theta)
     _check_convention(f, rng)
     worst = 0.0
@@ -276,7 +285,14 @@ def check_unbiased(estimator, expected, *, rng, draws=1000, bias=0.1):
     once in 1.7 million coordinates.  It also raises if the control passes, these draws times
     1 + bias: then there are too few to see such a bias.  An expected gradient of 0 has no control.
     """
-    expected, rng = np.asarray(expected, dtype=float), np.random.default_rng(rng)
+    check("expected", expected, "iuf")
+    expected, rng = np.asarray(expected, dtype=float), _generator(rng)
+    if not np.isfinite(expected).all():
+        raise ValueError("expected: expected finite numbers, found NaN or inf")
+    if not isinstance(draws, Integral):
+        raise ValueError(f"draws: expected a whole number, at least 2, found {draws!r}")
+    if not (isinstance(bias, Real) and 0 < bias < np.inf):
+        raise ValueError(f"bias: expected a finite number above 0, found {bias!r}")
     name = getattr(estimator, "__name__", repr(estimator))
     if draws < 2 or not expected.size:
         raise GradientError(f"{name}: expected 2 draws or more of one number or more")
@@ -314,6 +330,8 @@ class _VectorOp:
     """
 
     def __init__(self, op, args, constants):
+        if not callable(op):
+            raise ValueError(f"op: expected a function, found {op!r}")
         self.op, self.args, self.constants = op, args, constants
         self.name = getattr(op, "__name__", repr(op))
         self.names = _positional_names(op, len(args))
@@ -352,8 +370,10 @@ class _VectorOp:
             with self._untouched(watched, "the pullback"):
                 gradient = pullback(*cotangents.values())
             if len(self.names) == 1:
-                if isinstance(gradient, tuple) and not isinstance(self.args[0], list | tuple):
-                    self.fail(f"the pullback returns a tuple for {self.names[0]}: return it bare")
+                several = isinstance(gradient, list | tuple)
+                if several and not isinstance(self.args[0], list | tuple):
+                    kind = type(gradient).__name__
+                    self.fail(f"the pullback returns a {kind} for {self.names[0]}: return it bare")
                 gradient = (gradient,)
             if not isinstance(gradient, tuple) or len(gradient) != len(self.names):
                 self.fail(f"the pullback must return a tuple, one for each of {self.names}")

@@ -296,6 +296,10 @@ def bound(**changed):
     return MODEL.bound(**{"theta": MODEL.theta, "x": X, **noise} | changed)
 
 
+def unbiased(**changed):
+    return gradcheck.check_unbiased(lambda rng: Z, **{"expected": Z, "rng": 0} | changed)
+
+
 def marginal(**changed):
     return estimators.marginal(MODEL, **{"theta": MODEL.theta, "x": X, "K": 2, "rng": 0} | changed)
 
@@ -417,6 +421,26 @@ ROWS = {
     ),
     "rng of sample is text": (
         lambda: MODEL.sample(2, rng="x"), "rng: expected a generator or a seed",
+    ),
+    "op is no function": (lambda: gradcheck.check_pullback(3, Z, rng=0), "op: expected a function"),
+    "rng of a gradient check is text": (
+        lambda: gradcheck.check_pullback(abs, Z, rng="x"), "rng: expected a generator or a seed",
+    ),
+    "expected gradient is NaN": (
+        lambda: unbiased(expected=Z * nan), "expected: expected finite numbers",
+    ),
+    "expected gradient is masked": (
+        lambda: unbiased(expected=np.ma.array(Z)), "expected: expected a plain array",
+    ),
+    "expected gradient is complex": (
+        lambda: unbiased(expected=Z + 1j), "expected: expected real numbers",
+    ),
+    "draws of a gradient is text": (lambda: unbiased(draws="x"), "draws: expected a whole number"),
+    "draws of a gradient is a float": (lambda: unbiased(draws=2.5), "draws: expected a whole"),
+    "bias is NaN": (lambda: unbiased(bias=nan), "bias: expected a finite number above 0"),
+    "bias is below 0": (lambda: unbiased(bias=-1), "bias: expected a finite number above 0"),
+    "rng of an unbiasedness check is text": (
+        lambda: unbiased(rng="x"), "rng: expected a generator or a seed",
     ),
     "rng of sample is a module": (
         lambda: MODEL.sample(2, rng=np.random), "rng: expected a generator or a seed",

@@ -448,6 +448,7 @@ def test_a_constant_must_not_change():
     ("change", "message"),
     [
         (lambda da: (da,), "the pullback returns a tuple for a: return it bare"),
+        (lambda da: [da], "the pullback returns a list for a: return it bare"),
         (lambda da: None, "gradient of a is nothing, expected float64 (3, 4)"),
         (lambda da: {"a": da}, "gradient of a['a'] is float64 (3, 4), expected nothing"),
     ],

@@ -74,6 +74,23 @@ def test_an_example_of_integers_is_not_the_functions_fault(tmp_path, capsys):
     assert "argument 1 is int64, expected float64" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("example", "words"),
+    [
+        ("example(): return (np.ones(3),), {}", "example cannot be called with a generator: exam"),
+        ("example(rng): return (np.ma.ones(3),), {}", "args[0]: expected a plain array"),
+        ("example(rng): return ({'w': np.arange(3)},), {}", "args[0]['w']: expected an array of"),
+        ("example(rng): return (np.ones(3),), {'a': np.ma.ones(3)}", "a: expected a plain array"),
+        ("example(rng): return (np.ones(3),), {'a': np.array(['b'])}", "a: expected an array of"),
+    ],
+)
+def test_an_example_that_cannot_be_checked_is_said(example, words, tmp_path, capsys):
+    path = tmp_path / "mine.py"
+    path.write_text(f"import numpy as np\ndef {example}\ndef f(x, a=1): return x, lambda d: d\n")
+    assert cli.main(["gradcheck", f"{path}:f"]) == 64
+    assert words in capsys.readouterr().err
+
+
 def test_an_exercises_name_has_its_inputs_whatever_the_examples(tmp_path, capsys):
     path = tmp_path / "mine.py"
     path.write_text(dedent(L1) + EXAMPLE)

@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import gradcheck
 from ..claims.examples import EXAMPLES, differentiable
+from ..kernels.arrays import check
 from .comparisons import GRADIENT, comparable
 from .examine import FAULT, NOT_ATTEMPTED, RIGHT, USAGE, WRONG, Verdict
 from .exercises import NotAttempted, exercises
@@ -75,16 +76,24 @@ def _inputs(exercise, name, f, module, path, seed):
     """Return [(args, constants)] from the library's examples or the file's example(rng)."""
     example = getattr(module, "example", None)
     if exercise is None and callable(example):
+        _bind("example", example, ((None,), {}), "with a generator: example(rng)")
         made = [example(np.random.default_rng(seed + i)) for i in range(POINTS)]
         if not all(_is_example(pair) for pair in made):
             raise Misuse(f"example(rng) in {path} must return (args, constants): a tuple, a dict")
-        _bind(name, f, made[0])
+        _bind(name, f, made[0], "with what example(rng) returns")
         for i, arg in enumerate(made[0][0]):
             if isinstance(arg, np.ndarray) and arg.dtype != np.float64:
                 raise Misuse(
                     f"example(rng) in {path}: argument {i + 1} is {arg.dtype}, expected float64; "
                     "what is not differentiated belongs in the dict"
                 )
+        try:
+            for args, constants in made:
+                check("args", args, "f")
+                for key, constant in constants.items():
+                    check(key, constant, "biufc")
+        except ValueError as problem:
+            raise Misuse(f"example(rng) in {path}: {problem}") from None
         return made
     ops = {op.__name__: op for op in EXAMPLES if inspect.isfunction(op)}
     op = exercise.of if exercise else ops.get(getattr(f, "__name__", name))
@@ -106,12 +115,12 @@ def _is_example(pair):
     return right and isinstance(pair[0], tuple | list) and isinstance(pair[1], dict)
 
 
-def _bind(name, f, example):
+def _bind(name, f, example, what):
     args, constants = example
     try:
         inspect.signature(f).bind(*args, **constants)
     except (TypeError, ValueError) as problem:
-        raise Misuse(f"{name} cannot be called with what example(rng) returns: {problem}") from None
+        raise Misuse(f"{name} cannot be called {what}: {problem}") from None
 
 
 def _check(name, f, inputs, seed):
