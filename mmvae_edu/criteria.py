@@ -25,6 +25,10 @@ class Classifier:
         if not hasattr(likelihood, "features"):
             raise ValueError(f"likelihood: expected one such as Normal(2), found {likelihood!r}")
         whole_number("classes", classes, 1)
+        if not isinstance(hidden, tuple | list):
+            raise ValueError(f"hidden: expected sizes such as (256, 256), found {hidden!r}")
+        for size in hidden:
+            whole_number("hidden", size, 1)
         self.modalities = {"x": likelihood, "label": Categorical(classes)}
         self.hidden = hidden
         self.tree = Tree(mlp_shapes((likelihood.features, *hidden, classes)))
@@ -189,6 +193,14 @@ def _classes(name, y, classes=None, shape=("N",)):
     return y.astype(np.int64)
 
 
+def _probabilities(name, table, shape):
+    """Return P(predicted|true); a ValueError for counts, or for a table the other way round."""
+    table = finite_numbers(name, table, shape)
+    if not np.allclose(table.sum(axis=1), 1):
+        raise ValueError(f"{name}: expected rows that sum to 1, found {table.sum(axis=1)}")
+    return table
+
+
 def _several(name, values):
     """Raise a ValueError for fewer than two values, whose spread gives no error."""
     if len(values) < 2:
@@ -220,8 +232,8 @@ def correct_for_classifiers(table, first, second):
     its entries may be negative by chance.
     """
     table = finite_numbers("table", table, ("V", "V"))
-    first = finite_numbers("first", first, table.shape)
-    second = finite_numbers("second", second, table.shape)
+    first = _probabilities("first", first, table.shape)
+    second = _probabilities("second", second, table.shape)
     half = np.linalg.solve(first.T, table)
     return np.linalg.solve(second.T, half.T).T
 
@@ -235,8 +247,8 @@ def corrected_coherence(first, second, C_first, C_second):
     or a given label, whose matrix is the identity.  C (V, V): P(predicted|true), taken as known:
     the standard error is that of the N alone.  Raises LinAlgError where a C cannot be inverted.
     """
-    C_first = finite_numbers("C_first", C_first, ("V", "V"))
-    C_second = finite_numbers("C_second", C_second, C_first.shape)
+    C_first = _probabilities("C_first", C_first, ("V", "V"))
+    C_second = _probabilities("C_second", C_second, C_first.shape)
     weights, V = np.linalg.solve(C_first, np.linalg.inv(C_second).T), len(C_first)
     first = _classes("first", first, V)
     scores = weights[first, _classes("second", second, V, first.shape)]

@@ -6,7 +6,8 @@ the P features, in nats, one per sample and example: outputs (…, N, P), x (N, 
 
 from dataclasses import dataclass
 from functools import partial
-from math import comb, log
+from itertools import accumulate
+from math import log
 from numbers import Real
 
 import numpy as np
@@ -42,8 +43,8 @@ def log_binomial_coefficient(x, n):
         return 0
     key = n, x.dtype, type(x)
     if key not in _COEFFICIENTS:
-        table = [log(comb(n, k)) for k in range(n + 1)]
-        _COEFFICIENTS[key] = np.array(table, dtype=x.dtype, like=x)
+        exact = accumulate(range(n), lambda c, k: c * (n - k) // (k + 1), initial=1)
+        _COEFFICIENTS[key] = np.array([*map(log, exact)], dtype=x.dtype, like=x)
     return _COEFFICIENTS[key][x.real.astype(np.int64)].sum(axis=-1)
 
 

@@ -422,6 +422,23 @@ ROWS = {
     "rng of sample is text": (
         lambda: MODEL.sample(2, rng="x"), "rng: expected a generator or a seed",
     ),
+    "hidden of a classifier is a number": (
+        lambda: Classifier(Normal(3), hidden=5), "hidden: expected sizes such as",
+    ),
+    "hidden of a classifier is text": (
+        lambda: Classifier(Normal(3), hidden="x"), "hidden: expected sizes such as",
+    ),
+    "hidden of a classifier has 0": (
+        lambda: Classifier(Normal(3), hidden=(0,)), "hidden: expected a whole number",
+    ),
+    "a confusion of counts": (
+        lambda: criteria.corrected_coherence(LABEL, LABEL, 9 * PAIR, PAIR),
+        "C_first: expected rows that sum to 1",
+    ),
+    "a confusion with predictions as rows": (
+        lambda: criteria.correct_for_classifiers(PAIR, PAIR, PAIR + np.ones((2, 1)) @ [[1, 0]]),
+        "second: expected rows that sum to 1",
+    ),
     "op is no function": (lambda: gradcheck.check_pullback(3, Z, rng=0), "op: expected a function"),
     "rng of a gradient check is text": (
         lambda: gradcheck.check_pullback(abs, Z, rng="x"), "rng: expected a generator or a seed",

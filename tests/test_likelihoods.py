@@ -1,5 +1,8 @@
 """Likelihoods: extreme logits, scales, many counts, samples, data that cannot be."""
 
+import time
+from math import comb, log
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -12,6 +15,7 @@ from mmvae_edu.likelihoods import (
     Laplace,
     Normal,
     categorical_log_prob,
+    log_binomial_coefficient,
 )
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -90,3 +94,10 @@ def test_bernoulli_takes_grey_values_as_a_score_and_nothing_beyond(bad):
     expected, found = Bernoulli(2).problem(np.array(bad))
     assert expected
     assert found
+
+
+def test_coefficients_of_many_are_exact_and_soon_there():
+    began = time.process_time()
+    found = log_binomial_coefficient(np.array([[0.0], [5000.0], [9999.0]]), 10_000)
+    assert time.process_time() - began < 5
+    assert found.tolist() == [0, log(comb(10_000, 5000)), log(10_000)]
