@@ -1,20 +1,32 @@
 """Faults injected at random, counted: `MMVAE_FAULTS=full python -m pytest -m faults`.
 
 Each test prints one line of counts and fails where a fault passed unseen.  Without MMVAE_FAULTS
-it injects a few hundred, which takes seconds.  Every kind of fault has a section here.
+it injects a part of them, in less than a minute.  Every kind of fault has a section here.
 """
 
 import io
 import os
 import random
+import re
+import shlex
+import signal
 import struct
+import subprocess
+import time
 import zipfile
 from collections import Counter
+from itertools import count
 
 import numpy as np
 import pytest
+import test_bad_calls
+import test_bad_commands
+from scipy.io import savemat
+from test_processes import mmvae_edu, posix
 
-from mmvae_edu.data.formats import parse_idx
+from mmvae_edu.course import progress
+from mmvae_edu.course.exercises import exercises
+from mmvae_edu.data.formats import parse_idx, parse_svhn
 from mmvae_edu.likelihoods import Bernoulli
 from mmvae_edu.models import VAE
 from mmvae_edu.support import checkpoints, files
@@ -23,27 +35,32 @@ pytestmark = pytest.mark.faults
 FULL = os.environ.get("MMVAE_FAULTS") == "full"
 
 
+def report(say, what, outcomes, kinds):
+    """Count the outcomes, print the count of each kind and return the counts."""
+    counts = Counter(outcomes)
+    with say.disabled():
+        print(f"\n{what}: {counts.total()}, " + ", ".join(f"{k} {counts[k]}" for k in kinds))
+    assert set(counts) <= set(kinds)
+    return counts
+
+
 def inject(faults, say, what):
     """Call each fault, count what follows and print the counts.
 
     A fault is a function that returns whether all is as without it; what it raises is a sentence,
     that is a ValueError of one line, or a traceback.
     """
-    counts = Counter()
-    for fault in faults:
-        try:
-            counts[
-                "loaded with the same arrays" if fault() else "loaded with different arrays"
-            ] += 1
-        except ValueError as problem:
-            counts["refused" if str(problem).startswith("x: ") else "tracebacks"] += 1
-        except Exception:  # what is counted is that it is no sentence
-            counts["tracebacks"] += 1
     kinds = "refused", "loaded with the same arrays", "loaded with different arrays", "tracebacks"
-    line = ", ".join(f"{kind} {counts[kind]}" for kind in kinds)
-    with say.disabled():
-        print(f"\n{what}: tried {counts.total()}, {line}")
-    return counts
+    return report(say, what, (_outcome(fault, *kinds) for fault in faults), kinds)
+
+
+def _outcome(fault, refused, same, different, traceback):
+    try:
+        return same if fault() else different
+    except ValueError as problem:
+        return refused if str(problem).startswith("x: ") else traceback
+    except Exception:  # what is counted is that it is no sentence
+        return traceback
 
 
 # ---- files: single bits and bytes of a model and of a checkpoint --------------------------------
@@ -168,3 +185,158 @@ def test_no_idx_file_is_more_than_a_sentence(capsys):
     counts = inject([fault] * (80_000 if FULL else 2000), capsys, "IDX")
     assert counts["tracebacks"] == 0
     assert counts["refused"] > counts.total() / 2
+
+
+# ---- files: .mat --------------------------------------------------------------------------------
+
+
+def test_no_mat_file_is_more_than_a_sentence(capsys):
+    """They have no checksum either, and may crash SciPy's parser, but not the process that asks."""
+    rng, file = random.Random(0), io.BytesIO()
+    X = np.random.default_rng(0).integers(256, size=(32, 32, 3, 4), dtype=np.uint8)
+    savemat(file, {"X": X, "y": [[1], [10], [9], [5]]})
+    whole = file.getvalue()
+    heads = [*range(128, 188), *range(whole.index(b"y\0") - 40, len(whole))]  # of X, and all of y
+
+    def fault():
+        content = bytearray(whole)
+        for _ in range(rng.randint(1, 3)):
+            at = rng.choice([rng.choice(heads), rng.randrange(len(content))])
+            content[at] = rng.randrange(256)
+        if rng.random() < 0.1:
+            del content[rng.randrange(len(content)) :]
+        images, label = parse_svhn(bytes(content), "x")
+        return np.array_equal(images, np.moveaxis(X, 3, 0)) and label.tolist() == [1, 0, 9, 5]
+
+    counts = inject([fault] * (500 if FULL else 8), capsys, ".mat")
+    assert counts["tracebacks"] == 0
+
+
+# ---- killed commands ----------------------------------------------------------------------------
+
+EDIT = b"\n\ndef kl_gauss(*_):\n    return 0\n"  # a learner's, of each file
+VARIES = re.compile(rb'"seconds": [\d.]+|\d{4}-\d\d-\d\d')  # from run to run
+SIGNALS = "SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"
+
+
+def nothing(folder):
+    folder.mkdir()
+
+
+def some_exercises(folder):
+    """Make a folder of exercises that lacks most files."""
+    (folder / "mine").mkdir(parents=True)
+    for stub in sorted({exercise.stub for exercise in exercises().values()})[::3]:
+        (folder / "mine" / stub.name).write_bytes(stub.read_bytes() + EDIT)
+
+
+def all_exercises(folder):
+    some_exercises(folder)
+    for name in progress.start(folder / "mine"):
+        with (folder / "mine" / name).open("ab") as file:
+            file.write(EDIT)
+
+
+KILLED = {  # command line: kills, kills if FULL, what is there before
+    "train VAE --steps 200 --checkpoint c.npz --out m.npz": (2, 26, nothing),
+    "tour --fast --out out": (0, 4, nothing),
+    "reproduce digits-label --systems VAE --seeds 0 --epochs 1 --out out": (0, 14, nothing),
+    "start mine": (2, 18, some_exercises),
+    "reset --all": (2, 18, all_exercises),
+    "check L05": (2, 20, all_exercises),
+}
+
+
+def run(line, folder, seconds=None, sent="", to=os.kill):
+    """Run a command, send it a signal after some seconds; returns (code, errors, was it sent)."""
+    options = {"cwd": folder, "stdout": subprocess.DEVNULL, "start_new_session": True}
+    with mmvae_edu(*shlex.split(line), **options) as process:
+        try:
+            _, errors = process.communicate(timeout=seconds)
+            return process.returncode, errors.decode(), False
+        except subprocess.TimeoutExpired:
+            to(process.pid, getattr(signal, sent))
+            _, errors = process.communicate(timeout=60)
+            return process.returncode, errors.decode(), True
+
+
+def results(folder):
+    """Return {name: content} of all files but backups and claims, which are free to differ."""
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    found = [path for path in found if ".bak" not in path.name and path.suffix != ".claim"]
+    return {str(path.relative_to(folder)): VARIES.sub(b"", path.read_bytes()) for path in found}
+
+
+def learners(folder):
+    """Return the contents of the files that have the learner's edit."""
+    contents = {path.read_bytes() for path in folder.rglob("*.py*")}
+    return {content for content in contents if content.endswith(EDIT)}
+
+
+def broken_twice(line, folder, rng, seconds, unbroken):
+    """Kill a command twice, it or its group, and complete it; returns (kills, outcome)."""
+    own, kills, problems = learners(folder), 0, []
+    for last in False, False, True:
+        sent = rng.uniform(0, seconds), rng.choice(SIGNALS), rng.choice([os.kill, os.killpg])
+        code, errors, killed = run(line, folder, *(() if last else sent))
+        kills += killed
+        problems += ["tracebacks"] * ("Traceback" in errors)
+        problems += ["a learner's file lost"] * (not own <= learners(folder))
+    found = results(folder)
+    problems += ["leftovers"] * any(name.endswith(".part") for name in found)
+    problems += ["another end"] * ((code, found) != unbroken)
+    return kills, [*problems, "ended as unbroken"][0]
+
+
+@posix
+@pytest.mark.parametrize("line", KILLED)
+def test_a_killed_command_ends_as_an_unbroken_one_once_it_is_called_again(line, tmp_path, capsys):
+    few, many, prepare = KILLED[line]
+    if not (wanted := many if FULL else few):
+        pytest.skip("takes minutes: MMVAE_FAULTS=full")
+    outcomes, rng, start = [], random.Random(line), time.monotonic()
+    prepare(tmp_path / "unbroken")
+    code, *_ = run(line, tmp_path / "unbroken")
+    seconds, expected = time.monotonic() - start, (code, results(tmp_path / "unbroken"))
+    rounds = count()
+    while len(outcomes) < wanted:
+        prepare(folder := tmp_path / str(next(rounds)))
+        kills, outcome = broken_twice(line, folder, rng, seconds, expected)
+        outcomes += [outcome] * kills
+    kinds = "ended as unbroken", "another end", "a learner's file lost", "leftovers", "tracebacks"
+    counts = report(capsys, f"killed {line}", outcomes, kinds)
+    assert counts["ended as unbroken"] == len(outcomes)
+
+
+# ---- tables of bad input ------------------------------------------------------------------------
+
+
+def counted(say, what, test, rows):
+    """Call the test of a table for its rows, each of another kind; print what came of them."""
+    kinds = "a sentence that names the argument", "another sentence", "silent", "tracebacks"
+    outcomes = [_answer(test, row, *kinds) for row in rows[:: 1 if FULL else 10]]
+    assert report(say, what, outcomes, kinds)[kinds[0]] == len(outcomes)
+
+
+def _answer(test, row, sentence, another, silent, traceback):
+    try:
+        test(*row)
+        return sentence
+    except AssertionError:
+        return another
+    except pytest.fail.Exception:
+        return silent
+    except Exception:  # what is counted is that it is no sentence
+        return traceback
+
+
+@posix
+def test_the_bad_command_lines(tmp_path, monkeypatch, capsys):
+    place = test_bad_commands.fill(tmp_path)
+    rows = [(line, words, place, monkeypatch, capsys) for _, line, words in test_bad_commands.ROWS]
+    counted(capsys, "bad command lines", test_bad_commands.test_a_bad_command_line, rows)
+
+
+def test_the_bad_calls(capsys):
+    test = test_bad_calls.test_a_bad_call_gets_one_sentence_that_names_the_argument
+    counted(capsys, "bad calls", test, [(kind,) for kind in test_bad_calls.ROWS])
