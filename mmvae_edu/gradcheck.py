@@ -193,17 +193,22 @@ def _derivative(point, v, steps):
 
     The error of a single step is its rounding. Of several, two neighbours extrapolate to h = 0; the
     error is the largest distance to the limits of the step before and of all smaller ones, beyond
-    their rounding. Every number of the value takes the steps that suit it best.
+    their rounding. Every number of the value takes the steps that suit it best; not those within a
+    stair, where it stays the same though larger steps agree on a slope.
     """
     if steps is None:
         y = point.f(point.theta + 1e-30j * v)[0]
         return y.imag / 1e-30, ROUNDING * abs(y.real)
-    Jv, rounding, _ = _differences(point, v, steps)
+    Jv, rounding, change = _differences(point, v, steps)
     if len(steps) == 1:
         return Jv[0], rounding[0]
     limit = (100 * Jv[1:] - Jv[:-1]) / 99  # cancels the error in h²
     beyond = [abs(limit[k - 1 :] - limit[k]) - rounding[k:] for k in range(1, len(limit))]
     error = np.array([b.max(axis=0) for b in beyond]).clip(0) + rounding[2:]
+    slope = abs(Jv[1:])
+    agree = (abs(Jv[1:] - Jv[:-1]) < slope / 10) & (abs(change[1:]) < slope / 2)
+    stair = (Jv[1:-1] == 0) | (Jv[2:] == 0)
+    error = np.where(stair & agree.any(axis=0), abs(Jv).max(axis=0), error)
     best = np.where(np.isnan(error), np.inf, error).argmin(axis=0), np.arange(Jv.shape[1])
     return limit[1:][best], error[best]
 

@@ -703,6 +703,12 @@ RIGHT_GRADIENTS = {  # with the bound on the error that is returned, or the word
         X,
         NOT_SMOOTH,
     ),
+    "a staircase": (elementwise(lambda x: np.round(x * x, 6), lambda x: 2 * x), X, NOT_SMOOTH),
+    "a stair of 1e-6": (
+        elementwise(lambda x: (x * x + 1e10) - 1e10, lambda x: 2 * x),
+        X,
+        NOT_SMOOTH,
+    ),
     "kl at zeros": (neg_kl, np.zeros((3, 2)), np.zeros((3, 2)), 1e-7),
     "outputs of two sizes": (
         two_outputs(lambda x: 1e9 * x, np.sin, [lambda x: 1e9, np.cos]),
