@@ -56,7 +56,8 @@ class Inputs:
             raise TypeError(f"mask: expected bool, found {mask.dtype}; compare it with != 0")
 
     def _check_library(self, name, array):
-        check_plain(name, array)
+        if type(array) is not self.xp.ndarray:
+            check_plain(name, array)
         if not isinstance(array, self.xp.ndarray):
             kind = f"{type(array).__module__}.{type(array).__qualname__}"
             other = ", or pass kernels=kernels.best(array)" if hasattr(array, "dtype") else ""

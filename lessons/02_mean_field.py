@@ -181,8 +181,7 @@ print(f"total correlation of p(x):     {total_correlation(pixels.sum(axis=-1)):.
 # a few states, and switches off one assumption after another to see which ones the line needs.
 
 # %%
-derived("s04_chain_rule")
-derived("s04_generation")
+derived("s04_chain_rule", "s04_generation")
 
 # %% [markdown]
 # ## The claims

@@ -221,19 +221,10 @@ keep(figure, "09-weights", alt=finding, numbers=numbers)
 # symbols, and $\beta \le 1$ if $\log p(x) > 0$, as for this density. Whatever the weights were in
 # training, models are compared at $\lambda = \beta = 1$.
 #
-# ## Line by line
-#
-# `mmvae-edu derive` tests each line of a derivation against the one before, in random models with
-# a few states, and switches off one assumption after another to see which ones the line needs.
+# ## The claims, and the derivations line by line
 
 # %%
-derived("s06_independence")
-derived("s06_weighted_elbo")
-
-# %% [markdown]
-# ## The claims
-
-# %%
+derived("s06_independence", "s06_weighted_elbo")
 holds(
     "lambda_scales_the_likelihood_and_beta_the_kl",
     "the_elbo_is_a_bound_at_lambda_beta_one",

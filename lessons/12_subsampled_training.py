@@ -231,18 +231,10 @@ keep(figure, "12-objectives", alt=finding.replace("\n", " "), numbers=numbers)
 # the $X_j$ train the products too. The rate of right digits is that of this setting and seed: L18,
 # L21 and the results page have other networks and numbers of steps, and other rates.
 #
-# ## Line by line
-#
-# `mmvae-edu derive` tests each line of a derivation against the one before, in random models with
-# a few states, and switches off one assumption after another to see which ones the line needs.
+# ## The claims, and the derivations line by line
 
 # %%
 derived("s07_subsampled")
-
-# %% [markdown]
-# ## The claims
-
-# %%
 holds(
     "each_distinct_subset_is_scored_once",
     "sampled_subsets_follow_their_law",

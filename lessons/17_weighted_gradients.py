@@ -220,18 +220,10 @@ keep(figure, "17-signal-to-noise", alt=finding, numbers=[["K", *ratios], *rows])
 # $K^{-1/2}$. In the doubly reparameterised sum each $\tilde w_k^2$ is of the order $K^{-2}$: its
 # noise shrinks as $K^{-3/2}$. This is `dreg_grads`, and `doubly_reparameterised` of a model.
 #
-# ## Line by line
-#
-# `mmvae-edu derive` tests each line of a derivation against the one before, in random models with
-# a few states, and switches off one assumption after another to see which ones the line needs.
+# ## The claims, and the derivations line by line
 
 # %%
 derived("s09_weighted_gradients")
-
-# %% [markdown]
-# ## The claims
-
-# %%
 holds(
     "vae_gradient_weighs_samples_evenly",
     "vae_gradient_of_the_fixture",

@@ -211,8 +211,7 @@ print(f"KL of each expert from the posterior: {math.log(1 / halves[0]):.4f} nats
 # a few states, and switches off one assumption after another to see which ones the line needs.
 
 # %%
-derived("s11_mixture")
-derived("s11_weights")
+derived("s11_mixture", "s11_weights")
 
 # %% [markdown]
 # ## The claims

@@ -635,7 +635,7 @@ def test_a_fault_of_the_file_is_told_once(folder, capsys):
     (folder / "05_neg_kl.py").write_text("def neg_kl_std_normal(")
     (folder / "11_product_of_experts.py").unlink()
     capsys.readouterr()
-    assert cli.main(["check", "L01", "L05", "L11"]) == 1
+    assert cli.main(["check", "L01", "05_neg_kl.py", "11_product_of_experts.py"]) == 1
     untouched, unparsed, place, missing, *_, end = capsys.readouterr().out.splitlines()
     names = ", ".join(e.name for e in exercises().values() if e.id.startswith("L01."))
     assert untouched == f"TODO   L01.{names}: not attempted yet (01_log_space.py)"

@@ -595,7 +595,7 @@ def test_explain_shows_the_equation_and_the_numbers(tmp_path):
     exercise = exercises()["L05.neg_kl_std_normal"]
     source = L1.format(value=" * 2", mu=" * 2", log_var=" * 2")
     verdict = checked(tmp_path, exercise.id, source, explain=True)
-    text = checker.message(exercise, verdict, explain=True)
+    text = " ".join(checker.message(exercise, verdict, explain=True).split())
     assert verdict.mistakes == ["missing_half"]
     assert "1/2 Σ_(j=1)^J [1 + log (σ_j)^2 - (μ_j)^2 - (σ_j)^2]" in text
     assert "smallest example: mu = " in text

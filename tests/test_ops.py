@@ -1,6 +1,7 @@
 """Laws that every (value, pullback) function obeys, at the inputs of `claims.examples`."""
 
 import ast
+import math
 import re
 from inspect import signature
 from pathlib import Path
@@ -126,7 +127,7 @@ def twin_kl_laplace(mu1, s1, mu2, s2):
 def twin_binomial(logits, x, n=1):
     p = 1 / (1 + anp.exp(-logits))
     kernel = anp.sum(x * anp.log(p) + (n - x) * anp.log(1 - p), -1)
-    return kernel + np.vectorize(lambda k: np.log(likelihoods.comb(n, int(k))))(x).sum(-1)
+    return kernel + np.vectorize(lambda k: np.log(math.comb(n, int(k))))(x).sum(-1)
 
 
 def twin_swish(a):

@@ -187,11 +187,12 @@ class Teller:
             return
         (exercise, verdict), *others = self.alike
         self.alike = []
+        seen = progress.load(self.folder).get(exercise.id) if self.explain else None
         text = checker.message(
             exercise,
             verdict,
             others=[other for other, _ in others],
-            hints=progress.load(self.folder).get(exercise.id, progress.Row()).hints,
+            hints=seen.hints if seen else (),
             verbose=self.verbose,
             explain=self.explain,
         )

@@ -46,15 +46,16 @@ def holds(*names):
             raise ClaimFails(f"{name}: {result.numbers} {result.note}".strip())
 
 
-def derived(name):
-    """Check a derivation of the slides line by line and print what each line needs."""
+def derived(*names):
+    """Check derivations of the slides line by line and print what each line needs."""
     from ..derivations import checked
     from ..derivations.words import lines
 
-    found = checked(name)
-    print("\n".join(lines(found)))
-    if any(outcome.holds is False for outcome in found.outcomes):
-        raise ClaimFails(f"{name}.derive: a line is wrong")
+    for name in names:
+        found = checked(name)
+        print("\n".join(lines(found)))
+        if any(outcome.holds is False for outcome in found.outcomes):
+            raise ClaimFails(f"{name}.derive: a line is wrong")
 
 
 def keep(figure, name, *, alt, numbers):
