@@ -75,6 +75,16 @@ def test_only_without_its_assumption_does_a_line_show_that_it_needs_it():
     assert not only(step)["holds"]
 
 
+def test_independence_is_no_hint_for_a_bound_that_it_does_not_save():
+    bounds = "let ELBO(X) = E[q(z | X)](log(p(X, z) / q(z | X)))\nsum[i](ELBO(x[i]))"
+    assert only(f"{bounds}\n<= log(p(x[1:N]))")["hints"] == []
+
+
+def test_proportional_gaussians_have_a_positive_ratio():
+    pytest.importorskip("sympy")
+    assert not only("N(z, 0, 1)\npropto -exp(-z**2 / 2)")["holds"]
+
+
 def test_an_assumption_that_no_line_needs_is_named():
     text = "assume independent(x1, x2 | z)\np(x1, x2)\n= sum[z](p(x1, x2, z))"
     found = check(read(text))

@@ -16,6 +16,7 @@ from .syntax import Blank, Func, free, targets
 EQUAL, BOUND, WITHOUT, CLIMBS = 10, 30, 8, 120  # models for a relation, and steps uphill
 RELATIVE, ABSOLUTE = 1e-9, 1e-11
 DENSITIES = Law(cells=True)
+ROOTS = {"log": "logarithm", "sqrt": "root"}
 
 
 @dataclass
@@ -97,12 +98,17 @@ class Tester:
             return
         model = self.drawn(USUAL, 1)[0]
         for env in model.environments(*free_indices(step.node)):
-            if np.isfinite(model.value(step.node, env)).all():
+            try:
+                value = model.value(step.node, env)
+            except Unreadable as problem:  # a sum of too many terms
+                raise Unreadable(step.line, problem.args[1]) from None
+            if np.isfinite(value).all():
                 continue
             for node in step.node.walk():
-                if isinstance(node, Func) and not unbound(node):
+                if isinstance(node, Func) and node.name in ROOTS and not unbound(node):
                     if (model.value(node.body).real < 0).any():
-                        raise Unreadable(step.line, f"{node}: the logarithm of a negative number")
+                        what = f"the {ROOTS[node.name]} of a negative number"
+                        raise Unreadable(step.line, f"{node}: {what}")
             raise Unreadable(step.line, "this has no finite value: a division by 0, or too large")
 
     @cached_property
@@ -154,6 +160,7 @@ def _excess(u, v, relation, axes):
         axes = tuple(a for a in axes if u.shape[a] > 1) if axes else tuple(range(u.ndim))
         first = np.max(ratio, axis=axes, keepdims=True, where=np.isfinite(ratio), initial=-np.inf)
         error = abs(ratio - first) / (ABSOLUTE + RELATIVE * abs(first))
+        error = np.where(first <= 0, np.inf, error)
         error = np.where(np.isnan(ratio) | ~np.isfinite(u), 0, error)
         return np.where(np.isnan(error), np.inf, error)
     if relation == "=":

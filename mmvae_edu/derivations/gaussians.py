@@ -200,7 +200,7 @@ class Relation:
         if self.sign == "=":
             return symbolic.equal(self.u, self.v)
         if self.sign == "propto":
-            return symbolic.is_zero(self.gap)
+            return symbolic.is_zero(self.gap) and not self.failure()
         return sympy.factor(self.gap if self.sign == ">=" else -self.gap).is_nonnegative
 
     def failure(self):
@@ -214,6 +214,7 @@ class Relation:
                 continue
             finite = True
             gap = {"<=": max(gap, 0), ">=": min(gap, 0)}.get(self.sign, gap)
+            gap = 1 if self.sign == "propto" and left * right <= 0 else gap
             if abs(gap) > 1e-9 * (1 + abs(left) + abs(right)):
                 point = Point({(s.name, None): float(value) for s, value in at.items()})
                 return Failure(point, {}, {}, left, right, abs(gap), hints=self.hints())
@@ -225,7 +226,7 @@ class Relation:
         import sympy
 
         if self.sign == "propto":
-            return ["the ratio of the two sides is not constant"]
+            return ["the ratio of the two sides is no positive constant"]
         gap = sympy.simplify(symbolic.logarithms_split(self.gap))
         return [f"the right side is too small by {gap}"] if self.sign == "=" else []
 

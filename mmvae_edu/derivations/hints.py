@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from .checking import Tester, free_indices
+from .checking import BOUND, Tester, climb, free_indices
 from .reading import Assumption, Unreadable
 from .syntax import (
     Dist,
@@ -66,7 +66,10 @@ def hints(derivation, left, right, relation, over):
             break
     for assumed in _independences(whole, nodes):
         other = replace(derivation, assumptions=[*derivation.assumptions, assumed])
-        if not Tester(other).fails(left, right, relation, over):
+        test = Tester(other), left, right, relation, over
+        if not test[0].fails(*test[1:], count=BOUND) and not (
+            relation in OPPOSITE and climb(*test)
+        ):
             yield f"right if you assume {assumed.text}"
             break
     if relation in ("=", "propto"):

@@ -196,12 +196,12 @@ class Model:
         signs = [a for a in self.derivation.assumptions
                  if isinstance(a.left, Symbol) and a.relation in ("<=", ">=", "<", ">")
                  and a.line not in self.law.off]  # fmt: skip
-        numbers = {}
+        numbers, last = {}, max(4, *self.derivation.least.values(), 0)
         for node in self.derivation.nodes:
             for part in node.walk():
                 if not isinstance(part, Symbol) or part.name in COUNTS:
                     continue
-                for index in [None] if part.index is None else range(1, 5):
+                for index in [None] if part.index is None else range(1, last + 1):
                     limits = [a for a in signs if a.left.name == part.name]
                     numbers.setdefault((part.name, index), self._number(rng, limits))
         return numbers

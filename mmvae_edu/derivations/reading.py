@@ -23,6 +23,7 @@ from .syntax import (
     Over,
     Symbol,
     Var,
+    free,
     targets,
 )  # fmt: skip
 
@@ -37,7 +38,15 @@ SIGNS = {
 OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
 FUNCTIONS = ("log", "exp", "sqrt")
 KNOWN = (*FUNCTIONS, "sum", "prod", "mean", "E", "KL", "H", "grad")
-MEANT = {"ln": "log", "lambda": "lam", "Sum": "sum", "Prod": "prod", "max": "", "min": ""}
+MEANT = {
+    "ln": "log",
+    "D_KL": "KL",
+    "lambda": "lam",
+    "Sum": "sum",
+    "Prod": "prod",
+    "max": "",
+    "min": "",
+}
 PARAMETERS = {"theta", "phi", "Theta", "Phi"}  # of a distribution; no variables
 LONGEST, HIGHEST = 200, 20  # nodes in a line, and exponents
 
@@ -144,7 +153,8 @@ def read(text):
         if word not in ("let", "assume"):
             word, rest = "step", line
         parsed.append((number, word, label, rest, reader.parts(word, rest)))
-    for _, word, _, _, parts in parsed:  # what is a family, a joint table, a macro: everywhere
+    for number, word, _, _, parts in parsed:  # a family, a joint table, a macro: everywhere
+        reader.line = number
         reader.survey(word, parts)
     reader.found.counts = {**reader.letters, **reader.found.counts}
     for number, word, label, rest, parts in parsed:
@@ -152,6 +162,12 @@ def read(text):
         getattr(reader, word)(parts, rest, label)
     if not reader.found.chains:
         raise Unreadable(len(text.splitlines()) or 1, "there is no derivation: no line has a =")
+    for chain in reader.found.chains:
+        if len(chain) == 1:
+            raise Unreadable(
+                chain[0].line, "a derivation of one line: does the next one lack its = ?"
+            )
+    reader.demand_names()
     return reader.found
 
 
@@ -178,6 +194,7 @@ class _Reader:
     def __init__(self):
         self.found, self.macros, self.line, self.bases = Derivation(), {}, 1, set()
         self.size, self.letters = 0, {}  # letters: base → count, where no slice says
+        self.grads = []  # (line, name) of each grad[name]
 
     def fail(self, why):
         raise Unreadable(self.line, why)
@@ -213,9 +230,12 @@ class _Reader:
         try:
             return ast.parse(text, mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
-            if near := re.search(r"(\d|\))\s*(?=[A-Za-z(])", text):
-                if re.search(r"\d\s+[A-Za-z]|\d\(|\)\s*[\w(]", text):
-                    self.fail(f"write * between factors, after '{near[1]}' in '{text}'")
+            if near := re.search(r"(?<![\w.])(\d+)\s*[A-Za-z(]|(\))\s*[\w(]", text):
+                self.fail(f"write * between factors, after '{near[1] or near[2]}' in '{text}'")
+            if word := re.search(r"\b(log|exp|sqrt|KL|H)\s+\w", text):
+                self.fail(f"'{text}': write {word[1]}(…)")
+            if text[:1] in "<>":
+                self.fail(f"'{text}': the relations are {', '.join(RELATIONS)}")
             self.fail(f"'{text}' is no expression")
 
     # -- names that mean the same on every line
@@ -246,7 +266,11 @@ class _Reader:
                         letter = getattr(index.upper, "id", None)
                         if letter not in COUNTS:
                             self.fail(f"{base}[1:…]: the last index is one of {', '.join(COUNTS)}")
-                        self.found.counts[base] = letter
+                        if getattr(index.lower, "value", None) != 1 or index.step:
+                            self.fail(f"'{ast.unparse(term)}': write {base}[1:{letter}]")
+                        other = self.found.counts.setdefault(base, letter)
+                        if other != letter:
+                            self.fail(f"{base}[1:{letter}]: {base} runs to {other} elsewhere")
                         if not drawn or term in right:
                             self.found.families.add(base)
                     elif isinstance(index, ast.Constant):
@@ -291,6 +315,8 @@ class _Reader:
             return
         (_, left, _), (relation, right, _) = parts
         left, right = self.node(left), self.node(right)
+        if relation in ("<", ">", "<=", ">=") and not isinstance(left, Symbol):
+            self.fail("a name stands on the left, a number on the right, as in beta >= 1")
         slide = re.match(r"S\d+\.\d+", label)
         self._assumed(text, slide[0] if slide else text, relation, left, right)
 
@@ -343,7 +369,8 @@ class _Reader:
         name = _name(tree)
         if name == "___":
             return Blank()
-        index = self.index(tree.slice, scope) if isinstance(tree, ast.Subscript) else None
+        known = isinstance(tree, ast.Subscript) and name not in KNOWN
+        index = self.index(tree.slice, scope) if known else None
         for macro in reversed(scope.macros.get(name, [])):
             if not macro.left and (macro.index is None) == (index is None):
                 indices = {} if index is None else {macro.index: index}
@@ -354,7 +381,7 @@ class _Reader:
         if name in self.bases or name in scope.variables:
             self.fail(f"'{ast.unparse(tree)}' is a variable: it stands inside p(…) only")
         if not name or name in KNOWN:
-            self.fail(f"'{ast.unparse(tree)}' is not in the grammar")
+            self.fail(f"'{ast.unparse(tree)}': what {name} applies to belongs in round brackets")
         return Symbol(name, index)
 
     def arguments(self, tree, number, scope):
@@ -369,7 +396,11 @@ class _Reader:
         body = tree.args[0]
         name, last = _name(inside), None
         if isinstance(inside, ast.Slice):  # prod[i:N-1]
+            if not inside.lower or not inside.upper:
+                self.fail(f"{kind}[…]: expected {kind}[i:N-1] or {kind}[i]")
             name, last = _name(inside.lower), self.node(inside.upper, scope)
+            if any(isinstance(part, Dist) for part in last.walk()):
+                self.fail(f"{kind}[{name}:{last}]: the last index is a number")
         if isinstance(inside, ast.Name | ast.Slice) and name not in self.bases:
             used = [n for n in ast.walk(body) if isinstance(n, ast.Subscript)]
             letters = [self.letter(n) for n in used if _name(n.slice) == name]
@@ -380,6 +411,8 @@ class _Reader:
             return Over(kind, name, self.node(body, scope), last)
         terms = inside.elts if isinstance(inside, ast.Tuple) else [inside]
         over = tuple(v for term in terms for v in self.variables(term, scope))
+        if unknown := [v for v in over if v.base not in self.bases]:
+            self.fail(f"{kind}[{unknown[0]}]: no distribution has the variable {unknown[0]}")
         if kind == "mean":
             self.fail(f"mean[{name}]: a mean runs over an index; write E[…] for a variable's")
         return Over(kind, over, self.node(body, scope))
@@ -420,23 +453,44 @@ class _Reader:
     def call(self, tree, scope):
         name = _name(tree.func)
         if isinstance(tree.func, ast.Subscript) and name == "grad":
-            return Grad(_name(tree.func.slice), *self.arguments(tree, 1, scope))
+            self.grads.append((self.line, _name(tree.func.slice)))
+            return self.grad(_name(tree.func.slice), *self.arguments(tree, 1, scope))
         if isinstance(tree.func, ast.Name) and name in KNOWN:
             match name:
                 case "KL":
                     a, b = self.arguments(tree, 2, scope)
+                    if not targets(a) or not set(targets(a)) <= set(free(b)):
+                        self.fail(f"KL({a} || {b}): expected two distributions of one variable")
                     return Divergence(targets(a), a, b)
                 case "H":
                     (a,) = self.arguments(tree, 1, scope)
+                    if not targets(a):
+                        self.fail(f"H({a}): expected a distribution")
                     return Entropy(targets(a), a)
                 case "grad":
-                    return Grad(None, *self.arguments(tree, 1, scope))
+                    return self.grad(None, *self.arguments(tree, 1, scope))
                 case "sum" | "prod" | "mean" | "E":
                     self.fail(f"{name}: say over what in square brackets, as in {name}[z](…)")
             return Func(name, *self.arguments(tree, 1, scope))
         if name == "N" and isinstance(tree.func, ast.Name):
             return self.normal(tree, scope)
         return self.distribution(tree, name, scope)
+
+    def grad(self, name, body):
+        if any(isinstance(part, Grad) for part in body.walk()):
+            self.fail(f"grad({body}): a gradient of a gradient is not in the grammar")
+        return Grad(name, body)
+
+    def demand_names(self):
+        """Refuse grad[name] where no table has that name: it would be 0."""
+        parts = [part for node in self.found.nodes for part in node.walk()]
+        names = {part.name for part in parts if isinstance(part, Dist) and not part.body}
+        for line, name in self.grads:
+            if name not in names:
+                self.line = line
+                self.fail(
+                    f"grad[{name}]: no table of that name; there are {', '.join(sorted(names))}"
+                )
 
     def normal(self, tree, scope):
         if len(tree.args) != 3:
@@ -451,6 +505,9 @@ class _Reader:
             meant = f": write {MEANT[name]}" if MEANT.get(name) else ""
             self.fail(f"'{name}' is not in the grammar{meant}")
         left, right = ([v for t in side for v in self.variables(t, scope)] for side in _sides(tree))
+        for v in left:
+            if isinstance(v.index, tuple) and v.base not in self.found.families:
+                self.fail(f"'{ast.unparse(tree)}': draws stand alone in E[q(z[1:K] | x)](…)")
         index = None
         if isinstance(tree.func, ast.Subscript):
             index = self.index(tree.func.slice, scope)
@@ -513,9 +570,9 @@ class _Reader:
         match tree:
             case ast.Name() if tree.id not in self.bases and tree.id not in KNOWN:
                 return scope.indices.get(tree.id, tree.id)
-            case ast.Constant(value=int()):
+            case ast.Constant(value=int()) if tree.value > 0:
                 return tree.value
-        self.fail(f"'{ast.unparse(tree)}' is no index: expected a letter or a number")
+        self.fail(f"'{ast.unparse(tree)}' is no index: expected a letter or a number from 1")
 
 
 def _name(tree):
