@@ -131,7 +131,9 @@ def test_an_exercise_is_open_until_its_solution_stands_there(exercise):
     ("old", "new", "says"),
     [
         ("= log(E[q", "= log(1 * E[q", ""),
-        ("= log(E[q(z | x)](p(x, z) / q(z | x)))\n", "", ""),
+        ("= log(E[q(z | x)](p(x, z) / q(z | x)))\n", "", "uses log(E[q(z | x)](…)"),
+        ("E[q(z | x)](p(x, z) / q(z | x))", "sum[z](p(z, x) * q(z | x) / q(z | x))", ""),
+        ("= log(E[q", "= 1 * log(sum[z](p(x, z))) + 0 * H(p(z))\n= log(E[q", "line 5 repeats"),
         ("= log(E[q(z | x)](p(x, z)", "= log(E[q(z | x)](p(x | z)", "line 5 does not follow"),
         ("= log(E[q", "<= log(E[q", "not related as the exercise asks"),
         ("= log(E[q(z | x)](p(x, z) / q(z | x)))", "= log(sum[z](p(x, z)))", "line 5 repeats"),
@@ -149,6 +151,25 @@ def test_an_answer_is_judged_by_its_lines(old, new, says):
     verdict = derivation.judge(exercise, text.replace(old, new, 1))
     assert verdict.code == (WRONG if says else RIGHT), verdict
     assert says in verdict.says
+
+
+PADDED = ["1 * ({0})", "({0}) + 0 * {1}", "({0}) + {1} - {1}", "2 * ({0}) / 2 * {1} / {1}"]
+
+
+@pytest.mark.parametrize("exercise", ASKED, ids=lambda exercise: exercise.id)
+@pytest.mark.parametrize("padded", ["", "{0}", *PADDED])
+def test_no_empty_line_is_an_answer(exercise, padded):
+    """Neither nothing between the first line and the last, nor one of them with a part twice."""
+    text = derivation.solved(exercise)
+    (chain,) = read(text).chains
+    lines = text.splitlines()
+    part = exercise.uses[0][0].replace("), p", ") || p")
+    part = "p(z)" if part.endswith("(") else f"prod[i]({part})" if "[i]" in part else part
+    for given, relation in (chain[0], "="), (chain[-1], chain[-1].relation):
+        line = padded.format(given.text, part)
+        between = [f"{relation} {line}"] if line else []
+        answer = [*lines[: chain[0].line], *between, lines[-1]]
+        assert derivation.judge(exercise, "\n".join(answer)).code == WRONG
 
 
 def test_commands_treat_it_like_any_other(tmp_path, monkeypatch, capsys):

@@ -1,7 +1,8 @@
 """Exercises that are derivations: lines to fill in, or one wrong line to find and to mend."""
 
 from ..derivations import Unreadable, check, read
-from ..derivations.checking import conclusion
+from ..derivations.checking import Tester, conclusion
+from ..derivations.syntax import Dist, Negative, Number, Op, plain
 from ..derivations.words import counterexample, rows
 from .examine import NOT_ATTEMPTED, RIGHT, WRONG, Verdict
 
@@ -59,13 +60,38 @@ def _departs(exercise, own):
     if _relation(chain) != _relation(expected):
         return "the first and the last line are not related as the exercise asks", ""
     for before, step in zip(chain, chain[1:], strict=False):
-        if str(before.node) == str(step.node):
+        if str(plain(before.node)) == str(plain(step.node)):
             return f"line {step.line} repeats the one before", step.text
-    between = [str(node) for step in chain[1:-1] for node in step.node.walk()]
-    for part in exercise.uses:
-        if part not in between:
-            return f"no line between the first and the last uses {part}", ""
+    last = plain(chain[-1].node)
+    for step in chain[1:-1]:
+        if not isinstance(last, Dist) and str(last) in map(str, _operands(plain(step.node))):
+            return (
+                f"line {step.line} is the last line and something that changes nothing",
+                step.text,
+            )
+    tester = Tester(own)
+    for parts in exercise.uses:
+        if not any(_depends(tester, plain(step.node), parts) for step in chain[1:-1]):
+            asked = parts[0] + ("…)" if parts[0].endswith("(") else "")
+            return f"no line between the first and the last uses {asked}", ""
     return None
+
+
+def _operands(node):
+    """Yield a node and what is added, subtracted, multiplied and divided in it."""
+    yield node
+    for child in node.children() if isinstance(node, Op | Negative) else ():
+        yield from _operands(child)
+
+
+def _depends(tester, node, beginnings):
+    """Say whether a line's value changes where the nodes that begin so are squared."""
+
+    def squared(node):
+        return Op("**", node, Number(2.0)) if str(node).startswith(beginnings) else None
+
+    other = node.replaced(squared)
+    return other != node and tester.fails(node, other, "=", ()) is not None
 
 
 def _relation(chain):

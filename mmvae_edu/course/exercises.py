@@ -73,7 +73,7 @@ class DerivationExercise(Exercise):
 
     of: None = None
     locked: tuple = ()
-    uses: tuple[str, ...] = ()  # parts that must stand in some line between the first and the last
+    uses: tuple = ()  # what a line between the first and the last depends on: beginnings of parts
     solution: tuple = ()  # (line, text), …: what replaces the stub's lines
 
     @property
@@ -104,6 +104,7 @@ def exercises():
         for row in table.get("derivation", ()):
             name = f"{path.stem.partition('_')[0]}_{row['id'].partition('.')[2]}.derive"
             row = {key: tuple(part) if key != "id" else part for key, part in row.items()}
+            row["uses"] = tuple(map(tuple, row["uses"]))
             found[row["id"]] = DerivationExercise(stub=folder / "exercises" / name, **row)
     return found
 

@@ -41,6 +41,15 @@ class Node:
                 for changed, old, new in child.edits(edit):
                     yield replace(self, **{f.name: changed}), old, new
 
+    def replaced(self, new):
+        """Return this tree with new(node) for each node where that is not None."""
+        if (other := new(self)) is not None:
+            return other
+        parts = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(
+            self, **{k: v.replaced(new) for k, v in parts.items() if isinstance(v, Node)}
+        )
+
 
 @dataclass(frozen=True)
 class Number(Node):
@@ -240,3 +249,26 @@ def renamed(node, old, new):
         elif isinstance(part, tuple):
             changed[f.name] = tuple(new if v == old else v for v in part)
     return replace(node, **changed)
+
+
+def plain(node):
+    """Leave out what changes nothing: factors 1, terms 0, and what is multiplied by 0."""
+    parts = {f.name: getattr(node, f.name) for f in fields(node)}
+    node = replace(node, **{k: plain(v) for k, v in parts.items() if isinstance(v, Node)})
+    match node:
+        case Op(sign="*", a=Number(1.0), b=kept) | Op(sign="*" | "/" | "**", a=kept, b=Number(1.0)):
+            return kept
+        case (
+            Op(sign="*", a=Number(0.0))
+            | Op(sign="*", b=Number(0.0))
+            | Op(sign="/", a=Number(0.0))
+            | Negative(Number(0.0))
+        ):
+            return Number(0.0)
+        case Op(sign="+", a=Number(0.0), b=kept) | Op(sign="+" | "-", a=kept, b=Number(0.0)):
+            return kept
+        case Op(sign="-", a=Number(0.0), b=kept):
+            return plain(Negative(kept))
+        case Negative(Negative(kept)):
+            return kept
+    return node
