@@ -1,5 +1,7 @@
 """Exercises that are derivations: lines to fill in, or one wrong line to find and to mend."""
 
+import re
+
 from ..derivations import Unreadable, check, read
 from ..derivations.checking import Tester, conclusion
 from ..derivations.syntax import Dist, Negative, Number, Op, plain
@@ -87,8 +89,13 @@ def _operands(node):
 def _depends(tester, node, beginnings):
     """Say whether a line's value changes where the nodes that begin so are squared."""
 
+    def unnamed(text):  # x[i] is as good as x[j]
+        return re.sub(r"\[[ijklmn]\]", "[]", text)
+
+    begun = tuple(map(unnamed, beginnings))
+
     def squared(node):
-        return Op("**", node, Number(2.0)) if str(node).startswith(beginnings) else None
+        return Op("**", node, Number(2.0)) if unnamed(str(node)).startswith(begun) else None
 
     other = node.replaced(squared)
     return other != node and tester.fails(node, other, "=", ()) is not None

@@ -92,17 +92,28 @@ class Tester:
                 return failure
         return None
 
+    def demand_range(self, step):
+        """Refuse an index that runs further than its variables or numbers do."""
+        if any(isinstance(node, Blank) for node in step.node.walk()):
+            return
+        try:
+            for model in [*self.drawn(Law(plain=True), 1), *self.drawn(USUAL, EQUAL)]:
+                for env in model.environments(*free_indices(step.node)):
+                    model.value(step.node, env)
+        except KeyError as problem:
+            found = problem.args[0]
+            name = found[0] if isinstance(found, tuple) else found
+            raise Unreadable(step.line, f"an index runs further than {name} does") from None
+        except Unreadable as problem:  # a sum of too many terms
+            raise Unreadable(step.line, problem.args[1]) from None
+
     def demand_finite(self, step):
         """Refuse a line that has no finite value where all probabilities are positive."""
         if any(isinstance(node, Blank) for node in step.node.walk()):
             return
         model = self.drawn(USUAL, 1)[0]
         for env in model.environments(*free_indices(step.node)):
-            try:
-                value = model.value(step.node, env)
-            except Unreadable as problem:  # a sum of too many terms
-                raise Unreadable(step.line, problem.args[1]) from None
-            if np.isfinite(value).all():
+            if np.isfinite(model.value(step.node, env)).all():
                 continue
             for node in step.node.walk():
                 if isinstance(node, Func) and node.name in ROOTS and not unbound(node):
@@ -200,6 +211,9 @@ def climb(tester, left, right, relation, over):
 def check(derivation, seed=0):
     """Check every line of a derivation in finite models; returns Checked."""
     tester = Tester(derivation, seed)
+    for chain in derivation.chains:
+        for step in chain:
+            tester.demand_range(step)
     return Checked(derivation, [_check_chain(tester, chain) for chain in derivation.chains])
 
 

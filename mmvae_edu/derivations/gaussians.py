@@ -200,8 +200,18 @@ class Relation:
         if self.sign == "=":
             return symbolic.equal(self.u, self.v)
         if self.sign == "propto":
-            return symbolic.is_zero(self.gap) and not self.failure()
+            return symbolic.is_zero(self.gap) and self.positive()
         return sympy.factor(self.gap if self.sign == ">=" else -self.gap).is_nonnegative
+
+    def positive(self):
+        """Say whether both sides have one sign, at the first point where they are finite."""
+        rng = np.random.default_rng(0)
+        for _ in range(POINTS):
+            at = {s: _drawn(rng, s) for s in self.symbols}
+            left, right = (_number(side.xreplace(at)) for side in (self.u, self.v))
+            if np.isfinite([left, right]).all() and (left or right):
+                return left * right > 0
+        return False
 
     def failure(self):
         """Return a Failure at a point where the relation does not hold, or None."""

@@ -73,7 +73,9 @@ def hints(derivation, left, right, relation, over):
             yield f"right if you assume {assumed.text}"
             break
     if relation in ("=", "propto"):
-        for tree, old, new in right.edits(lambda node: _edits(node, derivation.joints, whole)):
+        edits = list(right.edits(lambda node: _edits(node, derivation.joints, whole)))
+        stood = set(map(str, left.walk()))
+        for tree, old, new in sorted(edits, key=lambda edit: str(edit[2]) not in stood):
             if set(free(tree)) == set(free(right)) and holds(left, tree, relation):
                 if isinstance(old, Op) and (old.a, old.b) == (new.a, new.b):
                     old, new = f"'{old.sign}'", f"'{new.sign}'"

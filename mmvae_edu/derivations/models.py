@@ -202,7 +202,10 @@ class Model:
                 if not isinstance(part, Symbol) or part.name in COUNTS:
                     continue
                 for index in [None] if part.index is None else range(1, last + 1):
-                    limits = [a for a in signs if a.left.name == part.name]
+                    limits = [
+                        a for a in signs if a.left.name == part.name
+                        and (isinstance(a.left.index, str) or a.left.index == index)
+                    ]  # fmt: skip
                     numbers.setdefault((part.name, index), self._number(rng, limits))
         return numbers
 
@@ -426,6 +429,8 @@ class Model:
         )
         roles = [self.role(a) for a in (*left, *right)]
         if d.name in self.derivation.joints:
+            if beyond := set(roles) - set(self.keys[d.name,][0]):
+                raise KeyError(min(beyond))
             table = self.marginal(d.name, roles)
             if right:
                 table = over(table, self.marginal(d.name, roles[len(left) :]))

@@ -406,7 +406,8 @@ class _Reader:
             letters = [self.letter(n) for n in used if _name(n.slice) == name]
             if not letters and last is None:
                 self.fail(f"{kind}[{name}]: nothing in its brackets has the index {name}")
-            last = last or Symbol(letters[0] or RANGES.get(name, "N"))
+            letter = next(filter(None, letters), RANGES.get(name, "N"))
+            last = last or Symbol(letter)
             scope = _Scope(scope.variables, {**scope.indices, name: name}, scope.macros)
             return Over(kind, name, self.node(body, scope), last)
         terms = inside.elts if isinstance(inside, ast.Tuple) else [inside]
