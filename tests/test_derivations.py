@@ -153,11 +153,8 @@ def test_an_answer_is_judged_by_its_lines(old, new, says):
     assert says in verdict.says
 
 
-PADDED = ["1 * ({0})", "({0}) + 0 * {1}", "({0}) + {1} - {1}", "2 * ({0}) / 2 * {1} / {1}"]
-
-
 @pytest.mark.parametrize("exercise", ASKED, ids=lambda exercise: exercise.id)
-@pytest.mark.parametrize("padded", ["", "{0}", *PADDED])
+@pytest.mark.parametrize("padded", ["", "1 * ({0}) + 0 * {1}", "({0}) + {1} - {1}"])
 def test_no_empty_line_is_an_answer(exercise, padded):
     """Neither nothing between the first line and the last, nor one of them with a part twice."""
     text = derivation.solved(exercise)
