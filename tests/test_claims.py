@@ -2,12 +2,16 @@
 
 import re
 import time
+from functools import wraps
+from inspect import signature
 
 import numpy as np
 import pytest
 from mmvae_edu.kernels.reference import adam_step
 
 from mmvae_edu.claims import CLAIMS, POWER, T4, mutants_of, registry, run, s00_first_check
+from mmvae_edu.claims.examples import EXAMPLES
+from mmvae_edu.claims.inputs import VALUES
 from mmvae_edu.models import IWAE, MMVAE
 from mmvae_edu.objectives import stratified_iwae
 from mmvae_edu.slides.equations import load_equations
@@ -41,6 +45,28 @@ def test_claim_holds(name):
     for seed in 0, 1, 2:
         result = run(CLAIMS[name], seed=seed)
         assert result.passed, f"seed {seed}: error {result.error:.1e} {result.note}"
+
+
+def arguments(f, args, constants):
+    return signature(f).bind(*args, **constants).arguments.items()
+
+
+@pytest.mark.parametrize("name", [name for name in CLAIMS if CLAIMS[name].of in EXAMPLES | VALUES])
+def test_a_claim_gives_arrays_where_every_example_does(name):
+    of, arrays, others, wrong = CLAIMS[name].of, set(), {"kernels"}, {}
+    for draw in (EXAMPLES | VALUES)[of]:
+        for argument, value in arguments(of, *draw(np.random.default_rng(0))):
+            (arrays if isinstance(value, np.ndarray) else others).add(argument)
+
+    @wraps(of)
+    def seen(*args, **constants):
+        for argument, value in arguments(of, args, constants):
+            if argument in arrays - others and not isinstance(value, np.ndarray | None):
+                wrong[argument] = value
+        return of(*args, **constants)
+
+    run(CLAIMS[name], seen)
+    assert wrong == {}  # an answer may index an array as its docstring lets it
 
 
 @pytest.mark.parametrize("name", CLAIMS)

@@ -19,7 +19,7 @@ def posterior_joint(log_prior, log_liks):
 def posterior_from_unimodal(log_posts, log_prior):
     """p(z|x_1..M) from the posteriors of each modality alone.                         [S7.3]
 
-    (M, S) with rows log p(z|x_m), (S,) -> probabilities (S,)
+    (M, S) with rows log p(z|x_m), (S,) -> probabilities (S,).  Here no prior is 0.
     """
     return todo("L10.posterior_from_unimodal")
 

@@ -123,7 +123,7 @@ def _table_2(missing=False, **options):
         table = rng.normal(size=(40, 1)) + gaps * rng.uniform(0.8, 1, gaps.shape)
         if missing:
             table = np.where(rng.random(table.shape) < 0.3, np.nan, table)
-        own = {k: rng.uniform(0, 1, 40) if k == "entropy" else v for k, v in options.items()}
+        own = {k: rng.uniform(0, 1, 40) if v == "S" else v for k, v in options.items()}
         return (table,), own
 
     return Drawn(draw, "S", **options)
@@ -275,6 +275,7 @@ EXTREMES = {
     s07_joint_posterior.posterior_joint: {ZEROS: Example("S log_sparse", "MS log_weight")},
     s07_joint_posterior.posterior_from_unimodal: {
         "where each posterior is almost certain": Example("MS certain", "S log_prob"),
+        "where some likelihoods are 0": Example("MS log_sparse", "S log_prob"),
     },
     s07_joint_posterior.log_constant_eq3: {ZEROS: Example("S log_sparse", "MS log_weight")},
     s08_table_2.consistency_report: {"where estimates are missing": _table_2(missing=True)},

@@ -91,7 +91,7 @@ def near_one_the_expected_log_likelihood_decides(f, rng):
         log_q = log_prior + lam * log_lik
         log_q = log_q - np.logaddexp.reduce(log_q)
         columns = log_lik[None, None], (log_prior - log_q)[None]  # a node is an example
-        bound, _ = f(*columns, mask=np.ones((1, z.size), bool), weights=[lam], beta=1.0)
+        bound, _ = f(*columns, mask=np.ones((1, z.size), bool), weights=np.array([lam]))
         excess.append(np.exp(log_q) @ bound - np.logaddexp.reduce(log_prior + log_lik))
     slope = (excess[1] - excess[0]) / (2 * h)
     found = [slope, np.exp(log_lik.max()) > 1, excess[2] > 0]
