@@ -227,6 +227,17 @@ def prior_expert_missing(mu, log_var, *, mask=None):
 
 @mutant(
     product_of_experts,
+    says="the prior of S7.5 is missing beside experts: it stands in every product",
+    because="it is another formula than the kernel's",
+)
+@differentiated
+def prior_only_without_experts(mu, log_var, *, mask=None):
+    mu, precision = present_experts(mu, log_var, mask)
+    return _product(mu, precision, prior=1.0 * (precision.sum(axis=0) == 0))
+
+
+@mutant(
+    product_of_experts,
     says="you multiplied by the mask: 0 · NaN leaks what is under it",
     because="it is another formula than the kernel's",
 )
