@@ -140,6 +140,11 @@ RIGHT_ANSWERS = {
                 return [(dy @ W.T).tolist(), list(x.T @ dy), list(dy.sum(0))]
             return (x @ W + b).tolist(), back
         """,
+    "an array of two numbers for two numbers": """
+        def bootstrap_ci(values, rng, *, level=0.95, resamples=2000):
+            means = rng.choice(values, (resamples, len(values))).mean(axis=1)
+            return np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+        """,
     "an object that can be called": """
         class Mean:
             def __call__(self, g):
@@ -235,8 +240,17 @@ WRONG_ANSWERS = {  # (the sentence, the evidence, the source)
     ),
     "shape": (
         "returns array (3, 1), expected array (3, 2)",
-        "",
+        "called with array (4, 3, 2)",
         "def vae_grad(g): return g[0, :, :1]",
+    ),
+    "shape of a gradient": (
+        "its pullback returns array (1, 1), expected array (8000, 1)",
+        "called with the cotangent array (1, 8000, 1)",
+        """
+        def gaussian_sample(mu, log_var, *, eps):
+            std = np.exp(log_var / 2)
+            return mu + std * eps, lambda dz: (dz.sum(1), (dz * std * eps / 2).sum(1))
+        """,
     ),
     "no pullback": (
         "returns array (4,), expected (array (4,), a function)",

@@ -67,7 +67,7 @@ class Recorded:
         if exercise.changes and not isinstance(expected, str):
             self._check_changes(args, given[0], tuple(expected.values()))
         elif not isinstance(expected, str):
-            self._compare(result, library, "it returns")
+            self._compare(result, library, "it returns", _shapes(args, constants))
         if self.draws % 50 == 1:
             self._check_repetition(given, values, library)
         sample = Sample(names_of(exercise.of), *given, values, expected)
@@ -120,7 +120,8 @@ class Recorded:
             if not same([cotangents, args], [given, before]):
                 self._note("mutated", f"its pullback {MUTATED}")
             if not isinstance(expected, str):
-                self._compare(gradients, wanted, "its pullback returns")
+                shapes = f"the cotangent {_shapes(cotangents, {})}"
+                self._compare(gradients, wanted, "its pullback returns", shapes)
             if self.size < KEPT_BYTES:
                 found = copied(named_gradients(self.exercise, args, gradients))
                 sample.pulls.append(pull(found=found))
@@ -147,13 +148,14 @@ class Recorded:
             self.problem = self.problem or described("raised", self.path, evidence, subject)
             raise Raised(type(problem).__name__) from problem
 
-    def _compare(self, result, expected, verb):
+    def _compare(self, result, expected, verb, shapes=""):
         if problem := difference(result, expected):
             kind, found, wanted = problem
-            self._note(kind, f"{verb} {found}, expected {wanted}")
+            evidence = f"called with {shapes}" if kind == "shape" and shapes else ""
+            self._note(kind, f"{verb} {found}, expected {wanted}", evidence)
 
-    def _note(self, kind, says):
-        self.problem = self.problem or Problem(kind, says, line=line_of(self.f))
+    def _note(self, kind, says, evidence=""):
+        self.problem = self.problem or Problem(kind, says, evidence, line_of(self.f))
 
     def _keep(self, sample):
         if self.size < KEPT_BYTES:

@@ -64,7 +64,13 @@ def same(a, b):
 
 
 def with_arrays(found, expected):
-    """Return a result with an array for each list that stands where `expected` has an array."""
+    """Return a result with an array for each list that stands where `expected` has an array.
+
+    An array of n numbers where n numbers are expected becomes a tuple.
+    """
+    if isinstance(found, np.ndarray) and isinstance(expected, tuple):
+        numbers = not any(map(callable, expected)) and not any(map(np.ndim, expected))
+        return tuple(found) if numbers and found.shape == (len(expected),) else found
     if isinstance(found, list) and isinstance(expected, np.ndarray):
         try:
             array = np.array(found)
