@@ -768,8 +768,8 @@ SUBSET = """
 
 
 def test_a_factor_may_be_a_number_among_the_inputs(tmp_path):
-    verdict = checked(tmp_path, "L09.subset_elbo", SUBSET.format(likelihood="", kl=" / beta"))
-    assert verdict.says == "in the gradient, the term β KL is multiplied by 1/beta"
+    verdict = checked(tmp_path, "L09.subset_elbo", SUBSET.format(likelihood="", kl=" * beta"))
+    assert verdict.says == "in the gradient, the term β KL is multiplied by beta"
 
 
 def test_a_factor_of_two_may_be_a_length():

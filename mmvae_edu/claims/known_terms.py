@@ -60,9 +60,9 @@ def kl_terms(mu1, log_var1, mu2, log_var2):
     ratio, difference = np.exp(log_var1 - log_var2), mu1 - mu2
     distance = difference * difference * np.exp(-log_var2)
     values = {
-        "r": 0.5 * ratio.sum(axis=-1),
+        "var1/var2": 0.5 * ratio.sum(axis=-1),
         "1": np.full(mu1.shape[:-1], -0.5 * mu1.shape[-1]),
-        "log r": 0.5 * (log_var2 - log_var1).sum(axis=-1),
+        "log var1/var2": 0.5 * (log_var2 - log_var1).sum(axis=-1),
         "(μ1 − μ2)²": 0.5 * distance.sum(axis=-1),
     }
 
@@ -71,8 +71,8 @@ def kl_terms(mu1, log_var1, mu2, log_var2):
         nothing, half = 0 * mu1, 0.5 * d + 0 * mu1
         dmu1 = d * difference * np.exp(-log_var2)
         return {
-            "r": (nothing, half * ratio, nothing, -half * ratio),
-            "log r": (nothing, -half, nothing, half),
+            "var1/var2": (nothing, half * ratio, nothing, -half * ratio),
+            "log var1/var2": (nothing, -half, nothing, half),
             "(μ1 − μ2)² → μ1": (dmu1, nothing, nothing, nothing),
             "(μ1 − μ2)² → μ2": (nothing, nothing, -dmu1, nothing),
             "(μ1 − μ2)² → var2": (nothing, nothing, nothing, -half * distance),
