@@ -682,7 +682,7 @@ def test_a_modality_may_have_any_name(name, tmp_path):
 
 @pytest.mark.parametrize("name", ["eps", "beta", "mask", "theta"])
 def test_the_graph_keeps_data_and_noise_apart(name, monkeypatch):
-    """What OnGpu copies into the arrays of its graph, on the host."""
+    """OnGpu copies both into the arrays of its graph, here on the host."""
     monkeypatch.setattr(training, "Recorded", lambda function: function)
     model, rng = MVAE({name: Normal(3)}, latent=2, hidden=(5,)), np.random.default_rng(0)
     theta = model.init(rng)

@@ -237,18 +237,14 @@ def _spread_samples(rng, S=4, K=11, N=3):
 
 @claim("S13.T3", of=log_conditional_is, tol=T0, oracle="O1 enumeration")
 def the_corrected_estimate_finds_the_conditional(f, rng):
-    """Where samples are spread just as the q that they are from, the estimate is log p(x_m|x_n)
-    exactly.
-    """
+    """The estimate is exactly log p(x_m|x_n) if the samples are spread just as their q."""
     model, x, arguments = _spread_samples(rng)
     return f(*arguments), [model.log_conditional(row, [0], [1]) for row in x]
 
 
 @claim("S13.T3", of=log_conditional_is, tol=T0, oracle="O1 enumeration")
 def an_exact_proposal_needs_no_weights(f, rng):
-    """Where q is p(z|x_n), the estimate is the log of the mean p(x_m|z_k), whatever the samples
-    are.
-    """
+    """The estimate is the log of the mean p(x_m|z_k), whatever the samples, if q is p(z|x_n)."""
     model, x, _ = _spread_samples(rng)
     states = rng.integers(4, size=7)
     log_pxm, log_pxn = log_liks(model, x[0])

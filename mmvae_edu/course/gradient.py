@@ -22,7 +22,6 @@ from .stages import regression
 from .trees import copied, leaves
 
 POINTS = 5  # inputs of different shapes or values
-ANOTHER_QUESTION = "       (that its value is right is another question: an oracle's)"
 NO_TERMS = "  your gradient is no sum of the terms with constant coefficients"
 
 

@@ -21,7 +21,7 @@ ROOTS = {"log": "logarithm", "sqrt": "root"}
 
 @dataclass
 class Failure:
-    """Where a line fails: a model, the state, and both sides there."""
+    """A counterexample to a line: a model, the state, and both sides there."""
 
     model: Model
     state: dict  # axis → state

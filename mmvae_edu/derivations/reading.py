@@ -102,7 +102,7 @@ def logical_lines(text):
     """List (number, text, label) of the lines, joined while a bracket is open."""
     found, open_brackets, begun = [], 0, None
     for number, whole in enumerate(text.splitlines(), 1):
-        line, hash_sign, comment = whole.partition("#")
+        line, _, comment = whole.partition("#")
         line, by, reason = line.partition(" by ")
         label = (reason if by else comment).strip()
         open_brackets += sum(map(line.count, "([{")) - sum(map(line.count, ")]}"))
@@ -183,7 +183,7 @@ class _Macro:
 
 @dataclass(frozen=True)
 class _Scope:
-    """What the parameters of a macro stand for."""
+    """The variables and indices that the parameters of a macro stand for."""
 
     variables: dict = field(default_factory=dict)  # name → list of Var
     indices: dict = field(default_factory=dict)
