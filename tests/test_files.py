@@ -31,7 +31,7 @@ from mmvae_edu.measure.tables.experiments import jobs
 from mmvae_edu.models import MVAE
 from mmvae_edu.report import plots, saved_sections
 from mmvae_edu.report.page import Paragraph, Section
-from mmvae_edu.support import checkpoints, files
+from mmvae_edu.support import archives, checkpoints, files
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="no such files on Windows")
 PACKAGE = Path(mmvae_edu.__file__).parent
@@ -280,6 +280,7 @@ WRITING = """write_text write_bytes savefig savez savez_compressed savetxt tofil
 MODULES = {"shutil": {"copy", "copy2", "move"}, "os": {"replace"}, "np": {"save"}, "json": {"dump"}}
 ALLOWED = {  # the place and the call; each writes into what is open already
     ("data/formats.py", "savez"),
+    ("support/archives.py", "savez"),
     ("report/plots.py", "savefig"),
     ("measure/tables/store.py", "truncate"),
 }
@@ -455,7 +456,7 @@ def test_what_a_file_declares_takes_no_memory(saved):
 
 def test_a_file_from_before_loads_with_a_warning(saved):
     """Files had no SHA-256, and the configuration of models fewer keys."""
-    header, arrays = files.read_arrays(saved, "model")
+    header, arrays = archives.read_arrays(saved, "model")
     del header["config"]["initial"]
     np.savez(saved, header=np.array(json.dumps(header)), **arrays)
     with pytest.warns(UserWarning, match="m.npz: .* unverified; saving it again adds one"):
@@ -471,7 +472,7 @@ def test_what_cannot_be_read_says_why_and_advises_no_deletion(read, saved, monke
         raise PermissionError(13, "Permission denied")
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "open", closed, raising=False)
+        patch.setattr(archives, "open", closed, raising=False)
         with pytest.raises(ValueError, match=r"m.npz: cannot read it \(Permission denied\)$"):
             read(saved)
     saved.unlink()
@@ -556,9 +557,9 @@ HEADERS = [
 
 @pytest.mark.parametrize(("where", "value"), HEADERS)
 def test_every_entry_of_a_models_header_is_checked(where, value, saved):
-    header, arrays = files.read_arrays(saved, "model")
+    header, arrays = archives.read_arrays(saved, "model")
     changed(header, where, value)
-    files.write_arrays(saved, header, arrays)  # with a SHA-256 that is right
+    archives.write_arrays(saved, header, arrays)  # with a SHA-256 that is right
     with pytest.raises(
         ValueError, match="m.npz: (not written by mmvae_edu|expected a )"
     ) as problem:
@@ -615,10 +616,10 @@ CHECKPOINTS = [
 
 @pytest.mark.parametrize(("where", "value"), CHECKPOINTS)
 def test_every_entry_of_a_checkpoint_is_checked(where, value, trained):
-    header, arrays = files.read_arrays(trained, "checkpoint")
+    header, arrays = archives.read_arrays(trained, "checkpoint")
     header["arrays"] = arrays
     changed(header, where, value)
-    files.write_arrays(trained, header, header.pop("arrays"))
+    archives.write_arrays(trained, header, header.pop("arrays"))
     words = "run.npz: (not written by mmvae_edu|a checkpoint of another training)"
     with pytest.raises(ValueError, match=words) as problem:
         fit(trained, validation=VALIDATION, steps=9)

@@ -12,7 +12,7 @@ from mmvae_edu.criteria import Classifier
 from mmvae_edu.data import load_digits
 from mmvae_edu.likelihoods import Bernoulli, Categorical, Laplace, Normal
 from mmvae_edu.models import CVAE, IWAE, MMVAE, MVAE, VAE
-from mmvae_edu.support import files
+from mmvae_edu.support import archives
 from mmvae_edu.support.batches import Paired
 from mmvae_edu.training import drawn, mean_bound
 
@@ -67,7 +67,7 @@ def test_interrupted_and_resumed_is_bit_for_bit_uninterrupted(name, step, tmp_pa
     path = tmp_path / "run.npz"
     with pytest.raises(KeyboardInterrupt):
         first.fit(x, checkpoint=path, **options)
-    header, arrays = files.read_arrays(path, "checkpoint")
+    header, arrays = archives.read_arrays(path, "checkpoint")
     assert header["step"] == step  # the step was finished, and no more
     assert_array_equal(first.theta, arrays["theta"])  # and is what the user holds
 
@@ -92,7 +92,7 @@ def test_resuming_keeps_early_stoppings_memory(tmp_path):
     press_ctrl_c_at(first, evaluations)
     with pytest.raises(KeyboardInterrupt):
         first.fit(x, checkpoint=path, **options)
-    assert files.read_arrays(path, "checkpoint")[0]["stale"] == 10
+    assert archives.read_arrays(path, "checkpoint")[0]["stale"] == 10
     second = overfitting()[0]
     assert second.fit(x, checkpoint=path, **options) == history
     assert_array_equal(second.theta, whole.theta)
@@ -289,7 +289,7 @@ def test_checkpoints_keep_their_format(tmp_path):
     """Else those that users have would be refused."""
     model, x, options = prepared("VAE")
     model.fit(x, checkpoint=tmp_path / "run.npz", **options)
-    header, arrays = files.read_arrays(tmp_path / "run.npz", "checkpoint")
+    header, arrays = archives.read_arrays(tmp_path / "run.npz", "checkpoint")
     assert set(header["identity"]) == set(
         "system config dtype examples seed learning_rate anneal estimator batch_size samples "
         "interval binarise decay_from decay_to mask data validation".split()
@@ -452,10 +452,10 @@ def test_checkpoints_from_before_the_hashes_resume(tmp_path):
     model, x, options = prepared("VAE")
     path = tmp_path / "run.npz"
     history = model.fit(x, checkpoint=path, **options)
-    header, arrays = files.read_arrays(path, "checkpoint")
+    header, arrays = archives.read_arrays(path, "checkpoint")
     for key in "mask", "data", "validation", "decay_to":
         del header["identity"][key]
-    files.write_arrays(path, header, arrays)
+    archives.write_arrays(path, header, arrays)
     assert model.fit(x, checkpoint=path, **options) == history
 
 
@@ -499,7 +499,7 @@ def test_nothing_is_kept_that_is_not_finite(step, parts, sentence, interval, che
     assert model.theta is before
     assert [p.name for p in tmp_path.iterdir()] == ["run.npz"] * (checkpoint and interval == 4)
     for file in tmp_path.iterdir():
-        header, arrays = files.read_arrays(file, "checkpoint")
+        header, arrays = archives.read_arrays(file, "checkpoint")
         assert header["step"] == 4 * (step // 4)
         assert all(np.isfinite(array).all() for array in arrays.values())
 

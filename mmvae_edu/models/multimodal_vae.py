@@ -9,7 +9,7 @@ import numpy as np
 from .. import estimators, training
 from ..kernels.arrays import FLOATS
 from ..likelihoods import LIKELIHOODS
-from ..support import files
+from ..support import archives, files
 from ..support.checks import finite_numbers, random_generator, whole_number
 from ..support.devices import like, to_host
 from ..support.parameters import leaves
@@ -183,12 +183,12 @@ class MultimodalVAE(FunctionalModel):
     def save(self, path):
         """Write the system and its parameters to one .npz file, whole or not at all."""
         header = {"kind": "model", "system": type(self).__name__, "config": self.config()}
-        files.write_arrays(path, header, {"theta": to_host(self._trained())})
+        archives.write_arrays(path, header, {"theta": to_host(self._trained())})
 
     @classmethod
     def load(cls, path):
         """Read a model that `save` wrote; a ValueError if the file holds another system."""
-        header, arrays = files.read_arrays(path, "model")
+        header, arrays = archives.read_arrays(path, "model")
         if header.get("system") != cls.__name__:
             raise ValueError(f"{path}: expected a {cls.__name__}, found a {header.get('system')}")
         try:
@@ -196,11 +196,11 @@ class MultimodalVAE(FunctionalModel):
             model.theta = arrays["theta"]
             model.tree.views(model.theta)  # checks the size
         except Exception as problem:  # whatever the constructor makes of a wrong type
-            raise files.damaged(path, problem) from None
+            raise archives.damaged(path, problem) from None
         if len(arrays) != 1 or model.theta.dtype not in (np.float32, np.float64):
             found = ", ".join(f"{name} ({array.dtype})" for name, array in arrays.items())
             why = f"expected theta, float32 or float64, found {found}"
-            raise files.damaged(path, ValueError(why))
+            raise archives.damaged(path, ValueError(why))
         return model
 
     @classmethod

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from . import files
+from . import archives
 from .checks import whole_number
 from .devices import like, to_host
 
@@ -60,15 +60,15 @@ def save(path, state, rng, identity):
     arrays = {name: to_host(array) for name, array in arrays.items() if array is not None}
     header = {"kind": "checkpoint", "identity": identity, "rng": rng.bit_generator.state}
     header |= {name: getattr(state, name) for name in NUMBERS}
-    files.write_arrays(path, header, arrays)
+    archives.write_arrays(path, header, arrays)
 
 
 def resume(path, state, rng, identity):
     """Load a checkpoint into state and rng; a ValueError if it has another identity."""
-    header, arrays = files.read_arrays(path, "checkpoint")
+    header, arrays = archives.read_arrays(path, "checkpoint")
     kept = header.get("identity")
     if not isinstance(kept, dict):
-        raise files.damaged(path, ValueError(f"identity: expected a dict, found {kept!r}"))
+        raise archives.damaged(path, ValueError(f"identity: expected a dict, found {kept!r}"))
     for key, here in identity.items():
         found = kept.get(key, here if key in LATER else None)
         if found != here:
@@ -80,7 +80,7 @@ def resume(path, state, rng, identity):
         if rng.bit_generator.state != header["rng"]:
             raise ValueError("rng: expected a state of NumPy's generator")
     except Exception as problem:  # whatever a wrong type in the header raises
-        raise files.damaged(path, problem) from None
+        raise archives.damaged(path, problem) from None
     for name in NUMBERS:
         setattr(state, name, header[name])
     state.order = arrays.pop("order")

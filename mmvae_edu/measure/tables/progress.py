@@ -6,7 +6,7 @@ from threading import Event, Lock, Thread
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from ...support import files
+from ...support import archives
 from .store import checkpoint
 
 
@@ -60,7 +60,7 @@ def bars(jobs, work, seconds=2):
 
 def epoch_and_bound(path):
     """Read a checkpoint's epoch, and the last mean bound in nats."""
-    header, _ = files.read_arrays(path, "checkpoint")
+    header, _ = archives.read_arrays(path, "checkpoint")
     history = header["history"]
     bound = history[-1]["bound"] if history else float("nan")
     return header["step"] // header["identity"]["interval"], bound
