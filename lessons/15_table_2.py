@@ -139,10 +139,10 @@ numbers += [[*key, *row, *f] for key, row, f in zip(printed, implied, flags, str
 keep(figure, "15-slide", alt=finding, numbers=numbers)
 
 # %% [markdown]
-# The second rule holds exactly for columns of one model, one $K$ and one set of samples of the whole
-# test set, whose $H$ is used here (a few hundred examples may have a lower $H$). Columns that break
-# it by more than rounding are not of that kind. It says nothing about the noise of $\log p(x_1)$.
-# And no probability is above 1: a cell behind the positive $\log p(x_2)$ is wrong.
+# The second rule holds exactly if the columns are of one model, one $K$ and one set of samples of
+# the whole test set, whose $H$ is used here (a few hundred examples may have a lower $H$). Columns
+# that break it by more than rounding are not of that kind. It says nothing about the noise of
+# $\log p(x_1)$. And no probability is above 1: a cell behind the positive $\log p(x_2)$ is wrong.
 #
 # ## The smallest code, on a trained model
 #

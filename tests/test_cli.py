@@ -82,6 +82,7 @@ def planted_failure(f, rng):
     return 1.0, 2.0
 
 
+@pytest.mark.slow
 def test_a_report_alone_has_equations_record_and_progress(tmp_path, monkeypatch):
     """In two processes that iterate over sets in different orders: the same bytes."""
     monkeypatch.chdir(tmp_path)

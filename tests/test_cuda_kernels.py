@@ -444,6 +444,7 @@ def test_cuda_c_compiles_without_a_warning(path, arch):
     assert error == nvrtc.nvrtcResult.NVRTC_SUCCESS
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(SIMULATED, reason="this is the simulator")
 def test_numba_cuda_in_the_simulator():
     """In a process of its own, since Numba reads the variable when it is imported."""

@@ -601,6 +601,7 @@ def test_best_backend_and_what_importing_brings():
     assert run(code) == "set()\n"
 
 
+@pytest.mark.slow
 def test_without_a_folder_for_the_cache():
     run(
         "from numba.core.caching import CacheImpl\n"
@@ -626,6 +627,7 @@ def cached_swish(tmp_path):
     return copy, code
 
 
+@pytest.mark.slow
 def test_a_damaged_cache_is_compiled_anew(cached_swish):
     copy, code = cached_swish
     (path,) = copy.glob("__pycache__/*swish*.nbc")
@@ -640,6 +642,7 @@ def test_a_damaged_cache_is_compiled_anew(cached_swish):
     assert [run(code), run(code)] == ["0\n", "0\n"]
 
 
+@pytest.mark.slow
 def test_the_process_that_compiles_and_those_that_read_the_cache_give_the_same_bits(
     monkeypatch, tmp_path
 ):
@@ -654,6 +657,7 @@ def test_the_process_that_compiles_and_those_that_read_the_cache_give_the_same_b
     assert run(code) == run(code)
 
 
+@pytest.mark.slow
 def test_the_cache_notices_a_change_of_any_file_that_is_compiled(cached_swish):
     copy, code = cached_swish
     for file in copy.glob("_numba_*.py"):
