@@ -29,7 +29,7 @@ from mmvae_edu.course.exercises import exercises
 from mmvae_edu.data.formats import parse_idx, parse_svhn
 from mmvae_edu.likelihoods import Bernoulli
 from mmvae_edu.models import VAE
-from mmvae_edu.support import checkpoints, files
+from mmvae_edu.support import archives, checkpoints, files
 
 pytestmark = pytest.mark.faults
 FULL = os.environ.get("MMVAE_FAULTS") == "full"
@@ -134,8 +134,8 @@ def test_no_changed_bit_or_byte_of_a_file_changes_what_is_loaded(
     same = saved(tmp_path / "x.npz")
     content, rng = bytearray((tmp_path / "x.npz").read_bytes()), random.Random(0)
     assert len(content) >= 1_000_000
-    monkeypatch.setattr(files, "open", lambda *_: io.BytesIO(content), raising=False)
-    monkeypatch.setattr(files, "_mode", lambda *_: "regular")
+    monkeypatch.setattr(archives, "open", lambda *_: io.BytesIO(content), raising=False)
+    monkeypatch.setattr(files, "mode", lambda *_: "regular")
     assert same()
 
     def change(region):
