@@ -21,13 +21,14 @@ def fit(model, x, *, mask=None, validation=None, checkpoint=None, progress=True,
     """Raise the model's bound on x by Adam; leaves the parameters in `model.theta`.
 
     x, mask        dict name → (n, P), and (M, n) bool, True = present; or x a `batches.Paired`
-    validation     such data, never the test split; its bound (β = 1, fixed noise) decides which
-                   parameters are kept
+    validation     such data, never the test split; its bound (β = 1, the model's own weights, fixed
+                   noise) decides which parameters are kept
     checkpoint     a file, also written on Ctrl-C; if it exists, training goes on from it, and with
                    the same data ends at the same parameters, bit for bit, as if it had not stopped
     progress       draw a progress bar; a string is its label
     settings       the fields of `Settings`: steps, batch_size, learning_rate, …
-    Returns the history: a dict each record with step, bound (nats an example) and validation.
+    Returns the history: a dict each record with step, bound (nats an example), validation, and the
+    weights of its last step if they are scheduled.
     Raises ValueError for bad arguments, for data of a size from which no training can start, and
     once a number is not finite: `model.theta` and the checkpoint then stay as they were.
     """
@@ -40,7 +41,7 @@ def fit(model, x, *, mask=None, validation=None, checkpoint=None, progress=True,
     data, held_out = checked_data(model, theta, x, mask, validation)
     if settings.patience is not None and held_out is None:
         raise ValueError("patience: expected a validation split to watch, found none")
-    objective = settings.objective(model)
+    settings.objective(model, settings.weights_at(0))  # a ValueError now
     settings = replace(settings, batch_size=min(settings.batch_size, data.size))
     state = State(theta, np.zeros_like(theta), np.zeros_like(theta), rng.permutation(data.size))
     if checkpoint is not None:
@@ -51,13 +52,15 @@ def fit(model, x, *, mask=None, validation=None, checkpoint=None, progress=True,
             raise ValueError(
                 f"{checkpoint}: is at step {state.step} already, beyond steps={settings.steps}"
             )
-    gradient = gradient_of(objective, theta, settings.batch_size)
-
+    weights = None
     patience = np.inf if settings.patience is None else settings.patience
     bar_shown = _bar(progress, model, state, settings.steps)
     quiet = np.errstate(over="ignore", invalid="ignore")  # a sentence names what is not finite
     with interruptible() as interrupted, bar_shown as bar, kept_pages(), quiet:
         while state.step < settings.steps and state.stale < patience:
+            if (now := settings.weights_at(state.step)) != weights:
+                weights, objective = now, settings.objective(model, now)
+                gradient = gradient_of(objective, theta, settings.batch_size)
             batch, arguments = next_batch(model, data, state, settings, rng, xp)
             if state.step == 0:
                 require_trainable(model, objective, theta, batch, **arguments)
@@ -183,6 +186,8 @@ class OnGpu:
 def record(model, state, held_out, settings):
     """Append the mean bound since the last record, and the validation bound if there is a split."""
     entry = {"step": state.step, "bound": float(to_host(state.total)) / state.count}
+    if settings.weights:
+        entry["weights"] = settings.weights_at(state.step - 1)
     state.total, state.count = 0.0, 0
     if held_out is not None:
         entry["validation"] = mean_bound(

@@ -12,7 +12,7 @@ from mmvae_edu.criteria import Classifier
 from mmvae_edu.data import load_digits
 from mmvae_edu.likelihoods import Bernoulli, Categorical, Laplace, Normal
 from mmvae_edu.models import CVAE, IWAE, MMVAE, MVAE, VAE
-from mmvae_edu.support import archives
+from mmvae_edu.support import archives, settings
 from mmvae_edu.support.batches import Paired
 from mmvae_edu.training import drawn, mean_bound
 
@@ -282,6 +282,48 @@ def test_the_learning_rate_falls_linearly_over_the_last_steps(monkeypatch):
     assert rates == [0.5, 0.5, 0.5, 0.375, 0.25, 0.125]
 
 
+WEIGHTS = {"ink": [(0, 0.5), (5, 2)], "label": [(0, 1), (8, 3)]}
+
+
+def test_scheduled_weights_train_as_models_with_these_weights(tmp_path):
+    """Each phase is a model of constant weights, continued from where the last one ended."""
+    model, x, options = prepared("MVAE", steps=5, weights=WEIGHTS, interval=5)
+    (entry,) = model.fit(x, **options)
+    assert entry["weights"] == {"ink": 0.5, "label": 1.0}
+    plain = MVAE(MODALITIES, latent=2, hidden=(5,), subsets=1, weights={"ink": 0.5})
+    history = plain.fit(x, **options | {"weights": None})
+    assert_array_equal(model.theta, plain.theta)
+    assert history[0]["bound"] == entry["bound"]
+    assert model.weights == {"ink": 1.0, "label": 1.0}  # a fit leaves the model's own
+
+    rates = [settings.checked({"weights": WEIGHTS}).weights_at(step) for step in range(10)]
+    assert [rate["ink"] for rate in rates] == [0.5] * 5 + [2.0] * 5
+    assert [rate["label"] for rate in rates] == [1.0] * 8 + [3.0] * 2
+    other, _, _ = prepared("MVAE")
+    assert other.fit(x, **options | {"steps": 11})[-1]["weights"] == {"ink": 2.0, "label": 3.0}
+    assert (other.theta != plain.theta).all()
+
+
+def test_a_constant_weight_in_fit_is_the_models(tmp_path):
+    model, x, options = prepared("MMVAE", weights={"ink": 2})
+    model.fit(x, **options)
+    plain = MMVAE(MODALITIES, latent=2, hidden=(5,), weights={"ink": 2.0})
+    plain.fit(x, **options | {"weights": None})
+    assert_array_equal(model.theta, plain.theta)
+
+
+@pytest.mark.parametrize("step", [4, 5, 6, 8])
+def test_scheduled_weights_resume_bit_for_bit(step, tmp_path):
+    whole, x, options = prepared("MVAE", weights=WEIGHTS, interval=2, validation=data(9, seed=1))
+    history, path = whole.fit(x, **options), tmp_path / "run.npz"
+    first, _, _ = prepared("MVAE")
+    first.fit(x, checkpoint=path, **options | {"steps": step})
+    second, _, _ = prepared("MVAE")
+    found = second.fit(x, checkpoint=path, **options)
+    assert_array_equal(second.theta, whole.theta)
+    assert found[-1] == history[-1]
+
+
 # ---- checkpoints that are not ours, or not whole ----
 
 
@@ -292,7 +334,7 @@ def test_checkpoints_keep_their_format(tmp_path):
     header, arrays = archives.read_arrays(tmp_path / "run.npz", "checkpoint")
     assert set(header["identity"]) == set(
         "system config dtype examples seed learning_rate anneal estimator batch_size samples "
-        "interval binarise decay_from decay_to mask data validation".split()
+        "interval binarise decay_from decay_to weights mask data validation".split()
     )
     numbers = {"step", "position", "best_bound", "stale", "count", "history"}
     assert set(header) == {"kind", "identity", "rng", *numbers}
@@ -308,6 +350,7 @@ def test_checkpoints_keep_their_format(tmp_path):
         ({"dtype": np.float64}, "dtype"),
         ({"learning_rate": 1e-3}, "learning_rate"),
         ({"decay": 2}, "decay_from"),
+        ({"weights": {"ink": [(0, 1), (5, 2)]}}, "weights"),
     ],
 )
 def test_checkpoint_of_another_training_is_refused(change, key, tmp_path):
@@ -453,7 +496,7 @@ def test_checkpoints_from_before_the_hashes_resume(tmp_path):
     path = tmp_path / "run.npz"
     history = model.fit(x, checkpoint=path, **options)
     header, arrays = archives.read_arrays(path, "checkpoint")
-    for key in "mask", "data", "validation", "decay_to":
+    for key in "mask", "data", "validation", "decay_to", "weights":
         del header["identity"][key]
     archives.write_arrays(path, header, arrays)
     assert model.fit(x, checkpoint=path, **options) == history
@@ -735,6 +778,14 @@ def test_the_graph_keeps_data_and_noise_apart(name, monkeypatch):
         ({"seed": (0, 0.5)}, "seed: expected a whole number, at least 0, found 0.5"),
         ({"seed": ()}, r"seed: expected a whole number, at least 0, found \(\)"),
         ({"binarise": 5}, "binarise: expected names of Bernoulli modalities, found 5"),
+        ({"weights": [3]}, r"weights: expected a dict of modality → number, found \[3\]"),
+        ({"weights": {"sound": 1}}, r"weights: unknown modality 'sound', known \['ink'\]"),
+        ({"weights": {"ink": -1}}, r"weights\['ink'\]: a weight: expected a finite .* found -1"),
+        ({"weights": {"ink": []}}, r"weights\['ink'\]: expected a number or pairs .* found \[\]"),
+        ({"weights": {"ink": [(0, nan)]}}, r"weights\['ink'\]: a weight: expected a finite number"),
+        ({"weights": {"ink": [(0.5, 1)]}}, r"weights\['ink'\]: a step: expected a whole number"),
+        ({"weights": {"ink": [(3, 1)]}}, r"expected steps that ascend from 0, found \[3\]"),
+        ({"weights": {"ink": [(0, 1), (4, 2), (4, 3)]}}, r"ascend from 0, found \[0, 4, 4\]"),
         ({"binarise": (["ink"],)}, "binarise: expected names of Bernoulli modalities, found"),
         ({"checkpoint": 1}, "checkpoint: expected the name of a file, found 1"),
         ({"step": 5}, "step: fit has no such setting; did you mean steps?"),

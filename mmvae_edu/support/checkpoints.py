@@ -110,7 +110,8 @@ def _check(header, arrays, state):
         raise ValueError(f"history: expected a list, found {header['history']!r}")
     for entry in header["history"]:
         whole_number("step of a record", entry["step"], before + 1)
-        numbers += [entry[key] for key in entry.keys() - {"step"} | {"bound"}]
+        numbers += entry.get("weights", {}).values()
+        numbers += [entry[key] for key in entry.keys() - {"step", "weights"} | {"bound"}]
         before = entry["step"]
     if before > header["step"]:
         raise ValueError(f"step: expected {before} as in the last record, found {header['step']}")

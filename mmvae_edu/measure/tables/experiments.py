@@ -61,7 +61,9 @@ def _job(name, experiment, row, seed, epochs):
     if epochs:
         share = epochs / training["epochs"]
         shares = {key: round(share * n) for key, n in training.items() if key.endswith("_epochs")}
-        training |= shares | {"epochs": epochs}
+        schedule = training.get("weights", {}).items()
+        rows = {name: [[share * start, weight] for start, weight in row] for name, row in schedule}
+        training |= shares | {"epochs": epochs} | ({"weights": rows} if rows else {})
     return {
         "experiment": name,
         "system": row["name"],

@@ -80,5 +80,7 @@ def train(model, job, data, **options):
     epoch = math.ceil(n / training["batch_size"])
     for key, option in ("epochs", "steps"), ("anneal_epochs", "anneal"), ("decay_epochs", "decay"):
         training[option] = training.pop(key, 0) * epoch
+    if schedule := training.get("weights", {}).items():  # from an epoch, which may be a fraction
+        training["weights"] = {m: [(round(e * epoch), w) for e, w in row] for m, row in schedule}
     binarise = ("image",) if job["data"]["name"] == "binary-mnist" else ()
     model.fit(x, interval=epoch, seed=job["seed"], binarise=binarise, **training, **options)
