@@ -10,7 +10,7 @@
 # %%
 import numpy as np
 
-from mmvae_edu.course import derived, holds, keep
+from mmvae_edu.course import derived, holds, keep, outcome, predict
 from mmvae_edu.gaussian import neg_kl_std_normal
 from mmvae_edu.report import plots
 
@@ -58,10 +58,13 @@ print("dL1/dlog_var", (np.round(dlog_var, 4) + 0).tolist())
 # %% [markdown]
 # ## Predict, then run
 #
-# Along $\mu$ the cost $-L_1$ is a parabola. Along $\log\sigma^2$, is it as high at $+2$ as at $-2$?
-# Write down your guess.
+# Along $\mu$ the cost $-L_1$ is a parabola. Along $\log\sigma^2$ it is not.
 
 # %%
+predict(
+    "05-cost", "Is the cost at log_var = +2 as high as at −2?",
+    "equal", "higher at +2", "higher at −2",
+)  # fmt: skip
 t = np.linspace(-3, 3, 25)
 along_mu, _ = neg_kl_std_normal(t[:, None], np.zeros((25, 1)))
 along_log_var, _ = neg_kl_std_normal(np.zeros((25, 1)), t[:, None])
@@ -75,6 +78,7 @@ numbers = [
     *zip(t, along_mu, along_log_var, strict=True),
 ]
 keep(figure, "05-l1", alt=finding, numbers=numbers)
+outcome("05-cost", "higher at +2" if wide < narrow else "higher at −2")
 
 # %% [markdown]
 # Upwards the term $\sigma^2 = e^{\log\sigma^2}$ dominates and grows exponentially; downwards the

@@ -18,6 +18,9 @@ def add_commands(add):
     run.add_argument("lesson", nargs="?", metavar="LESSON", help="05, L05 or the lesson's file")
     run.add_argument("--fast", action="store_true", help="train for fewer steps")
     run.add_argument(
+        "--ask", action="store_true", help="let you type your predictions, in a terminal"
+    )
+    run.add_argument(
         "--table", action="store_true", help="run every lesson and print a table of them"
     )
     notebook = add(
@@ -46,7 +49,8 @@ def _run(arguments):
 
     lesson = overview.find(arguments.lesson)
     course.FAST = arguments.fast  # what the lesson imports
-    sys.argv = [str(lesson.path), *(["--fast"] if arguments.fast else [])]
+    options = {"--fast": arguments.fast, "--ask": arguments.ask}
+    sys.argv = [str(lesson.path), *(option for option, given in options.items() if given)]
     try:
         runpy.run_path(str(lesson.path), run_name="__main__")
     except ClaimFails as problem:

@@ -11,8 +11,12 @@ from ..claims import CLAIMS, run
 from ..support import files, spelling
 from ..support.clones import PACKAGE, another_clone
 from .exercises import todo
+from .predictions import outcome, predict
 
-__all__ = ["FAST", "OUT", "ClaimFails", "derived", "holds", "keep", "lessons", "todo"]
+__all__ = [
+    "FAST", "OUT", "ClaimFails",
+    "derived", "holds", "keep", "lessons", "outcome", "predict", "todo",
+]  # fmt: skip
 
 FAST = "--fast" in sys.argv  # a lesson may then train for fewer steps
 OUT = Path("mmvae_edu_out") / "lessons"

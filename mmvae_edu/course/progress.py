@@ -1,4 +1,4 @@
-"""The learner's folder: copies of the stubs, and the progress of each exercise, as JSON.
+"""The learner's folder: copies of the stubs, the progress of each exercise, and predictions.
 
 A result belongs to an exercise, to the hash of the learner's file and to the version of the
 checker: an edit, or another checker, makes it "changed since".
@@ -44,6 +44,18 @@ class Row:
             raise ValueError("not the names of mistakes")
         if not set(self.hints) <= {1, 2, 3}:
             raise ValueError("not the number of a hint")
+
+
+@dataclass
+class Prediction:
+    """The kept record of one prediction: the answer, and whether the outcome was that."""
+
+    said: str
+    right: bool
+
+    def __post_init__(self):
+        if not isinstance(self.said, str) or not isinstance(self.right, bool):
+            raise ValueError("not a prediction")
 
 
 def start(folder):
@@ -101,7 +113,7 @@ def _same(path, stub):
 
 
 def load(folder):
-    """Return {id: Row}; a file that is damaged or of another version is set aside."""
+    """Return {id: Row, name: Prediction}; a damaged file, or another version's, is set aside."""
     try:
         return _rows(folder)
     except _Damaged:
@@ -140,37 +152,50 @@ def _rows(folder):
         if version not in (1, VERSION):
             raise ValueError(f"version {version}")
         rows = content if version == 1 else content.get("exercises")
-        return {current(id): Row(**row) for id, row in rows.items()}
+        made = content.get("predictions", {})
+        return {current(id): Row(**row) for id, row in rows.items()} | {
+            name: Prediction(**row) for name, row in made.items()
+        }
     except (ValueError, TypeError, AttributeError, RecursionError) as problem:
         raise _Damaged from problem
 
 
 def save(folder, progress):
     """Write the whole file or nothing of it."""
-    rows = {id: asdict(row) for id, row in progress.items()}
-    text = json.dumps({"version": VERSION, "exercises": rows}, indent=1) + "\n"
+    content = {"version": VERSION}
+    for table, kind in ("exercises", Row), ("predictions", Prediction):
+        content[table] = {id: asdict(row) for id, row in progress.items() if type(row) is kind}
+    text = json.dumps(content, indent=1) + "\n"
     files.write_text(folder / FILE, text)
 
 
 def record(folder, exercise, verdict, hash):
     """Keep the outcome of a check; hash: of the file, before the check."""
-    with _row(folder, exercise) as row:
+    with _changing(folder) as progress:
+        row = progress.setdefault(exercise.id, Row())
         row.code, row.hash, row.mistakes = verdict.code, hash, verdict.mistakes
         row.checker = checker_version(exercise)
 
 
 def record_hints(folder, exercise, numbers):
     """Keep which hints were shown."""
-    with _row(folder, exercise) as row:
+    with _changing(folder) as progress:
+        row = progress.setdefault(exercise.id, Row())
         row.hints = sorted({*row.hints, *numbers})
 
 
+def record_prediction(folder, name, said, right):
+    """Keep what was predicted; a later prediction of the same name replaces it."""
+    with _changing(folder) as progress:
+        progress[name] = Prediction(said, right)
+
+
 @contextmanager
-def _row(folder, exercise):
-    """Yield an exercise's Row to change; meanwhile no other process changes the file."""
+def _changing(folder):
+    """Yield what `load` returns, to change; meanwhile no other process changes the file."""
     with files.locked(folder):
         progress = _rows_or_set_aside(folder)
-        yield progress.setdefault(exercise.id, Row())
+        yield progress
         save(folder, progress)
 
 

@@ -81,6 +81,13 @@ def counts(rows):
     return ", ".join(words + [f"{states.count(state)} {state}" for state in others])
 
 
+def predictions(folder):
+    """Write how many predictions were made, and how many of them were right."""
+    kept = progress.load(folder).values()
+    made = [row.right for row in kept if isinstance(row, progress.Prediction)]
+    return f"{len(made)} predictions, {sum(made)} right"
+
+
 def show(console, folder, rows):
     """Print the exercises by lesson, and what comes next."""
     from rich.markup import escape
@@ -98,6 +105,7 @@ def show(console, folder, rows):
             words += [f"[yellow]({row.changed} changed since)[/]"] if row.changed else []
             console.print(" ".join(words) + f": [red]{escape(row.says)}[/]" * bool(row.says))
     console.print(f"{counts(rows)}, in {safe(folder)}")
+    console.print(predictions(folder))
     after = following(rows)
     if after is None:
         console.print("all done")
