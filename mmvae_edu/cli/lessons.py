@@ -1,10 +1,11 @@
 """The commands of the lessons: run and notebook."""
 
-import runpy
 import sys
 from pathlib import Path
 
-from ..course import ClaimFails, overview
+from ..course import ClaimFails, overview, passing
+from ..course.recorded import described
+from ..support.terminal import say
 from .arguments import filename
 
 
@@ -12,13 +13,17 @@ def add_commands(add):
     """Add the commands by `add(name, run, help, example=)`; each `run` returns an exit code."""
     run = add(
         "run", _run, "run a lesson, or list the lessons",
-        "Runs a lesson as its script does; without a number, lists the lessons.",
+        "Runs a lesson as its script does, and prints its headings; without a number, lists the "
+        "lessons.",
         example="run 05",
     )  # fmt: skip
     run.add_argument("lesson", nargs="?", metavar="LESSON", help="05, L05 or the lesson's file")
     run.add_argument("--fast", action="store_true", help="train for fewer steps")
     run.add_argument(
         "--ask", action="store_true", help="let you type your predictions, in a terminal"
+    )
+    run.add_argument(
+        "--step", action="store_true", help="wait for Enter at each cell, in a terminal"
     )
     run.add_argument(
         "--table", action="store_true", help="run every lesson and print a table of them"
@@ -51,12 +56,20 @@ def _run(arguments):
     course.FAST = arguments.fast  # what the lesson imports
     options = {"--fast": arguments.fast, "--ask": arguments.ask}
     sys.argv = [str(lesson.path), *(option for option, given in options.items() if given)]
+    say(f"read along in {lesson.path}; `mmvae-edu notebook {lesson.number}` makes a notebook of it")
     try:
-        runpy.run_path(str(lesson.path), run_name="__main__")
+        passing.run(lesson.path, step=arguments.step)
     except ClaimFails as problem:
         print(f"mmvae-edu: this claim fails: {problem}", file=sys.stderr)
-        return 1
-    return 0
+    except (ImportError, OSError):  # the command line's own sentences are the better ones
+        raise
+    except Exception:
+        found = described("raised", lesson.path, subject="the lesson")
+        place = f"{lesson.path}:{found.line}" if found.line else lesson.path
+        say(f"mmvae-edu: {place}: {found.says}", file=sys.stderr)
+    else:
+        return 0
+    return 1
 
 
 def _table(arguments):

@@ -67,6 +67,8 @@ def keep(figure, name, *, alt, numbers):
 
     alt says in words what the figure shows.  Returns the figure, which a notebook then displays.
     """
+    if not alt.strip():
+        raise ValueError(f"{name}: expected alt, the words for what it shows, found {alt!r}")
     from ..report import plots  # here, since matplotlib would slow every command down
 
     try:

@@ -7,7 +7,7 @@ import math
 import sys
 from contextlib import suppress
 
-from ..support.terminal import say
+from ..support.terminal import at_terminal, say
 
 NEAR = 0.1  # the relative error up to which a predicted number is right
 _asked = {}  # name → (choices, what the learner said or None)
@@ -47,8 +47,7 @@ def outcome(name, answer):
 
 
 def _can_type():
-    terminal = sys.stdin is not None and sys.stdin.isatty()
-    return ("--ask" in sys.argv and terminal) or "ipykernel" in sys.modules
+    return ("--ask" in sys.argv and at_terminal()) or "ipykernel" in sys.modules
 
 
 def _typed(name, choices):

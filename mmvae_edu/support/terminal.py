@@ -36,3 +36,8 @@ def say(text="", *, file=None, flush=False):
         width = shutil.get_terminal_size().columns
         text = "\n".join(fitted(line, width) for line in text.split("\n"))
     print(text, file=file, flush=flush)
+
+
+def at_terminal():
+    """Is standard input a terminal, at which somebody can type?"""
+    return sys.stdin is not None and sys.stdin.isatty()

@@ -1,0 +1,55 @@
+"""A lesson's run by `mmvae-edu run`: its script, which prints the headings that it passes."""
+
+import ast
+import sys
+import types
+
+from ..support.terminal import at_terminal, say
+
+
+def run(path, *, step=False):
+    """Execute a lesson (its path) as Python would; print each heading before its first code.
+
+    step: wait for Enter before each cell of code, if somebody sits at a terminal.
+    """
+    step = step and at_terminal()
+
+    def passing(headings, line):
+        nonlocal step
+        for heading in headings:
+            say(f"\n{heading}")
+        if step:
+            try:
+                input(f"{path.name}:{line}, Enter goes on ")
+            except EOFError:  # Ctrl-D
+                print()
+                step = False
+
+    module, before = types.ModuleType("__main__"), sys.modules["__main__"]
+    vars(module).update(__file__=str(path), __passing__=passing)
+    sys.modules["__main__"] = module
+    try:
+        exec(compile(_with_headings(path), str(path), "exec"), vars(module))
+    finally:
+        sys.modules["__main__"] = before
+
+
+def _with_headings(path):
+    """Parse a lesson and put a call of `passing` before the first statement of each cell.
+
+    The call has the statement's line, so a debugger steps from line to line of the file.
+    """
+    text = path.read_text("utf-8")
+    tree, lines = ast.parse(text, str(path)), text.splitlines()
+    body, last = [], 0
+    for statement in tree.body:
+        above = lines[last : statement.lineno - 1]
+        if "# %%" in above:
+            text_cells = above[: above.index("# %%")]
+            headings = [line[2:] for line in text_cells if line.startswith("# #")]
+            call = ast.parse(f"__passing__({headings}, {statement.lineno})")
+            body += ast.increment_lineno(call, statement.lineno - 1).body
+        body.append(statement)
+        last = statement.end_lineno
+    tree.body = body
+    return tree
