@@ -83,7 +83,7 @@ def test_commands_and_lessons_spell_signs_out(folder):
         done = run(*command, cwd=folder, PYTHONUTF8="0", PYTHONCOERCECLOCALE="0", LC_ALL="C")
         assert done.stdout.isascii()
         assert "1/2" in done.stdout
-        assert "?" not in done.stdout
+        assert "?" not in re.sub(r"(?m)^(predict: .*)\?$", r"\1", done.stdout)  # a question's own
         assert done.stderr == ""
 
 

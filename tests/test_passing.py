@@ -115,6 +115,7 @@ def test_a_lesson_that_raises_is_one_sentence_with_file_and_line(code, says, les
     assert cli.main(["run", "99"]) == 1
     line = start.count("\n") + 1
     said = capsys.readouterr().err
+    assert said.endswith(f"; `python {path}` shows the traceback\n")
     assert said.startswith(f"mmvae-edu: {says.format(path=path, line=line, inner=line + 1)}")
     assert said.count("\n") == 1
 

@@ -1,6 +1,7 @@
 """The commands of the lessons: run and notebook."""
 
 import sys
+from bdb import BdbQuit
 from pathlib import Path
 
 from ..course import ClaimFails, overview, passing
@@ -61,12 +62,13 @@ def _run(arguments):
         passing.run(lesson.path, step=arguments.step)
     except ClaimFails as problem:
         print(f"mmvae-edu: this claim fails: {problem}", file=sys.stderr)
-    except (ImportError, OSError):  # the command line's own sentences are the better ones
+    except (ImportError, OSError, BdbQuit):  # `main` has words for them; a debugger ends
         raise
     except Exception:
         found = described("raised", lesson.path, subject="the lesson")
         place = f"{lesson.path}:{found.line}" if found.line else lesson.path
-        say(f"mmvae-edu: {place}: {found.says}", file=sys.stderr)
+        whole = f"`python {lesson.path}` shows the traceback"
+        say(f"mmvae-edu: {place}: {found.says}; {whole}", file=sys.stderr)
     else:
         return 0
     return 1
