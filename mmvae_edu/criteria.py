@@ -1,8 +1,9 @@
-"""Measures of the four criteria of S10: probes of the latent, and coherence of generations."""
+"""Measures of a latent: KL per dimension, active units, and the four criteria of S10."""
 
 import numpy as np
 
 from . import training
+from .gaussian import neg_kl_std_normal
 from .kernels import inner
 from .likelihoods import Categorical, Normal
 from .networks import init_mlp, mlp, mlp_shapes
@@ -284,3 +285,31 @@ def synergy(both, single):
     _several("both", both)
     difference = 1.0 * both - single
     return difference.mean(), difference.std(ddof=1) / np.sqrt(len(difference))
+
+
+def kl_per_dimension(mu, log_var):
+    """Compute the mean KL(q(z_d|x) ‖ p(z_d)) of each latent dimension, over the examples.  [S6.1]
+
+        (1/N) Σ_n ½ [mu_nd² + var_nd − 1 − log var_nd]
+
+    mu, log_var (N, D) of one expert, the prior N(0, I); returns (D,), nats, at least 0.  The sum is
+    the mean KL of S6.1; a dimension at 0 has collapsed: every x has q(z_d|x) = p(z_d).
+    """
+    mu = finite_numbers("mu", mu, ("N", "D"))
+    log_var = finite_numbers("log_var", log_var, mu.shape)
+    if not mu.size:
+        raise ValueError(f"mu: expected at least 1 example and dimension, found shape {mu.shape}")
+    neg_kl, _ = neg_kl_std_normal(mu[..., None], log_var[..., None])  # of one dimension each
+    return -neg_kl.mean(axis=0, dtype=np.float64)
+
+
+def active_units(mu, *, threshold=0.01):
+    """Say which latent dimensions' posterior means vary: Var_n mu_nd > threshold.     [S6.1]
+
+    mu (N, D); returns (D,) bool.  Source: Burda, Grosse and Salakhutdinov, Importance Weighted
+    Autoencoders, 2015.
+    """
+    mu = finite_numbers("mu", mu, ("N", "D"))
+    finite_number("threshold", threshold, 0)
+    _several("mu", mu)
+    return mu.var(axis=0, dtype=np.float64) > threshold

@@ -206,6 +206,8 @@ def right_calls():
             criteria.wilson_interval, {"hits": np.array([1.0]), "n": np.array([2.0])},
         ),
         "synergy": (criteria.synergy, {"both": Z[:, 0], "single": Z[:, 1]}),
+        "kl_per_dimension": (criteria.kl_per_dimension, {"mu": Z, "log_var": Z}),
+        "active_units": (criteria.active_units, {"mu": Z}),
         "predict": (known.predict, {"x": X["a"]}),
         "accuracy": (known.accuracy, {"x": X["a"], "label": LABEL}),
         "Classifier.fit": (partial(known.fit, X["a"], steps=1, progress=False), {"label": LABEL}),
@@ -632,6 +634,12 @@ ROWS = {
     ),
     "classes of another length": (
         lambda: criteria.linear_probe(Z, LABEL[:2], folds=LABEL), "y: expected shape (4,)",
+    ),
+    "the KL of no example": (
+        lambda: criteria.kl_per_dimension(Z[:0], Z[:0]), "mu: expected at least 1 example",
+    ),
+    "active units of one example": (
+        lambda: criteria.active_units(Z[:1]), "mu: expected at least 2 values, found 1",
     ),
     "classes of no rows": (
         lambda: criteria.linear_probe(Z[:0], LABEL[:0], folds=LABEL[:0]), "y: expected classes",
