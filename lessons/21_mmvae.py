@@ -194,7 +194,7 @@ for source, target in ("image", "strokes"), ("strokes", "image"):
 # %% [markdown]
 # One draw of $z$ for each digit; the pictures are the decoder's means. A classifier names some
 # digit for a blurred mean too: read the rates beside the pictures. They are of this setting and
-# seed; L12, L18 and the results page have others. In the MVAE's objective no term encodes one
+# seed; L18 and the results page have others. In the MVAE's objective no term encodes one
 # modality and scores the other; only the joint term, which sees both, connects them.
 #
 # ## The claims
