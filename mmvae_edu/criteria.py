@@ -11,6 +11,8 @@ from .support.batches import check_batch
 from .support.checks import finite_number, finite_numbers, whole_number
 from .support.parameters import Tree
 
+HOTTEST = 1000.0  # the largest temperature: that of labels without an error is infinite
+
 
 class Classifier:
     """log p(label|x) by the MLP of the models; with hidden=() it is a linear probe.
@@ -177,6 +179,52 @@ def pair_table(first, second, *, classes):
     first = _classes("first", first, classes)
     cell = first * classes + _classes("second", second, classes, first.shape)
     return np.bincount(cell, minlength=classes**2).reshape(classes, classes) / len(cell)
+
+
+def temperature(log_p, label):
+    """Fit T of softmax_c(T log_p) to the labels by maximum likelihood: one number.   [S10.c]
+
+        d/dT mean_n log softmax_c(T log_p_n)[label_n] = 0
+
+    log_p (N, C), nats; label (N,) ints.  The objective is concave in T, so bisection finds the
+    root in [0, HOTTEST]; labels without an error have none, and get a T that is large enough.  Fit
+    it on other examples than those of which it is to say something.
+    """
+    log_p, true = _log_odds(log_p, label)
+
+    def slope(T):
+        p = np.exp(T * log_p)
+        return (true - (p * log_p).sum(axis=1) / p.sum(axis=1)).mean()
+
+    low, high = 0.0, HOTTEST
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if slope(middle) > 0 else (low, middle)
+    return low
+
+
+def shared_nats(log_p, label, *, temperature):
+    """Estimate the nats that log_p tells of the label, and the error.       [S10.c]
+
+        ln C + mean_n log softmax_c(T log_p_n)[label_n],   T = temperature
+
+    Between 0 and ln C for a T of `criteria.temperature`, up to chance: a lower bound of the
+    information where the C classes are equally frequent.  A decoder that multiplies its logits, and
+    so is over- or underconfident, has another T and the same number.
+    """
+    finite_number("temperature", temperature, 0)
+    log_p, true = _log_odds(log_p, label)
+    nats = temperature * true - np.log(np.exp(temperature * log_p).mean(axis=1))
+    _several("log_p", nats)
+    return nats.mean(), nats.std(ddof=1) / np.sqrt(len(nats))
+
+
+def _log_odds(log_p, label):
+    """Return log_p (N, C) less each row's maximum, in float64, and its values at the labels."""
+    log_p = finite_numbers("log_p", log_p, ("N", "C")).astype(np.float64)
+    label = _classes("label", label, log_p.shape[1], log_p.shape[:1])
+    log_p -= log_p.max(axis=1, keepdims=True)
+    return log_p, log_p[np.arange(len(label)), label]
 
 
 def _classes(name, y, classes=None, shape=("N",)):

@@ -5,11 +5,14 @@
 
 from dataclasses import dataclass
 from functools import reduce
+from math import log
 
 import numpy as np
 
 from .kernels.memory import kept_pages
+from .likelihoods import Categorical
 from .objectives import effective_sample_size, iwae
+from .ops import log_sum_exp
 from .support.batches import Batch
 from .support.checks import random_generator, real_numbers, whole_number
 from .support.devices import to_host
@@ -143,6 +146,28 @@ def log_weights(model, theta, x, *, given=None, mask=None, K=1000, rng, chunk=No
     return np.concatenate([to_host(log_w) for (log_w,) in weights], axis=1)
 
 
+def class_log_prob(model, theta, given, target, *, K=200, rng, chunk=None):
+    """Estimate log p(c|given) of every class c of a categorical modality.        [S10.c]
+
+        log (1/K) Σ_k p(target = c|z_k),   z_k ~ q(z|given)
+
+    given: dict name → (N, P).  Returns (N, C), nats, whose exponentials sum to 1 in each row.  They
+    are what q(z|given) says: unlike in `conditional`, no weight corrects q to the posterior.
+    """
+    if not isinstance(model.modalities.get(target), Categorical):
+        found = model.modalities.get(target, "none of its modalities")
+        raise ValueError(f"target: expected a Categorical, found {target!r}, {found}")
+    whole_number("K", K, 1)
+    batch, w = model.checked_batch(theta, given)
+    found = []
+    for rows, streams, _ in _chunks(batch.size, K, chunk, theta, rng):
+        z, _ = model.posterior_samples(w, batch.take(rows), K, streams)
+        logits, _ = model.run_decoder(w, target, z, pullback=False)
+        log_p = logits - log_sum_exp(logits, axis=-1)[0][..., None]
+        found.append(to_host(log_sum_exp(log_p, axis=0)[0] - log(K)))
+    return np.concatenate(found)
+
+
 def _log_weights(model, theta, targets, proposal, K, rng, chunk):
     """Compute log p(x_1 … x_t|z) + log p(z) − log q(z|given) at z ~ q(z|given).    [S9.5]
 
@@ -173,8 +198,6 @@ def _log_weights(model, theta, targets, proposal, K, rng, chunk):
 def _weights(model, theta, parts, given, mask, K, rng, chunk):
     """Check the arguments; yield for each chunk of n examples the parts' log-weights (K, n)."""
     whole_number("K", K, 1)
-    if chunk is not None:
-        whole_number("chunk", chunk, 1)
     if not isinstance(given, dict | Batch):
         raise ValueError(f"given: expected a dict name → (N, P), found a {type(given).__name__}")
     targets = [_checked(model, theta, x, mask) for x in parts]
@@ -184,15 +207,22 @@ def _weights(model, theta, parts, given, mask, K, rng, chunk):
     for batch in (*targets, proposal or targets[0]):
         if batch.size != N:
             raise ValueError(f"given: expected {N} examples as x, found {batch.size}")
+    for rows, streams, most in _chunks(N, K, chunk, theta, rng):
+        here = [target.take(rows) for target in targets]
+        there = proposal and proposal.take(rows)
+        yield _log_weights(model, theta, here, there, K, streams, most)
+
+
+def _chunks(N, K, chunk, theta, rng):
+    """Yield rows of the N examples, their Streams, and how many to decode at once: `chunk`."""
+    if chunk is not None:
+        whole_number("chunk", chunk, 1)
     chunk = chunk or (5_000 if isinstance(theta, np.ndarray) else 100_000)
-    rng = random_generator(rng)
-    root, step = int(rng.integers(2**63)), max(1, chunk // K)
+    root, step = int(random_generator(rng).integers(2**63)), max(1, chunk // K)
     with kept_pages():
         for start in range(0, N, step):
             rows = np.arange(start, min(start + step, N))
-            here = [target.take(rows) for target in targets]
-            there = proposal and proposal.take(rows)
-            yield _log_weights(model, theta, here, there, K, Streams(root, rows), chunk)
+            yield rows, Streams(root, rows), chunk
 
 
 def _checked(model, theta, x, mask):

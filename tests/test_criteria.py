@@ -17,10 +17,13 @@ from mmvae_edu.criteria import (
     linear_probe,
     pair_table,
     probe,
+    shared_nats,
     synergy,
+    temperature,
     wilson_interval,
 )
 from mmvae_edu.likelihoods import Normal
+from mmvae_edu.oracles import DiscreteModel
 
 
 class Reader:
@@ -182,3 +185,43 @@ def test_a_classifier_learns_and_counts():
     classifier = Classifier(Normal(3), classes=3, hidden=(8,))
     classifier.fit(x, y, steps=200, batch_size=100, learning_rate=1e-2, progress=False)
     assert classifier.accuracy(x, y) == (classifier.predict(x) == y).mean() > 0.9
+
+
+# ---- what is shared -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scale", [1, 0.02, 30])
+@pytest.mark.parametrize("purity", [0.1, 0.6, 0.97])
+def test_what_is_shared_is_the_information_however_confident_the_model(purity, scale):
+    """Exact conditionals, whose logits are scaled, of classes that are equally frequent."""
+    rng, C, N = np.random.default_rng(1), 4, 20_000
+    label = purity * np.eye(C) + (1 - purity) / C
+    truth = DiscreteModel(
+        np.full(C, -np.log(C)), [np.log(rng.dirichlet(np.ones(6), size=C)), np.log(label)]
+    )
+    pairs = np.array(truth.all_x())
+    exact = np.array([truth.log_conditional(x, [1], [0]) for x in pairs])
+    information = sum(
+        np.exp(truth.log_evidence(x)) * (np.log(C) + log_p)
+        for x, log_p in zip(pairs, exact, strict=True)
+    )
+    log_p = scale * exact.reshape(-1, C)
+    log_p -= np.log(np.exp(log_p).sum(axis=1, keepdims=True))
+    (seen, y), (apart, known) = (truth.sample(rng, N)[1].T for _ in range(2))
+    T = temperature(log_p[apart], known)
+    assert T * scale == pytest.approx(1, abs=0.15 / np.sqrt(information))
+    nats, error = shared_nats(log_p[seen], y, temperature=T)
+    assert abs(nats - information) <= 4 * error + 1e-3
+    gap = -log_p[seen, y].mean()
+    if scale == 1:  # what is shared is at least ln C − gap, and no more if the model is calibrated
+        assert gap == pytest.approx(np.log(C) - nats, abs=1e-3)
+    else:
+        assert gap > np.log(C) - nats + 0.01 * information
+
+
+@pytest.mark.parametrize(("label", "nats"), [([0, 1], np.log(2)), ([1, 0], 0)])
+def test_labels_that_are_all_right_or_all_wrong_share_everything_or_nothing(label, nats):
+    """The best temperature is infinite, or 0; the one that is found is a number."""
+    log_p = np.log([[0.9, 0.1], [0.2, 0.8]])
+    T = temperature(log_p, np.array(label))
+    assert shared_nats(log_p, np.array(label), temperature=T)[0] == pytest.approx(nats, abs=1e-9)

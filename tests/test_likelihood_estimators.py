@@ -22,9 +22,9 @@ from mmvae_edu.estimators import (
     marginal,
     marginals,
 )
-from mmvae_edu.likelihoods import Normal
+from mmvae_edu.likelihoods import Categorical, Normal
 from mmvae_edu.models import CVAE, IWAE, JMVAE, MMVAE, MVAE, MVAEQ, VAE, BiVCCA, LaplaceMMVAE, MoPoE
-from mmvae_edu.oracles import LinearGaussian
+from mmvae_edu.oracles import LinearGaussian, gaussian_grid
 from mmvae_edu.support.parameters import leaves
 
 D, N, K = 2, 5, 4000
@@ -405,3 +405,26 @@ def test_what_cannot_be_estimated_is_said():
     fewer = {"a": x["a"][:2]}
     with pytest.raises(ValueError, match="given: expected 5 examples as x, found 2"):
         model.log_marginal(x, given=fewer, rng=rng)
+
+
+@pytest.mark.parametrize("system", [MVAE, JMVAE, BiVCCA])
+def test_classes_by_quadrature(system):
+    """log p(c|x) of q(z|x), whatever the chunk; the classes' probabilities sum to 1."""
+    model = system({"a": Normal(2), "c": Categorical(3)}, latent=1, hidden=())
+    theta = model.theta = np.random.default_rng(3).standard_normal(model.tree.size)
+    given = {"a": np.array([[0.3, -1.2], [0.0, 0.5]])}
+    found = estimators.class_log_prob(model, theta, given, "c", K=K, rng=0)
+    assert_allclose(np.exp(found).sum(axis=1), 1)
+    for chunk in 1, 3 * K:
+        options = {"K": K, "rng": 0, "chunk": chunk}
+        again = estimators.class_log_prob(model, theta, given, "c", **options)
+        assert_allclose(again, found, rtol=1e-12)
+    decoder = model.tree.views(theta)["c"]["decoder"]
+    for log_p, mu, log_var in zip(found, *model.encode(given), strict=True):
+        z, chance = gaussian_grid(mu[0], log_var[0])
+        logits = z[:, None] @ decoder["W0"] + decoder["b0"]
+        p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        mean, spread = chance @ p, np.sqrt(chance @ p**2 - (chance @ p) ** 2)
+        assert (abs(np.exp(log_p) - mean) <= 4 * spread / np.sqrt(K)).all()
+    with pytest.raises(ValueError, match=r"target: expected a Categorical, found 'a', Normal"):
+        estimators.class_log_prob(model, theta, given, "a", rng=0)

@@ -20,7 +20,7 @@ from mmvae_edu.cli.tables import COMMITTED
 from mmvae_edu.data import sets
 from mmvae_edu.data.digits import Digits, Split
 from mmvae_edu.estimators import marginal
-from mmvae_edu.measure.tables import agreement, executors, progress, store, tables
+from mmvae_edu.measure.tables import agreement, evaluate, executors, progress, store, tables
 from mmvae_edu.measure.tables.evaluate import EVALUATIONS
 from mmvae_edu.measure.tables.executors import JobFails, in_processes, on_a_cluster
 from mmvae_edu.measure.tables.experiments import experiments, jobs, members
@@ -32,7 +32,8 @@ def small(system="MVAE", seed=0, epochs=1):
     """A job of seconds on the embedded digits."""
     (job,) = jobs("digits-label", seeds=[seed], systems=[system], epochs=epochs)
     job["networks"] = {"latent": 2, "hidden": [8]}
-    job["evaluation"] = job["evaluation"] | {"K": 5, "prior_samples": 5}
+    sharing = {"K": 3, "classifier_steps": 5}
+    job["evaluation"] = job["evaluation"] | {"K": 5, "prior_samples": 5, "sharing": sharing}
     return json.loads(json.dumps(job))
 
 
@@ -55,7 +56,12 @@ def test_every_system_trains_and_is_measured(job, tmp_path):
     job = small(job["system"], seed=3)
     result = run(job, tmp_path)
     assert result["job"] == job
-    assert all(value["mean"] < 0 < value["error"] for value in result["numbers"].values())
+    shared = {name: v for name, v in result["numbers"].items() if "share" in v.get("part", "")}
+    others = [value for name, value in result["numbers"].items() if name not in shared]
+    assert all(value["mean"] < 0 < value["error"] for value in others)
+    columns = "label from image", "image from label", "real image", "shared", "gap"
+    assert tuple(shared) == (() if job["system"] in ("VAE", "CVAE") else columns)
+    assert all(value["error"] > 0 for value in shared.values())
     again = run(job, tmp_path)  # from the checkpoint: nothing is left to train
     assert again["numbers"] == result["numbers"]
     job["evaluation"]["K"] += 1
@@ -87,6 +93,77 @@ def test_a_label_is_estimated_once_and_counts_for_all_its_examples(tmp_path):
     joint = marginal(model, model.theta, x, given={"image": x["image"]}, K=5, rng=rng)
     error = numbers["log p(x1|x2)"]["error"]  # which would be another of other pairs
     assert error == pytest.approx((joint - prior).mean_error, rel=1e-5)
+
+
+def test_what_is_shared_changes_no_other_number(tmp_path):
+    """The gap is that of the columns; its error is that of the differences, not of two columns."""
+    with_sharing, job = small(), store.without_sharing(small())
+    numbers, before = (run(each, tmp_path)["numbers"] for each in (with_sharing, job))
+    assert {name: numbers[name] for name in before} == before
+    gap = before["log p(x1)"]["mean"] - before["log p(x1,x2)"]["mean"]
+    assert numbers["gap"]["mean"] == pytest.approx(gap, abs=1e-5)
+    assert numbers["gap"]["error"] < before["log p(x1)"]["error"]
+
+
+@pytest.mark.parametrize("name", ["digits", "mnist", "binary-mnist"])
+def test_no_test_example_fits_the_temperature(name, drawn, tmp_path, monkeypatch):
+    """Validation does, or the last of the training images, drawn as the test images are."""
+    job, fitted = small(), []
+    if name != "digits":
+        job["data"] = {"name": name}
+        job["likelihoods"] = job["likelihoods"] | {"image": {"kind": "Bernoulli"}}
+        monkeypatch.setattr(evaluate, "HELD_APART", 20)
+    data = load(job)
+    if name != "digits":
+        empty = Split({m: x[:0] for m, x in data.train.x.items()}, data.train.label[:0])
+        data = Digits(data.train, empty, data.test)
+    apart = evaluate.held_apart(data, name, np.random.default_rng(0))
+    assert (apart is data.validation) == (name == "digits")
+    assert len(apart.label) == (20 if name != "digits" else len(data.validation.label))
+    if name != "digits":
+        assert_array_equal(apart.label, data.train.label[-20:])
+        assert (set(np.unique(apart.x["image"])) == {0, 1}) == (name == "binary-mnist")
+
+    def temperature(log_p, label):
+        fitted.append((len(log_p), label))
+        return 0.0
+
+    monkeypatch.setattr(evaluate, "temperature", temperature)
+    model = build(job, data)
+    model.theta = model.init(np.random.default_rng(0))
+    gap = marginal(model, model.theta, {"label": data.test.x["label"]}, K=2, rng=0)
+    numbers = evaluate.sharing(model, job, data, gap)
+    ((rows, label),) = fitted
+    assert rows == len(label)
+    assert_array_equal(label, apart.label)
+    assert numbers["shared"]["mean"] == pytest.approx(0, abs=1e-12)
+
+
+def test_scaled_logits_change_the_gap_and_not_what_is_shared():
+    """z stays as it is, so that a decoder says the same with too much or too little confidence."""
+    job = small(epochs=6)
+    job["networks"] = {"latent": 8, "hidden": [64]}
+    job["evaluation"] = job["evaluation"] | {"K": 20, "sharing": {"K": 50, "classifier_steps": 1}}
+    data, found = load(job), []
+    few = Split({m: x[:300] for m, x in data.test.x.items()}, data.test.label[:300])
+    data = Digits(data.train, data.validation, few)
+    model = build(job, data)
+    train(model, job, data, progress=False)
+    decoder = model.tree.views(model.theta)["label"]["decoder"]
+    for scale in 1, 0.02, 10:
+        before = {name: weights.copy() for name, weights in decoder.items()}
+        for last in "W1", "b1":
+            decoder[last] *= scale
+        numbers = EVALUATIONS["likelihoods"](model, job, data)
+        found.append([numbers[name]["mean"] for name in ("label from image", "shared", "gap")])
+        for name, weights in before.items():
+            decoder[name][...] = weights
+    (label, shared, gap), *others = found
+    assert shared > 1
+    for other in others:
+        assert other[0] == pytest.approx(label, abs=2)
+        assert other[1] == pytest.approx(shared, abs=0.15)
+        assert other[2] > gap + 0.3
 
 
 def test_names_of_several_experiments():
@@ -265,10 +342,10 @@ def test_every_system_has_its_part_of_the_three_tables(system, tmp_path, quick):
 
 
 def test_rates_have_wilsons_error():
-    rate = agreement._rate(0.25, 100, "Table 1")
+    rate = agreement.percent(0.25, 100, "Table 1")
     assert rate["mean"] == 25
     assert rate["error"] == pytest.approx(100 * np.sqrt(25 * 75 / 100 + 1 / 4) / 101)
-    assert agreement._rate(0.0, 100, "Table 1")["error"] == pytest.approx(50 / 101)
+    assert agreement.percent(0.0, 100, "Table 1")["error"] == pytest.approx(50 / 101)
 
 
 def test_rates_count_each_row_alike_and_each_digit_alike():
@@ -277,9 +354,9 @@ def test_rates_count_each_row_alike_and_each_digit_alike():
     predicted = np.where(np.arange(100) < 45, 0, 2)
     predicted[90] = 1
     numbers = agreement._hits("joint", predicted, label, "Table 2")
-    assert numbers["joint"] == agreement._rate(0.46, 100, "Table 2")
+    assert numbers["joint"] == agreement.percent(0.46, 100, "Table 2")
     assert numbers["joint, macro"]["mean"] == pytest.approx(30)
-    errors = [agreement._rate(*hit, "")["error"] for hit in ((0.5, 90), (0.1, 10))]
+    errors = [agreement.percent(*hit, "")["error"] for hit in ((0.5, 90), (0.1, 10))]
     assert numbers["joint, macro"]["error"] == pytest.approx(np.hypot(*errors) / 2)
 
 
@@ -468,6 +545,30 @@ def test_a_last_line_without_its_end_counts(tmp_path):
     assert missing(path, all_jobs) == all_jobs[1:]
     append(path, row(all_jobs[1]))
     assert read(path) == [row(job) for job in all_jobs]
+
+
+def test_a_job_measured_again_with_what_is_shared_replaces_its_row(tmp_path):
+    """Seeds that were not measured again stay, and count as seeds of the same system."""
+    path, old = tmp_path / "a.jsonl", [store.without_sharing(job) for job in some_jobs(2)]
+    for job in old:
+        append(path, row(job))
+    (new, _), part = some_jobs(2), "What is shared"
+    shared = {"shared": {"mean": 2.0, "error": 0.1, "part": part, "unit": "nats"}}
+    shared |= {"label from image": {"mean": 90.0, "error": 0.1, "part": part, "unit": "%"}}
+    append(path, row(new) | {"numbers": row(new)["numbers"] | shared})
+    rows = read(path)
+    assert [found["job"] for found in rows] == [old[1], new]
+    assert missing(path, old) == old[:1]
+    assert tables.parts(rows) == ["", part]
+    likelihoods, what = (tables.table("digits-label", rows, part) for part in tables.parts(rows))
+    assert "2 seeds" in likelihoods.caption
+    assert len(likelihoods.rows) == 1
+    assert what.header == ["system", "shared, nats", "label from image, %"]
+    assert what.rows == [["VAE", "2.00 ± 0.10", "90.00 ± 0.10"]]
+    assert "nats or %. seed 0, ± standard error" in what.caption
+    labels = tables.figure("digits-label", rows).axes[0].get_yticklabels()
+    assert [label.get_text() for label in labels] == ["VAE"]
+    assert tables.table("digits-label", [*rows, row(old[0])]).rows == likelihoods.rows
 
 
 def test_a_job_that_two_runs_did_at_once_counts_once(tmp_path):

@@ -48,7 +48,7 @@ def load(name, *, validation=5_000, pairs=5, together=False, seed=0, dtype=np.fl
     else:
         splits = [Split({"image": x, "label": _one_hot(y, dtype)}, y) for x, y in views[0]]
     if name == "binary-mnist":
-        splits[1:] = [_drawn(split, rng) for split in splits[1:]]
+        splits[1:] = [drawn(split, rng) for split in splits[1:]]
     return Digits(*splits)
 
 
@@ -111,10 +111,11 @@ def _with_attributes(view, together):
     return splits
 
 
-def _drawn(split, rng):
+def drawn(split, rng):
+    """Draw each pixel as 0 or 1, with its grey value as the probability of 1."""
     x = split.x["image"]
-    drawn = (rng.random(x.shape, dtype=np.float32) < x).astype(x.dtype)
-    return Split({**split.x, "image": drawn}, split.label)
+    pixels = (rng.random(x.shape, dtype=np.float32) < x).astype(x.dtype)
+    return Split({**split.x, "image": pixels}, split.label)
 
 
 def _one_hot(label, dtype):

@@ -76,11 +76,9 @@ def generations(model, data, job, rng):
     is among the numbers: rates include their errors, except for those called corrected.
     """
     test, found, classifiers, errors = data.test, {}, {}, {}
-    steps = job["evaluation"].get("classifier_steps", CLASSIFIER["steps"])
-    settings = CLASSIFIER | {"steps": steps, "seed": job["seed"]}
-    for name, likelihood in model.modalities.items():
-        x, label = distinct(data.train, name)
-        classifiers[name] = Classifier(likelihood).fit(x, label, **settings)
+    settings = job["evaluation"], job["seed"]
+    for name in model.modalities:
+        classifiers[name] = trained_classifier(model, name, data.train, *settings)
         x, label = distinct(test, name)
         seen = classifiers[name].predict(x)
         found |= _hits(f"real {name}", seen, label, TABLE_2)
@@ -88,7 +86,7 @@ def generations(model, data, job, rng):
     drawn = model.sample(GENERATED, rng=rng)
     seen = {name: classifier.predict(drawn[name]) for name, classifier in classifiers.items()}
     rate = coherence(np.array([*seen.values()]))
-    found["joint"] = _rate(rate, GENERATED, TABLE_2)
+    found["joint"] = percent(rate, GENERATED, TABLE_2)
     if len(seen) == 2:
         found |= _corrected("joint", *seen.values(), *errors.values())
     x = examples(test, model.modalities)
@@ -130,6 +128,13 @@ def log_likelihoods(model, x, job, rng):
     }
 
 
+def trained_classifier(model, name, train, evaluation, seed):
+    """Train a classifier of a modality on its real observations, for `classifier_steps`."""
+    steps = evaluation.get("classifier_steps", CLASSIFIER["steps"])
+    settings = CLASSIFIER | {"steps": steps, "seed": seed}
+    return Classifier(model.modalities[name]).fit(*distinct(train, name), **settings)
+
+
 def _proposals(names):
     """List the sources from which z is inferred: each modality, and all if there are several."""
     return {name: (name,) for name in names} | ({"all": tuple(names)} if len(names) > 1 else {})
@@ -139,11 +144,11 @@ def _hits(name, predicted, label, part):
     """Compute how often the label was predicted, with equal weight a row, and a label."""
     hit = predicted == label
     classes = [hit[label == c] for c in np.unique(label)]
-    errors = [_rate(c.mean(), len(c), MACRO)["error"] for c in classes]
+    errors = [percent(c.mean(), len(c), MACRO)["error"] for c in classes]
     micro, macro = micro_and_macro(predicted, label)
     numbers = {"mean": 100 * macro, "error": float(np.linalg.norm(errors)) / len(errors)}
     return {
-        name: _rate(micro, len(label), part),
+        name: percent(micro, len(label), part),
         f"{name}, macro": numbers | {"part": MACRO, "unit": "%"},
     }
 
@@ -158,7 +163,8 @@ def _corrected(name, first, second, *confusions):
     return {f"{name}, corrected": numbers}
 
 
-def _rate(rate, n, part):
+def percent(rate, n, part):
+    """Summarise a rate of n: mean and half of Wilson's interval at one standard error, in %."""
     low, high = wilson_interval(rate * n, n, z=1)
     return {"mean": 100 * rate, "error": 50 * (high - low), "part": part, "unit": "%"}
 

@@ -2,8 +2,14 @@
 
 import numpy as np
 
-from ...estimators import conditional, marginal, marginals
-from .agreement import agreement, nats
+from ...criteria import shared_nats, temperature
+from ...data.digits import Split
+from ...data.sets import drawn
+from ...estimators import class_log_prob, conditional, marginal, marginals
+from ...support.devices import to_host
+from .agreement import agreement, nats, percent, trained_classifier
+
+HELD_APART = 2_000  # training examples that fit the temperature where none are held out
 
 
 def likelihoods(model, job, data):
@@ -11,7 +17,8 @@ def likelihoods(model, job, data):
 
     x1 is the image and x2 all the rest: the label, or the attributes.  "log p(x1|x2)" is the
     slides' difference of estimates, log p(x1,x2) from q(z|x1) and log p(x2); "… by q(z|x1,x2)"
-    the same with a proposal for log p(x1,x2) that has seen both.
+    the same with a proposal for log p(x1,x2) that has seen both.  An evaluation with the key
+    `sharing` measures what x1 and a label x2 share too, which changes no other number.
     """
     x = {name: data.test.x[name] for name in model.modalities}
     x1, x2 = {"image": x.pop("image")}, x
@@ -28,7 +35,60 @@ def likelihoods(model, job, data):
     if job["class"] != "BiVCCA":  # which has no q(z|x1,x2)
         seen_both = marginal(model, theta, x1 | x2, K=K, rng=rng)
         found["log p(x1|x2) by q(z|x1,x2)"] = seen_both - second
-    return {name: nats(estimate) for name, estimate in found.items()}
+    numbers = {name: nats(estimate) for name, estimate in found.items()}
+    if "sharing" in job["evaluation"]:
+        numbers |= sharing(model, job, data, first - joint)
+    return numbers
+
+
+def sharing(model, job, data, gap):
+    """Measure what image and label share, in four ways.                                  [S10.c]
+
+    label from image    how often argmax_c p(x2 = c|x1) is right, of K draws of q(z|x1)
+    image from label    how often a classifier sees the label in the mean decoded from one draw of
+                        q(z|x2); "real image" is its accuracy on the real test images
+    shared              the nats that p(x2|x1) tells of the label, after one temperature that was
+                        fitted on examples held apart
+    gap                 log p(x1) − log p(x1,x2), an Estimate: p(x2|x1) tells at least ln C − gap,
+                        and a large gap alone does not say that nothing is shared
+    """
+    settings, test, seed = job["evaluation"]["sharing"], data.test, job["seed"]
+    ((name, label),) = ((m, kind) for m, kind in model.modalities.items() if m != "image")
+    part = f"What image and label share: at least ln {label.features} − gap"
+    rng = np.random.default_rng((seed, 3))
+
+    def told(split):
+        given = {"image": split.x["image"]}
+        return class_log_prob(model, model.theta, given, name, K=settings["K"], rng=rng)
+
+    apart = held_apart(data, job["data"]["name"], rng)
+    T = temperature(told(apart), apart.label)
+    log_p = told(test)
+    shared, error = shared_nats(log_p, test.label, temperature=T)
+    theta, model.theta = model.theta, to_host(model.theta)  # where classifiers run
+    sees = trained_classifier(model, "image", data.train, settings, seed)
+    drawn = model.generate({name: test.x[name]}, "image", rng=rng)["image"]
+    model.theta = theta
+    rates = {
+        "label from image": (log_p.argmax(axis=1) == test.label).mean(),
+        "image from label": sees.accuracy(drawn, test.label),
+        "real image": sees.accuracy(test.x["image"], test.label),
+    }
+    found = {name: percent(rate, len(test.label), part) for name, rate in rates.items()}
+    found["shared"] = {"mean": shared, "error": error, "part": part, "unit": "nats"}
+    return found | {"gap": nats(gap) | {"part": part, "unit": "nats"}}
+
+
+def held_apart(data, name, rng):
+    """Select the examples on which a temperature is fitted: validation's, or training's last.
+
+    Where a training uses all examples, the model has seen those: T is then a little too high.
+    """
+    if len(data.validation.label):
+        return data.validation
+    last = slice(-HELD_APART, None)
+    split = Split({m: x[last] for m, x in data.train.x.items()}, data.train.label[last])
+    return drawn(split, rng) if name == "binary-mnist" else split
 
 
 def _of_x2(model, x2, K, prior_samples, rng):

@@ -13,6 +13,12 @@ def job_id(job):
     return hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()[:12]
 
 
+def without_sharing(job):
+    """Return the job whose evaluation leaves out what is shared: its other numbers are the same."""
+    evaluation = {key: value for key, value in job["evaluation"].items() if key != "sharing"}
+    return job | {"evaluation": evaluation}
+
+
 def checkpoint(work, job):
     """Name the file of a job's parameters in the folder `work`, the same for every evaluation."""
     trained = {key: value for key, value in job.items() if key != "evaluation"}
@@ -22,8 +28,9 @@ def checkpoint(work, job):
 def read(path):
     """Read the rows of a file, in order; none if there is no file.
 
-    A job that two runs did at once counts once.  A last line that a kill has cut off is left out;
-    any other line that is not a result raises ValueError.
+    A job that two runs did at once counts once, and one that was measured again with what is shared
+    counts as that.  A last line that a kill has cut off is left out; any other line that is not a
+    result raises ValueError.
     """
     path = Path(path)
     if not path.exists():
@@ -36,7 +43,9 @@ def read(path):
             raise ValueError(
                 f"{path}: line {number} is not a result; delete it, and its job runs again"
             )
-    return list(rows.values())
+    shared = [row["job"] for row in rows.values() if "sharing" in row["job"]["evaluation"]]
+    replaced = {job_id(without_sharing(job)) for job in shared}
+    return [row for id, row in rows.items() if id not in replaced]
 
 
 def append(path, row):

@@ -11,6 +11,7 @@ from ...report import plots
 from ...report.page import Table
 from ...slides.s08_table_2 import student_interval
 from .experiments import experiments
+from .store import without_sharing
 
 SLIDES = Path(__file__).with_name("slides.toml")
 
@@ -34,13 +35,16 @@ def table(name, rows, part=""):
     rows = _of_part(_in_order(name, rows), part)
     columns = list(dict.fromkeys(key for row in rows for key in row["numbers"]))
     known = {column: printed(name, column) for column in columns}
+    units = {key: unit(value) for row in rows for key, value in row["numbers"].items()}
+    several = len({*units.values()}) > 1
+    header = [f"{column}, {units[column]}" if several else column for column in columns]
     body = []
     for label, found in _over_seeds(rows).items():
         theirs = [known[column].get(found[0]["job"]["system"]) for column in columns]
         body.append([label, *map(partial(_cell, found), columns, theirs)])
     what = ". ".join(filter(None, [experiments()[name]["title"], part]))
     beside = ". In parentheses the slides' numbers" if any(known.values()) else ""
-    return Table(f"{what}, {_units(rows)}. {_budget(rows)}{beside}", ["system", *columns], body)
+    return Table(f"{what}, {_units(rows)}. {_budget(rows)}{beside}", ["system", *header], body)
 
 
 def _over_seeds(rows):
@@ -98,23 +102,32 @@ def _in_order(name, rows):
 
 
 def _of_part(rows, part):
-    """Keep the numbers of one part, and the rows that have some."""
-    kept = [
-        row | {"numbers": {k: v for k, v in row["numbers"].items() if v.get("part", "") == part}}
-        for row in rows
-    ]
-    return [row for row in kept if row["numbers"]]
+    """Keep the numbers of one part, and the rows that have some.
+
+    A likelihood (the part "") is the same whether what is shared was measured too or not.
+    """
+    kept = {}
+    for row in rows:
+        if numbers := {k: v for k, v in row["numbers"].items() if v.get("part", "") == part}:
+            job = row["job"] if part else without_sharing(row["job"])
+            kept[json.dumps(job)] = row | {"job": job, "numbers": numbers}
+    return list(kept.values())
 
 
 def _units(rows):
     """Name the unit, the number of test examples, and the least effective sample size."""
     values = [value for row in rows for value in row["numbers"].values()]
-    unit = values[0].get("unit", "nats")
+    units = " or ".join(dict.fromkeys(map(unit, values)))
     if not (ess := [value["ess"] for value in values if "ess" in value]):
-        return unit
+        return units
     K, n = rows[0]["job"]["evaluation"].get("K"), values[0].get("n")
     many = f", {n} test examples" if n else ""
-    return f"{unit}{many}; at least {min(ess):.1f} effective samples of K = {K} (column medians)"
+    return f"{units}{many}; at least {min(ess):.1f} effective samples of K = {K} (column medians)"
+
+
+def unit(value):
+    """Return a number's unit: nats, unless it has another."""
+    return value.get("unit", "nats")
 
 
 def _cell(found, column, theirs):
@@ -178,7 +191,8 @@ def _escaped(text):
 def figure(name, rows):
     """Draw a panel for each part and column; a seed is a dot, the slides' number a diamond."""
     rows = _in_order(name, rows)
-    systems = {row["id"]: label for label, group in _over_seeds(rows).items() for row in group}
+    plain = [row | {"job": without_sharing(row["job"])} for row in rows]
+    systems = {row["id"]: label for label, group in _over_seeds(plain).items() for row in group}
     by_part = [_of_part(rows, part) for part in parts(rows)]
     columns = [list(dict.fromkeys(c for row in part for c in row["numbers"])) for part in by_part]
     wide, height = max(map(len, columns)), 0.35 * len({*systems.values()}) + 1.6
@@ -209,7 +223,7 @@ def _panel(axis, column, rows, systems, theirs):
     if known:
         style = {"color": plots.COLOURS[1], "fillstyle": "none", "label": "slides"}
         axis.plot(*np.transpose(known), "D", **style)
-    axis.set(title=column, xlabel=ours[0]["numbers"][column].get("unit", "nats"))
+    axis.set(title=column, xlabel=unit(ours[0]["numbers"][column]))
     axis.set(yticks=range(len(labels)), yticklabels=labels)
     axis.locator_params(axis="x", nbins=4)
     axis.margins(y=0.3)
