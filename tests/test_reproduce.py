@@ -70,6 +70,18 @@ def test_every_system_trains_and_is_measured(job, tmp_path):
     assert len(list(tmp_path.glob("*.npz"))) == 1
 
 
+def test_what_chooses_a_setting_never_sees_the_test_split(tmp_path, monkeypatch):
+    job, data = small(), load(small())
+    job["evaluation"]["on"] = "validation"
+    seen = []
+    monkeypatch.setitem(EVALUATIONS, "likelihoods", lambda *a: seen.append(a[2]) or {})
+    run(job, tmp_path)
+    assert_array_equal(seen[0].test.x["image"], data.validation.x["image"])
+    assert len(seen[0].validation.label) == 0 < len(data.validation.label)
+    apart = evaluate.held_apart(seen[0], "digits", None)  # what fits the temperature
+    assert_array_equal(apart.x["image"], data.train.x["image"][-evaluate.HELD_APART :])
+
+
 def test_the_joint_minus_the_conditional_is_the_labels_likelihood(tmp_path):
     numbers = run(small(), tmp_path)["numbers"]
     mean = {name: value["mean"] for name, value in numbers.items()}
