@@ -189,16 +189,23 @@ def _escaped(text):
 
 
 def figure(name, rows):
-    """Draw a panel for each part and column; a seed is a dot, the slides' number a diamond."""
+    """Draw a panel for each column; a seed is a dot, the slides' number a diamond.
+
+    A bar is Student's 95% interval of the mean over the seeds; a single seed has none.  Where the
+    slides print columns, the panels are theirs; the other numbers stand in the tables.
+    """
     rows = _in_order(name, rows)
     plain = [row | {"job": without_sharing(row["job"])} for row in rows]
     systems = {row["id"]: label for label, group in _over_seeds(plain).items() for row in group}
     by_part = [_of_part(rows, part) for part in parts(rows)]
     columns = [list(dict.fromkeys(c for row in part for c in row["numbers"])) for part in by_part]
+    theirs = slides().get(experiments()[name]["table"], {"columns": []})["columns"]
+    if shared := [column for column in columns[0] if column in theirs and printed(name, column)]:
+        by_part, columns = by_part[:1], [shared]
     wide, height = max(map(len, columns)), 0.35 * len({*systems.values()}) + 1.6
     size = (3.2 * wide + 1, height * len(by_part))
     picture, axes = plots.canvas(*size, len(by_part), wide, squeeze=False, sharey=True)
-    for line, title, part, names in zip(axes, parts(rows), by_part, columns, strict=True):
+    for line, title, part, names in zip(axes, parts(rows), by_part, columns, strict=False):
         for axis, column in zip(line, names, strict=False):
             _panel(axis, column, part, systems, printed(name, column))
         for axis in line[len(names) :]:
@@ -208,7 +215,7 @@ def figure(name, rows):
             above = line[0].annotate(title, (0, 1), (0, 30), "axes fraction", "offset points")
             above.set(weight="bold", in_layout=False)
     axes[0][0].invert_yaxis()
-    axes[0][0].legend(frameon=False, fontsize=9)
+    axes[0][0].legend(loc="lower left", frameon=False, fontsize=9)
     return picture
 
 
@@ -219,12 +226,16 @@ def _panel(axis, column, rows, systems, theirs):
     points = [(row["numbers"][column]["mean"], line) for row, line in zip(ours, lines, strict=True)]
     slides_own = (theirs.get(row["job"]["system"]) for row in ours)
     known = [(v, line) for v, line in zip(slides_own, lines, strict=True) if v is not None]
-    axis.plot(*np.transpose(points), "o", color=plots.COLOURS[0], label="measured")
+    for place in {*lines}:
+        values = [value for value, line in points if line == place]
+        if len(values) > 1:
+            axis.plot(student_interval(values), [place, place], color=plots.COLOURS[0], alpha=0.4)
+    axis.plot(*np.transpose(points), "o", color=plots.COLOURS[0], label="measured, a dot a seed")
     if known:
         style = {"color": plots.COLOURS[1], "fillstyle": "none", "label": "slides"}
         axis.plot(*np.transpose(known), "D", **style)
     axis.set(title=column, xlabel=unit(ours[0]["numbers"][column]))
     axis.set(yticks=range(len(labels)), yticklabels=labels)
     axis.locator_params(axis="x", nbins=4)
-    axis.margins(y=0.3)
+    axis.margins(y=0.12)
     axis.grid(axis="y", alpha=0.3)
