@@ -202,6 +202,11 @@ def right_calls():
         "corrected_coherence": (
             criteria.corrected_coherence, {**two, "C_first": C, "C_second": C},
         ),
+        "temperature": (criteria.temperature, {"log_p": np.log(C)[LABEL], "label": LABEL}),
+        "shared_nats": (
+            partial(criteria.shared_nats, temperature=1.0),
+            {"log_p": np.log(C)[LABEL], "label": LABEL},
+        ),
         "wilson_interval": (
             criteria.wilson_interval, {"hits": np.array([1.0]), "n": np.array([2.0])},
         ),

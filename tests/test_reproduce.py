@@ -229,7 +229,11 @@ def test_unknown_names():
 
 def test_the_file_of_experiments_is_named_where_it_is_wrong(tmp_path, monkeypatch):
     monkeypatch.setattr("mmvae_edu.measure.tables.experiments.FILE", tmp_path / "mine.toml")
-    for text, says in ("[a", "mine.toml: Expected"), ('[a]\nextends = "b"', "toml: nothing .* 'b'"):
+    for text, says in (
+        ("[a", "mine.toml: Expected"),
+        ('[a]\nextends = "b"', "toml: nothing .* 'b'"),
+        ('[a]\ntitle = "b"\nseeds = [0]', "toml: a has no data, evaluation, .*, training"),
+    ):
         (tmp_path / "mine.toml").write_text(text)
         with pytest.raises(ValueError, match=says):
             experiments()
@@ -486,7 +490,8 @@ def test_the_slides_numbers_stand_beside_ours():
     one = tables.table("mnist", rows[:2])
     assert one.header == ["system", "log p(x1)", "log p(x2)"]
     assert one.rows[1] == ["MVAE", "−91.00 ± 0.25 (−90.62)", "−2.30 ± 0.01 (−2.29)"]
-    assert "seed 0, ± standard error, 40 epochs, measured 2026-01-02" in one.caption
+    words = "one seed (0), ± standard error over examples, 40 epochs, measured 2026-01-02"
+    assert words in one.caption
     assert "at least 9.0 effective samples of K = 1000" in one.caption
     gone = rows[0] | {"job": all_jobs[0] | {"system": "AE"}}
     assert [cells[0] for cells in tables.table("mnist", [gone, *rows[:2]]).rows][-1] == "AE"
@@ -498,15 +503,22 @@ def test_the_slides_numbers_stand_beside_ours():
         one["id"] = job_id(one["job"])
     labels = ["VAE, epochs 40, learning_rate 0.001", "VAE, epochs 2, learning_rate 0.001"]
     labels += ["VAE, epochs 2, learning_rate 0.1"]
-    assert [cells[0] for cells in tables.table("mnist", several).rows] == labels
+    shown = tables.table("mnist", several)
+    assert [cells[0] for cells in shown.rows] == labels
+    assert "one seed (0), ± standard error" in shown.caption
     panel = tables.figure("mnist", several).axes[0]
     assert [label.get_text() for label in panel.get_yticklabels()] == labels
     (vae, mvae), half = tables.table("mnist", rows).rows, 12.706 * 0.5  # t of one degree of freedom
     assert vae[1] == f"−91.50 ± {half:.2f} (−91.13)"
     assert mvae[1] == "−91.00 ± 0.00 (−90.62)"
     uneven = tables.table("mnist", rows[:3])
-    assert [cells[0] for cells in uneven.rows] == ["VAE", "MVAE (seed 0)"]
-    assert "interval of their mean, of a single seed the standard error, 40" in uneven.caption
+    assert [cells[0] for cells in uneven.rows] == ["VAE", "MVAE (one seed, 0)"]
+    words = "interval of their mean, of one seed the standard error over examples, 40"
+    assert words in uneven.caption
+    assert uneven.rows[1][1] == "−91.00 ± 0.25 (−90.62)"
+    assert uneven.rows[0][2] == "−2.30 ± 0.01, 1 of 2 seeds"
+    apart = tables.table("mnist", [rows[1], rows[2]]).caption  # MVAE's seed 0, VAE's seed 1
+    assert "one seed each (0, 1), ± standard error over examples, 40" in apart
 
 
 def test_results_of_several_parts_are_shown_part_by_part(tmp_path, quick):
@@ -577,7 +589,7 @@ def test_a_job_measured_again_with_what_is_shared_replaces_its_row(tmp_path):
     assert len(likelihoods.rows) == 1
     assert what.header == ["system", "shared, nats", "label from image, %"]
     assert what.rows == [["VAE", "2.00 ± 0.10", "90.00 ± 0.10"]]
-    assert "nats or %. seed 0, ± standard error" in what.caption
+    assert "nats or %. one seed (0), ± standard error over examples" in what.caption
     labels = tables.figure("digits-label", rows).axes[0].get_yticklabels()
     assert [label.get_text() for label in labels] == ["VAE"]
     assert tables.table("digits-label", [*rows, row(old[0])]).rows == likelihoods.rows
@@ -843,7 +855,7 @@ def test_show_says_whose_results_it_shows_and_narrows_them(tmp_path, capsys):
     output = capsys.readouterr()
     assert "none in" in output.err
     assert [line[:6] for line in output.out.splitlines() if line[:1] == "|"][2:] == ["| VAE "]
-    assert "seed 1, ± standard error" in output.out
+    assert "one seed (1), ± standard error over examples" in output.out
     assert cli.main([*command, str(tmp_path), "--epochs", "7"]) == 1
     assert "nothing measured yet" in capsys.readouterr().err
     append(tmp_path / "digits-label.jsonl", store.read(COMMITTED / "digits-label.jsonl")[0])

@@ -141,6 +141,18 @@ def test_a_row_for_each_system_and_block():
     assert seed_means([]) == []
 
 
+def test_runs_of_two_configurations_are_no_seeds_of_one():
+    """Their evaluations may differ, and a number that belongs to another table is no block."""
+    runs = [run("A", seed, joint=-3.0) for seed in range(2)]
+    runs[0]["job"] |= {"evaluation": {"K": 1}, "training": {"epochs": 2}}
+    runs[1]["job"] |= {"evaluation": {"K": 2}, "training": {"epochs": 2}}
+    runs[0]["numbers"]["shared"] = {"mean": 2.0, "error": 0.1, "part": "What is shared"}
+    assert [row[3] for row in seed_means(runs)] == ["joint"]
+    runs[1]["job"]["training"] = {"epochs": 3}
+    with pytest.raises(ValueError, match="one configuration of 'A', found two, .* in training"):
+        seed_means(runs)
+
+
 # ---- slide 13 ----
 
 

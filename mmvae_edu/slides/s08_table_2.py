@@ -128,14 +128,27 @@ def seed_means(runs):
     """Average each system's blocks over the seeds, with Student's 95% interval.
 
     runs: results as `measure.tables.store.read` gives them.  Rows [system, parameters, seeds,
-    block, mean, low, high], nats; low and high are NaN where there is one seed.
+    block, mean, low, high], nats; low and high are NaN where there is one seed.  Numbers of another
+    table, which name it as their `part`, are left out.  Raises ValueError where runs of one system
+    differ in more than their seed and their evaluation.
     """
     by_system, rows = {}, []
     for run in runs:
         by_system.setdefault(run["job"]["system"], []).append(run)
     for system, mine in by_system.items():
-        for block in dict.fromkeys(block for run in mine for block in run["numbers"]):
-            values = [run["numbers"][block]["mean"] for run in mine if block in run["numbers"]]
+        first, *others = (run["job"] | {"seed": None, "evaluation": None} for run in mine)
+        for job in others:
+            if differ := sorted(key for key in job if job[key] != first.get(key)):
+                raise ValueError(
+                    f"runs: expected one configuration of {system!r}, found two, which differ in "
+                    f"{', '.join(differ)}"
+                )
+        found = [
+            {block: v["mean"] for block, v in run["numbers"].items() if "part" not in v}
+            for run in mine
+        ]
+        for block in dict.fromkeys(block for means in found for block in means):
+            values = [means[block] for means in found if block in means]
             ends = student_interval(values) if len(values) > 1 else (np.nan, np.nan)
             row = [system, mine[0]["parameters"], len(values), block, float(np.mean(values)), *ends]
             rows.append(row)

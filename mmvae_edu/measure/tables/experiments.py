@@ -5,13 +5,17 @@ from pathlib import Path
 
 FILE = Path(__file__).with_name("experiments.toml")
 GROUPS = "table2", "all"
+PARAMETERS = {  # of every experiment
+    "title", "table", "data", "seeds", "likelihoods", "networks", "training", "evaluation",
+    "systems",
+}  # fmt: skip
 
 
 def experiments():
     """Read the experiments by name, and complete those that extend another one."""
     try:
         found = tomllib.loads(FILE.read_text("utf-8"))
-        return {
+        complete = {
             name: (found[row["extends"]] if "extends" in row else {}) | row
             for name, row in found.items()
         }
@@ -19,6 +23,10 @@ def experiments():
         raise ValueError(f"{FILE}: {problem}") from None
     except KeyError as name:
         raise ValueError(f"{FILE}: nothing is called {name}, which another extends") from None
+    for name, row in complete.items():
+        if lacks := sorted(PARAMETERS - row.keys()):
+            raise ValueError(f"{FILE}: {name} has no {', '.join(lacks)}")
+    return complete
 
 
 def members(name):

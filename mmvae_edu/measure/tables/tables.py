@@ -29,8 +29,8 @@ def parts(rows):
 def table(name, rows, part=""):
     """Make a report.Table of one part of an experiment's results: a row a system, ours (slides').
 
-    A cell is the mean over the seeds; "±" is half of Student's 95% interval of that mean, or for a
-    single seed the standard error over the test examples.
+    A cell is the mean over the seeds; "±" is half of Student's 95% interval of that mean.  One seed
+    has no such interval: its "±" is the standard error over examples, and the caption says so.
     """
     rows = _of_part(_in_order(name, rows), part)
     columns = list(dict.fromkeys(key for row in rows for key in row["numbers"]))
@@ -61,7 +61,7 @@ def _over_seeds(rows):
     found = {}
     for system, own, group in zip(systems, settings, groups.values(), strict=True):
         seeds = [str(row["job"]["seed"]) for row in group]
-        fewer = f" (seed{'s' * (len(seeds) > 1)} {', '.join(seeds)})"
+        fewer = f" ({'seeds' if len(seeds) > 1 else 'one seed,'} {', '.join(seeds)})"
         alike = [other for s, other in zip(systems, settings, strict=True) if s == system]
         differ = sorted(own - set.intersection(*alike))
         found[", ".join([system, *differ]) + fewer * (len(seeds) < len(every))] = group
@@ -137,7 +137,8 @@ def _cell(found, column, theirs):
     means = [value["mean"] for value in values]
     half = values[0]["error"] if len(means) == 1 else np.ptp(student_interval(means)) / 2
     beside = "" if theirs is None else f" ({_number(theirs)})"
-    return f"{_number(np.mean(means))} ± {_number(half)}{beside}"
+    fewer = f", {len(means)} of {len(found)} seeds" * (len(means) < len(found))
+    return f"{_number(np.mean(means))} ± {_number(half)}{fewer}{beside}"
 
 
 def _number(value):
@@ -149,11 +150,13 @@ def _budget(rows):
     epochs = sorted({row["job"]["training"]["epochs"] for row in rows})
     dates = sorted(row["date"] for row in rows)
     when = " to ".join(dict.fromkeys([dates[0], dates[-1]]))
-    many = f"seed {seeds[0]}, ± standard error"
-    if len(seeds) > 1:
+    alone = [len(group) == 1 for group in _over_seeds(rows).values()]
+    if all(alone):
+        each = " each" * (len(seeds) > 1)
+        many = f"one seed{each} ({', '.join(map(str, seeds))}), ± standard error over examples"
+    else:
         many = f"{len(seeds)} seeds, ± half the 95% interval of their mean"
-        if any(len(group) == 1 for group in _over_seeds(rows).values()):
-            many += ", of a single seed the standard error"
+        many += ", of one seed the standard error over examples" * any(alone)
     return f"{many}, {' or '.join(map(str, epochs))} epochs, measured {when}"
 
 
