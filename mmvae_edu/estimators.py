@@ -146,7 +146,7 @@ def log_weights(model, theta, x, *, given=None, mask=None, K=1000, rng, chunk=No
     return np.concatenate([to_host(log_w) for (log_w,) in weights], axis=1)
 
 
-def class_log_prob(model, theta, given, target, *, K=200, rng, chunk=None):
+def class_log_prob(model, theta, given, target, *, K=200, rng):
     """Estimate log p(c|given) of every class c of a categorical modality.        [S10.c]
 
         log (1/K) Σ_k p(target = c|z_k),   z_k ~ q(z|given)
@@ -160,7 +160,7 @@ def class_log_prob(model, theta, given, target, *, K=200, rng, chunk=None):
     whole_number("K", K, 1)
     batch, w = model.checked_batch(theta, given)
     found = []
-    for rows, streams, _ in _chunks(batch.size, K, chunk, theta, rng):
+    for rows, streams, _ in _chunks(batch.size, K, None, theta, rng):
         z, _ = model.posterior_samples(w, batch.take(rows), K, streams)
         logits, _ = model.run_decoder(w, target, z, pullback=False)
         log_p = logits - log_sum_exp(logits, axis=-1)[0][..., None]
