@@ -14,7 +14,7 @@ import math
 import mpmath
 import numpy as np
 
-from mmvae_edu.course import holds, keep
+from mmvae_edu.course import holds, keep, outcome, predict
 from mmvae_edu.gaussian import gaussian_log_prob
 from mmvae_edu.gradcheck import check_pullback, complex_step
 from mmvae_edu.likelihoods import binomial_log_prob, categorical_log_prob
@@ -62,12 +62,14 @@ print("all -inf:", log_sum_exp(np.full(3, -np.inf), axis=0)[0])
 # %% [markdown]
 # ## Predict, then run
 #
-# Three log-weights are moved together from $-10^4$ to $10^3$. Over what part of the range does the
-# naive form $\log \sum e^{a}$ give a number at all? Does its error jump to infinity at the end of
-# that range, or grow before it? The reference is a sum with 50 digits.
-
+# Three log-weights are moved together from $-10^4$ to $10^3$. The naive form $\log \sum e^{a}$ is
+# compared with a sum of 50 digits.
 
 # %%
+predict("01-start", "Going up from −10⁴, at which scale does the naive form first give a number?")
+predict("01-error", "Which error has it there?", "rounding only", "more than 0.001 nats")
+
+
 def errors(c):
     """The errors, in nats, of the naive and of the shifted sum of three log-weights near c."""
     a = c + np.array([0.3, -0.4, -1.1])
@@ -102,6 +104,8 @@ figure.legend(
     *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False
 )
 numbers = [["scale", "naive", "shifted"], *zip(scales, naive, shifted, strict=True)]
+outcome("01-start", low)
+outcome("01-error", "more than 0.001 nats" if naive[finite][0] > 1e-3 else "rounding only")
 keep(figure, "01-log-sum-exp", alt=finding, numbers=numbers)
 
 # %% [markdown]

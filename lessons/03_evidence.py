@@ -12,7 +12,7 @@
 # %%
 import numpy as np
 
-from mmvae_edu.course import derived, holds, keep
+from mmvae_edu.course import derived, holds, keep, outcome, predict
 from mmvae_edu.report import plots
 from mmvae_edu.slides.s05_evidence import decompose, elbo, kl, log_evidence, log_joint, posterior
 
@@ -79,11 +79,11 @@ print(f"S5.6  L^v {bound:+.4f}, KL {gap:+.4f}  {bound + gap:+.12f}")
 #
 # ## Predict, then run
 #
-# Walk from this $q$ to the posterior on a straight line, $q_t = (1-t)\,q + t\,p(z|x)$. What happens
-# to $L^v$, to the KL and to their sum? Half of the way along, is half of the KL gone, or more, or
-# less?
+# Walk from this $q$ to the posterior on a straight line, $q_t = (1-t)\,q + t\,p(z|x)$.
 
 # %%
+predict("03-sum", "What does L^v + KL do on this way?", "it rises", "it falls", "it stays")
+predict("03-half", "Half of the way along, what is left of the KL?", "half", "more", "less")
 t = np.linspace(0, 1, 11)
 bounds, gaps = np.array([decompose((1 - s) * q + s * p, joint) for s in t]).T
 print(f"L^v + KL varies by {np.ptp(bounds + gaps):.0e} nats along the way")
@@ -98,6 +98,9 @@ axis.plot(t, bounds, color=plots.INK, marker="o", markersize=4, label="L^v, wher
 axis.set(xlabel="t: from q (0) to the posterior (1)", ylabel="nats", xticks=t)
 figure.legend(loc="outside lower center", ncols=1, frameon=False)
 numbers = [["t", "L^v", "KL", "sum"], *zip(t, bounds, gaps, bounds + gaps, strict=True)]
+change = bounds[-1] + gaps[-1] - L
+outcome("03-sum", "it stays" if abs(change) < 1e-9 else "it rises" if change > 0 else "it falls")
+outcome("03-half", "less" if gaps[5] < gaps[0] / 2 else "more")
 keep(figure, "03-decomposition", alt=finding, numbers=numbers)
 
 # %% [markdown]

@@ -77,8 +77,8 @@ numbers = [
     ["value", "L1 along mu", "L1 along log_var"],
     *zip(t, along_mu, along_log_var, strict=True),
 ]
-keep(figure, "05-l1", alt=finding, numbers=numbers)
 outcome("05-cost", "higher at +2" if wide < narrow else "higher at −2")
+keep(figure, "05-l1", alt=finding, numbers=numbers)
 
 # %% [markdown]
 # Upwards the term $\sigma^2 = e^{\log\sigma^2}$ dominates and grows exponentially; downwards the

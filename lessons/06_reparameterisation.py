@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from mmvae_edu.claims import CLAIMS, mutants_of, run
-from mmvae_edu.course import holds, keep
+from mmvae_edu.course import holds, keep, outcome, predict
 from mmvae_edu.gaussian import gaussian_log_prob, gaussian_sample
 from mmvae_edu.gradcheck import check_pullback
 from mmvae_edu.objectives import elbo
@@ -88,6 +88,10 @@ def log_lik(z):
     return model.log_lik(z, x)
 
 
+def slope_of(z):
+    return np.imag(log_lik(z + 1e-30j)) / 1e-30
+
+
 L2 = expect_gaussian(log_lik, m, v)
 std = math.sqrt(expect_gaussian(lambda z: (log_lik(z) - L2) ** 2, m, v))
 inside = math.log(expect_gaussian(lambda z: np.exp(log_lik(z)), m, v))
@@ -95,11 +99,10 @@ print(f"L2 = {L2:.4f} nats, one sample is off by {std:.4f}; log E p(x|z) = {insi
 
 # %% [markdown]
 # ## Predict, then run
-#
-# On logarithmic axes, what is the slope of the error of (S5.13) over $L$? What becomes of the
-# other estimate, which is the same at $L = 1$?
 
 # %%
+predict("06-slope", "On logarithmic axes, what is the slope of the error of S5.13 over L?")
+predict("06-log", "Does the error of the log of the mean fall to 0, too?", "yes", "no")
 sizes, repeats = 2 ** np.arange(0, 9), 1000
 rows = []
 for L in sizes.tolist():
@@ -124,6 +127,8 @@ series = {
 }
 figure = plots.lines(series, finding, "samples L", "rms error, nats", log_x=True, log_y=True)
 numbers = [["L", "mean of logs", "log of mean", "exact"], *rows]
+outcome("06-slope", slope)
+outcome("06-log", "no" if within[-1] > (inside - L2) / 2 else "yes")
 keep(figure, "06-l2", alt=finding, numbers=numbers)
 
 # %% [markdown]
@@ -153,12 +158,11 @@ keep(figure, "06-l2", alt=finding, numbers=numbers)
 n = 50_000
 mean, spread = np.full((n, 1), m), np.full((n, 1), v)
 z, path_pullback = gaussian_sample(mean, spread, eps=rng.standard_normal((1, n, 1)))
-slope_of_f = np.imag(log_lik(z + 1e-30j)) / 1e-30
 _, score_pullback = gaussian_log_prob(z[0], mean, spread)
 f = log_lik(z[0, :, 0])
 exact = complex_step(lambda q: expect_gaussian(log_lik, q[0], q[1]), [m, v])
 estimates = {
-    "pathwise": path_pullback(slope_of_f),
+    "pathwise": path_pullback(slope_of(z)),
     "score function": score_pullback(f)[1:],
     "score, baseline": score_pullback(f - L2)[1:],
 }
@@ -175,9 +179,14 @@ for name, gradients in estimates.items():
 # ## Predict, then run
 #
 # Now let $z$ have $D$ dimensions, each with 12 features of its own:
-# $f(z) = \sum_d f_d(z_d)$. Only $f_1$ depends on $\mu_1$. How does the variance of
-# each estimate of $\partial L_2/\partial \mu_1$ grow with $D$: not at all, as $D$, or as $D^2$?
-#
+# $f(z) = \sum_d f_d(z_d)$. Only $f_1$ depends on $\mu_1$.
+
+# %%
+growth = "not at all", "as D", "as D²"
+predict("06-score", "How does the variance of the score estimate of ∂L2/∂µ₁ grow?", *growth)
+predict("06-baseline", "And with the baseline?", *growth)
+
+# %% [markdown]
 # Let every $f_d$ be the $f$ above, and $s = \partial \log q/\partial \mu_1$. The
 # other dimensions add $R = \sum_{d>1} f_d$ to the score estimate. $R$ is independent of $s$, so
 #
@@ -185,7 +194,7 @@ for name, gradients in estimates.items():
 # + \mathbb{E}[R^2]\,\mathbb{E}[s^2] .$$
 #
 # $\mathbb{E}[R^2]$ contains the term $((D-1)\,\mathbb{E} f)^2$. With the baseline $\mathbb{E} f$ is
-# 0, and $\mathbb{E}[R^2] = (D-1)\,\mathrm{Var} f$.
+# 0, and $\mathbb{E}[R^2] = (D-1)\,\mathrm{Var} f$. The pathwise estimate contains only $f_1'$.
 
 # %%
 D = np.array([1, 2, 4, 8, 16, 32, 64])
@@ -194,26 +203,19 @@ D = np.array([1, 2, 4, 8, 16, 32, 64])
 def score_variance(baseline):
     """Exact variance of the score estimate of dL2/dmu_1, for each D."""
 
-    def s(z):
-        return (z - m) * math.exp(-v)
+    def moment(z, k):
+        return (log_lik(z) - baseline) ** k * ((z - m) * math.exp(-v)) ** 2
 
-    def centred(z):
-        return log_lik(z) - baseline
-
-    one, cross = (expect_gaussian(lambda z, k=k: centred(z) ** k * s(z) ** 2, m, v) for k in (2, 1))
+    one, cross = (expect_gaussian(lambda z, k=k: moment(z, k), m, v) for k in (2, 1))
     ER = (D - 1) * (L2 - baseline)
     ER2 = (D - 1) * std**2 + ER**2
     return one + 2 * cross * ER + ER2 * math.exp(-v) - exact[0] ** 2
 
 
-def squared_slope(z):
-    return (np.imag(log_lik(z + 1e-30j)) / 1e-30) ** 2
-
-
 curves = {
     "score function": score_variance(0.0),
     "score function with baseline": score_variance(L2),
-    "pathwise": np.full(len(D), expect_gaussian(squared_slope, m, v) - exact[0] ** 2),
+    "pathwise": np.full(len(D), expect_gaussian(lambda z: slope_of(z) ** 2, m, v) - exact[0] ** 2),
 }
 for name, variance in curves.items():
     drawn = estimates[name.replace(" function with", ",")][0].var(ddof=1)
@@ -223,15 +225,13 @@ ratios = [curve[-1] / curves["pathwise"][-1] for curve in curves.values()]
 finding = f"Variance at D = 64: score function {ratios[0]:,.0f} times the pathwise one's, "
 finding += f"{ratios[1]:,.0f} with baseline"
 series = {name: (D, variance) for name, variance in curves.items()}
-figure = plots.lines(
-    series, finding, "latent dimensions D", "variance of one draw", log_x=True, log_y=True
-)
+figure = plots.lines(series, finding, "dimensions D", "variance of a draw", log_x=True, log_y=True)
 numbers = [["D", *curves], *zip(D, *curves.values(), strict=True)]
+for name, curve in zip(("06-score", "06-baseline"), curves.values(), strict=False):
+    outcome(name, growth[round(math.log2(curve[-1] / curve[-2]))])
 keep(figure, "06-gradient-variance", alt=finding, numbers=numbers)
 
 # %% [markdown]
-# $f$ is a sum over dimensions, so the pathwise estimate contains only $f_1'$.
-#
 # ## The claims
 
 # %%

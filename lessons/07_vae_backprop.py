@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from mmvae_edu.course import FAST, holds, keep
+from mmvae_edu.course import FAST, holds, keep, outcome, predict
 from mmvae_edu.data import load_digits
 from mmvae_edu.gradcheck import check_pullback, complex_step
 from mmvae_edu.likelihoods import Binomial, Normal
@@ -167,11 +167,10 @@ print(f"cosine between the columns of its decoder: {cosine:.3f}")
 
 # %% [markdown]
 # ## Predict, then run
-#
-# Does the linear VAE's curve stop below the line, touch it, or cross it? On the digits, which of
-# the two curves ends higher, training or validation?
 
 # %%
+predict("07-linear", "Does the linear VAE's bound reach the best log p(x)?", "yes", "no")
+predict("07-digits", "Which curve of the digits ends higher?", "training", "validation")
 straight = np.array([[h["step"], h["bound"]] for h in history])
 count, noisy, held_out = np.array(curve).T
 finding = f"The linear VAE ends {optimum - reached:.4f} nats below the exact optimum; "
@@ -185,14 +184,17 @@ for axis, title in ((left, "linear decoder"), (right, "digits, D = 2")):
     axis.set(title=title, xlabel="step", ylabel="nats an example")
     axis.legend(frameon=False, loc="lower right")
 points = [["linear", *row] for row in straight] + [["digits", *row] for row in curve]
+outcome("07-linear", "yes" if optimum - reached < 0.01 else "no")
+outcome("07-digits", "training" if noisy[-1] > held_out[-1] else "validation")
 keep(figure, "07-elbo", alt=finding, numbers=[["problem", "step", "bound", "validation"], *points])
 
 # %% [markdown]
 # ## Predict, then run: what do two numbers keep?
 #
-# Two latent dimensions must describe 64 pixels. Which of ten test digits will be drawn wrongly?
+# Two latent dimensions must describe 64 pixels.
 
 # %%
+predict("07-pixels", "How far off is a decoded pixel, whose ink is 0 to 16, on average?")
 model.theta = theta  # the library's VAE now holds the weights trained above
 test, label = digits.test.x["image"], digits.test.label
 mu, _ = model.encode({"image": test})
@@ -204,18 +206,21 @@ strips = [("test image", test[rows]), ("decoded mu", decoded[rows])]
 strips += [("decoded prior", model.sample(10, rng=rng)["image"])]
 figure = plots.digit_grid(strips, finding)
 numbers = [["row", *range(64)], *([name, *image] for name, images in strips for image in images)]
+outcome("07-pixels", off)
 keep(figure, "07-digits", alt=finding, numbers=numbers)
 
 # %% [markdown]
-# Predict: training never saw a label. Which digits lie apart in the plane, and which overlap?
+# Training never saw a label.
 
 # %%
+predict("07-latent", "Of 100 digits, how many have a nearest other code with their own label?")
 z = model.posterior_sample({"image": test}, rng=rng)[0]
 distance = ((z[:, None] - z) ** 2).sum(axis=-1) + np.diag(np.full(len(z), np.inf))
 agree = (label[distance.argmin(axis=1)] == label).mean()
 finding = f"For {agree:.0%} of the test digits the nearest other code has the same label"
 z, label = z[::3], label[::3]
 figure = plots.latent_space({"VAE": {"image": z}}, label, finding)
+outcome("07-latent", 100 * agree)
 keep(figure, "07-latent", alt=finding, numbers=[["digit", "z1", "z2"], *np.c_[label, z]])
 
 # %% [markdown]

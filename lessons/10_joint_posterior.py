@@ -9,7 +9,7 @@
 # %%
 import numpy as np
 
-from mmvae_edu.course import derived, holds, keep
+from mmvae_edu.course import derived, holds, keep, outcome, predict
 from mmvae_edu.oracles import DiscreteModel, LinearGaussian, log_normal
 from mmvae_edu.posteriors import quotient_of_experts
 from mmvae_edu.report import plots
@@ -142,11 +142,13 @@ for name, (m, precision) in gaussians.items():
 # %% [markdown]
 # ## Predict, then run
 #
-# The naive product contains one prior too many. Is it wider or narrower than the exact posterior?
-# To which side is its mean pulled? The two modalities disagree, one says $z > 0$ and the other
-# $z < 0$: is the exact posterior therefore wider than both?
+# The naive product contains one prior too many. The two modalities disagree: one says $z > 0$, the
+# other $z < 0$.
 
 # %%
+predict("10-width", "Is the naive product wider than the exact posterior?", "wider", "narrower")
+predict("10-mean", "Where is its mean pulled?", "towards the prior's mean", "away from it")
+predict("10-conflict", "Is the exact posterior wider than p(z|x1) and p(z|x2)?", "yes", "no")
 z = np.linspace(-2.2, 1.6, 191)
 drawn = ["p(z|x1)", "p(z|x2)", "naive product", "exact p(z|x1, x2)"]
 densities = {n: np.exp(log_normal(z, m, -np.log(t))) for n, (m, t) in gaussians.items()}
@@ -161,6 +163,10 @@ for i, name in enumerate(drawn):
 axis.set(xlabel="z", ylabel="density", ylim=(0, None))
 axis.legend(frameon=False, loc="upper left")
 numbers = [["z", *drawn], *zip(z, *(densities[name] for name in drawn), strict=True)]
+(_, t1), (_, t2), (naive, t_naive), (exact, t_exact) = (gaussians[name] for name in drawn)
+outcome("10-width", "wider" if t_naive < t_exact else "narrower")
+outcome("10-mean", "towards the prior's mean" if abs(naive) < abs(exact) else "away from it")
+outcome("10-conflict", "yes" if t_exact < min(t1, t2) else "no")
 keep(figure, "10-posteriors", alt=finding, numbers=numbers)
 
 # %% [markdown]
@@ -169,10 +175,10 @@ keep(figure, "10-posteriors", alt=finding, numbers=numbers)
 #
 # ## Predict, then run: sensors that see nothing
 #
-# Let every modality be pure noise, so that $p(z|x_i) = p(z)$. Multiply $N$ of them. How sure of
-# $z$ does the naive product become?
+# Let every modality be pure noise, so that $p(z|x_i) = p(z)$. Multiply $N$ of them.
 
 # %%
+predict("10-blind", "Which variance has the naive product of 20 such modalities?")
 for M in 1, 2, 5, 20:
     blind = np.zeros((M, 1, 1))  # mu = 0, log_var = 0: the prior
     (_, joint_log_var, _), _ = quotient_of_experts(blind, blind)
@@ -180,6 +186,7 @@ for M in 1, 2, 5, 20:
     print(
         f"{M:2d} blind modalities: variance of the naive product {naive:.2f}, of S7.3 {right:.2f}"
     )
+outcome("10-blind", naive)
 
 # %% [markdown]
 # ## Where the independence enters

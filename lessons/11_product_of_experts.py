@@ -12,7 +12,7 @@ from itertools import product
 
 import numpy as np
 
-from mmvae_edu.course import derived, holds, keep
+from mmvae_edu.course import derived, holds, keep, outcome, predict
 from mmvae_edu.gradcheck import check_pullback
 from mmvae_edu.oracles import LinearGaussian, integrate, log_normal
 from mmvae_edu.posteriors import product_of_experts, quotient_of_experts
@@ -74,10 +74,11 @@ for reach in 10, 100:
 # %% [markdown]
 # ## Predict, then run
 #
-# Expert 1 says $-2$, expert 2 says $2.5$, and neither is vague. Is their product wide, so as to
-# cover both, or narrow? Does it have two bumps?
+# Expert 1 says $-2$, expert 2 says $2.5$, and neither is vague.
 
 # %%
+predict("11-width", "How wide is their product?", "as wide as both together", "narrower than each")
+predict("11-bumps", "How many bumps has it?")
 z = np.linspace(-4.5, 5.5, 201)
 curves = {"prior": np.exp(log_normal(z, 0, 0))}
 for i, (m, lv) in enumerate(experts, start=1):
@@ -97,6 +98,10 @@ for i, (name, curve) in enumerate(curves.items()):
 axis.set(xlabel="z", ylabel="density", ylim=(0, None))
 axis.legend(frameon=False, loc="upper right")
 numbers = [["z", *curves], *zip(z, *curves.values(), strict=True)]
+narrowest = min(np.exp(log_var.ravel() / 2))
+narrow = math.exp(joint_log_var.item() / 2) < narrowest
+outcome("11-width", "narrower than each" if narrow else "as wide as both together")
+outcome("11-bumps", np.sum(np.diff(np.sign(np.diff(curves["product"]))) < 0))
 keep(figure, "11-product", alt=finding, numbers=numbers)
 
 # %% [markdown]
@@ -157,14 +162,19 @@ for var in 1.0, 1e-3, 1e-6:
 # %% [markdown]
 # ## Predict, then run
 #
-# Let networks output $\log\sigma_i^2 \sim N(0,1)$, as may be before training. In what fraction of
-# the dimensions is the quotient (3) no density for two experts? And for three, is it more or less?
+# Let networks output $\log\sigma_i^2 \sim N(0,1)$, as may be before training.
 
 # %%
+predict("11-two", "Of 100 dimensions, in how many is the quotient (3) of 2 experts no density?")
+predict("11-three", "And for 3 experts?", "in more", "in fewer")
+without = {}
 for M in 2, 3:
     _, _, valid = quotient_of_experts(*rng.normal(size=(2, M, 200_000, 1)))[0]
-    error = math.sqrt(valid.mean() * (1 - valid.mean()) / valid.size)
-    print(f"{M} experts: no density in {1 - valid.mean():.2%} ± {error:.2%} of the dimensions")
+    without[M] = 1 - valid.mean()
+    error = math.sqrt(valid.mean() * without[M] / valid.size)
+    print(f"{M} experts: no density in {without[M]:.2%} ± {error:.2%} of the dimensions")
+outcome("11-two", 100 * without[2])
+outcome("11-three", "in more" if without[3] > without[2] else "in fewer")
 draws = rng.normal(size=(2, 400, 1))
 _, _, valid = quotient_of_experts(np.zeros_like(draws), draws)[0]
 _, product_log_var = product_of_experts(np.zeros_like(draws), draws)[0]

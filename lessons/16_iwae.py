@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from mmvae_edu.course import derived, holds, keep
+from mmvae_edu.course import derived, holds, keep, outcome, predict
 from mmvae_edu.objectives import effective_sample_size, elbo, iwae
 from mmvae_edu.oracles import iwae_continuous, iwae_enumerated, iwae_exact, log_normal
 from mmvae_edu.report import plots
@@ -94,11 +94,11 @@ for K in sizes.tolist():
 # ## Predict, then run
 #
 # The effective sample size $1/\sum_k \tilde w_k^2$, with the shares
-# $\tilde w_k = w_k/\sum_j w_j$, counts how many samples carry the weight. As $K$ grows, does
-# ESS$/K$ tend to 0, to 1, or to something between? And where does one draw of the bound lie:
-# always below $\log p(x)$, or sometimes above?
+# $\tilde w_k = w_k/\sum_j w_j$, counts how many samples carry the weight.
 
 # %%
+predict("16-ess", "To what does ESS/K tend as K grows?", "0", "a number between 0 and 1", "1")
+predict("16-draw", "Can one draw of the bound lie above log p(x)?", "yes", "no")
 _, averages, low, median, high, means, ess = np.array(rows).T
 exact = np.array([iwae_exact(q, w, int(K)) for K in sizes])
 finding = f"1000 samples close the gap from {-(exact - log_evidence)[0]:.2f} to "
@@ -118,6 +118,9 @@ right.set(xscale="log", ylim=(0, 1.05), xlabel="K", ylabel="effective sample siz
 right.legend(frameon=False)
 numbers = [["K", "elbo", "low", "median", "high", "iwae", "ess", "exact"]]
 numbers += [[*row, value] for row, value in zip(rows, exact, strict=True)]
+end = np.digitize(ess[-1] / 1000, [0.01, 0.99])
+outcome("16-ess", ("0", "a number between 0 and 1", "1")[end])
+outcome("16-draw", "yes" if high.max() > log_evidence else "no")
 keep(figure, "16-bound", alt=finding, numbers=numbers)
 
 # %% [markdown]
@@ -130,11 +133,13 @@ keep(figure, "16-bound", alt=finding, numbers=numbers)
 # ## Predict, then run: too wide or too narrow?
 #
 # Let the posterior be $N(0, 1)$ and $q = N(0, v)$. Then $\mathbb{E}_q (w/p(x))^2 = \int
-# p(z|x)^2/q\,dz = v/\sqrt{2v-1}$ for $v > \tfrac12$, and infinite for $v \le \tfrac12$. Which $q$
-# gains least from more samples: too wide ($v = 2$), somewhat too narrow (0.6), too narrow by the
-# factor by which the first is too wide (0.5), or much too narrow (0.3)?
+# p(z|x)^2/q\,dz = v/\sqrt{2v-1}$ for $v > \tfrac12$, and infinite for $v \le \tfrac12$. Four $q$:
+# too wide ($v = 2$), somewhat too narrow (0.6), too narrow by the factor by which the first is too
+# wide (0.5), and much too narrow (0.3).
 
 # %%
+widths = 2.0, 0.6, 0.5, 0.3
+predict("16-width", "Which q gains least from more samples?", *(f"v = {v}" for v in widths))
 K = np.array([1, 10, 100, 1000, 10_000])
 
 
@@ -142,7 +147,6 @@ def log_joint(z):
     return log_normal(z, 0.0, 0.0)  # the posterior itself, so that log p(x) = 0
 
 
-widths = 2.0, 0.6, 0.5, 0.3
 gaps = {v: [-iwae_continuous(log_joint, 0.0, math.log(v), k) for k in K] for v in widths}
 for v, gap in gaps.items():
     half = (v / math.sqrt(2 * v - 1) - 1) / 2 if v > 0.5 else math.inf
@@ -154,6 +158,7 @@ finding = finding.replace("-", "−")
 series = {f"q = N(0, {v})": (K, gap) for v, gap in gaps.items()}
 figure = plots.lines(series, finding, "K", "log p(x) − L_K, nats", log_x=True, log_y=True)
 numbers = [["K", *(f"v {v}" for v in gaps)], *zip(K, *gaps.values(), strict=True)]
+outcome("16-width", f"v = {max(widths, key=lambda v: gaps[v][-1] / gaps[v][0])}")
 keep(figure, "16-rate", alt=finding, numbers=numbers)
 
 # %% [markdown]

@@ -2,16 +2,15 @@
 # # L17  Why weighted? The gradients of VAE and IWAE
 #
 # Slide 9 asks "Why weighted?". The answer is one line of calculus. The questions after it are
-# longer: what must a gradient pass through, and does weighting make it more or less noisy?
-#
-# The slide writes $k$ for the number of samples; here it is `K`.
+# longer: what must a gradient pass through, and does weighting make it more or less noisy? (The
+# slide's $k$, the number of samples, is `K` here.)
 
 # %%
 import math
 
 import numpy as np
 
-from mmvae_edu.course import derived, holds, keep
+from mmvae_edu.course import derived, holds, keep, outcome, predict
 from mmvae_edu.gradcheck import check_pullback
 from mmvae_edu.objectives import elbo, iwae
 from mmvae_edu.oracles import bound_gradient, complex_step, iwae_continuous, log_normal
@@ -132,11 +131,11 @@ for K in 1, 2, 8:
 #
 # ## Predict, then run
 #
-# $q = N(0.3, 0.67)$ lies to the left of the posterior $N(0.85, 0.5)$. Which of the five samples
-# gets the largest share: the leftmost or the rightmost? Does weighting make the step in $\mu$
-# longer or shorter?
+# $q = N(0.3, 0.67)$ lies to the left of the posterior $N(0.85, 0.5)$.
 
 # %%
+predict("17-share", "Which sample gets the largest share?", "the rightmost", "another one")
+predict("17-step", "What does weighting make of the step in mu?", "longer", "shorter")
 z, order = mu + std * eps[:, 0], np.argsort(eps[:, 0])
 log_w, g = weights_and_gradients(eps)
 finding = f"The largest share is {shares.max():.2f} of 1, at z = {z[shares.argmax()]:.2f}; "
@@ -161,14 +160,14 @@ right.set(xlim=(-0.3, g[..., 0].max() + 0.4), ylim=(g[..., 1].min() - 0.1, g[...
 right.legend(frameon=False, loc="upper right")
 numbers = [["z", "share", "d/dmu", "d/dlog_var"]]
 numbers += np.column_stack([z, shares, g[:, 0]]).tolist()
+outcome("17-share", "the rightmost" if shares.argmax() == order[-1] else "another one")
+outcome("17-step", "longer" if abs(weighted[0]) > abs(even[0]) else "shorter")
 keep(figure, "17-weights", alt=finding, numbers=numbers)
 
 # %% [markdown]
 # ## Predict, then run: does more sampling help the encoder?
 #
-# The signal of a gradient estimate is its exact mean, the noise its standard deviation. As $K$
-# grows, does signal / noise rise or fall, for a decoder's parameter ($b$) and for an encoder's
-# ($\mu$)?
+# The signal of a gradient estimate is its exact mean, the noise its standard deviation.
 #
 # The third curve is the doubly reparameterised estimator. The direct term is a score estimate, and
 # for smooth $h$ (L06) $\mathbb{E}\, h(z_k)\, \partial\log q(z_k)/\partial\mu =
@@ -182,6 +181,8 @@ keep(figure, "17-weights", alt=finding, numbers=numbers)
 # the whole estimator: the last column above. At $K = 1$ it is the path term alone.
 
 # %%
+predict("17-decoder", "How does signal / noise of b go with K, in (S9.4)?", "rises", "falls")
+predict("17-encoder", "And of the encoder's mu?", "rises", "falls")
 sizes, repeats = np.array([1, 2, 4, 8, 16, 32, 64, 128]), 10_000
 ratios = {"decoder b": [], "encoder mu": [], "encoder mu, doubly reparameterised": []}
 for K in sizes.tolist():
@@ -204,14 +205,14 @@ for K in sizes.tolist():
         z_score = (draws.mean() - signal) / draws.std() * math.sqrt(repeats)
         print(f"K {K:3d}  {name:36s} exact {signal:.5f}  z {z_score:+.1f}", end="  ")
         print(f"noise {draws.std():.5f}  ratio {row[-1]:.3f}")
-
-# %%
 change = {name: row[-1] / row[0] for name, row in ratios.items()}
 short = zip(("b", "mu", "mu doubly reparameterised"), change.values(), strict=True)
 finding = "Signal / noise, K = 1 to 128: " + ", ".join(f"{name} ×{c:.2f}" for name, c in short)
 series = {name: (sizes, row) for name, row in ratios.items()}
 figure = plots.lines(series, finding, "K", "|mean| / standard deviation", log_x=True, log_y=True)
 rows = zip(sizes, *ratios.values(), strict=True)
+outcome("17-decoder", "rises" if change["decoder b"] > 1 else "falls")
+outcome("17-encoder", "rises" if change["encoder mu"] > 1 else "falls")
 keep(figure, "17-signal-to-noise", alt=finding, numbers=[["K", *ratios], *rows])
 
 # %% [markdown]
@@ -246,8 +247,7 @@ holds(
 # %% [markdown]
 # Next: L18 leaves the bounds for a while and asks what a multimodal model should be able to do.
 #
-# Your turn: `mmvae-edu check L17`, from `vae_grad` and `iwae_grad` to `dreg_grads` and the whole
-# `iwae_bound`, every gradient by hand.
+# Your turn: `mmvae-edu check L17`, from `vae_grad` and `iwae_grad` to the whole `iwae_bound`.
 
 # %% [markdown]
 # ## Sources

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from mmvae_edu.course import FAST, derived, holds, keep
+from mmvae_edu.course import FAST, derived, holds, keep, outcome, predict
 from mmvae_edu.data import load_digits
 from mmvae_edu.models import MMVAE
 from mmvae_edu.objectives import effective_sample_size, mixture_iwae, stratified_iwae
@@ -114,19 +114,21 @@ for K, row in zip(sizes, bounds, strict=True):
 # ## Predict, then run
 #
 # On logarithmic axes the gap $\log p(x) - \mathcal{L}$ of a bound that closes as $1/K$ becomes a
-# straight line of slope −1. Which of the four do?
+# straight line of slope −1.
 
 # %%
+names = "slide's bound (S11.4)", "K independent", "MK independent", "stratified"
+predict("20-bounds", "One of the four gaps does not close. Which?", *names)
 gaps = math.log(evidence) - bounds
 finding = f"K = 10 000 an expert: the slide's bound is {gaps[-1, 0]:.3f} nats short, "
 finding += f"the stratified {gaps[-1, 3]:.1e}"
-names = "slide's bound (S11.4)", "K independent", "MK independent", "stratified"
 series = {name: (sizes, gap) for name, gap in zip(names, gaps.T, strict=True)}
 figure = plots.lines(series, finding, "K", "log p(x) − bound, nats", log_x=True, log_y=True)
 axis = figure.axes[0]
 axis.axhline(looseness_gap(a), color=plots.INK, linewidth=1)
 axis.text(1500, 1.25 * looseness_gap(a), "KL(uniform ‖ a)", ha="left")
 rows = [[K, *row] for K, row in zip(sizes, gaps, strict=True)]
+outcome("20-bounds", names[np.argmax(gaps[-1] / gaps[0])])
 keep(figure, "20-bounds", alt=finding, numbers=[["K", *names], *rows])
 
 # %% [markdown]
@@ -144,11 +146,12 @@ keep(figure, "20-bounds", alt=finding, numbers=[["K", *names], *rows])
 #
 # ## Predict, then run: image and strokes
 #
-# An MMVAE with two latent dimensions is trained on digits as 8×8 images and pen strokes. Which
-# expert has the larger share of the joint posterior, the image's or the strokes'? And is it the
-# same for every digit?
+# An MMVAE with two latent dimensions is trained on digits as 8×8 images and pen strokes. The
+# experts share the joint posterior.
 
 # %%
+predict("20-share", "Which expert has the larger share?", "the image's", "the strokes'")
+predict("20-digits", "Has it the larger share of every digit?", "yes", "no")
 digits = load_digits("image+strokes")
 model = MMVAE(MODALITIES, latent=2, hidden=(64,), activation="relu")
 model.fit(digits.train.x, steps=200 if FAST else 1200, progress=False)
@@ -185,6 +188,8 @@ right.bar(range(10), gap_by_digit, color=plots.COLOURS[2])
 right.set(xticks=range(10), xlabel="digit", ylabel="stratified − S11.4, nats")
 figure.legend(loc="outside lower left", ncols=2, frameon=False)
 rows = [[c, by_digit[c], gap_by_digit[c]] for c in range(10)]
+outcome("20-share", "the image's" if image > strokes else "the strokes'")
+outcome("20-digits", "yes" if len(set(by_digit > 0.5)) == 1 else "no")
 keep(figure, "20-shares", alt=finding, numbers=[["digit", "share of image", "gap"], *rows])
 
 # %% [markdown]

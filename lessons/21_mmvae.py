@@ -9,7 +9,7 @@
 # %%
 import numpy as np
 
-from mmvae_edu.course import FAST, holds, keep
+from mmvae_edu.course import FAST, holds, keep, outcome, predict
 from mmvae_edu.criteria import Classifier, cross_coherence
 from mmvae_edu.data import load_digits
 from mmvae_edu.gaussian import gaussian_sample, standard_normal_log_prob
@@ -99,10 +99,12 @@ print(f"against central differences: {check_pullback(library_bound, theta, rng=r
 # %% [markdown]
 # ## Predict, then run
 #
-# With a path left out the code still runs. What does a gradient check say, along one random
-# direction? Which path is the largest at the start, and is any of them small enough to be missed?
+# With a path left out the code still runs.
 
 # %%
+question = "Is there a path whose absence a gradient check misses, along one random direction?"
+predict("21-missed", question, "yes", "no")
+predict("21-largest", "Which path is the largest at the start?", *gradients)
 direction, h = rng.standard_normal(theta.size), 1e-5
 plus, minus = (library_bound(theta + step * direction)[0].sum() for step in (h, -h))
 numeric = (plus - minus) / (2 * h)
@@ -127,6 +129,8 @@ axis.set(xticks=np.arange(4) + 0.2, xticklabels=[row[0] for row in rows[1:]])
 axis.set(ylabel="norm of the gradient")
 axis.tick_params(axis="x", labelsize=9)
 axis.legend(frameon=False)
+outcome("21-missed", "yes" if min(row[3] for row in rows[1:]) < 1e-7 else "no")
+outcome("21-largest", max(rows[1:], key=lambda row: row[1] + row[2])[0])
 keep(figure, "21-paths", alt=finding, numbers=rows)
 
 # %% [markdown]
@@ -139,9 +143,10 @@ keep(figure, "21-paths", alt=finding, numbers=rows)
 # ## Predict, then run
 #
 # The MVAE's objective is a sum of three ELBOs (both modalities, image alone, strokes alone), the
-# MMVAE's is one. Which curve ends lower, and does that say which system is better?
+# MMVAE's is one. Does a lower curve say which system is better?
 
 # %%
+predict("21-lower", "Which curve ends lower?", "MVAE", "MMVAE")
 steps = 150 if FAST else 1200
 systems, histories = {"MVAE": MVAE, "MMVAE": MMVAE}, {}
 models = {name: system(MODALITIES, **NETWORKS) for name, system in systems.items()}
@@ -154,6 +159,7 @@ finding += f"{ends['MMVAE']:.0f} one mixture's"
 finding = finding.replace("-", "−")
 rows = [[name, h["step"], h["bound"]] for name, history in histories.items() for h in history]
 figure = plots.training_curves(histories, finding)
+outcome("21-lower", min(ends, key=ends.get))
 keep(figure, "21-training", alt=finding, numbers=[["system", "step", "bound"], *rows])
 
 # %% [markdown]
@@ -161,9 +167,10 @@ keep(figure, "21-training", alt=finding, numbers=[["system", "step", "bound"], *
 #
 # Given only an image, draw $z$ and decode the strokes; given only strokes, decode the image. The
 # MMVAE's bound decodes *every* modality from each expert's samples (path 1); the MVAE's unimodal
-# terms score only the modality that was given. Which system's generations show the right digit?
+# terms score only the modality that was given.
 
 # %%
+predict("21-cross", "Which system's generations show the right digit more often?", *models)
 rates, test, rng = {}, digits.test, np.random.default_rng(0)
 for source, target in ("image", "strokes"), ("strokes", "image"):
     likelihood = Normal(16) if target == "strokes" else MODALITIES[target]
@@ -177,6 +184,8 @@ for source, target in ("image", "strokes"), ("strokes", "image"):
         rate = cross_coherence(model, test.x, test.label, source, target, classifier, rng=rng)
         rates[source, name] = rate
         print(f"  {name:5s} {source} → {target}: {rate:.1%} show the given digit")
+mean = {name: np.mean([rates[source, name] for source in test.x]) for name in models}
+outcome("21-cross", max(mean, key=mean.get))
 
 # %%
 first = [np.flatnonzero(test.label == c)[0] for c in range(10)]

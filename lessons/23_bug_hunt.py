@@ -10,7 +10,7 @@
 # %%
 import numpy as np
 
-from mmvae_edu.course import holds, keep
+from mmvae_edu.course import holds, keep, outcome, predict
 from mmvae_edu.course.hunt import close, files, gradient_agrees
 from mmvae_edu.course.planted import BUGS, CHECKS, convenient, generic, planted
 from mmvae_edu.mistakes.edits import differentiated
@@ -115,11 +115,13 @@ for n in range(3):
 # importance-weighted bound (S9.2), ten bugs to plant in it, and eight checks. All backward passes
 # are derived automatically from the forward pass, but for one bug.
 #
-# How many of the ten does the gradient check catch? Is there one check that catches all? And what
-# remains if the inputs are convenient: one example, one sample, experts at $N(0, 1)$, nothing
-# missing?
+# Each is done twice: with generic inputs and with convenient ones, that is one example, one sample,
+# experts at $N(0, 1)$, nothing missing.
 
 # %%
+predict("23-gradient", "How many of the ten does the gradient check catch, on generic inputs?")
+predict("23-one", "Is there one check that catches all ten?", "yes", "no")
+predict("23-convenient", "How many of the ten do all checks together catch on convenient inputs?")
 caught = {}
 for make in generic, convenient:
     inputs = make(np.random.default_rng(0))
@@ -151,6 +153,9 @@ figure.suptitle(finding, x=0.01, ha="left", fontsize=11)
 numbers = [["inputs", "bug", *CHECKS]]
 for name, matrix in caught.items():
     numbers += [[name, bug, *row.astype(int)] for bug, row in zip(BUGS, matrix, strict=True)]
+outcome("23-gradient", one_each[0])
+outcome("23-one", "yes" if one_each.max() == len(BUGS) else "no")
+outcome("23-convenient", found["convenient"])
 keep(figure, "23-checks", alt=finding, numbers=numbers)
 
 # %% [markdown]

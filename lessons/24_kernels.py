@@ -23,7 +23,7 @@ from mmvae_edu.kernels.simulator import edited, record
 from numba import cuda
 
 from mmvae_edu import kernels
-from mmvae_edu.course import holds, keep
+from mmvae_edu.course import holds, keep, outcome, predict
 from mmvae_edu.report import plots
 
 # %% [markdown]
@@ -111,7 +111,6 @@ print(text[text.index("            Real total") : text.index("// ---- v2")].rstr
 
 # %%
 THREADS = 8  # the size of shared memory is fixed when the kernel is compiled
-
 add = numba_cuda.add  # of two parts, a function of the device
 
 
@@ -144,10 +143,10 @@ print(f"against the reference: relative difference {np.abs(bound / exact - 1).ma
 # %% [markdown]
 # ## Predict, then run
 #
-# Eight threads have each written their part of `tops`. Between one barrier and the next: which
-# threads still work, which places do they touch, and after how many steps is the sum in place 0?
+# Eight threads have each written their part of `tops`.
 
 # %%
+predict("24-steps", "After how many steps is the sum in place 0?")
 seen = record(bound_of_block, 3, THREADS, log_w, bound).accesses
 shared = [a for a in seen if a.block == (0, 0, 0) and a.memory.name == "tops"]
 epochs = sorted({a.epoch for a in shared})
@@ -166,15 +165,17 @@ for axis, epoch in zip(axes, epochs, strict=True):
 axes[0].set_ylabel("thread")
 figure.legend(frameon=False, loc="outside lower center", ncols=2)
 rows = [[a.epoch, a.thread.x, a.at, a.kind] for a in shared]
+outcome("24-steps", len(epochs) - 1)
 keep(figure, "24-tree", alt=finding, numbers=[["epoch", "thread", "place", "access"], *rows])
 
 # %% [markdown]
 # ## Predict, then run
 #
 # In no panel does one thread write a place that another one touches. Now take the barrier out of
-# the tree, or move it into the `if`. In how many of 10 runs does the simulator give a wrong bound?
+# the tree, or move it into the `if`, and run each ten times in the simulator.
 
 # %%
+predict("24-simulator", "With the barrier in the if, in how many of ten runs is the bound wrong?")
 barrier = "        cuda.syncthreads()\n        half //= 2"
 edits = {"barrier_missing": "        half //= 2", "barrier_in_the_if": f"    {barrier}"}
 for name, instead in edits.items():
@@ -185,6 +186,7 @@ for name, instead in edits.items():
     print(f"{name}: the simulator is wrong in {misses} of 10 runs")
     for fault in record(wrong, 3, THREADS, log_w, bound).faults:
         print(f"  the recorder: {type(fault).__name__}: {fault}")
+outcome("24-simulator", misses)
 
 # %% [markdown]
 # A test of values sees one of many orders in which threads may run. The recorder asks what *may*
@@ -234,6 +236,8 @@ else:
 
 # %% [markdown]
 # ## The claims
+#
+# Your turn after them: `mmvae-edu check L24`. Five kernels, each checked under the recorder.
 
 # %%
 holds(
@@ -244,9 +248,6 @@ holds(
     "idle_threads_do_not_win",
     "a_block_computes_the_iwae_bound",
 )
-
-# %% [markdown]
-# Your turn: `mmvae-edu check L24`. Five kernels, each checked under the recorder.
 
 # %% [markdown]
 # ## Sources

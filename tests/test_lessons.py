@@ -74,3 +74,18 @@ def test_lesson_opens_as_a_notebook(path):
     kinds = [cell.cell_type for cell in notebook.cells]
     assert kinds[0] == "markdown"
     assert kinds.count("code") >= 3
+
+
+@LESSONS
+def test_every_prediction_has_its_outcome(path):
+    """Names are the lesson's; an outcome comes before `keep`, whose figure ends its cell."""
+    code = path.read_text(encoding="utf-8")
+    asked = re.findall(r'\bpredict\(\s*"(.+?)"', code)
+    assert len(set(asked)) == len(asked)
+    for name in asked:
+        assert name.startswith(f"{path.name[:2]}-")
+        uses = code.count(f'"{name}"') - code.count(f'keep(figure, "{name}"')
+        assert uses == 2, f"{name}: its outcome is missing"
+    for cell in code.split("\n# %%"):
+        kept = cell.find("\nkeep(")
+        assert kept < 0 or "\noutcome(" not in cell[kept:], f"{path.name}: keep comes last"
