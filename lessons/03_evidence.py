@@ -2,7 +2,8 @@
 # # L03  What the lower bound misses
 #
 # $\log p(x)$ needs a sum over all $z$; the posterior $p(z|x)$ needs $\log p(x)$. Slide 5 brings in
-# a distribution $q(z|x)$ that is ours to choose and asks how to make it approach $p(z|x)$:
+# a distribution $q(z|x)$ that is ours to choose and asks how to make it approach $p(z|x)$
+# (S5.question):
 #
 # $$\min D_{KL}(q(z|x)\,\|\,p(z|x))$$  (S5.0)
 #
@@ -46,7 +47,8 @@ print("q(z|x)", q.tolist())
 # $$L = \sum_z q(z|x) \log \frac{p(z,x)}{q(z|x)}
 # + \sum_z q(z|x) \log \frac{q(z|x)}{p(z|x)}$$  (S5.5)
 #
-# The first sum is named $L^v$, the second is a Kullback-Leibler divergence:
+# The first sum is named $L^v$, the evidence lower bound (S5.lower-bound); the second is a
+# Kullback-Leibler divergence:
 #
 # $$L = L^v + D_{KL}(q(z|x)\,\|\,p(z|x))$$  (S5.6)
 #

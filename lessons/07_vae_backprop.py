@@ -191,7 +191,8 @@ keep(figure, "07-elbo", alt=finding, numbers=[["problem", "step", "bound", "vali
 # %% [markdown]
 # ## Predict, then run: what do two numbers keep?
 #
-# Two latent dimensions must describe 64 pixels.
+# Two numbers must describe 64 pixels. Slide 4's original data $X$ (S4.data) are the first row, its
+# generated data $X'$ (S4.generated) the last one: draws of the prior, decoded.
 
 # %%
 predict("07-pixels", "How far off is a decoded pixel, whose ink is 0 to 16, on average?")

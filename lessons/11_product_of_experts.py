@@ -2,7 +2,7 @@
 # # L11  Quotient or product, equation (4)
 #
 # Equation (3) divides by the prior. With exact posteriors that is safe. With networks in their
-# place, is the result always a density? And how does equation (4) avoid the division?
+# place, is the result always a density? And how does equation (4) avoid the quotient (S7.avoid)?
 #
 # Slide 7 writes $N$ for the number of modalities; here it is `M`. $T$ is a precision, $1/\sigma^2$.
 
@@ -45,7 +45,8 @@ from mmvae_edu.report import plots
 # \frac{\prod_{i=1}^N [\tilde q(z|x_i)\,p(z)]}{\prod_{i=1}^{N-1} p(z)}
 # = p(z) \prod_{i=1}^N \tilde q(z|x_i)$$  (S7.5)
 #
-# With $\tilde T_i = 1/\tilde\sigma_i^2$ the exponents add, and the prior is one more expert:
+# This is slide 6's product of experts (S6.method-2). With $\tilde T_i = 1/\tilde\sigma_i^2$ the
+# exponents add, and the prior is one more expert:
 #
 # $$T = 1 + \sum_i \tilde T_i, \qquad \mu = \frac1T \sum_i \tilde T_i \tilde\mu_i .$$
 #

@@ -4,7 +4,8 @@
 # A VAE averages $\log w$ over its samples; an IWAE takes the logarithm of the average $w$.
 # What is gained, how fast, and when does it fail?
 #
-# Slide 9 calls both lines "LOSS". They are **bounds to maximise**; a loss would be minus them.
+# Slide 9 calls both lines "LOSS" (S9.loss). They are **bounds to maximise**; a loss would be minus
+# them.
 # The slide writes $k$ for the number of samples; here it is `K`.
 
 # %%

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # L17  Why weighted? The gradients of VAE and IWAE
 #
-# Slide 9 asks "Why weighted?". The answer is one line of calculus. The questions after it are
-# longer: what must a gradient pass through, and does weighting make it more or less noisy? (The
-# slide's $k$, the number of samples, is `K` here.)
+# Slide 9 asks "Why weighted?" (S9.why-weighted). The answer is one line of calculus. The questions
+# after it are longer: what must a gradient pass through, and does weighting make it more or less
+# noisy? (The slide's $k$, the number of samples, is `K` here.)
 
 # %%
 import math

@@ -47,8 +47,8 @@ from mmvae_edu.tour.digits import MODALITIES
 # $$\mathcal{L}_{IWAE}^{MoE} = \frac1M \sum_m \mathbb{E}_{z_m^{1:K} \sim q_m} \log \frac1K \sum_k
 # \frac{p(z_m^k, x)}{q_\Phi(z_m^k|x)}$$  (S11.4)
 #
-# Slide 12 ends with this name for it (S12.3). The denominator is the *mixture*, also for samples
-# of one expert.
+# Slide 12 ends with this name for it (S12.3) and "Multimodal IWAE!!!!" (S12.remark): an average of
+# $M$ IWAE bounds, whose denominator is the *mixture*, also for samples of one expert.
 #
 # ## The catch
 #

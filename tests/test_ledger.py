@@ -1,13 +1,17 @@
-"""The equation ledger: complete, in order, and readable as MathML."""
+"""The ledger: complete, in order, cited by its lessons, and readable as MathML."""
 
+import re
+import tomllib
 import xml.etree.ElementTree as ElementTree
 
 import pytest
 from latex2mathml.converter import convert
 
-from mmvae_edu.slides.equations import load_equations
+from mmvae_edu.course import lessons
+from mmvae_edu.slides.equations import load_equations, load_items
 
-EQUATIONS = load_equations()
+EQUATIONS, ITEMS = load_equations(), load_items()
+LESSONS = sorted({item.lesson for item in ITEMS})
 COUNTS = {4: 4, 6: 3, 7: 6, 9: 5, 11: 4, 12: 3}
 TABLES = {8: ["T2"], 10: list("abcd"), 13: ["T1", "T2", "T3"]}
 
@@ -28,6 +32,28 @@ def test_fields():
     lessons = [equation.lesson for equation in EQUATIONS]
     assert lessons == sorted(lessons)  # the course follows the slides
     assert len({equation.latex for equation in EQUATIONS}) == len(EQUATIONS)
+
+
+def test_every_row_is_an_equation_or_an_item():
+    rows = tomllib.loads((lessons()[0].parent / "equations.toml").read_text("utf-8"))
+    assert sorted(row.id for row in EQUATIONS + ITEMS) == sorted(rows)
+    assert {item.slide for item in ITEMS} == set(range(1, 14))
+
+
+def test_items_are_in_order_and_speak():
+    assert [item.slide for item in ITEMS] == sorted(item.slide for item in ITEMS)
+    for item in ITEMS:
+        assert re.fullmatch(rf"S{item.slide}\.[a-z][a-z0-9-]+", item.id)
+        assert item.how in ("drawn", "answered", "derived", "told")
+        assert 0 < len(item.title) <= 45
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_a_lesson_cites_its_items(lesson):
+    texts = [path.read_text("utf-8") for path in lessons() if path.stem.startswith(lesson[1:])]
+    assert texts, f"there is no {lesson}"
+    lost = [i.id for i in ITEMS if i.lesson == lesson and f"({i.id})" not in texts[0]]
+    assert not lost, f"{lesson} does not cite {', '.join(lost)}"
 
 
 @pytest.mark.parametrize("equation", EQUATIONS, ids=[equation.id for equation in EQUATIONS])

@@ -12,10 +12,10 @@ import pytest
 from mmvae_edu import cli
 from mmvae_edu.claims import CLAIMS
 from mmvae_edu.course import lessons, overview
-from mmvae_edu.slides.equations import load_equations
+from mmvae_edu.slides.equations import load_equations, load_items
 
 LESSONS = pytest.mark.parametrize("path", lessons(), ids=lambda path: path.stem)
-IDS = {equation.id for equation in load_equations()}
+IDS = {row.id for row in load_equations() + load_items()}
 
 
 @pytest.mark.slow
@@ -62,7 +62,7 @@ def test_lesson_reads_as_a_lesson(path):
     assert re.search(r"\(\d{4}\), \*", sources), "a lesson ends with its sources"
     assert "# %%" not in sources
     assert text.count("redict") >= text.count("keep(") > 0
-    for equation in re.findall(r"\((S\d+\.\w+)\)", text):
+    for equation in re.findall(r"\((S\d+\.[\w-]+)\)", text):
         assert equation in IDS, equation
     named = set(re.findall(r'^    "(\w+)",$', text, re.MULTILINE)) & set(CLAIMS)
     assert named, "a lesson ends with its claims"

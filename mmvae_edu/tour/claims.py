@@ -4,7 +4,7 @@ from ..claims import CLAIMS, run, s00_first_check
 from ..claims.registry import LEGEND, T0, T1, T2, T2C, T3, T4
 from ..report import plots
 from ..report.page import CheckedEquation, Paragraph, Section, Table
-from ..slides.equations import Equation, load_equations
+from ..slides.equations import Equation, load_equations, load_items
 
 BEYOND = Equation("beyond", 0, "", "", "the slides", "")
 ABOUT = (
@@ -79,5 +79,7 @@ def claims_section(checked, out):
         numbers=numbers,
     )
     equations = [CheckedEquation(equation, found) for equation, found in checked.items()]
-    blocks = [Paragraph(f"{words}. {ABOUT}"), picture, *equations]
+    items = [[item.id, item.title, item.how, item.lesson] for item in load_items()]
+    others = Table("What else stands on the slides", ["id", "item", "it is", "in"], items)
+    blocks = [Paragraph(f"{words}. {ABOUT}"), picture, *equations, others]
     return Section("The equations, checked", blocks)

@@ -1,7 +1,7 @@
 """The learner's progress as a section of the report."""
 
 from ..course import progress
-from ..course.status import by_lesson, statuses
+from ..course.status import by_lesson, predictions, statuses
 from ..report.page import Paragraph, Section, Table
 
 HEADER = ["lesson", "exercises", "right", "wrong", "changed since", "not checked", "not attempted"]
@@ -16,8 +16,8 @@ def progress_sections():
     rows = statuses(folder)
     right = sum(row.state == "right" and not row.changed for row in rows)
     words = (
-        f"{right} of {len(rows)} exercises are right. “Changed since”: the file, or the checker, "
-        "has changed since the last check."
+        f"{right} of {len(rows)} exercises are right; {predictions(folder)}. “Changed since”: the "
+        "file, or the checker, has changed since the last check."
     )
     blocks = [Paragraph(words), lesson_table(rows)]
     wrong = [row for row in rows if row.state == "wrong"]
