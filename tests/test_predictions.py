@@ -141,10 +141,10 @@ def test_status_counts_them_and_reset_forgets_them(said, folder, capsys):
     progress.record_prediction(folder, "98-x", "3", True)
     said("oak")
     assert cli.main(["status"]) == 0
-    assert "\n2 predictions, 1 right\n" in capsys.readouterr().out
+    assert "\npredictions: 2 made, 1 right\n" in capsys.readouterr().out
     progress.reset_all(folder)
     assert cli.main(["status"]) == 0
-    assert "\n0 predictions, 0 right\n" in capsys.readouterr().out
+    assert "\npredictions: 0 made, 0 right\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("row", [{"said": 1, "right": True}, {"said": "x"}, "x", None])

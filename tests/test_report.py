@@ -221,10 +221,12 @@ def test_progress_in_the_report(tmp_path, monkeypatch):
         rows[exercise.id] = progress.Row(code, hash, progress.checker_version(exercise))
     rows[wrong.id].mistakes, rows[wrong.id].hints = [wrong.mutants[0].name], [1, 3]
     rows[old.id].hash = "of another file"
+    rows["05-cost"] = progress.Prediction("higher at +2", True)
     progress.save(tmp_path / "mine", rows)
     (section,) = tour_progress.progress_sections()
     words, lessons, mistakes = section.blocks
-    assert words.text.startswith(f"1 of {len(exercises())} exercises are right.")
+    made = "predictions: 1 made, 1 right"
+    assert words.text.startswith(f"1 of {len(exercises())} exercises are right; {made}. ")
     by_lesson = {row[0]: row[1:] for row in lessons.rows}
     assert by_lesson["L05"] == ["3", "1", "1", "–", "–", "1", "2"]
     others = str(sum(id.startswith("L03.") for id in exercises()) - 1)

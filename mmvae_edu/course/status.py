@@ -85,7 +85,7 @@ def predictions(folder):
     """Write how many predictions were made, and how many of them were right."""
     kept = progress.load(folder).values()
     made = [row.right for row in kept if isinstance(row, progress.Prediction)]
-    return f"{len(made)} predictions, {sum(made)} right"
+    return f"predictions: {len(made)} made, {sum(made)} right"
 
 
 def show(console, folder, rows):
