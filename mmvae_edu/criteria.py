@@ -352,10 +352,10 @@ def kl_per_dimension(mu, log_var):
 
 
 def active_units(mu, *, threshold=0.01):
-    """Say which latent dimensions' posterior means vary: Var_n mu_nd > threshold.     [S6.1]
+    """Say which latent dimensions' posterior means vary over the examples.       [S6.1]
 
-    mu (N, D); returns (D,) bool.  Source: Burda, Grosse and Salakhutdinov, Importance Weighted
-    Autoencoders, 2015.
+    mu (N, D); returns (D,) bool: is Var_n mu_nd above the threshold?
+    Source: Burda, Grosse and Salakhutdinov, Importance Weighted Autoencoders, 2015.
     """
     mu = finite_numbers("mu", mu, ("N", "D"))
     finite_number("threshold", threshold, 0)

@@ -6,10 +6,11 @@ import numpy as np
 
 from ..gaussian import gaussian_sample
 from ..objectives import elbo as mean_over_samples
-from ..oracles import NonlinearModel, expect_gaussian
+from ..oracles import LinearGaussian, NonlinearModel, expect_gaussian
 from ..oracles import complex_step as gradient_of
-from ..slides.s05_evidence import expected_log_lik, pathwise_grad, score_function_grad
-from .instances import noise_grid
+from ..slides.s05_evidence import expected_log_lik, pathwise_grad, refine, score_function_grad
+from .gaussian_instances import sigma_points
+from .instances import noise_grid, violation
 from .registry import T0, T1, T2C, T4, claim
 
 
@@ -229,3 +230,68 @@ def score_gradient_weighs_the_score(f, rng):
         weight = (log_px_z((mu + std * noise)[None])[0][0] - baseline)[:, None] / 4
         exact += weight * np.array([noise / std, (noise**2 - 1) / 2])
     return np.array(f(mu, log_var, eps=eps, log_px_z=log_px_z, baseline=baseline)), exact
+
+
+# ---- S5.0: min KL(q(z|x) ‖ p(z|x)), for one x at a time ----------------------------------------
+
+
+def _refinable(rng, T):
+    """Draw a linear-Gaussian model, x, q (mu, log_var), and log p(x|z) with T steps of noise for
+    which its averages are exact.
+    """
+    model = LinearGaussian.random(rng, 2, {"x": 4}, orthogonal=False)
+    _, x = model.sample(rng, 3)
+    q = np.stack(model.best_diagonal(x)) + rng.normal(0, 0.5, (2, 3, 2))
+
+    def log_px_z(z):
+        residual = x["x"] - model.b["x"] - z @ model.W["x"].T
+
+        def log_px_z_pullback(dlog_lik):
+            return dlog_lik[..., None] * residual @ model.W["x"] / model.sigma["x"] ** 2
+
+        return model.log_lik(z, x["x"], "x"), log_px_z_pullback
+
+    eps = np.broadcast_to(sigma_points(1, 3, 2), (T, 4, 3, 2))
+    return model, x, q, {"eps": eps, "log_px_z": log_px_z}
+
+
+@claim("S5.0", of=refine, tol=T0, oracle="O3 linear-Gaussian and O7 complex step")
+def a_refining_step_is_scaled_by_the_variance(f, rng):
+    """A step adds the rate times (σ², 2) times the gradient of L^v by (μ, log σ²)."""
+    model, x, (mu, log_var), noise = _refinable(rng, 1)
+
+    def elbo(q):
+        quadratic = (q[0] ** 2 + np.exp(q[1]) - 1 - q[1]).sum() / 2
+        return model.expected_log_lik(*q, x["x"], "x").sum() - quadratic
+
+    dmu, dlog_var = gradient_of(elbo, [mu, log_var])
+    exact = mu + 0.03 * np.exp(log_var) * dmu, log_var + 0.06 * dlog_var
+    return np.stack(f(mu, log_var, **noise, rate=0.03)), np.stack(exact)
+
+
+@claim("S5.0", of=refine, tol=T1, oracle="O3 linear-Gaussian")
+def refining_ends_at_the_best_gaussian(f, rng):
+    """From any start near it, many steps reach the diagonal Gaussian with the highest ELBO."""
+    model, x, q, noise = _refinable(rng, 400)
+    return np.stack(f(*q, **noise)), np.stack(model.best_diagonal(x))
+
+
+@claim("S5.0", of=refine, tol=T0, oracle="O3 linear-Gaussian")
+def refining_raises_the_bound_and_no_evidence(f, rng):
+    """Each x's bound rises with every few steps, and stays at most log p(x)."""
+    model, x, q, noise = _refinable(rng, 3)
+    bounds = [model.elbo(*q, x)]
+    for _ in range(4):
+        q = f(*q, **noise)
+        bounds.append(model.elbo(*q, x))
+    return violation(bounds, [*bounds[1:], model.log_prob(x)])
+
+
+@claim("S5.0", of=refine, tol=T0, oracle="one step at a time")
+def each_refining_step_has_its_own_noise(f, rng):
+    """Three steps are one step after the other, each with its own noise."""
+    (mu, log_var, _), log_px_z = _draw(rng), _decoder(rng)
+    eps, q = rng.normal(size=(3, 4, 3, 2)), (mu, log_var)
+    for step in range(3):
+        q = f(*q, eps=eps[step : step + 1], log_px_z=log_px_z)
+    return np.stack(f(mu, log_var, eps=eps, log_px_z=log_px_z)), np.stack(q)

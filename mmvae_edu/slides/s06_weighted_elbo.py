@@ -1,4 +1,4 @@
-"""Slide 6: the joint density of the modalities that are present, and their weighted ELBO."""
+"""Slide 6: the joint density of the present modalities, their weighted ELBO, and what β keeps."""
 
 import numpy as np
 
@@ -33,3 +33,17 @@ def subset_elbo(log_px_z, log_ratio, *, mask, weights, beta=1.0):
         return np.where(kept, weights * dlog_w, 0), beta * dlog_w
 
     return log_w.mean(axis=0), subset_elbo_pullback
+
+
+def reverse_water_filling(eigenvalues, *, noise, beta=1.0):
+    """Compute what the best linear VAE keeps of each principal direction.             [S6.1]
+
+        KL_d = ½ log max(λ_d / level, 1)     error_d = min(λ_d, level)     level = β noise²
+
+    eigenvalues λ (P,) of the data's covariance; the decoder is N(Wz + b, noise² I), D ≥ the number
+    of λ_d above the level.  Returns (KL, error), (P,) each: the mean KL(q(z_d|x) ‖ p(z_d)), nats,
+    and the mean squared error of a sample's reconstruction.  Where λ_d ≤ level, z_d has collapsed.
+    Source: Lucas, Tucker, Grosse and Norouzi, Don't Blame the ELBO!, 2019 (at β = 1).
+    """
+    level = beta * noise**2
+    return 0.5 * np.log(np.maximum(eigenvalues / level, 1)), np.minimum(eigenvalues, level)
