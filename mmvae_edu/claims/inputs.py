@@ -19,6 +19,7 @@ from ..oracles import iwae_exact
 from ..slides import (
     s04_mean_field,
     s05_evidence,
+    s06_weighted_elbo,
     s07_joint_posterior,
     s08_table_2,
     s09_importance,
@@ -178,9 +179,18 @@ VALUES = {
         Example("ND", "ND", **LIKELIHOOD, baseline=0.7),
         Example("ND", "ND", **LIKELIHOOD, baseline="N"),
     ],
+    s05_evidence.refine: [
+        Example("ND", "ND", eps="TKND", log_px_z=_log_px_z, **options)
+        for options in ({}, {"rate": 0.02})
+    ],
     reference.adam_step: [
         Example("P", "P", "P", "P positive", step=step, learning_rate=0.1, **options)
         for step, options in [(1, {}), (7, {}), (3, {"beta1": 0.6, "beta2": 0.8, "epsilon": 0.1})]
+    ],
+    criteria.kl_per_dimension: [Example("ND", "ND")],
+    criteria.active_units: [Example("ND"), Example("ND", threshold=1.0)],
+    s06_weighted_elbo.reverse_water_filling: [
+        Example("P positive", noise=0.8, **options) for options in ({}, {"beta": 2.5})
     ],
     s07_joint_posterior.posterior_joint: [Example("S log_prob", "MS log_weight")],
     s07_joint_posterior.posterior_from_unimodal: [Example("MS log_prob", "S log_prob")],
