@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmvae_edu.report import plots
+from mmvae_edu.likelihoods import Normal
+from mmvae_edu.models import JMVAE, MVAE
+from mmvae_edu.report import diagrams, plots
 
 K = [1, 2, 4, 8]
 
@@ -25,7 +27,22 @@ def latent():
     return plots.latent_space({"A": {"x": z, "y": -z}}, np.arange(50) % 10, "t")
 
 
+def systems():
+    many = {f"x{m}": Normal(1) for m in range(12)}
+    two = JMVAE({"x": Normal(1), "y": Normal(1)}, hidden=(2,))
+    joint = diagrams.terms(MVAE(many, hidden=(2,)))[:1]
+    drawings = {
+        "two": lambda axis: diagrams.System(axis, two),
+        "graph": lambda axis: diagrams.GraphicalModel(axis, two),
+        "many": lambda axis: diagrams.System(
+            axis, MVAE(many, hidden=(2,)), only=joint, parameters=True, missing=("x1",)
+        ),
+    }
+    return diagrams.panels(drawings, "t")[0]
+
+
 FIGURES = {
+    "systems": systems,
     "digits": lambda: plots.digit_grid([("a", np.ones((3, 64))), ("b", np.zeros((3, 16)))], "t"),
     "latent": latent,
     "training": lambda: plots.training_curves(

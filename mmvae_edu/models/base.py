@@ -36,6 +36,7 @@ class FunctionalModel:
 
     own_arguments = ()  # the constructor's arguments that a system adds, kept under their names
     condition = ()  # the modalities on which a system is conditioned
+    fusion = ()  # how the experts become q(z|X), step by step
 
     def __init__(
         self,

@@ -24,6 +24,7 @@ class JMVAE(MultimodalVAE):
     """
 
     own_arguments = ("alpha", "kl")
+    fusion = ("joint encoder",)
 
     def __init__(self, modalities, *, alpha=0.1, kl="closed_form", **options):
         super().__init__(modalities, **options)

@@ -21,6 +21,7 @@ class MMVAE(MultimodalVAE):
     """
 
     own_arguments = ("objective",)
+    fusion = ("mixture",)
     objectives = tuple(OBJECTIVES)
     reparameterise = staticmethod(gaussian_sample)
 

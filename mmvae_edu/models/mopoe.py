@@ -30,6 +30,7 @@ class MoPoE(MMVAE):
 
     most = 10  # modalities: more than a thousand subsets are decoded by nobody
     objectives = (*MMVAE.objectives, "generalised_elbo")
+    fusion = ("product", "mixture")
 
     def __init__(self, modalities, **options):
         super().__init__(modalities, **options)

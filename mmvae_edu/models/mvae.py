@@ -22,6 +22,7 @@ class MVAE(MultimodalVAE):
     """
 
     own_arguments = ("subsets", "kl")
+    fusion = ("product",)
 
     def __init__(self, modalities, *, subsets=0, kl="closed_form", **options):
         super().__init__(modalities, **options)

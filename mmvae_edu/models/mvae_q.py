@@ -18,6 +18,8 @@ class MVAEQ(MVAE):
     the product, and MVAE's mu_m is this mu_m / (1 − var_m).
     """
 
+    fusion = ("quotient",)
+
     def encode_experts(self, w, batch):
         """Encode the full posteriors q(z|x_m): mu, log_var = log sigmoid(a), (M, N, D) each."""
         (mu, a), heads_pullback = super().encode_experts(w, batch)
