@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import gaussian, laplace, likelihoods, networks, objectives, ops, posteriors
 from ..models.one_function import iwae, mmvae, mvae, vae
-from ..slides import s06_weighted_elbo
+from ..slides import s06_weighted_elbo, s08_systems
 
 AXES = {"D": 2, "M": 3, "P": 4, "N": 5, "H": 6, "K": 7, "T": 8, "S": 9, "V": 10, "L": 11}
 ARRAY = re.compile(r"((?:2?[A-Z])+)(?: (\w+))?")  # the second axis of "P2D" is twice D
@@ -207,6 +207,11 @@ EXAMPLES = {
     s06_weighted_elbo.subset_elbo: [
         Example("MKN log_weight", "KN", mask="MN mask", weights="M positive", beta=1.7),
         Example("MKN log_weight", "KN", mask="MN mask", weights="M positive"),
+    ],
+    s08_systems.bivcca_bound: [Example("MMKN", "MKN", share="M share")],
+    s08_systems.jmvae_bound: [
+        Example("N", "ND", "ND", "MND", "MND"),
+        Example("N", "ND", "ND", "MND", "MND", alpha=0.7),
     ],
     vae.mlp: [Example(mlp_weights("P", "H"), "NP"), Example(DEEP, "NP")],
     vae.vae_bound: [OneModality("H", x="NP counts", eps="KND")],

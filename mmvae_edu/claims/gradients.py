@@ -20,6 +20,7 @@ from ..objectives import elbo, iwae, log_prior_ratio, mixture_elbo, mixture_iwae
 from ..ops import linear, softplus
 from ..posteriors import mixture_log_prob, product_of_experts, product_of_subsets
 from ..slides.s06_weighted_elbo import log_joint_subset, subset_elbo
+from ..slides.s08_systems import bivcca_bound, jmvae_bound
 from .examples import EXAMPLES, NOT_ANALYTIC, differentiable
 from .registry import CLAIMS, T2, T2C, claim
 
@@ -38,6 +39,8 @@ DERIVATIVES = {  # in words
     vae_bound: " in every weight, with ε frozen",
     log_prior_ratio: ", as a sample and in closed form",
     log_joint_subset: ": 1 for the prior and each present factor, 0 for a missing one",
+    bivcca_bound: ": μ_m / K for every decoder's part of a sample of encoder m",
+    jmvae_bound: ": the joint encoder's comes through M divergences, an expert's through one",
     subset_elbo: ": λ_m / K for a present modality, β / K for the prior ratio",
     product_of_experts: "; absent experts get 0",
     product_of_subsets: ": an expert's is the sum over the subsets that contain it",

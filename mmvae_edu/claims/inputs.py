@@ -21,6 +21,7 @@ from ..slides import (
     s05_evidence,
     s06_weighted_elbo,
     s07_joint_posterior,
+    s08_systems,
     s08_table_2,
     s09_importance,
     s11_mixture,
@@ -199,6 +200,7 @@ VALUES = {
     objectives.sample_subsets: [
         Drawn(lambda rng, sizes, M=M: ((M, 12, rng), {}), "M") for M in (5, 3)
     ],
+    s08_systems.single_modality_gaps: [Example("MD positive")],
     s08_table_2.is_log_marginal: [Example(*FOUR_LOGS[1:])],
     s08_table_2.is_log_joint: [Example(*FOUR_LOGS)],
     s08_table_2.is_log_conditional: [Example(*FOUR_LOGS, "LN log_weight")],

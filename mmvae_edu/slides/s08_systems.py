@@ -33,7 +33,9 @@ def jmvae_bound(elbo, mean, joint_log_var, mu, log_var, *, alpha=0.1):
     kl, kl_pullback = kl_gauss(mean, joint_log_var, mu, log_var)
 
     def jmvae_bound_pullback(dbound):
-        dmean, djoint_log_var, dmu, dlog_var = kl_pullback(np.broadcast_to(-alpha * dbound, kl.shape))
+        dmean, djoint_log_var, dmu, dlog_var = kl_pullback(
+            np.broadcast_to(-alpha * dbound, kl.shape)
+        )
         return dbound, dmean.sum(axis=0), djoint_log_var.sum(axis=0), dmu, dlog_var
 
     return elbo - alpha * kl.sum(axis=0), jmvae_bound_pullback
