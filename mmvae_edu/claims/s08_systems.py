@@ -5,7 +5,12 @@ import math
 import numpy as np
 
 from ..oracles import LinearGaussian
-from ..slides.s08_systems import bivcca_bound, jmvae_bound, single_modality_gaps
+from ..slides.s08_systems import (
+    bivcca_bound,
+    exact_examples,
+    jmvae_bound,
+    single_modality_gaps,
+)
 from .gaussian_instances import FEATURES, sigma_points
 from .instances import discrete_model, log_liks, log_normal_sum, occupied_states, random_symbols
 from .registry import T0, T1, claim
@@ -58,8 +63,7 @@ def _linear_gaussian(rng):
     precision = np.array([(W**2).sum(axis=0) / model.sigma[m] ** 2 for m, W in model.W.items()])
     W, b = (np.concatenate([part[m] for m in FEATURES]) for part in (model.W, model.b))
     noise = np.concatenate([np.full(P, model.sigma[m] ** 2) for m, P in FEATURES.items()])
-    root = np.linalg.cholesky(W @ W.T + np.diag(noise)).T * math.sqrt(len(b))
-    rows = b + np.concatenate([root, -root])
+    rows = exact_examples(b, W @ W.T + np.diag(noise))
     ends = np.cumsum([*FEATURES.values()])[:-1]
     return model, precision, dict(zip(FEATURES, np.split(rows, ends, axis=1), strict=True))
 
