@@ -16,7 +16,9 @@ from .. import gaussian, laplace, likelihoods, networks, objectives, ops, poster
 from ..models.one_function import iwae, mmvae, mvae, vae
 from ..slides import s06_weighted_elbo, s08_systems
 
-AXES = {"D": 2, "M": 3, "P": 4, "N": 5, "H": 6, "K": 7, "T": 8, "S": 9, "V": 10, "L": 11}
+AXES = {
+    "D": 2, "M": 3, "P": 4, "N": 5, "H": 6, "K": 7, "T": 8, "S": 9, "V": 10, "L": 11, "U": 12
+}  # fmt: skip
 ARRAY = re.compile(r"((?:2?[A-Z])+)(?: (\w+))?")  # the second axis of "P2D" is twice D
 
 

@@ -156,6 +156,23 @@ def _covered(rng, sizes):
     return (posterior / posterior.sum(), experts / experts.sum(axis=1, keepdims=True)), {}
 
 
+def _crossing(sparse=False, cross=True):
+    """Draw p(x_m, x_n), some 0 if `sparse`, and of `cross` an encoder and a decoder."""
+
+    def draw(rng, sizes):
+        U, S, V = (sizes[axis] for axis in "USV")
+        joint = rng.dirichlet(np.ones(U * V)).reshape(U, V)
+        q, decoder = rng.dirichlet(np.ones(S), U), rng.dirichlet(np.ones(V), S)
+        if sparse:
+            joint[0], joint[:, 0] = 0, 0
+            joint, decoder[:, 0] = joint / joint.sum(), 0
+            decoder = decoder / decoder.sum(axis=1, keepdims=True)
+        return ((joint, q, decoder) if cross else (joint,)), {}
+
+    axes = {"joint": "UV", "q": "US", "decoder": "SV"}
+    return Drawn(draw, **(axes if cross else {"joint": "UV"}))
+
+
 FOUR_LOGS = ["KN log_weight"] * 4
 HITS, N_HITS = np.arange(0, 24, dtype=float), 23
 
@@ -228,6 +245,11 @@ VALUES = {
         Example(hits, N_HITS, **options) for hits in (4, HITS) for options in ({}, {"z": 1.3})
     ],
     criteria.synergy: [Example("N", "N")],
+    s11_mixture.mixture_moments: [
+        Example("MND", "MND"), Example("MND", "MND", mask="MN present")
+    ],
+    s11_mixture.cross_reconstruction: [_crossing()],
+    s11_mixture.reconstruction_cap: [_crossing(cross=False)],
     s11_mixture.responsibility: [Example("S prob", "MS prob")],
     s11_mixture.looseness_gap: [Example("M share"), Example("MN share")],
     mmvae.cross_generate: [Drawn(_crossed, x="NP", eps="KND")],
@@ -304,6 +326,8 @@ EXTREMES = {
     posteriors.mixture_log_prob: {
         FAR: Example("KND huge", "MND", "MND", log_alpha="MN log_alpha"),
     },
+    s11_mixture.cross_reconstruction: {ZEROS: _crossing(sparse=True)},
+    s11_mixture.reconstruction_cap: {ZEROS: _crossing(sparse=True, cross=False)},
     s11_mixture.responsibility: {"where nothing has mass": Drawn(_covered)},
 }
 
