@@ -351,6 +351,22 @@ def kl_per_dimension(mu, log_var):
     return -neg_kl.mean(axis=0, dtype=np.float64)
 
 
+def latent_overlap(first, second):
+    """Compute how much of two experts' KL lies in the same dimensions of z.     [S10.a]
+
+        Σ_d min(first_d, second_d) / min(Σ_d first_d, Σ_d second_d)
+
+    first, second (D,) of `kl_per_dimension`, nats.  1: where the expert that uses less of z uses a
+    dimension, the other uses it at least as much; 0: they have no dimension in common.
+    """
+    first = finite_numbers("first", first, ("D",))
+    second = finite_numbers("second", second, first.shape)
+    for name, kl in ("first", first), ("second", second):
+        if not ((kl >= 0).all() and kl.sum() > 0):
+            raise ValueError(f"{name}: expected a KL for each dimension, not all 0, found {kl}")
+    return np.minimum(first, second).sum() / min(first.sum(), second.sum())
+
+
 def active_units(mu, *, threshold=0.01):
     """Say which latent dimensions' posterior means vary over the examples.       [S6.1]
 

@@ -212,6 +212,7 @@ def right_calls():
         ),
         "synergy": (criteria.synergy, {"both": Z[:, 0], "single": Z[:, 1]}),
         "kl_per_dimension": (criteria.kl_per_dimension, {"mu": Z, "log_var": Z}),
+        "latent_overlap": (criteria.latent_overlap, {"first": Z[0] ** 2, "second": Z[1] ** 2}),
         "active_units": (criteria.active_units, {"mu": Z}),
         "predict": (known.predict, {"x": X["a"]}),
         "accuracy": (known.accuracy, {"x": X["a"], "label": LABEL}),
@@ -642,6 +643,9 @@ ROWS = {
     ),
     "the KL of no example": (
         lambda: criteria.kl_per_dimension(Z[:0], Z[:0]), "mu: expected at least 1 example",
+    ),
+    "the overlap of no KL": (
+        lambda: criteria.latent_overlap(Z[0] * 0, Z[0] ** 2), "first: expected a KL for each",
     ),
     "active units of one example": (
         lambda: criteria.active_units(Z[:1]), "mu: expected at least 2 values, found 1",

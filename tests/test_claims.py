@@ -14,11 +14,13 @@ from mmvae_edu.claims.examples import EXAMPLES
 from mmvae_edu.claims.inputs import VALUES
 from mmvae_edu.models import IWAE, MMVAE
 from mmvae_edu.objectives import stratified_iwae
+from mmvae_edu.slides import s11_mixture
 from mmvae_edu.slides.equations import load_equations
 from mmvae_edu.slides.s09_importance import dreg_grads
 
 EXPECTED = [equation.id for equation in load_equations()]
 BEYOND_THE_SLIDES = {s00_first_check.two_plus_two, adam_step, stratified_iwae, dreg_grads}
+BEYOND_THE_SLIDES |= {s11_mixture.cross_reconstruction, s11_mixture.reconstruction_cap}
 BEYOND_THE_SLIDES |= {IWAE.doubly_reparameterised, MMVAE.doubly_reparameterised}
 OF = dict.fromkeys([claim.of for claim in CLAIMS.values()] + list(registry.FUNCTIONS))
 PAIRS = [(f, mutant) for f in OF for mutant in mutants_of(f)]

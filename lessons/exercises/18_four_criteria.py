@@ -16,6 +16,15 @@ def linear_probe(z, y, *, folds, tested=None):
     return todo("L18.linear_probe")
 
 
+def latent_overlap(first, second):
+    """Compute how much of two experts' KL lies in the same dimensions of z.               [S10.a]
+
+    first, second (D,) mean KL of each dimension, nats, neither all 0 -> a number: 1 if the expert
+    that uses less of z has its KL where the other has as much, 0 without a common dimension
+    """
+    return todo("L18.latent_overlap")
+
+
 def coherence(y, *, given=None):
     """Compute how often all modalities of one z show one class, and the given one.  [S10.b, S10.c]
 

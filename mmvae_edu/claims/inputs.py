@@ -239,6 +239,7 @@ VALUES = {
     s09_importance.normalised_weights: [Example("KN log_weight")],
     s09_importance.dreg_grads: [Example("KN log_weight", "KND", "ND", "KND")],
     criteria.linear_probe: [_probe(tested=False), _probe(tested=True)],
+    criteria.latent_overlap: [Example("D positive", "D positive")],
     criteria.coherence: [_generations(given=False), _generations(given=True)],
     criteria.correct_for_classifiers: [Drawn(_classifiers, table="VV", first="VV", second="VV")],
     criteria.wilson_interval: [

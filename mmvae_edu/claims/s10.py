@@ -8,12 +8,14 @@ import numpy as np
 from ..criteria import (
     coherence,
     correct_for_classifiers,
+    kl_per_dimension,
+    latent_overlap,
     linear_probe,
     micro_and_macro,
     synergy,
     wilson_interval,
 )
-from ..oracles import DiscreteModel
+from ..oracles import DiscreteModel, LinearGaussian
 from .registry import T0, T1, claim
 
 # ---- S10.a: what does z know? -----------------------------------------------------------------
@@ -79,6 +81,47 @@ def of_equally_common_classes_the_first_is_the_majority(f, rng):
     """Where two classes are equally common among the other folds, the baseline is the smaller."""
     y, folds = np.array([2, 1, 2, 1, 0, 2, 0, 1, 0, 2]), np.repeat([0, 1], 5)
     return f(rng.normal(size=(10, 2)), y, folds=folds)[1], np.repeat([0, 1], 5)
+
+
+@claim("S10.a", of=latent_overlap, tol=T0, oracle="plain loops")
+def the_overlap_compares_dimension_by_dimension(f, rng):
+    """Of the KL of the expert that uses less of z, the part that the other has in its dimensions."""
+    found, exact = [], []
+    for D in 2, 5:
+        first, second = rng.gamma(0.5, size=(2, D))
+        common = math.fsum(min(a, b) for a, b in zip(first, second, strict=True))
+        found += [f(first, second), f(second, first), f(9 * first, second)]
+        exact += [common / min(math.fsum(first), math.fsum(second))] * 2
+        common = math.fsum(min(9 * a, b) for a, b in zip(first, second, strict=True))
+        exact.append(common / min(9 * math.fsum(first), math.fsum(second)))
+    return found, exact
+
+
+@claim("S10.a", of=latent_overlap, tol=T0, oracle="O3 linear-Gaussian")
+def shared_and_private_dimensions_are_told_apart(f, rng):
+    """Of experts with dimensions of their own the overlap is 0; of one whose dimensions are all used
+    as much by the other it is 1; with one shared dimension, that dimension's part of the KL."""
+    own, common = rng.uniform(0.5, 2, size=(2, 2))
+    W = {
+        "divided": ([own[0], 0, 0], [0, own[1], 0]),
+        "nested": ([own[0], 0, common[0]], [own[0], 0, 0]),
+        "shared": ([own[0], 0, common[0]], [0, own[1], common[0]]),
+    }
+    overlaps = []
+    for columns in W.values():
+        model = LinearGaussian(
+            {"a": np.diag(columns[0]), "b": np.diag(columns[1])},
+            {"a": np.zeros(3), "b": np.zeros(3)},
+            {"a": 0.7, "b": 0.7},
+        )
+        _, x = model.sample(rng, 6)
+        x["b"] = x["a"]  # so that both see the same of what they share
+        kls = []
+        for m in "ab":
+            mean, cov = model.posterior(x, [m])
+            kls.append(kl_per_dimension(mean, np.broadcast_to(np.log(np.diag(cov)), mean.shape)))
+        overlaps.append(f(*kls))
+    return overlaps, [0, 1, kls[0][2] / min(kls[0].sum(), kls[1].sum())]
 
 
 # ---- S10.d: what does the second modality add? ------------------------------------------------

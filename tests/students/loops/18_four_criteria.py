@@ -28,6 +28,14 @@ def linear_probe(z, y, *, folds, tested=None):
     return probe, usual
 
 
+def latent_overlap(first, second):
+    common = left = right = 0.0
+    for a, b in zip(first, second, strict=True):
+        common += a if a < b else b
+        left, right = left + a, right + b
+    return common / (left if left < right else right)
+
+
 def coherence(y, *, given=None):
     agree = 0
     for n in range(y.shape[1]):
