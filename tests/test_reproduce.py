@@ -470,6 +470,59 @@ def test_pairs_are_put_together_and_taken_apart():
         assert_array_equal(once[:, 0], label)
 
 
+# ---- three modalities ----------------------------------------------------------------------------
+
+
+def three(system):
+    job = tiny("digits-three", system, pairs=1)
+    return job | {"evaluation": job["evaluation"] | {"prior_samples": 50}}
+
+
+@pytest.mark.parametrize("system", systems_of("digits-three"))
+def test_every_system_is_measured_given_every_subset(system, tmp_path):
+    numbers = run(three(system), tmp_path)["numbers"]
+    assert json.loads(json.dumps(numbers)) == numbers
+    units = [number["unit"] for number in numbers.values()]
+    assert [units.count(unit) for unit in ("%", "points", "nats")] == [2 + 7 * 3, 6, 7 + 9 + 6]
+    mean = {name: number["mean"] for name, number in numbers.items()}
+    assert all(0 <= m <= 100 for name, m in mean.items() if numbers[name]["unit"] == "%")
+    assert mean["image: label added to strokes"] == pytest.approx(
+        mean["strokes, label → image"] - mean["strokes → image"]
+    )
+    for name, joint, given in (
+        ("log p(image|label)", "log p(image, label)", "log p(label)"),
+        ("log p(strokes|image, label)", "log p(image, strokes, label)", "log p(image, label)"),
+    ):
+        assert mean[name] == pytest.approx(mean[joint] - mean[given], abs=1e-4)
+    assert mean["log p(label|image)"] < 0  # a probability: the weights are those of log p(image)
+    pair = "image", "strokes"
+    both_ways = (f"log p({m}): {n} added to label" for m, n in (pair, reversed(pair)))
+    assert mean[next(both_ways)] == pytest.approx(mean[next(both_ways)], abs=1e-4)
+
+
+def test_a_modality_adds_nothing_to_decoders_that_ignore_z():
+    """Posteriors as wide as the prior make every estimate exact: log p(X) is a sum over X."""
+    job = three("MVAE, k = 0")
+    data = load(job)
+    model = build(job, data)
+    model.theta = np.zeros(model.tree.size, np.float32)
+    for networks in model.tree.views(model.theta).values():
+        networks["encoder"]["b1"][3:] = 30  # log variance: the prior expert alone remains
+    numbers = EVALUATIONS["by_subset"](model, job, data)
+    mean = {name: number["mean"] for name, number in numbers.items()}
+    assert mean["log p(label)"] == pytest.approx(-np.log(10), rel=1e-5)
+    parts = [mean[f"log p({name})"] for name in model.modalities]
+    assert mean["log p(image, strokes, label)"] == pytest.approx(sum(parts), rel=1e-5)
+    share = 100 * (data.test.label == 0).mean()  # equal logits show the first digit
+    for name, number in numbers.items():
+        if "added" in name:
+            assert number["mean"] == pytest.approx(0, abs=1e-4)
+        elif name.endswith("→ label"):
+            assert number["mean"] == pytest.approx(share)
+        elif name.startswith("log p(label|"):
+            assert number["mean"] == pytest.approx(-np.log(10), rel=1e-4)
+
+
 @pytest.mark.parametrize("system", systems_of("mmvae-tables"))
 def test_the_tables_of_pairs_are_measured(system, tmp_path, quick, monkeypatch):
     monkeypatch.setattr(sets, "load", lambda name, **options: pairs(100))

@@ -113,7 +113,7 @@ def log_likelihoods(model, x, job, rng):
         for proposal, given in _proposals(names).items():
             seen = {n: x[n] for n in given}
             estimate = marginal(model, model.theta, {name: x[name]}, given=seen, **settings)
-            found[f"{name} by {proposal}"] = _nats(estimate, part)
+            found[f"{name} by {proposal}"] = nats_of(estimate, part)
             if proposal == name:
                 own[name] = estimate
     if len(names) != 2:
@@ -122,9 +122,9 @@ def log_likelihoods(model, x, job, rng):
     joint = marginal(model, model.theta, x, **settings)
     first, second = names
     return found | {
-        f"log p({first}, {second})": _nats(joint, part),
-        f"log p({first}|{second})": _nats(joint - own[second], part),
-        f"log p({second}|{first})": _nats(joint - own[first], part),
+        f"log p({first}, {second})": nats_of(joint, part),
+        f"log p({first}|{second})": nats_of(joint - own[second], part),
+        f"log p({second}|{first})": nats_of(joint - own[first], part),
     }
 
 
@@ -175,5 +175,6 @@ def nats(estimate):
     return {"mean": estimate.mean, "error": estimate.mean_error, "ess": ess}
 
 
-def _nats(estimate, part):
+def nats_of(estimate, part):
+    """Summarise an estimate as a number of a part, with the number of its examples."""
     return nats(estimate) | {"n": len(estimate.log_p), "part": part, "unit": "nats"}

@@ -8,6 +8,7 @@ from ...data.sets import drawn
 from ...estimators import class_log_prob, conditional, marginal, marginals
 from ...support.devices import to_host
 from .agreement import agreement, nats, percent, trained_classifier
+from .by_subset import by_subset
 
 HELD_APART = 2_000  # training examples that fit the temperature where none are held out
 
@@ -106,4 +107,4 @@ def _of_x2(model, x2, K, prior_samples, rng):
     return prior.take(rows.ravel())  # NumPy 2.0 returns a column
 
 
-EVALUATIONS = {"likelihoods": likelihoods, "agreement": agreement}
+EVALUATIONS = {"likelihoods": likelihoods, "agreement": agreement, "by_subset": by_subset}
