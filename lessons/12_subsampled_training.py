@@ -2,9 +2,10 @@
 # # L12  Sub-sampled training
 #
 # A product of experts gives a posterior for every subset of the modalities. Why does MVAE then not
-# simply maximise $\mathrm{ELBO}(x_1,\dots,x_N)$? Slide 7 names two failures: "can't handle modality
-# lost" and "unable to get inter-modal info". Which part of the objective prevents which? (Slide 7
-# writes $N$ for the number of modalities; here it is `M`.)
+# simply maximise $\mathrm{ELBO}(x_1,\dots,x_N)$, but train on subsets (S6.method-3)? Slide 7 asks
+# that (S7.why-sub-sampled), and names two failures: "can't handle modality lost" (S7.reason-1) and
+# "unable to get inter-modal info" (S7.reason-2). Which part of the objective prevents which? (Slide
+# 7 writes $N$ for the number of modalities; here it is `M`.)
 
 # %%
 from tempfile import TemporaryDirectory
@@ -12,7 +13,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from mmvae_edu.course import FAST, derived, holds, keep, outcome, predict
-from mmvae_edu.criteria import Classifier, kl_per_dimension
+from mmvae_edu.criteria import Classifier, kl_per_dimension, latent_overlap
 from mmvae_edu.data import load_digits
 from mmvae_edu.gaussian import kl_gauss
 from mmvae_edu.likelihoods import Binomial, Categorical
@@ -27,9 +28,10 @@ from mmvae_edu.report import plots
 # $$\mathrm{ELBO}(x_1,\dots,x_N) + \sum_{i=1}^N \mathrm{ELBO}(x_i)
 # + \sum_{j=1}^k \mathrm{ELBO}(X_j)$$  (S7.6)
 #
-# These are all modalities at once, each alone, and $k$ random subsets $X_j$. Every
-# $\mathrm{ELBO}(X)$ encodes **and** scores the modalities in $X$ only (S6.3). With all weights 1 it
-# is at most $\log p(X)$, and the sum at most that of the $\log p(X)$: compare it with that sum.
+# These are all modalities at once (S7.terms-1), each alone (S7.terms-2), and $k$ random subsets
+# $X_j$, of which L13 shows the use. Every $\mathrm{ELBO}(X)$ encodes **and** scores the modalities
+# in $X$ only (S6.3). With all weights 1 it is at most $\log p(X)$, and the sum at most that of the
+# $\log p(X)$: compare it with that sum.
 #
 # All subsets would be $2^N - 1$ terms; (S7.6) has $1 + N + k$. The $X_j$ are drawn anew at each
 # step: a size between 2 and $N-1$, then a subset of that size; those of a step differ as long as
@@ -181,8 +183,7 @@ for name, weights in schedules.items():
         z = model.posterior_sample({"image": seen["image"]}, K=50, rng=seed)
         read = model.decode(z, ["label"])["label"].mean(axis=0).argmax(axis=-1)
         made = model.generate({"label": seen["label"]}, ["image"], rng=seed)["image"]
-        image, label = used[name, seed][-1]
-        private = np.maximum(label - image, 0).sum() / label.sum()
+        private = 1 - latent_overlap(*used[name, seed][-1])
         rows.append([name, seed, np.mean(read == truth), judge.accuracy(made, truth), private])
         form = "{:14s} seed {}: label from image {:.0%}, image from label {:.0%}, private {:.0%}"
         print(form.format(*rows[-1]))
