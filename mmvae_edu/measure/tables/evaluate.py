@@ -68,11 +68,11 @@ def sharing(model, job, data, gap):
     shared, error = shared_nats(log_p, test.label, temperature=T)
     theta, model.theta = model.theta, to_host(model.theta)  # where classifiers run
     sees = trained_classifier(model, "image", data.train, settings, seed)
-    drawn = model.generate({name: test.x[name]}, "image", rng=rng)["image"]
+    decoded = model.generate({name: test.x[name]}, "image", rng=rng)["image"]
     model.theta = theta
     rates = {
         "label from image": (log_p.argmax(axis=1) == test.label).mean(),
-        "image from label": sees.accuracy(drawn, test.label),
+        "image from label": sees.accuracy(decoded, test.label),
         "real image": sees.accuracy(test.x["image"], test.label),
     }
     found = {name: percent(rate, len(test.label), part) for name, rate in rates.items()}
