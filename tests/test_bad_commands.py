@@ -59,6 +59,7 @@ ROWS = [  # the kind, the command line, what the sentence has
     ("somebody's script", "run mine.py", "mine.py is no lesson of this library"),
     ("a folder for a lesson", "run folder", "no lesson folder; there are"),
     ("no such lesson to measure", "run 99 --table", "no lesson 99; there are"),
+    ("no such lesson to step through", "run 99 --step --ask", "no lesson 99; there are"),
     ("no such lesson, fast", "run --fast L99", "no lesson L99; there are"),
     ("no lesson", "notebook", "required: LESSON"),
     ("no such lesson to export", "notebook 99", "no lesson 99; there are"),
