@@ -1,9 +1,9 @@
 # %% [markdown]
 # # L04  Why q(z|x)?
 #
-# Slide 4 asks this beside its two networks. The generation net, $p(z)\,p(x|z)$ (S4.4), already
-# defines $p(x)$. What is the inference net, $q(z|x)$ (S4.3), needed for? And if it misses the
-# posterior, is the family of $q$ too small, or does the network choose badly from it?
+# Slide 4 asks this (S4.why-q). The generation net, $p(z)\,p(x|z)$ (S4.4), already defines $p(x)$.
+# What is the inference net, $q(z|x)$ (S4.3), needed for? And if it misses the posterior, is the
+# family of $q$ too small, or does the network choose badly from it?
 
 # %%
 import numpy as np
@@ -74,8 +74,8 @@ print(f"posterior standard deviations: median {np.median(np.sqrt(var)):.3f}; the
 # slide's question: $q(z|x)$ says where to look for the $z$ of this $x$.**
 #
 # Four Gaussian proposals: the prior; the encoder's $q$ of another digit; the encoder's $q$ of this
-# digit; and the last one refined, by 200 steps up the bound of this $x$, over $\mu$ and
-# $\log\sigma^2$ themselves.
+# digit; and the last one refined, by 200 steps up the bound of this $x$ over its own $\mu$ and
+# $\log\sigma^2$.
 
 
 # %%
@@ -141,8 +141,8 @@ axis.axhline(0, color=plots.INK, linestyle="--")
 axis.set_yscale("symlog", linthresh=0.1)
 axis.set(xscale="log", xlabel="K", ylabel="log mean w − log p(x), nats (linear in ±0.1)")
 axis.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 0.1))
-keep(figure, "04-proposals", alt=finding.replace("\n", " "), numbers=numbers)
 outcome("04-bands", sum(row[1] == 1000 and abs(row[3]) < 0.1 for row in numbers))
+keep(figure, "04-proposals", alt=finding.replace("\n", " "), numbers=numbers)
 
 # %% [markdown]
 # Most draws of the prior miss this posterior: a few of them give far too low an estimate, and now
@@ -220,15 +220,13 @@ axis.set(xlabel="approximation gap, nats", ylabel="amortisation gap, nats")
 axis.legend(frameon=False)
 numbers = [["training", "digit", "approximation", "amortisation"]]
 numbers += [[s, d, *gaps[s, :, d]] for s in range(len(gaps)) for d in range(2 * n)]
-keep(figure, "04-gaps", alt=finding, numbers=numbers)
 outcome("04-gaps", "amortisation" if larger > 0.5 else "approximation")
+keep(figure, "04-gaps", alt=finding, numbers=numbers)
 
 # %% [markdown]
 # In these trainings the loss is mostly the network's: a Gaussian of its own would suit almost every
-# digit. (Other decoders and more dimensions may give another balance.) Its advantage is the cost:
-# `refine` decodes 200 times 8 samples for each digit; the encoder runs once.
-#
-# So the second answer: a network gives a $q(z|x)$ for any $x$ at once, for the amortisation gap.
+# digit. But `refine` decodes 200 times 8 samples for each digit; the encoder runs once. This is the
+# second answer: **a network gives a $q(z|x)$ for any $x$ at once**, for the amortisation gap.
 #
 # ## Line by line, and the claims
 
@@ -245,8 +243,7 @@ holds(
 )
 
 # %% [markdown]
-# Next: L05 writes the bound in the form that is computed. Your turn: `mmvae-edu check L04`,
-# `refine` and the weights' second moment.
+# Next: L05 writes the bound in the form that is computed. Your turn: `mmvae-edu check L04`.
 
 # %% [markdown]
 # ## Sources

@@ -186,8 +186,8 @@ figure.suptitle(finding, x=0.01, ha="left", fontsize=12)
 left.set(xlabel="dimension, in the order of its KL", ylabel="KL at the end, nats")
 right.set(xlabel="step", ylabel="dimensions with KL > 0.1")
 left.legend(frameon=False)
-keep(figure, "08-annealing", alt=finding, numbers=numbers)
 outcome("08-annealing", max(schedules, key=means(used).get))
+keep(figure, "08-annealing", alt=finding, numbers=numbers)
 
 # %% [markdown]
 # (A line is a seed.) In these trainings both schedules end with collapsed dimensions. With a small
@@ -211,8 +211,7 @@ holds(
 )
 
 # %% [markdown]
-# Next: L09 asks for which weights the objective is still a bound. Your turn: `mmvae-edu check L08`,
-# from `kl_per_dimension` to the rate as information.
+# Next: L09 asks for which weights the objective is still a bound. Your turn: `mmvae-edu check L08`.
 
 # %% [markdown]
 # ## Sources
