@@ -69,7 +69,7 @@ def exact_examples(mean, cov):
     return mean + np.concatenate([root, -root])
 
 
-def at_its_best(model, x, *, steps=400):
+def at_its_best(model, x):
     """Maximise the mean bound of a model with affine networks by quasi-Newton steps (BFGS).
 
     x: dict name → (N, P), as of `exact_examples`.  Returns nested views of the best parameters,
@@ -86,7 +86,7 @@ def at_its_best(model, x, *, steps=400):
 
     theta = model.init(np.random.default_rng(0), dtype=np.float64)
     (best, gradient), inverse = value(theta), 0.02 * np.eye(theta.size)
-    for _ in range(steps):
+    for _ in range(1000):
         step = inverse @ gradient
         while (found := value(theta + step))[0] < best and abs(step).max() > 1e-12:
             step = step / 2
@@ -94,6 +94,8 @@ def at_its_best(model, x, *, steps=400):
         if (along := step @ change) > 1e-14:
             turn = np.eye(theta.size) - np.outer(step, change) / along
             inverse = turn @ inverse @ turn.T + np.outer(step, step) / along
+        if abs(gradient).max() < 1e-6:
+            break
     return model.tree.views(theta), best
 
 
