@@ -2,20 +2,20 @@
 # # L09  The weighted ELBO and conditional independence
 #
 # Slide 6 changes the lower bound twice. It puts weights on its two parts, and it lets $x$ be a set
-# of modalities, some of which may be missing. What is such a number still a bound of? (Slide 6
-# writes $n$ for the number of modalities; here it is `M`.)
+# of modalities, some of which may be missing. What is it then a bound of? (Its $n$ is `M` here.)
 
 # %%
+from functools import partial
 from itertools import product
 
 import numpy as np
 
-from mmvae_edu.course import derived, holds, keep
-from mmvae_edu.likelihoods import Binomial, Normal
+from mmvae_edu.course import derived, holds, keep, outcome, predict
+from mmvae_edu.likelihoods import Normal
 from mmvae_edu.models import MVAE
 from mmvae_edu.ops import log_sum_exp
 from mmvae_edu.oracles import DiscreteModel, LinearGaussian, log_integrate, log_normal
-from mmvae_edu.report import plots
+from mmvae_edu.report import diagrams, plots
 from mmvae_edu.slides.s06_weighted_elbo import log_joint_subset, subset_elbo
 
 # %% [markdown]
@@ -29,32 +29,24 @@ from mmvae_edu.slides.s06_weighted_elbo import log_joint_subset, subset_elbo
 # $$\sum_{x_2} p(x_1, x_2, x_3, z) = p(z)\, p(x_1|z)\, p(x_3|z) \sum_{x_2} p(x_2|z)
 # = p(z)\, p(x_1|z)\, p(x_3|z) .$$
 #
-# The sum over a probability is 1, so **marginalising is dropping the factor**: exact, and free. For
-# densities the sum is an integral. Filling in a value instead, such as a zero, is another thing: it
-# scores an observation that nobody made.
+# A probability sums to 1, so **marginalising is dropping the factor**: exact, and free. Filling in
+# a zero instead scores an observation nobody made.
 
 # %%
 rng = np.random.default_rng(0)
-model = DiscreteModel.random(rng, S=5, M=3, V=4)  # 5 states, 3 modalities of 4 symbols
+model = DiscreteModel.random(rng, S=5, M=3, V=4)
 x = [3, 1, 2]
 log_pz = model.log_prior[:, None]  # the 5 states stand where the K samples stand: (K, N), N = 1
 log_px_z = np.stack([table[:, [symbol]] for table, symbol in zip(model.log_lik, x, strict=True)])
-masks = np.array(sorted(product([True, False], repeat=3), key=sum)[1:])  # all but the empty set
+masks = np.array(sorted(product([True, False], repeat=3), key=sum)[1:])
 names = [" ".join(f"x{m + 1}" for m in np.flatnonzero(mask)) for mask in masks]
 
-
-def summed_out(mask):
-    """log p(x_present) by summing the joint over z and over every value of what is missing."""
-    agree = [y for y in model.all_x() if all(y[m] == x[m] for m in np.flatnonzero(mask))]
-    return np.log(sum(np.exp(model.log_joint(y)).sum() for y in agree))
-
-
-print("present    dropped    summed out   0 filled in")
+print("present    dropped    summed out")
 for name, mask in zip(names, masks, strict=True):
-    log_joint, _ = log_joint_subset(log_pz, log_px_z, mask=mask[:, None])
-    dropped, _ = log_sum_exp(log_joint[:, 0], axis=0)
-    filled = model.log_evidence(np.where(mask, x, 0))
-    print(f"{name:9} {dropped:9.5f}   {summed_out(mask):9.5f}   {filled:9.5f}")
+    (dropped,), _ = log_sum_exp(log_joint_subset(log_pz, log_px_z, mask=mask[:, None])[0], axis=0)
+    agree = [y for y in model.all_x() if np.array_equal(np.array(y)[mask], np.array(x)[mask])]
+    summed_out = np.log(sum(np.exp(model.log_joint(y)).sum() for y in agree))
+    print(f"{name:9} {dropped:9.5f}   {summed_out:9.5f}")
 
 # %% [markdown]
 # ## The ELBO of a set
@@ -63,21 +55,20 @@ for name, mask in zip(names, masks, strict=True):
 # - \beta\, KL[q(z|X), p(z)]$$  (S6.3)
 #
 # With one modality this is the slide's first line, $\mathrm{ELBO}(x)$ (S6.1). At
-# $\lambda = \beta = 1$ the sum and the KL are $\mathbb{E}_q \log p(X, z)/q$, and L03 applies to
-# $X$ in the place of $x$:
+# $\lambda = \beta = 1$ it is $\mathbb{E}_q \log p(X, z)/q$, and L03 applies to the set $X$:
 #
 # $$\mathrm{ELBO}(X) = \log p(X) - KL(q\,\|\,p(z|X)) \le \log p(X) .$$
 #
-# So each $\mathrm{ELBO}(X)$ is a bound of its own $\log p(X)$. It contains the KL to the prior
-# *once*, however many modalities there are.
+# It contains the KL to the prior *once*, however many modalities there are.
 #
 # ## Predict, then run
 #
-# One $q$ for all subsets: the exact posterior of all three symbols. For which subset is the
-# bound tight? Does a smaller set have a higher or a lower $\log p(X)$?
-
+# One $q$ for all subsets: the exact posterior of all three symbols.
 
 # %%
+predict("09-tight", "For how many of the seven subsets X is ELBO(X) equal to log p(X)?")
+
+
 def exact_elbo(q, mask):
     """ELBO(X) as a sum: each state is one sample in its own column; q averages the columns."""
     columns = log_px_z.transpose(0, 2, 1), (model.log_prior - np.log(q))[None]
@@ -89,11 +80,10 @@ q = model.posterior(x)
 evidence = np.array([model.log_evidence(x, mask) for mask in masks])
 bounds = np.array([exact_elbo(q, mask) for mask in masks])
 gaps = [q @ np.log(q / model.posterior(x, mask)) for mask in masks]
-print("present     log p(X)    ELBO(X)        gap   KL(q || p(z|X))")
+print("present     log p(X)    ELBO(X)   KL(q || p(z|X))")
 for name, *values in zip(names, evidence, bounds, gaps, strict=True):
-    log_p, bound, gap = values
-    print(f"{name:9} {log_p:10.5f} {bound:10.5f} {log_p - bound:10.5f}   {gap:10.5f}")
-
+    print(f"{name:9}", *(f"{value:10.5f}" for value in values))
+outcome("09-tight", int(np.isclose(bounds, evidence).sum()))
 finding = f"The posterior of all is tight for all only: gaps 0 to {max(evidence - bounds):.2f} nats"
 figure, axis = plots.canvas(7.2, 4, title=finding)
 place = np.arange(7)
@@ -106,43 +96,49 @@ numbers = [["present", "log p(X)", "ELBO(X)"], *zip(names, evidence, bounds, str
 keep(figure, "09-subsets", alt=finding, numbers=numbers)
 
 # %% [markdown]
-# Symbols have probabilities of at most 1, so a further modality never raises $\log p(X)$.
-# (Densities may exceed 1; there it can rise.) A $q$ that is tight for every $X$ must depend on
-# *which* modalities are present: L11's product of experts does.
+# Symbols have probabilities of at most 1, so a further modality never raises $\log p(X)$; a density
+# may. A $q$ that is tight for every $X$ must depend on *which* modalities are present.
 #
-# ## A missing modality in a network
+# ## Predict, then run: slide 6's Figure 1
 #
-# In MVAE's bound, the data of a missing modality may be anything, even NaN, and the networks of
-# that modality get a gradient of exactly 0. Multiplying by a mask would not do: $0 \cdot$ NaN is
-# NaN.
+# In MVAE it does: the experts $\mu_i, \sigma_i$ of those present and the prior's $\mu_0, \sigma_0$
+# are multiplied (L11). Five modalities, of which the second is missing, its data NaN. Multiplying
+# by a mask would not do: $0 \cdot$ NaN is NaN.
 
 # %%
-network = MVAE({"a": Binomial(3, n=2), "b": Normal(4)}, latent=2, hidden=(5,))
+predict("09-silent", "How many of the five encoders and five decoders get no gradient?")
+network = MVAE({f"x{m}": Normal(3) for m in range(1, 6)}, latent=2, hidden=(5,))
 theta = network.init(rng, dtype=np.float64)
-data = {"a": rng.integers(0, 3, size=(6, 3)).astype(float), "b": np.full((6, 4), np.nan)}
-present = np.array([[True] * 6, [False] * 6])
+data = {name: rng.normal(size=(6, 3)) for name in network.modalities}
+data["x2"][...] = np.nan
+present = np.array([[name != "x2"] * 6 for name in data])
 eps = rng.standard_normal(network.noise_shape(6, 1))
-bound, pullback = network.bound(theta, data, mask=present, eps=eps)
+_, pullback = network.bound(theta, data, mask=present, eps=eps)
 dw = network.tree.views(pullback(np.ones(6)))
-print("bound", bound.round(3).tolist())
-for name in "a", "b":
-    for part in "encoder", "decoder":
-        print(f"modality {name}, {part}: |dW0| = {np.abs(dw[name][part]['W0']).sum():.3f}")
+silent = [f"{part} {name[1]}" for name in dw for part in ("encoder", "decoder")
+          if not dw[name][part]["W0"].any()]  # fmt: skip
+print("no gradient:", *silent)
+outcome("09-silent", len(silent))
+drawings = {"(a) the graphical model": lambda axis: diagrams.GraphicalModel(axis, network)}
+for caption, missing in ("(b) all modalities", []), ("(c) modality 2 is missing", ["x2"]):
+    options = {"only": diagrams.terms(network)[:1], "parameters": True, "missing": missing}
+    drawings[caption] = partial(diagrams.System, model=network, **options)
+finding = f"Only {' and '.join(silent)} rest; the others serve (b) and (c)"
+figure, arrows = diagrams.panels(drawings, finding, columns=1)
+keep(figure, "09-figure-1", alt=finding, numbers=[["panel", "from", "to"], *arrows])
 
 # %% [markdown]
 # ## What the weights do
 #
-# $\lambda_i$ lets a small modality (a label) count beside a large one (an image); $\beta$ sets the
-# weight of the KL. Is the result still a bound? Let all $\lambda_i = \lambda$, write $p(x|z)$ for
-# the product, and look for the *largest* value that any $q$ can reach. With
+# $\lambda_i$ lets a small modality (a label) count beside a large one; $\beta$ weighs the KL. Is it
+# a bound? Let all $\lambda_i = \lambda$, and $p(x|z)$ be the product. With
 # $q^* \propto p(z)\,p(x|z)^{\lambda/\beta}$, whose normaliser is
 # $C = \mathbb{E}_{p(z)}\, p(x|z)^{\lambda/\beta}$,
 #
 # $$\lambda\, \mathbb{E}_q \log p(x|z) - \beta\, KL(q\,\|\,p) = \beta \log C
 # - \beta\, KL(q\,\|\,q^*) .$$
 #
-# So the best $q$ is $q^*$, not the posterior, and the best value is $\beta \log C$. It is a bound
-# for every $q$ if and only if
+# So the best $q$ is $q^*$, not the posterior. It is a bound for every $q$ if and only if
 #
 # $$\beta \log \mathbb{E}_{p(z)}\, p(x|z)^{\lambda/\beta} \;\le\; \log \mathbb{E}_{p(z)}\, p(x|z)
 # = \log p(x) .$$
@@ -151,8 +147,8 @@ for name in "a", "b":
 # unless $p(x|z)$ is the same for all $z$. At $\beta = 1$ the left side is convex in $\lambda$. It
 # equals the right side at $\lambda = 1$, and there its slope is $\mathbb{E}_{p(z|x)} \log p(x|z)$.
 # If this is negative, no $\lambda < 1$ gives a bound; if it is positive, no $\lambda > 1$ does. For
-# symbols it is never positive, since $p(x|z) \le 1$. A density may have either sign. The second
-# oracle is a density: three features, one latent dimension, and a noise of 0.1, or 0.35.
+# symbols it is never positive, since $p(x|z) \le 1$. A density, such as that of three features with
+# a noise of 0.1 or 0.35, may have either sign.
 
 # %%
 loadings = {"x": np.array([[1.0], [-0.6], [0.3]])}
@@ -177,27 +173,23 @@ def excess_density(lam, beta, noise=0.1):
 for noise, twin in twins.items():
     mean, cov = twin.posterior(seen[noise])
     slope = twin.expected_log_lik(mean, np.log(np.diag(cov)), seen[noise]["x"], "x").item()
-    largest = np.exp(twin.log_lik(np.linspace(-8, 8, 4001)[:, None], seen[noise]["x"], "x").max())
     near = [excess_density(lam, 1.0, noise) for lam in (0.9, 1.1)]
-    print(f"noise {noise}: largest p(x|z) {largest:.2f}, E log p(x|z) {slope:+.2f};", end=" ")
+    print(f"noise {noise}: E log p(x|z) {slope:+.2f};", end=" ")
     print(f"above log p(x) by {near[0]:+.3f} at lambda 0.9, by {near[1]:+.3f} at 1.1")
-print("lambda  beta   symbols  density   (noise 0.1; nats above log p(x); at most 0 is a bound)")
-for lam, beta in (1, 1), (1, 0.5), (1, 2), (0.5, 1), (2, 1), (2, 2), (0.5, 0.5):
-    values = [round(excess(lam, beta), 9) + 0 for excess in (excess_symbols, excess_density)]
-    print(f"{lam:6}  {beta:4}  {values[0]:+8.3f} {values[1]:+8.3f}")
 
 # %% [markdown]
 # ## Predict, then run
 #
-# Draw a plane with $\lambda$ to the right and $\beta$ upwards. Where is the weighted ELBO no bound,
-# for symbols and for densities? Does the diagonal $\lambda = \beta$ help?
+# The best value over all $q$, less $\log p(x)$.
 
 # %%
+sides = "λ at most 1", "λ at least 1"
+predict("09-weights", "At β = 1, for which λ is it a bound of the log p of symbols?", *sides)
 lams, betas = np.geomspace(0.4, 2.5, 25), np.geomspace(0.4, 2.5, 25)
 figure, axes = plots.canvas(9.5, 4.2, 1, 2, sharey=True)
 numbers, bounded = [["oracle", "lambda", "beta", "excess"]], {}
-oracles = {"symbols": excess_symbols, "density": excess_density}
-for axis, (name, excess) in zip(axes, oracles.items(), strict=True):
+for axis, excess in zip(axes, (excess_symbols, excess_density), strict=True):
+    name = excess.__name__[7:]
     surface = np.array([[excess(lam, beta) for lam in lams] for beta in betas])
     bounded[name] = lams[surface[12] < 1e-9]  # row 12 is beta = 1
     mesh = axis.pcolormesh(lams, betas, surface, cmap="PuOr_r", vmin=-3, vmax=3, shading="nearest")
@@ -210,16 +202,16 @@ for axis, (name, excess) in zip(axes, oracles.items(), strict=True):
     numbers += [[name, lams[i], betas[j], value] for (j, i), value in np.ndenumerate(surface)]
 axes[0].set(ylabel="β")
 figure.colorbar(mesh, ax=axes, extend="both", label="best value minus log p(x), nats")
+outcome("09-weights", sides[int(bounded["symbols"].max() > 1)])
 finding = f"At β = 1 it is a bound from λ = {bounded['symbols'].min():.2f} on for symbols, "
 finding += f"up to λ = {bounded['density'].max():.2f} for the density (hatched: no bound)"
 figure.suptitle(finding, x=0.01, ha="left", fontsize=12)
 keep(figure, "09-weights", alt=finding, numbers=numbers)
 
 # %% [markdown]
-# The dot is $\lambda = \beta = 1$: it lies on the edge. On the diagonal $q^*$ is the posterior and
-# the best value is $\beta \log p(x)$: a bound needs $\beta \ge 1$ if $\log p(x) < 0$, as for
-# symbols, and $\beta \le 1$ if $\log p(x) > 0$, as for this density. Whatever the weights were in
-# training, models are compared at $\lambda = \beta = 1$.
+# The dot is $\lambda = \beta = 1$: it lies on the edge. On the diagonal $q^*$ is the posterior, the
+# best value $\beta \log p(x)$: a bound needs $\beta \ge 1$ if $\log p(x) < 0$, and $\beta \le 1$ if
+# $\log p(x) > 0$. Whatever the weights in training, models are compared at $\lambda = \beta = 1$.
 #
 # ## The claims, and the derivations line by line
 
@@ -245,9 +237,8 @@ holds(
 )
 
 # %% [markdown]
-# Next: L10 asks what the exact posterior of several modalities looks like.
-#
-# Your turn: `mmvae-edu check L09`, that is `log_joint_subset` and `subset_elbo`.
+# Next: L10 asks what the exact posterior of several modalities looks like. Your turn:
+# `mmvae-edu check L09`.
 
 # %% [markdown]
 # ## Sources
