@@ -23,7 +23,7 @@ from mmvae_edu.slides.s06_weighted_elbo import log_joint_subset, subset_elbo
 #
 # $$p(x_1, x_2, \dots, x_n, z) = p(z)\, p(x_1|z)\, p(x_2|z) \cdots p(x_n|z)$$  (S6.2)
 #
-# Given $z$ the modalities are independent. Without $z$ they are not: $z$ is what they share.
+# Given $z$ the modalities are independent; without it they are not.
 # If $x_2$ is missing, it has to be summed out:
 #
 # $$\sum_{x_2} p(x_1, x_2, x_3, z) = p(z)\, p(x_1|z)\, p(x_3|z) \sum_{x_2} p(x_2|z)
@@ -36,7 +36,7 @@ from mmvae_edu.slides.s06_weighted_elbo import log_joint_subset, subset_elbo
 rng = np.random.default_rng(0)
 model = DiscreteModel.random(rng, S=5, M=3, V=4)
 x = [3, 1, 2]
-log_pz = model.log_prior[:, None]  # the 5 states stand where the K samples stand: (K, N), N = 1
+log_pz = model.log_prior[:, None]  # states in place of samples: (K, N)
 log_px_z = np.stack([table[:, [symbol]] for table, symbol in zip(model.log_lik, x, strict=True)])
 masks = np.array(sorted(product([True, False], repeat=3), key=sum)[1:])
 names = [" ".join(f"x{m + 1}" for m in np.flatnonzero(mask)) for mask in masks]
