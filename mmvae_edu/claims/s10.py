@@ -85,7 +85,7 @@ def of_equally_common_classes_the_first_is_the_majority(f, rng):
 
 @claim("S10.a", of=latent_overlap, tol=T0, oracle="plain loops")
 def the_overlap_compares_dimension_by_dimension(f, rng):
-    """Of the KL of the expert that uses less of z, the part that the other has in its dimensions."""
+    """The overlap is Σ min over the smaller Σ: the same from both sides, but not of sums alone."""
     found, exact = [], []
     for D in 2, 5:
         first, second = rng.gamma(0.5, size=(2, D))
@@ -99,8 +99,8 @@ def the_overlap_compares_dimension_by_dimension(f, rng):
 
 @claim("S10.a", of=latent_overlap, tol=T0, oracle="O3 linear-Gaussian")
 def shared_and_private_dimensions_are_told_apart(f, rng):
-    """Of experts with dimensions of their own the overlap is 0; of one whose dimensions are all used
-    as much by the other it is 1; with one shared dimension, that dimension's part of the KL."""
+    """The overlap is 0 of experts with dimensions of their own, 1 if one's are all used as much by
+    the other; with one shared dimension it is that dimension's part of the KL."""
     own, common = rng.uniform(0.5, 2, size=(2, 2))
     W = {
         "divided": ([own[0], 0, 0], [0, own[1], 0]),
