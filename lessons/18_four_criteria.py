@@ -18,7 +18,7 @@ from mmvae_edu.tour.digits import MODALITIES, NETWORKS, distinct
 
 # %% [markdown]
 # Two systems of image and strokes, one run each, and for each modality a classifier of real digits:
-# one trained on generations would learn to read their faults. All that follows uses test digits.
+# one trained on generations would learn to read their faults. All is measured on test digits.
 
 # %%
 digits, steps = load_digits("image+strokes"), 100 if FAST else 1000
@@ -103,7 +103,7 @@ for name in models:
 
 # %% [markdown]
 # An overlap near 1 does not mean that all is shared: a dimension may hold some of the digit for
-# both, and some ink for the image.
+# both and some ink for the image.
 #
 # ## (b) Joint generation, and (c) cross generation
 #
@@ -148,8 +148,8 @@ for name, model in models.items():
 outcome("18-cross", max(models, key=rates["image → strokes"].get))
 
 # %% [markdown]
-# The intervals are **Wilson's**, all $p$ with $|\hat p - p| \le z \sqrt{p(1-p)/n}$; Wald's takes
-# the error at $\hat p$, and is a point when nothing was hit.
+# The intervals are **Wilson's**, all $p$ with $|\hat p - p| \le z \sqrt{p(1-p)/n}$. Wald's, with
+# the error at $\hat p$, is a point when nothing was hit.
 #
 # ## (d) Synergy: does a second modality help?
 #
@@ -164,7 +164,7 @@ outcome("18-cross", max(models, key=rates["image → strokes"].get))
 #
 # ## Predict, then run
 #
-# So $z$ from both and from one are probed for the digit. Of MMVAE's mixture a draw is one expert's.
+# So $z$ is probed for the digit. Of MMVAE's mixture a draw is one expert's.
 
 # %%
 predict("18-synergy", "Whose z from both is read better than that of one?", *models, "both", "none")
@@ -201,7 +201,7 @@ def each(values, form):
 
 
 figure, ((a, b), (c, d)) = plots.canvas(12, 9, 2, 2)
-for i, (name, (image, strokes)) in enumerate(kl.items()):
+for i, (image, strokes) in enumerate(kl.values()):
     at, order = np.arange(16) + 18 * i, np.argsort(strokes - image)
     a.bar(at, image[order], color=plots.COLOURS[0], label=f"{'_' * i}image")
     a.bar(at, -strokes[order], color=plots.COLOURS[1], label=f"{'_' * i}strokes (down)")
@@ -223,7 +223,7 @@ numbers += [[name, "KL", m, *part] for name in kl for m, part in zip(both, kl[na
 keep(figure, "18-four-criteria", alt=finding, numbers=numbers)
 
 # %% [markdown]
-# The digits are MMVAE's.
+# The slide's pictures (S10.figure-a), (S10.figure-b), (S10.figure-c), (S10.figure-d), by MMVAE.
 #
 # ## The claims
 

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # L19  Why a mixture?
 #
-# Slide 11 asks "Why MoE?" and answers with a formula. What do a product and a mixture make of two
-# experts?
+# Slide 11 asks "Why MoE?" (S11.why-moe) and answers with a formula. What do a product and a mixture
+# make of two experts?
 
 # %%
 import math
@@ -49,8 +49,8 @@ def log_density(z, mu, log_var):
 # %% [markdown]
 # ## Predict, then run
 #
-# In the first row the experts agree: one knows the first coordinate of $z$ well, the other the
-# second. In the second row they are in conflict.
+# In the first row the experts agree: one knows the first coordinate of $z$, the other the second.
+# In the second row they are in conflict.
 
 # %%
 predict(
@@ -76,20 +76,20 @@ for row, (case, experts) in zip(axes, CASES.items(), strict=True):
         levels = np.linspace(0.04, 1, 8) * density.max()
         axis.contourf(line, line, density.reshape(141, 141), levels, cmap="Blues")
         for m in range(2):
-            contour = axis.contour(line, line, distance[:, m].reshape(141, 141), [edge])
-            contour.set(color=plots.COLOURS[1 + m], linestyle=plots.DASHES[1 + m])
+            style = {"colors": plots.COLOURS[1 + m], "linestyles": plots.DASHES[1 + m]}
+            axis.contour(line, line, distance[:, m].reshape(141, 141), [edge], **style)
         axis.set(title=f"{name}, {case}\n{rows[-1][2]:.0%} in neither expert", aspect="equal")
 finding = "In conflict the product lies where neither expert does; the mixture keeps both\n"
 finding += "(dashed: 90% of each expert's mass, with the prior)"
 figure.suptitle(finding, x=0.01, ha="left", fontsize=12)
-keep(figure, "19-experts", alt=finding.replace("\n", " "), numbers=rows)
 outcome("19-conflict", "between them" if rows[4][2] > 0.9 else "at both experts")
+keep(figure, "19-experts", alt=finding.replace("\n", " "), numbers=rows)
 
 # %% [markdown]
 # In agreement the product is sharper than either expert: it adds what they know. In conflict it is
 # as sharp, since a Gaussian product's precision does not depend on the means (L11). The mixture
-# keeps both, but is no sharper than they are: a draw is one expert's, who has seen one modality.
-# With $\bar\mu = \sum_m \alpha_m \mu_m$ its variance is
+# keeps both, but is no sharper than they are: a draw is one expert's. With
+# $\bar\mu = \sum_m \alpha_m \mu_m$ its variance is
 #
 # $$\sigma^2 = \sum_m \alpha_m \left[\sigma_m^2 + (\mu_m - \bar\mu)^2\right] .$$
 #
@@ -150,8 +150,8 @@ figure = plots.lines(series, finding, "c", "KL(p ‖ q), nats", log_x=True, log_
 figure.axes[0].axhline(limit, color=plots.INK, linewidth=1)
 figure.axes[0].text(16, 1.2 * limit, "log 2 + KL(p ‖ q₁)", ha="right")
 rows = [["c", *kls], *zip(factors, *kls.values(), strict=True)]
-keep(figure, "19-too-sure", alt=finding, numbers=rows)
 outcome("19-too-sure", f"up to {factors[factors < worse[0]].max():g}")
+keep(figure, "19-too-sure", alt=finding, numbers=rows)
 
 # %% [markdown]
 # The mixture's density is at least $q_1/M$, so $KL(p\|q_\Phi) \le \log M + KL(p\|q_1)$ however
@@ -209,9 +209,9 @@ outcome("19-bound", abs(round(log_p - mixture, 9)))
 
 # %% [markdown]
 # (S12.1) is tight: $q_\Phi$ is the posterior, which its experts divide. It has the KL of the
-# *mixture*, smaller than the experts' mean KL by the mean of $KL(q_m \| q_\Phi)$ (derived above).
-# MoPoE's "generalised ELBO" lacks that. So the cap says what a *picture* made from another modality
-# can show, not how good a bound is.
+# *mixture*, smaller than the experts' mean KL by the mean of $KL(q_m \| q_\Phi)$. MoPoE's
+# "generalised ELBO" lacks that. So the cap says what a *picture* made from another modality can
+# show, not how good a bound is.
 #
 # ## The price
 #
