@@ -214,6 +214,10 @@ VALUES = {
     s07_joint_posterior.posterior_from_unimodal: [Example("MS log_prob", "S log_prob")],
     s07_joint_posterior.log_constant_eq3: [Example("S log_prob", "MS log_weight")],
     s07_joint_posterior.flat_direction: [Example("MND", "MND")],
+    s07_joint_posterior.subset_weights: [
+        Drawn(lambda rng, sizes, M=M, k=k: ((M, k), {}), "M") for M, k in ((5, 3), (4, 7), (3, 2))
+    ],
+    s07_joint_posterior.scored_unseen: [Example("TM mask", "TM mask", "T positive")],
     objectives.sample_subsets: [
         Drawn(lambda rng, sizes, M=M: ((M, 12, rng), {}), "M") for M in (5, 3)
     ],

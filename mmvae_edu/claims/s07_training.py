@@ -11,7 +11,7 @@ from ..models.one_function.mvae import subsampled_bound
 from ..objectives import sample_subsets, subsampled_terms
 from ..oracles import LinearGaussian, expect_gaussian, log_integrate, log_normal
 from ..posteriors import product_of_experts
-from ..slides.s07_joint_posterior import flat_direction
+from ..slides.s07_joint_posterior import flat_direction, scored_unseen, subset_weights
 from .by_hand_instances import affine, experts, log_likelihood, random_data, two_layers
 from .gaussian_instances import (
     FEATURES,
@@ -33,6 +33,56 @@ def sampled_subsets_are_proper(f, rng):
     other number."""
     sizes = f(5, 300, rng).sum(axis=1)
     return np.unique(sizes), np.array([2, 3, 4])
+
+
+@claim("S7.6", of=subset_weights, tol=T0, oracle="counting")
+def every_draw_counted_gives_the_weights(f, rng):
+    """A step of S7.6 scores a subset of s modalities as often as a count of all draws says."""
+    M, k = int(rng.integers(3, 6)), int(rng.integers(1, 5))
+    counts, orders = np.zeros(2**M), list(itertools.permutations(1 << np.arange(M)))
+    counts[[2**M - 1, *(1 << np.arange(M))]] = 1
+    for size, order in itertools.product(range(2, M), orders):
+        counts[sum(order[:size])] += k / (M - 2) / len(orders)
+    weights = f(M, k)
+    return np.array([weights[bin(c).count("1") - 1] for c in range(1, 2**M)]), counts[1:]
+
+
+@claim("S7.6", of=subset_weights, tol=T0, oracle="the number of terms")
+def the_weights_add_up_to_the_number_of_terms(f, rng):
+    """Over all subsets the weights add up to the terms of S7.6, 1 + M + k."""
+    M, k = int(rng.integers(3, 9)), int(rng.integers(0, 6))
+    many = np.array([math.comb(M, size) for size in range(1, M + 1)])
+    return np.float64(many @ f(M, k)), np.float64(1 + M + k)
+
+
+# ---- which modalities are scored from a z that has not seen them ---------------------------------
+
+
+@claim("S7.6", of=scored_unseen, tol=T0, oracle="sets")
+def a_pair_counts_where_its_target_was_not_seen(f, rng):
+    """Each term that encodes i, and scores j without encoding it, adds its weight to R[i, j]."""
+    T, M = 8, 4
+    given, scored, weight = rng.random((T, M)) < 0.5, rng.random((T, M)) < 0.5, rng.random(T)
+    expected = np.zeros((M, M))
+    for g, s, w in zip(given, scored, weight, strict=True):
+        seen, asked = ({*np.flatnonzero(row)} for row in (g, s))
+        for pair in itertools.product(seen, asked - seen):
+            expected[pair] += w
+    return f(given, scored, weight), expected
+
+
+@claim("S7.6", "S11.4", of=scored_unseen, tol=T0, oracle="hand")
+def only_mixtures_score_what_they_have_not_seen(f, rng):
+    """Of M modalities MVAE's terms score none from a z that has not seen it, whatever the subsets;
+    MMVAE's bound scores each from each with the weight 1/M, MoPoE's with 2^(M − 2)/(2^M − 1)."""
+    M, some = 4, rng.random((6, 4)) < 0.6
+    members = np.array(list(itertools.product([False, True], repeat=M))[1:])
+    everything = np.ones((len(members), M), dtype=bool)
+    mvae = f(some, some, np.ones(6))
+    mmvae = f(np.eye(M, dtype=bool), everything[:M], np.full(M, 1 / M))
+    mopoe = f(members, everything, np.full(len(members), 1 / len(members)))
+    pairs = 1 - np.eye(M)
+    return np.stack([mvae, mmvae, mopoe]), np.stack([0 * pairs, pairs / 4, pairs * 4 / 15])
 
 
 # ---- the flat directions of ELBO(x_1..M) ------------------------------------------------------

@@ -1,4 +1,6 @@
-"""Slide 7: the posterior given all modalities, over S states, and a joint term's flat steps."""
+"""Slide 7: the posterior given all modalities, over S states; flat steps and weights of terms."""
+
+from math import comb
 
 import numpy as np
 
@@ -39,3 +41,27 @@ def flat_direction(dtau, deta):
     returns the nearest such step, of the same shapes.
     """
     return dtau - dtau.mean(axis=0), deta - deta.mean(axis=0)
+
+
+def subset_weights(M, k):
+    """Compute how often a step of S7.6 scores one subset of each size, on average.        [S7.6]
+
+        1 if s = 1 or s = M,   k / ((M − 2) C(M, s)) if 1 < s < M
+
+    M ≥ 3 modalities, k independent random subsets of a size that is uniform on 2..M−1; returns
+    (M,) for the sizes s = 1..M.  Of all subsets the numbers add up to the 1 + M + k terms.
+    """
+    random = [k / ((M - 2) * comb(M, size)) for size in range(2, M)]
+    return np.array([1.0, *random, 1.0])
+
+
+def scored_unseen(given, scored, weight):
+    """Compute how much an objective scores j from a z that saw i and not j.         [S7.6, S11.4]
+
+        R[i, j] = Σ_t weight_t [i in given_t] [j in scored_t, j not in given_t]
+
+    given, scored (T, M) bool, the modalities that term t encodes and those that it scores;
+    weight (T,); returns (M, M).
+    """
+    unseen = scored & ~given
+    return np.einsum("t,ti,tj->ij", weight, given, unseen)
