@@ -1,135 +1,206 @@
 # %% [markdown]
-# # L00  First figure
+# # L00  What this course is about
 #
-# Does the installation work, and what is the course about? Here are one latent variable $z$ with
-# three states, one observed symbol $x$, and three numbers: $\log p(x)$ and two lower bounds of it.
+# The slides *Incomplete Multimodal Learning* (Li Xiaolou, 2023) present four papers. This course
+# derives and checks each of their lines. What has a variational autoencoder (VAE) that an
+# autoencoder has not? And when are data incomplete?
 #
-# Everything here is a finite sum. Such a model serves as an **oracle**: the right answer is known
-# exactly, and formulas, samples and gradients are compared with it.
+# ## Four papers
+#
+# **VAE** (Doersch 2016; slides 3 to 5, L02 to L08). A code $z$ is drawn from a prior $p(z)$; a
+# network, the decoder, makes of it a distribution of data, $p(x|z)$. Another, the encoder, gives
+# for each $x$ a distribution $q(z|x)$ of codes that may have made it. Both are trained by raising a
+# lower bound of $\log p(x)$, the ELBO.
+#
+# **MVAE** (Wu and Goodman 2018; slides 6 to 8, L09 to L15). Data may have several *modalities*, as
+# an image and its text, and some may be missing. Each has an encoder, an *expert* on $z$; the MVAE
+# multiplies the experts of those that are there.
+#
+# **IWAE** (Burda, Grosse and Salakhutdinov 2015; slide 9, L16 and L17). Averaging several samples
+# of $z$ inside the logarithm gives a tighter bound.
+#
+# **MMVAE** (Shi, Siddharth, Paige and Torr 2019; slides 10 to 13, L18 to L22). It averages the
+# experts, trains with such a bound, and asks four things of a multimodal model, one of them that an
+# image and a text generated together agree.
 
 # %%
-import sys
-
 import numpy as np
 
+from mmvae_edu import VAE
 from mmvae_edu.claims import CLAIMS, mutants_of, run
-from mmvae_edu.course import holds, keep
-from mmvae_edu.data import verify
+from mmvae_edu.course import FAST, holds, keep, outcome, predict
+from mmvae_edu.data import load_digits
+from mmvae_edu.likelihoods import Binomial
 from mmvae_edu.oracles import DiscreteModel, iwae_exact
 from mmvae_edu.report import plots
 from mmvae_edu.slides.s05_evidence import elbo
 
-print(f"Python {sys.version.split()[0]}, NumPy {np.__version__}")
-print(f"float64 tells 1 from 1 + {np.finfo(np.float64).eps:.1e}")
-print(f"the embedded digits are intact: {len(verify()):,} bytes, SHA-256 as recorded")
+# %% [markdown]
+# ## Autoencoder against VAE
+#
+# Slide 3. An autoencoder, two networks, learns to reproduce $x$ from its code. A VAE adds noise,
+# $z = \mu + \sigma\varepsilon$ with $\varepsilon \sim N(0, I)$, and a cost, the KL divergence of
+# $q(z|x)$ from the prior $N(0, I)$. The data are 8×8 images of digits; codes have two numbers.
+
+
+# %%
+class Autoencoder(VAE):
+    """A VAE without noise and without the KL (its weight β is 0)."""
+
+    def bound(self, theta, x, *, eps, beta, **options):
+        return super().bound(theta, x, eps=0 * eps, beta=0.0, **options)
+
+
+digits = load_digits("image+label")
+train, test, label = digits.train.x["image"], digits.test.x["image"], digits.test.label
+models, codes = {"autoencoder": Autoencoder, "VAE": VAE}, {}
+for name, system in models.items():
+    model = system({"image": Binomial(64, n=16)}, latent=2, hidden=(128,), activation="tanh")
+    steps = 300 if FAST else 3000
+    model.fit({"image": train}, steps=steps, learning_rate=4e-3, progress=False)
+    models[name], codes[name] = model, model.encode({"image": test})[0]
+    off = np.abs(model.decode(codes[name])["image"] - test).mean()
+    print(f"{name:12} decoded test codes are off by {off:.2f} of 16 a pixel")
 
 # %% [markdown]
-# ## A model, and a guess
+# ## Predict, then run
 #
-# The model: a prior $p(z)$ and a table $p(x|z)$. The guess: some $q(z|x)$ of which states explain
-# the symbol that was seen. Here the guess is poor on purpose.
+# A dashed circle will hold 95% of $N(0, I)$. The darker a place, the less an image decoded there
+# resembles any training image.
+
+# %%
+SHARES = "under a third", "in between", "over two thirds"
+predict("00-circle", "How many of the autoencoder's codes lie in the circle?", *SHARES)
+
+
+def nearest(images):
+    """Find the training image nearest to each image: its distance (rms, ink) and its label."""
+    squared = (images**2).sum(axis=1)[:, None] - 2 * images @ train.T + (train**2).sum(axis=1)
+    return np.sqrt(squared.min(axis=1) / 64), digits.train.label[squared.argmin(axis=1)]
+
+
+inside = {name: (np.exp((mu**2).sum(axis=1) / -2) > 0.05).mean() for name, mu in codes.items()}
+finding = "Codes inside the circle that holds 95% of N(0, I): "
+finding += ", ".join(f"{name} {share:.0%}" for name, share in inside.items())
+figure, axes = plots.canvas(11, 5.6, 1, 2, title=finding)
+for axis, (name, mu) in zip(axes, codes.items(), strict=True):
+    plots.code_plane(axis, mu[::4], label[::4], name)
+    ends = [*axis.get_xlim(), *axis.get_ylim()]
+    grid = np.meshgrid(np.linspace(*ends[:2], 60), np.linspace(*ends[2:], 60))
+    far, _ = nearest(models[name].decode(np.stack(grid, axis=-1).reshape(-1, 2))["image"])
+    options = {"extent": ends, "origin": "lower", "cmap": "Greys", "vmin": 0, "vmax": 8}
+    ground = axis.imshow(far.reshape(60, 60), **options)
+figure.colorbar(ground, ax=axes, label="distance to the nearest training image")
+rows = [[name, *row] for name, mu in codes.items() for row in np.c_[label, mu][::4]]
+keep(figure, "00-planes", alt=finding, numbers=[["model", "digit", "z1", "z2"], *rows])
+outcome("00-circle", SHARES[int(2.99 * inside["autoencoder"])])
+
+# %% [markdown]
+# Nothing tells an autoencoder where to put its codes. The KL gathers the VAE's around the prior,
+# and by the noise its decoder learns the surroundings of each code.
+#
+# ## Predict, then run
+#
+# Draw $z$ from $N(0, I)$, or from a Gaussian fitted to the codes, and decode it.
+
+# %%
+question = "Of the ten digits, how many does the autoencoder draw from N(0, I)?"
+predict("00-kinds", question, *SHARES)
+rng = np.random.default_rng(0)
+strips, kinds, noise = [], {}, rng.standard_normal((2000, 2))
+ends = [np.flatnonzero(label == digit)[0] for digit in (0, 7)]
+for name, mu in codes.items():
+    fitted = rng.multivariate_normal(mu.mean(axis=0), np.cov(mu.T), 2000)
+    for law, z in {"N(0, I)": noise, "fitted": fitted}.items():
+        images = models[name].decode(z)["image"]
+        share = np.bincount(nearest(images)[1], minlength=10) / len(images)
+        kinds[name, law] = (share > 0.02).sum()  # by the label of the nearest training image
+        print(f"{name}, z ~ {law}: {kinds[name, law]} digits, each in over 2% of draws")
+        strips.append((f"{name}\nz ~ {law}", images[:10]))
+    strips.append(
+        (f"{name}\nfrom 0 to 7", models[name].decode(np.linspace(*mu[ends], 10))["image"])
+    )
+
+finding = f"Draws of N(0, I) show {kinds['autoencoder', 'N(0, I)']} of the ten digits by the "
+finding += f"autoencoder, {kinds['VAE', 'N(0, I)']} by the VAE"
+figure = plots.digit_grid(strips, finding)
+rows = [[name, *image] for name, images in strips for image in images]
+keep(figure, "00-draws", alt=finding, numbers=[["row", *range(64)], *rows])
+outcome("00-kinds", SHARES[int(0.299 * kinds["autoencoder", "N(0, I)"])])
+
+# %% [markdown]
+# A fitted Gaussian mends the autoencoder's draws. What sets a VAE apart is that it is a
+# **probability model**, $p(z)\,p(x|z)$: it says how probable an image is, which codes may explain
+# it, and with several modalities what some tell of the others.
+#
+# ## Incomplete multimodal data
+#
+# An example has an image of a digit and the strokes of a pen that wrote one. A **mask** says which
+# are present. Here each is lost in 30% of the examples, independently.
+
+# %%
+predict("00-whole", "What percentage of the pairs stays whole?")
+pairs = load_digits("image+strokes", pairs=1).test.x
+mask = rng.random((2, len(pairs["image"]))) > 0.3  # True = present
+finding = f"Of {mask.shape[1]} pairs {mask.all(axis=0).mean():.0%} are whole; "
+finding += f"{mask.any(axis=0).mean():.0%} have a modality"
+strips, rows = [], [["modality", *range(10)]]
+for (name, values), present in zip(pairs.items(), mask[:, :10], strict=True):
+    strips.append((name, np.where(present[:, None], values[:10], np.nan)))
+    rows.append([name, *present.astype(int)])
+figure = plots.digit_grid(strips, finding)
+keep(figure, "00-incomplete", alt=finding, numbers=rows)
+outcome("00-whole", 100 * mask.all(axis=0).mean())
+
+# %% [markdown]
+# Of five modalities 17% of the rows would be whole, $0.7^5$. A model of such data must learn from
+# every row (`fit(x, mask=mask)`), infer $z$ from what is there, and generate the rest.
+#
+# ## How statements are checked
+#
+# Formulas are compared with **oracles**, models so small that the right answer is a finite sum.
+# With three states of $z$: $\log p(x)$ (S5.1), the ELBO (S5.7), and between them the bound of an
+# IWAE with $K = 8$ samples (S9.2).
 
 # %%
 prior = np.array([0.5, 0.3, 0.2])
 likelihood = np.array([[0.4, 0.6], [0.8, 0.2], [0.95, 0.05]])  # a row for each z, a column for x
-model = DiscreteModel(np.log(prior), [np.log(likelihood)])
-x = [1]
-q = np.array([0.4, 0.3, 0.3])
-print("p(z|x)", model.posterior(x).round(3).tolist())
-print("q(z|x)", q.tolist())
+oracle = DiscreteModel(np.log(prior), [np.log(likelihood)])
+log_joint, q = oracle.log_joint([1]), np.array([0.4, 0.3, 0.3])
+values = [oracle.log_evidence([1]), iwae_exact(q, np.exp(log_joint) / q, 8), elbo(q, log_joint)]
+print("log p(x) {:+.4f}, IWAE {:+.4f}, ELBO {:+.4f} nats".format(*values))
 
 # %% [markdown]
-# ## Three numbers
-#
-# The evidence: how probable the model finds what was seen.
-#
-# $$L = \log p(x) = \log \sum_z p(x, z)$$  (S5.1)
-#
-# The ELBO, which a VAE maximises:
-#
-# $$L^v = \sum_z q(z|x) \log \frac{p(x, z)}{q(z|x)}$$  (S5.7)
-#
-# The bound of an IWAE, which averages $K$ weights inside the logarithm:
-#
-# $$L_K = \mathbb{E}_{z_1, \dots, z_K \sim q} \log \frac1K \sum_{k=1}^K
-# \frac{p(x, z_k)}{q(z_k|x)}$$  (S9.2)
-#
-# Both follow from one inequality. Let $q > 0$ wherever $p(x,z) > 0$. Then the weight
-# $w = p(x,z)/q(z|x)$ has mean $\sum_z p(x,z) = p(x)$ under $q$, and so has the mean of $K$ weights.
-# The logarithm is concave, so $\mathbb{E} \log \bar w \le \log \mathbb{E} \bar w = \log p(x)$
-# (Jensen's inequality). $L^v$ is $L_1$. Averaging more weights first never loses more: L16 proves
-# $L_K \le L_{K+1}$ by leaving out one weight at a time. A smaller variance alone would not prove
-# it: of two laws with one mean, that with the smaller variance may have the lower mean logarithm.
-#
-# ## Predict, then run
-#
-# Order the three by size. With $K = 8$, is more or less than half of the ELBO's gap closed?
-
-# %%
-log_joint = model.log_joint(x)
-weights = np.exp(log_joint) / q
-names = ["log p(x)", "IWAE, K = 8", "ELBO"]
-values = [model.log_evidence(x), iwae_exact(q, weights, 8), elbo(q, log_joint)]
-for name, value in zip(names, values, strict=True):
-    print(f"{name:12} {value:+.4f} nats")
-
-closed = (values[1] - values[2]) / (values[0] - values[2])
-finding = f"Eight samples in the logarithm close {closed:.0%} of the ELBO's gap"
-figure, axis = plots.canvas(7.2, 3.2, title=finding)
-bars = axis.barh(names, values, color=plots.COLOURS[:3], hatch=["", "//", ".."], edgecolor="white")
-axis.bar_label(bars, fmt="%.3f", padding=4)
-axis.axvline(values[0], color=plots.INK, linestyle="--", linewidth=1)
-axis.set(xlabel="nats (to the right is higher; dashed: log p(x))", xlim=(1.15 * values[2], 0))
-axis.invert_yaxis()
-numbers = [["quantity", "nats"], *zip(names, values, strict=True)]
-keep(figure, "00-bounds", alt=finding, numbers=numbers)
-
-# %% [markdown]
-# ## What a claim is
-#
-# A **claim** is a statement with a check that can fail. The check is a function of the
-# implementation under test. It computes two sides and compares their difference with a fixed
-# tolerance. One side uses the implementation; the other is usually an oracle that shares no code
-# with it. There are exceptions. A claim named `<op>_gradient` takes the derivative of the library's
-# own op, so other claims must check the op's value. An inequality needs no second computation, nor
-# does an invariant, such as that the order of the modalities does not matter. The tolerances:
-#
-# - T0: a finite identity, $10^{-12}$; T1: an integral or 50-digit arithmetic, $10^{-10}$;
-# - T2: a gradient against differences, $10^{-7}$; T2': against a complex step, $10^{-13}$;
-# - T3: a gradient against another library's, $10^{-10}$;
-# - T4: a Monte Carlo mean, at most 4 standard errors off.
-#
-# A check that no wrong program can fail proves nothing. So the course keeps **mutants**: wrong
-# implementations, each with words for its mistake. Every mutant must fail some claim. Here one
-# claim is checked on the library's `elbo` and then on its mutants.
+# A **claim** is a statement with a check: two sides, one of the library or yours, the other usually
+# of an oracle, must agree within a limit, from T0, $10^{-12}$ for a finite identity, to T4, four
+# standard errors of a Monte Carlo mean. A check that no wrong program can fail proves nothing. So
+# each **mutant**, a wrong implementation, must fail some claim.
 
 # %%
 claim = CLAIMS["elbo_averages_the_log_ratio"]
-print(claim.statement)
-print(f"  {'holds' if run(claim).passed else 'FAILS'}  the library: {run(claim).numbers}")
+print(f"{claim.statement}\n  the library: {run(claim).numbers}")
 for mutant in mutants_of(claim.of):
-    result = run(claim, mutant.f)
-    print(f"  {'holds' if result.passed else 'FAILS'}  {mutant.says}: {result.numbers}")
+    print(f"  {mutant.says}: {run(claim, mutant.f).numbers}")
 
 # %% [markdown]
-# ## How to run a lesson in a debugger
+# ## How to use a lesson
 #
-# A lesson is a plain script, and the library is plain Python: a debugger can step into every line.
+# *Predict*: `mmvae-edu run 00 --ask`. *Derive*: `mmvae-edu derive` tests derivations line by line. *Solve*:
+# `mmvae-edu start` copies the exercises into a folder; edit `two_plus_two` there and run
+# `mmvae-edu check L00`. *Step* through it in a debugger:
 #
-# - VS Code: open the file and choose *Run Cell* or *Debug Cell* above a `# %%`; or set a
-#   breakpoint in the margin and start *Python Debugger: Debug Python File*.
-# - PyCharm, Spyder: set a breakpoint in the margin, then *Debug*. Spyder runs single cells too.
+# - VS Code: choose *Run Cell* or *Debug Cell* above a `# %%`; or set a breakpoint in the margin and
+#   start *Python Debugger: Debug Python File*. PyCharm, Spyder: set a breakpoint, then *Debug*.
 # - A terminal: write `breakpoint()` on the line above `values = ...` and run the file. It stops
 #   there, in pdb. `b elbo` sets a breakpoint in `elbo`, `c` continues to it, `n` runs a line, `s`
-#   steps into a call, `p q` prints `q`, `w` shows the calls that led here. A name works once the
-#   line that imports it has run. A line of a file needs the absolute path: `b /path/file.py:40`.
-#   The library looks at the arrays of a call before it: step on to the line with the call, and in.
-#   A pullback is made while the function around it runs, so it has no name before: in L05, stop
-#   one line below `l1, pullback = ...`; there `b pullback` sets a breakpoint in it.
+#   steps into a call, `p q` prints `q`, `w` shows the calls that led here. A name works once its
+#   import has run. A line of a file needs the absolute path: `b /path/file.py:40`.
+#   The library checks the arrays of a call first: step on to the line with the call, and in.
+#   A pullback has no name before the function around it has run: in L05, stop one line below
+#   `l1, pullback = ...`; there `b pullback` sets a breakpoint in it.
 #
-# Try it: stop in `elbo` and look at `q` and `log_joint`. Then change a sign in that function, in
-# `mmvae_edu/slides/s05_evidence.py`, run this lesson again, and see which claim below fails
-# first. Undo the change.
+# Try it: change a sign in `elbo` (`mmvae_edu/slides/s05_evidence.py`), run again, and see which
+# claim fails first.
 #
 # ## The claims
 
@@ -143,10 +214,7 @@ holds(
 )
 
 # %% [markdown]
-# Next: L01 computes with probabilities that are too small for a float, by their logarithms.
-#
-# Your turn: `mmvae-edu start` copies the exercises into a folder. Edit `two_plus_two` there and run
-# `mmvae-edu check L00` for a verdict.
+# Next: L01 computes with probabilities too small for a float.
 
 # %% [markdown]
 # ## Sources

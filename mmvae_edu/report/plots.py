@@ -23,6 +23,7 @@ from ..support import files
 INK = "#222222"
 LETTERS = 10.5  # of a title, in an inch of width
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+TEN_COLOURS = (*COLOURS, "#000000", "#8A6D00", "#5B2C83", "#7A7A7A")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
 STYLE = {
@@ -132,7 +133,6 @@ def latent_space(systems, labels, title):
     columns = len(next(iter(systems.values())))
     size = 4.4 * columns, 4.2 * len(systems)
     figure, axes = canvas(*size, len(systems), columns, squeeze=False, title=title)
-    palette = (*COLOURS, "#000000", "#8A6D00", "#5B2C83", "#7A7A7A")
     for row, (name, draws) in zip(axes, systems.items(), strict=True):
         z = np.concatenate(list(draws.values()))
         centre = z.mean(axis=0)
@@ -140,15 +140,33 @@ def latent_space(systems, labels, title):
         low, high = np.percentile((z - centre) @ directions[:2].T, [0.5, 99.5], axis=0)
         margin = 0.03 * (high - low)
         for axis, (modality, points) in zip(row, draws.items(), strict=True):
-            for point, label in zip((points - centre) @ directions[:2].T, labels, strict=True):
-                if (point > low).all() and (point < high).all():
-                    text = axis.text(*point, str(label), color=palette[label], fontsize=10)
-                    text.set(ha="center", va="center")
+            points = (points - centre) @ directions[:2].T
+            inside = ((points > low) & (points < high)).all(axis=1)
+            write_labels(axis, points[inside], labels[inside])
             (x0, y0), (x1, y1) = low - margin, high + margin
             axis.set(xlim=(x0, x1), ylim=(y0, y1), xticks=[], yticks=[])
             axis.set(title=f"{name}, z ~ q(z|{modality})")
             axis.set(xlabel="first direction", ylabel="second direction")
     return figure
+
+
+def write_labels(axis, points, labels):
+    """Write each label, a digit, at its point of the plane: points (n, 2), labels (n,)."""
+    for point, label in zip(points, labels, strict=True):
+        text = axis.text(*point, str(label), color=TEN_COLOURS[label], fontsize=10)
+        text.set(ha="center", va="center", clip_on=True)
+
+
+def code_plane(axis, codes, labels, title):
+    """Draw codes (n, 2) as their digits, and dashed the circle that holds 95% of N(0, I)."""
+    write_labels(axis, codes, labels)
+    angle = np.linspace(0, 2 * np.pi, 100)
+    circle = np.sqrt(-2 * np.log(0.05)) * np.array([np.cos(angle), np.sin(angle)])
+    axis.plot(*circle, color=INK, linestyle="--")
+    centre = np.median(codes, axis=0)
+    reach = 1.05 * np.abs(codes - centre).max()
+    axis.set(title=title, xlabel="first number of the code", ylabel="second", aspect="equal")
+    axis.set(xlim=centre[0] + [-reach, reach], ylim=centre[1] + [-reach, reach])
 
 
 def training_curves(histories, title):
