@@ -185,8 +185,8 @@ for mutant in mutants_of(claim.of):
 # %% [markdown]
 # ## How to use a lesson
 #
-# *Predict*: `mmvae-edu run 00 --ask`. *Derive*: `mmvae-edu derive` tests derivations line by line. *Solve*:
-# `mmvae-edu start` copies the exercises into a folder; edit `two_plus_two` there and run
+# *Predict*: `mmvae-edu run 00 --ask`. *Derive*: `mmvae-edu derive` tests derivations line by line.
+# *Solve*: `mmvae-edu start` copies the exercises into a folder; edit `two_plus_two` there and run
 # `mmvae-edu check L00`. *Step* through it in a debugger:
 #
 # - VS Code: choose *Run Cell* or *Debug Cell* above a `# %%`; or set a breakpoint in the margin and
