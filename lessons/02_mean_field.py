@@ -9,9 +9,11 @@ from itertools import permutations
 
 import numpy as np
 
-from mmvae_edu.course import derived, holds, keep
+from mmvae_edu import VAE
+from mmvae_edu.course import derived, holds, keep, outcome, predict
+from mmvae_edu.likelihoods import Binomial
 from mmvae_edu.oracles import DiscreteModel
-from mmvae_edu.report import plots
+from mmvae_edu.report import diagrams, plots
 from mmvae_edu.slides.s04_mean_field import (
     cavi_step,
     chain_rule_logp,
@@ -48,7 +50,8 @@ for order in permutations(range(3)):
 # $$Q(x_1, x_2, \dots, x_n) = Q(x_1)\,Q(x_2) \cdots Q(x_n)$$  (S4.2)
 #
 # This is a family of distributions, not an identity. Which member is the best depends on which
-# divergence from $P$ is to be the smallest.
+# divergence from $P$ is to be the smallest. The words *mean field* are used in two senses: for the
+# whole family, as on the slide, and for one member, the best by the second divergence below.
 #
 # **Forward, $D_{KL}(P\,\|\,Q)$.** Insert the product of marginals $\prod_i P(x_i)$:
 #
@@ -67,15 +70,17 @@ for order in permutations(range(3)):
 #
 # which is the divergence of $Q(x_i)$ from $e^{f}$ normalised: the best factor is
 # $Q(x_i) \propto e^{f(x_i)}$. No such step raises the divergence; taking them in turn is coordinate
-# ascent variational inference (CAVI). In variational inference "mean field" means this second one,
-# a minimiser of $D_{KL}(Q\,\|\,P)$.
+# ascent variational inference (CAVI). A minimiser of $D_{KL}(Q\,\|\,P)$ is mean field in the
+# narrow sense, that of variational inference.
 #
 # ## Predict, then run
 #
 # Two bits that are nearly always equal: 48% both 0, 48% both 1. What does the product of the
-# marginals look like? And what does CAVI find from a start at 0.9, and from a start at 0.1?
+# marginals look like?
 
 # %%
+ENDS = "0.5, as the marginals", "nearer to 1", "nearer to 0"
+predict("02-cavi", "CAVI starts at Q(0) = 0.9 for both bits. Where does Q(0) end?", *ENDS)
 P = np.array([[0.48, 0.02], [0.02, 0.48]])
 
 
@@ -105,6 +110,7 @@ for axis, (name, Q), (*_, forward, reverse) in zip(axes, tables.items(), rows[1:
     axis.set(title=name, xticks=[0, 1], yticks=[0, 1], ylabel="first bit")
     axis.set(xlabel=f"second bit\nKL(P‖Q) {forward:.3f}\nKL(Q‖P) {reverse:.3f}")
 keep(figure, "02-two-modes", alt=finding, numbers=rows)
+outcome("02-cavi", ENDS[int(np.sign((rows[3][1] - 0.5).round(3)))])
 
 # %% [markdown]
 # The product of marginals covers both cases and gives half of its mass to pairs that hardly occur.
@@ -147,8 +153,8 @@ print(f"entropy {entropies[0]:.4f} nats, of P {entropies[1]:.4f}")
 # $$q_\phi(z|x) = \prod_{j=1}^J N(z_j; \mu_j(x), \sigma_j^2(x))$$  (S4.3)
 #
 # Slide 4 has the left side only. The product is this course's reading of it; slide 5 has the $J$,
-# which is `D` in the code. This is mean field in the sense above, an **approximation** of $p(z|x)$.
-# The bound is as tight as with the best unrestricted $q$ only if the posterior has this form.
+# which is `D` in the code. This is a mean-field family for $z$, an **approximation** of $p(z|x)$:
+# the bound is as tight as with the best unrestricted $q$ only if the posterior has this form.
 #
 # The generation net, which draws $z$ and then the pixels of a new $x'$:
 #
@@ -157,6 +163,22 @@ print(f"entropy {entropies[0]:.4f} nats, of P {entropies[1]:.4f}")
 # This is part of the **model**. The marginal $P_\theta(x') = \sum_z P_\theta(z) \prod_d
 # P_\theta(x'_d|z)$ may be dependent, since all pixels share $z$.
 #
+# ## Predict, then run
+#
+# The VAE of slide 4, drawn from the library's model: what generates what, and the two nets.
+
+# %%
+WAYS = "from z to x", "from x to z"
+predict("02-arrow", "In the model, which way does the arrow between z and x go?", *WAYS)
+vae, net = VAE({"image": Binomial(64, n=16)}), {"labels": diagrams.NETS, "width": 1.4}
+panels = {"(a)": lambda axis: diagrams.GraphicalModel(axis, vae)}
+panels["(b)"] = lambda axis: diagrams.System(axis, vae, **net)
+finding = "A VAE: (a) the model draws z, then x; (b) one net from X to z, one from z to X'"
+figure, arrows = diagrams.panels(panels, finding)
+keep(figure, "02-vae", alt=finding, numbers=[("panel", "from", "to"), *arrows])
+outcome("02-arrow", WAYS[("(a)", "z", "x1") not in arrows])
+
+# %% [markdown]
 # Below, three binary pixels are independent for either value of $z$. Are they independent?
 
 # %%
@@ -171,14 +193,14 @@ for z in range(2):
 print(f"total correlation of p(x):     {total_correlation(pixels.sum(axis=-1)):.4f} nats")
 
 # %% [markdown]
-# Slide 4 also asks: why $q(z|x)$? The posterior is $p(z|x) = p(x,z)/p(x)$, and $p(x)$ takes a sum
-# over all $z$. With a continuous $z$ and a network as decoder this is an integral that in general
-# has no closed form. So $p(z|x)$ cannot be computed, and $q(z|x)$ approximates it.
+# Slide 4 also asks: why $q(z|x)$? The posterior is $p(z|x) = p(x,z)/p(x)$, and $p(x)$ is an
+# integral over all $z$ that in general has no closed form. So $q(z|x)$ approximates it; L04
+# measures what that gains.
 #
 # ## Line by line
 #
-# `mmvae-edu derive` tests each line of a derivation against the one before, in random models with
-# a few states, and switches off one assumption after another to see which ones the line needs.
+# `mmvae-edu derive` tests each line of a derivation in random models with a few states, and
+# switches off one assumption after another to see which ones it needs.
 
 # %%
 derived("s04_chain_rule", "s04_generation")
