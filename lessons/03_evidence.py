@@ -109,6 +109,49 @@ keep(figure, "03-decomposition", alt=finding, numbers=numbers)
 # The KL is convex in $q$ and 0 at the end of the line, so at $t$ at most the share $1 - t$ of it is
 # left, and equal steps gain less and less.
 #
+# ## Predict, then run: another model, the same q
+#
+# Let the decoder have a parameter $\theta$, an exponent of each state's odds. Take the posterior at
+# one $\theta$ as $q$, and keep this $q$ while $\theta$ changes.
+
+# %%
+PLACES = "nowhere", "at one θ", "everywhere"
+predict("03-touch", "Where does L^v with this q reach log p(x; θ)?", *PLACES)
+odds = log_lik[:, 1] - log_lik[:, 0]
+
+
+def joint_at(theta):
+    """Compute log p(x, z; θ) at x = 1, where log p(x = 1|z) − log p(x = 0|z) = θ odds."""
+    return log_joint(log_prior, -np.logaddexp(0, theta * np.c_[odds, -odds]), 1)
+
+
+thetas = np.linspace(-2, 3, 101)
+joints = [joint_at(theta) for theta in thetas]
+evidence = np.array([log_evidence(one) for one in joints])
+qs = {
+    f"L^v, q = p(z|x) at θ = {thetas[i]:.1f}".replace("-", "−"): posterior(joints[i])
+    for i in (20, 50, 80)
+}
+curves = {name: np.array([elbo(q, one) for one in joints]) for name, q in qs.items()}
+touches = [(evidence - curve < 1e-12).sum() for curve in curves.values()]
+finding = f"Each L^v meets log p(x; θ) at {max(touches)} of {len(thetas)} values of θ"
+figure, axis = plots.canvas(7.2, 4.4, title=finding)
+axis.plot(thetas, evidence, color=plots.INK, label="log p(x; θ)")
+for i, (name, curve) in enumerate(curves.items()):
+    at = (evidence - curve).argmin()
+    style = {"color": plots.COLOURS[i], "linestyle": plots.DASHES[i + 1]}
+    axis.plot(thetas, curve, label=name, marker=plots.MARKERS[i], markevery=[at], **style)
+axis.set(xlabel="θ", ylabel="nats", ylim=(evidence.min() - 1, evidence.max() + 0.2))
+figure.legend(loc="outside lower center", ncols=2, frameon=False)
+numbers = [["theta", "log p", *curves], *zip(thetas, evidence, *curves.values(), strict=True)]
+keep(figure, "03-touching", alt=finding, numbers=numbers)
+outcome("03-touch", PLACES[1] if max(touches) == 1 else PLACES[0])
+
+# %% [markdown]
+# Where they touch, both curves have the same slope, since the KL is 0 there and at least 0 around.
+# So raising $L^v$ over $q$, up to the posterior, and over $\theta$ in turn never lowers
+# $\log p(x; \theta)$: this is the EM algorithm. A VAE moves both at once.
+#
 # ## Three ways to get it wrong
 #
 # **The KL reversed.** $D_{KL}(p\,\|\,q)$ is in general another number, and then the sum is not

@@ -12,6 +12,7 @@ import numpy as np
 
 from mmvae_edu.course import derived, holds, keep, outcome, predict
 from mmvae_edu.gaussian import neg_kl_std_normal
+from mmvae_edu.oracles import NonlinearModel, expect_gaussian
 from mmvae_edu.report import plots
 
 # %% [markdown]
@@ -31,10 +32,61 @@ from mmvae_edu.report import plots
 #
 # $$L^v = -D_{KL}(q(z|x)\,\|\,p(z)) + \mathbb{E}_{q(z|x)} \log p(x|z)$$  (S5.10)
 #
+# ## Predict, then run: both forms
+#
+# A model with one latent dimension and a nonlinear decoder, where every expectation is an integral,
+# and $q = N(1, \sigma^2)$. S5.7 is $\mathbb{E}_q \log p(z,x)$ plus the entropy of $q$.
+
+# %%
+WIDTHS = "narrower than the prior", "as wide as the prior", "wider than the prior"
+predict("05-width", "Which q has the highest L^v?", *WIDTHS)
+rng = np.random.default_rng(5)
+model = NonlinearModel.random(rng, H=3, P=12)
+x, log_vars = rng.integers(0, 2, size=12), np.linspace(-5, 2, 36)
+
+
+def log_normal(z, mean, log_var):
+    return -0.5 * (np.log(2 * np.pi) + log_var + (z - mean) ** 2 * np.exp(-log_var))
+
+
+def expect(f):
+    """Integrate f(z, log_var) under q = N(1, exp(log_var)), for each log_var."""
+    return np.array([expect_gaussian(lambda z, v=v: f(z, v), 1, v) for v in log_vars])
+
+
+joint = expect(lambda z, v: model.log_lik(z, x) + log_normal(z, 0, 0))
+entropy = expect(lambda z, v: -log_normal(z, 1, v))
+minus_kl = expect(lambda z, v: log_normal(z, 0, 0) - log_normal(z, 1, v))
+likelihood = expect(lambda z, v: model.log_lik(z, x))
+bound = joint + entropy
+off = abs(bound - minus_kl - likelihood).max()
+finding = f"Both forms of L^v give one curve, to {off:.0e} nats, from different parts"
+figure, axes = plots.canvas(10, 4, 1, 2, sharey=True, title=finding)
+names = ["E log p(z, x)", "entropy of q"], ["−KL(q ‖ p(z))", "E log p(x|z)"]
+columns = [joint, entropy], [minus_kl, likelihood]
+for axis, labels, curves, form in zip(axes, names, columns, ("S5.7", "S5.10"), strict=True):
+    for i, (label, curve) in enumerate(zip(labels, curves, strict=True)):
+        axis.plot(log_vars, curve, color=plots.COLOURS[i], ls=plots.DASHES[i + 1], label=label)
+    axis.plot(log_vars, bound, color=plots.INK, label="their sum, L^v")
+    axis.axhline(model.log_evidence(x), color=plots.INK, linewidth=0.8, ls=":", label="log p(x)")
+    axis.set(title=form, xlabel="log_var of q", ylabel="nats")
+    axis.legend(frameon=False)
+rows = np.c_[log_vars, joint, entropy, minus_kl, likelihood, bound]
+keep(figure, "05-forms", alt=finding, numbers=[["log_var", *names[0], *names[1], "L^v"], *rows])
+outcome("05-width", WIDTHS[1 + int(np.sign(log_vars[bound.argmax()]))])
+
+# %% [markdown]
+# Here a wide $q$ reaches codes that explain $x$ less well, and a narrow one is far from the prior:
+# the best width lies between.
+#
 # ## L1 for a Gaussian
 #
-# For one dimension of $q = N(\mu, \sigma^2)$ and $p = N(0, 1)$: under $q$,
-# $\mathbb{E} z^2 = \mu^2 + \sigma^2$ and $\mathbb{E} (z-\mu)^2/\sigma^2 = 1$. So
+# For one dimension of $q = N(\mu, \sigma^2)$ and $p = N(0, 1)$: under $q$ the variance is
+#
+# $$\sigma^2 = \mathbb{E} (z-\mu)^2 = \mathbb{E} z^2 - 2\mu\,\mathbb{E} z + \mu^2
+# = \mathbb{E} z^2 - \mu^2 .$$
+#
+# Hence $\mathbb{E} z^2 = \mu^2 + \sigma^2$ and $\mathbb{E} (z-\mu)^2/\sigma^2 = 1$, so that
 # $\mathbb{E} \log p(z) = -\tfrac12 \log 2\pi - \tfrac12 (\mu^2 + \sigma^2)$ and
 # $\mathbb{E} \log q(z) = -\tfrac12 \log 2\pi - \tfrac12 \log \sigma^2 - \tfrac12$.
 # Their difference, summed over the dimensions, is

@@ -5,8 +5,7 @@
 # closed form when the decoder is a network. It is estimated from samples. How many are needed? And
 # how can a gradient pass through something random?
 #
-# The slides write $J$ for the number of latent dimensions; here it is `D`. The number of samples
-# is the slide's $L$ in this lesson, and `K` in the library.
+# The slide's $J$ is `D` here; its $L$, the number of samples, is `K` in the library.
 
 # %%
 import math
@@ -46,6 +45,24 @@ z, pullback = gaussian_sample(mu, log_var, eps=eps)
 print(f"mean {z.mean():.3f} for 0.4, variance {z.var():.3f} for {math.e:.3f}")
 dmu, dlog_var = pullback(np.ones_like(z) / len(z))  # the derivative of the mean of the samples
 print(f"d mean(z)/dmu {dmu.item():.3f}, d mean(z)/dlog_var {dlog_var.item():+.3f}")
+
+# %% [markdown]
+# ## Predict, then run
+#
+# One $\varepsilon$ gives a sample for every $\mu$ and $\sigma$.
+
+# %%
+SIDES = "it moves right", "it moves left", "it stays"
+predict("06-path", "Where does a z with ε < 0 go if log_var grows and µ stays?", *SIDES)
+ten = np.sort(eps[:10, 0, 0])
+path = np.array([ten, 0.4 + ten, 0.4 + math.exp(0.5) * ten])
+left = path[2] < path[1]
+finding = f"{left.sum()} of ten z move left as σ grows; ε < 0 in {(ten < 0).sum()}"
+figure, axis = plots.canvas(7.2, 3, title=finding)
+axis.plot(path, [2, 1, 0], color=plots.COLOURS[0], marker="o", markersize=4)
+axis.set(xlabel="z", yticks=[2, 1, 0], yticklabels=["ε", "0.4 + ε", "0.4 + 1.65 ε"])
+keep(figure, "06-path", alt=finding, numbers=[["eps", "shifted", "z"], *path.T])
+outcome("06-path", SIDES[int(left[ten < 0].all())])
 
 # %% [markdown]
 # ## A gradient check is not enough
