@@ -161,8 +161,8 @@ print(f"Gaussian integrates to 1 within {abs(mass - 1):.0e}")
 # ## The pullbacks
 #
 # A pullback is right if it agrees with the function's own directional derivative, along random
-# directions and with random gradients coming in. Differences reach some ten digits; a complex step
-# needs no subtraction and reaches all sixteen, where the function is analytic.
+# directions and with random gradients of the value. Differences reach some ten digits; a complex
+# step needs no subtraction and reaches all sixteen, where the function is analytic.
 
 # %%
 rng = np.random.default_rng(0)
@@ -182,7 +182,7 @@ for name, (op, arguments, constants) in cases.items():
 # %% [markdown]
 # ## The claims
 #
-# The same sums inside the bounds: at the scale of slide 8, for weights of 0, and differentiated.
+# The same sums in the bounds: at the scale of slide 8, with weights of 0, and their derivatives.
 
 # %%
 holds(

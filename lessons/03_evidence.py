@@ -203,8 +203,8 @@ holds(
 )
 
 # %% [markdown]
-# Next: L05 writes $L^v$ in the form that is computed in practice and gives one part a closed form.
-# Your turn: `mmvae-edu check L03`, from `log_joint` to `decompose`.
+# Next: L04 asks what $q(z|x)$ gains over other ways to $p(x)$; L05 writes $L^v$ in the form that is
+# computed in practice. Your turn: `mmvae-edu check L03`, from `log_joint` to `decompose`.
 
 # %% [markdown]
 # ## Sources

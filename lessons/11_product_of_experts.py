@@ -31,7 +31,7 @@ from mmvae_edu.report import plots
 #
 # ## Equation (4)
 #
-# The slide's way out: let the network be $\tilde q(z|x_i)$, and define the approximation with the
+# The slide avoids this: let the network be $\tilde q(z|x_i)$, and define the approximation with the
 # prior already in it:
 #
 # $$p(z|x_i) \approx q(z|x_i) \equiv \tilde q(z|x_i)\,p(z)$$  (S7.4)
@@ -106,11 +106,10 @@ outcome("11-bumps", np.sum(np.diff(np.sign(np.diff(curves["product"]))) < 0))
 keep(figure, "11-product", alt=finding, numbers=numbers)
 
 # %% [markdown]
-# An expert that is exactly 0 somewhere has a veto: there the product is 0. A Gaussian is 0 nowhere.
-# Normalised, the product of Gaussians can peak where every expert is small, as here. Its precision
-# is the sum of all precisions, whether the experts agree or not. So a sharp expert that is wrong
-# decides nearly alone. In L20's mixture none has a veto: its density is nowhere below $1/M$ of any
-# expert's.
+# Where an expert is 0, the product is 0. A Gaussian is 0 nowhere: normalised, the product of
+# Gaussians can peak where every expert is small, as here. Its precision is the sum of all
+# precisions, whether the experts agree or not. So a sharp expert that is wrong decides nearly
+# alone. A mixture (L20) is nowhere below $1/M$ of any expert's density.
 #
 # ## Any subset, one network each
 #

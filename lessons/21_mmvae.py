@@ -27,9 +27,9 @@ from mmvae_edu.tour.digits import MODALITIES, NETWORKS, distinct
 # $$\mathcal{L} = \frac1M \sum_{j} \mathbb{E}_{z_j^{1:K} \sim q_j} \log \frac1K \sum_k
 # \frac{p(z_j^k)\,\prod_i p(x_i|z_j^k)}{q_\Phi(z_j^k|x_{1:M})}$$  (S11.4)
 #
-# With $z_m^k = \mu_m + \sigma_m \varepsilon_m^k$ held by its noise, $\log w$ gets the cotangent
-# $\tilde w_j^k/M$, normalised over $k$ within stratum $j$ (L17). Expert $m$'s parameters $\phi_m$
-# stand in two places.
+# With the noise of $z_m^k = \mu_m + \sigma_m \varepsilon_m^k$ fixed, the cotangent of $\log w$ is
+# $\tilde w_j^k/M$, normalised over the samples $k$ of expert $j$ (L17). Expert $m$'s parameters
+# $\phi_m$ stand in two places.
 #
 # **In its samples.** $z_m^k$ enters $\log w$ three times: through (1) all $M$ decoders, (2) the
 # prior and (3) the mixture's density:
@@ -163,7 +163,7 @@ outcome("21-lower", min(ends, key=ends.get))
 keep(figure, "21-training", alt=finding, numbers=[["system", "step", "bound"], *rows])
 
 # %% [markdown]
-# ## Predict, then run: crossing over
+# ## Predict, then run: cross generation
 #
 # Given only an image, draw $z$ and decode the strokes; given only strokes, decode the image. The
 # MMVAE's bound decodes *every* modality from each expert's samples (path 1); the MVAE's unimodal

@@ -27,7 +27,7 @@ from mmvae_edu.report import plots
 #
 # - an **oracle**: another way to the same number, in a model where it is known exactly;
 # - an **invariant**: two calls of the *same* code that must agree. What may the answer not depend
-#   on? The order of the examples, their company in the batch, what stands under a mask. What must
+#   on? The order of the examples, the others in the batch, what stands under a mask. What must
 #   happen at an end point? At $K = 1$ the IWAE bound (S9.2) is the ELBO (S9.1); with the exact
 #   posterior every weight is $p(x)$; $\log p(x_1,x_2) - \log p(x_1|x_2) = \log p(x_2)$.
 #
@@ -165,8 +165,8 @@ keep(figure, "23-checks", alt=finding, numbers=numbers)
 #   samples lie. That check tests densities; the sampler needs one of its own.
 # - *Mean of the logs*: equal weights have one mean of every kind, and at $K = 1$ there is one
 #   weight. Only unequal weights tell means apart.
-# - *Batch averaged inside the log*: the order of the examples does not matter to an average. Their
-#   company does.
+# - *Batch averaged inside the log*: an average does not depend on the order of the examples. It
+#   does depend on which other examples are in the batch.
 #
 # What a check can find depends on its inputs too. Zero means, unit variances, one example, one
 # sample, square shapes and nothing missing hide bugs. Take all sizes different, all numbers

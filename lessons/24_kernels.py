@@ -80,7 +80,7 @@ for name, changes in {
 # Such a kernel mostly waits for memory, so count how often it reads. The library's first version
 # goes over the experts twice, first for the least log variance, so that nothing overflows. How much
 # more than it must does it move? (The recorder counts each read; a compiler may merge some.)
-# Below is its heart in Python and in CUDA C: the same loops, with indices computed by hand.
+# Below is its inner loop in Python and in CUDA C: the same loops, with indices computed by hand.
 # Neighbouring threads (along `d`) read neighbouring addresses, which the memory serves together.
 
 # %%
@@ -97,17 +97,17 @@ print(text[text.index("            Real total") : text.index("// ---- v2")].rstr
 # %% [markdown]
 # ## The block reduction
 #
-# The bound (S9.2), $\log \frac1K \sum_k w_k$, needs all samples of an example, so its threads must
-# **meet**. A block takes an example. Each thread sums every `blockDim.x`-th weight, and leaves its
-# part in *shared memory*, which the block's threads all see. Then a tree: the first half of the
-# threads add the other half's parts, then half of these, until one is left.
+# The bound (S9.2), $\log \frac1K \sum_k w_k$, needs all samples of an example. A block takes an
+# example. Each thread sums every `blockDim.x`-th weight, and leaves its part in *shared memory*,
+# which the block's threads all see. Then a tree adds the parts: the first half of the threads add
+# the other half's, then half of these, until one is left.
 #
 # A part is a pair $(a, s)$ that stands for $s\,e^a$, so that two add up at any scale of $\log w$:
 # $(a, s) + (b, t) = (a, s + t\,e^{b-a})$ where $a \ge b$. A thread without a sample brings
 # $(-\infty, 0)$, which adds nothing.
 #
 # `cuda.syncthreads()` is the **barrier**: no thread passes before all have come. It stands between
-# writing a part and another's reading it, and where *all* threads come by: outside of the `if`.
+# writing a part and another's reading it, and where *all* threads reach it: outside of the `if`.
 
 # %%
 THREADS = 8  # the size of shared memory is fixed when the kernel is compiled
@@ -195,8 +195,8 @@ outcome("24-simulator", misses)
 #
 # ## Step through it
 #
-# `breakpoint()` stops in a kernel, in the simulator and under `record`; put it in one thread's way
-# only. Here a hook prints in the debugger's place, so that the lesson runs by itself.
+# `breakpoint()` stops in a kernel, in the simulator and under `record`; let only one thread reach
+# it. Here a hook prints in the debugger's place, so that the lesson runs by itself.
 
 
 # %%
