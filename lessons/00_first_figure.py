@@ -92,8 +92,8 @@ for axis, (name, mu) in zip(axes, codes.items(), strict=True):
     ground = axis.imshow(far.reshape(60, 60), **options)
 figure.colorbar(ground, ax=axes, label="distance to the nearest training image")
 rows = [[name, *row] for name, mu in codes.items() for row in np.c_[label, mu][::4]]
-keep(figure, "00-planes", alt=finding, numbers=[["model", "digit", "z1", "z2"], *rows])
 outcome("00-circle", SHARES[int(2.99 * inside["autoencoder"])])
+keep(figure, "00-planes", alt=finding, numbers=[["model", "digit", "z1", "z2"], *rows])
 
 # %% [markdown]
 # Nothing tells an autoencoder where to put its codes. The KL gathers the VAE's around the prior,
@@ -125,8 +125,8 @@ finding = f"Draws of N(0, I) show {kinds['autoencoder', 'N(0, I)']} of the ten d
 finding += f"autoencoder, {kinds['VAE', 'N(0, I)']} by the VAE"
 figure = plots.digit_grid(strips, finding)
 rows = [[name, *image] for name, images in strips for image in images]
-keep(figure, "00-draws", alt=finding, numbers=[["row", *range(64)], *rows])
 outcome("00-kinds", SHARES[int(0.299 * kinds["autoencoder", "N(0, I)"])])
+keep(figure, "00-draws", alt=finding, numbers=[["row", *range(64)], *rows])
 
 # %% [markdown]
 # A fitted Gaussian mends the autoencoder's draws. What sets a VAE apart is that it is a
@@ -149,8 +149,8 @@ for (name, values), present in zip(pairs.items(), mask[:, :10], strict=True):
     strips.append((name, np.where(present[:, None], values[:10], np.nan)))
     rows.append([name, *present.astype(int)])
 figure = plots.digit_grid(strips, finding)
-keep(figure, "00-incomplete", alt=finding, numbers=rows)
 outcome("00-whole", 100 * mask.all(axis=0).mean())
+keep(figure, "00-incomplete", alt=finding, numbers=rows)
 
 # %% [markdown]
 # Of five modalities 17% of the rows would be whole, $0.7^5$. A model of such data must learn from

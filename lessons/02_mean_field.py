@@ -109,8 +109,8 @@ for axis, (name, Q), (*_, forward, reverse) in zip(axes, tables.items(), rows[1:
         axis.text(j, i, f"{value:.3f}", ha="center", va="center", color=colour)
     axis.set(title=name, xticks=[0, 1], yticks=[0, 1], ylabel="first bit")
     axis.set(xlabel=f"second bit\nKL(P‖Q) {forward:.3f}\nKL(Q‖P) {reverse:.3f}")
-keep(figure, "02-two-modes", alt=finding, numbers=rows)
 outcome("02-cavi", ENDS[int(np.sign((rows[3][1] - 0.5).round(3)))])
+keep(figure, "02-two-modes", alt=finding, numbers=rows)
 
 # %% [markdown]
 # The product of marginals covers both cases and gives half of its mass to pairs that hardly occur.
@@ -175,8 +175,8 @@ panels = {"(a)": lambda axis: diagrams.GraphicalModel(axis, vae)}
 panels["(b)"] = lambda axis: diagrams.System(axis, vae, **net)
 finding = "A VAE: (a) the model draws z, then x; (b) one net from X to z, one from z to X'"
 figure, arrows = diagrams.panels(panels, finding)
-keep(figure, "02-vae", alt=finding, numbers=[("panel", "from", "to"), *arrows])
 outcome("02-arrow", WAYS[("(a)", "z", "x1") not in arrows])
+keep(figure, "02-vae", alt=finding, numbers=[("panel", "from", "to"), *arrows])
 
 # %% [markdown]
 # Below, three binary pixels are independent for either value of $z$. Are they independent?
@@ -241,8 +241,7 @@ holds(
 # %% [markdown]
 # Next: L03 shows what an approximate $q(z|x)$ costs: exactly $D_{KL}(q(z|x)\,\|\,p(z|x))$.
 #
-# Your turn: `mmvae-edu check L02`, from `chain_rule_logp` and `total_correlation` to `cavi_step`
-# and `gaussian_mean_field`.
+# Your turn: `mmvae-edu check L02`.
 
 # %% [markdown]
 # ## Sources

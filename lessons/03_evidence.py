@@ -144,8 +144,8 @@ for i, (name, curve) in enumerate(curves.items()):
 axis.set(xlabel="θ", ylabel="nats", ylim=(evidence.min() - 1, evidence.max() + 0.2))
 figure.legend(loc="outside lower center", ncols=2, frameon=False)
 numbers = [["theta", "log p", *curves], *zip(thetas, evidence, *curves.values(), strict=True)]
-keep(figure, "03-touching", alt=finding, numbers=numbers)
 outcome("03-touch", PLACES[1] if max(touches) == 1 else PLACES[0])
+keep(figure, "03-touching", alt=finding, numbers=numbers)
 
 # %% [markdown]
 # Where they touch, both curves have the same slope, since the KL is 0 there and at least 0 around.

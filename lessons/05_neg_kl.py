@@ -72,8 +72,8 @@ for axis, labels, curves, form in zip(axes, names, columns, ("S5.7", "S5.10"), s
     axis.set(title=form, xlabel="log_var of q", ylabel="nats")
     axis.legend(frameon=False)
 rows = np.c_[log_vars, joint, entropy, minus_kl, likelihood, bound]
-keep(figure, "05-forms", alt=finding, numbers=[["log_var", *names[0], *names[1], "L^v"], *rows])
 outcome("05-width", WIDTHS[1 + int(np.sign(log_vars[bound.argmax()]))])
+keep(figure, "05-forms", alt=finding, numbers=[["log_var", *names[0], *names[1], "L^v"], *rows])
 
 # %% [markdown]
 # Here a wide $q$ reaches codes that explain $x$ less well, and a narrow one is far from the prior:

@@ -51,8 +51,8 @@ finding = f"{left.sum()} of ten z move left as σ grows; ε < 0 in {(ten < 0).su
 figure, axis = plots.canvas(7.2, 3, title=finding)
 axis.plot(path, [2, 1, 0], color=plots.COLOURS[0], marker="o", markersize=4)
 axis.set(xlabel="z", yticks=[2, 1, 0], yticklabels=["ε", "0.4 + ε", "0.4 + 1.65 ε"])
-keep(figure, "06-path", alt=finding, numbers=[["eps", "shifted", "z"], *path.T])
 outcome("06-path", "left" if left[ten < 0].all() else "right")
+keep(figure, "06-path", alt=finding, numbers=[["eps", "shifted", "z"], *path.T])
 
 # %% [markdown]
 # ## A gradient check is not enough

@@ -245,8 +245,7 @@ holds(
 )
 
 # %% [markdown]
-# Next: L08 asks when a decoder ignores $z$. Your turn: `mmvae-edu check L07`, from a layer to this
-# bound and Adam's step.
+# Next: L08 asks when a decoder ignores $z$. Your turn: `mmvae-edu check L07`.
 
 # %% [markdown]
 # ## Sources

@@ -108,8 +108,8 @@ figure, axes = plots.canvas(12, 5, 1, 2, title=finding)
 for axis, title, cells in zip(axes, ("slide 13", "ours"), (slide, ours), strict=True):
     dots(axis, title, cells, xlim=(0, 103), xlabel="%; dotted: chance")
     axis.axvline(10, color=plots.INK, linestyle=":")
-keep(figure, "22-rates", alt=finding, numbers=rows)
 outcome("22-joint", np.median(measured["MVAE", "joint"]))
+keep(figure, "22-rates", alt=finding, numbers=rows)
 
 # %% [markdown]
 # ## Table 3: can it be?
@@ -153,8 +153,8 @@ for axis, m, *ceilings in zip(axes, ("MNIST", "SVHN"), *tops.values(), strict=Tr
     axis.set(xlim=(-2e4, 1e4), xticks=(-1e4, -1e3, 0, 1e3, 1e4))
     for ceiling, dash in zip(ceilings, ("--", ":"), strict=True):
         axis.axvline(ceiling, color=plots.INK, linestyle=dash)
-keep(figure, "22-ceilings", alt=finding, numbers=rows)
 outcome("22-ceiling", over[0.75])
+keep(figure, "22-ceilings", alt=finding, numbers=rows)
 
 # %% [markdown]
 # (For MVAE's rows this needs the same likelihood.) MMVAE's joint exceeds its parts by 1951.63 nats.
