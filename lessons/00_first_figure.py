@@ -1,27 +1,27 @@
 # %% [markdown]
 # # L00  What this course is about
 #
-# The slides *Incomplete Multimodal Learning* (Li Xiaolou, 2023) present four papers. This course
-# derives and checks each of their lines. What has a variational autoencoder (VAE) that an
-# autoencoder has not? And when are data incomplete?
+# The slides *Incomplete Multimodal Learning* (S1.title) by Li Xiaolou present four papers. This
+# course derives and checks each of their lines. What has a variational autoencoder (VAE) that an
+# autoencoder lacks? And when are data incomplete?
 #
 # ## Four papers
 #
-# **VAE** (Doersch 2016; slides 3 to 5, L02 to L08). A code $z$ is drawn from a prior $p(z)$; a
-# network, the decoder, makes of it a distribution of data, $p(x|z)$. Another, the encoder, gives
-# for each $x$ a distribution $q(z|x)$ of codes that may have made it. Both are trained by raising a
-# lower bound of $\log p(x)$, the ELBO.
+# **VAE** (S2.vae), Doersch 2016; slides 3 to 5, L02 to L08. A code $z$ is drawn from a prior
+# $p(z)$; a network, the decoder, makes of it a distribution of data, $p(x|z)$. Another, the
+# encoder, gives for each $x$ a distribution $q(z|x)$ of codes that may have made it. Both are
+# trained by raising a lower bound of $\log p(x)$, the ELBO.
 #
-# **MVAE** (Wu and Goodman 2018; slides 6 to 8, L09 to L15). Data may have several *modalities*, as
-# an image and its text, and some may be missing. Each has an encoder, an *expert* on $z$; the MVAE
-# multiplies the experts of those that are there.
+# **MVAE** (S2.mvae), Wu and Goodman 2018; slides 6 to 8, L09 to L15. Data may have several
+# *modalities*, as an image and its text, and some may be missing. Each has an encoder, an *expert*
+# on $z$; the MVAE multiplies the experts of those that are there.
 #
-# **IWAE** (Burda, Grosse and Salakhutdinov 2015; slide 9, L16 and L17). Averaging several samples
-# of $z$ inside the logarithm gives a tighter bound.
+# **IWAE** (S2.iwae), Burda, Grosse and Salakhutdinov 2015; slide 9, L16 and L17. Averaging several
+# samples of $z$ inside the logarithm gives a tighter bound.
 #
-# **MMVAE** (Shi, Siddharth, Paige and Torr 2019; slides 10 to 13, L18 to L22). It averages the
-# experts, trains with such a bound, and asks four things of a multimodal model, one of them that an
-# image and a text generated together agree.
+# **MMVAE** (S2.mmvae), Shi, Siddharth, Paige and Torr 2019; slides 10 to 13, L18 to L22. It
+# averages the experts, trains with such a bound, and asks four things of a multimodal model, one of
+# them that an image and a text generated together agree.
 
 # %%
 import numpy as np
@@ -38,7 +38,7 @@ from mmvae_edu.slides.s05_evidence import elbo
 # %% [markdown]
 # ## Autoencoder against VAE
 #
-# Slide 3. An autoencoder, two networks, learns to reproduce $x$ from its code. A VAE adds noise,
+# (S3.vs) An autoencoder, two networks, learns to reproduce $x$ from its code. A VAE adds noise,
 # $z = \mu + \sigma\varepsilon$ with $\varepsilon \sim N(0, I)$, and a cost, the KL divergence of
 # $q(z|x)$ from the prior $N(0, I)$. The data are 8×8 images of digits; codes have two numbers.
 
@@ -153,7 +153,7 @@ outcome("00-whole", 100 * mask.all(axis=0).mean())
 keep(figure, "00-incomplete", alt=finding, numbers=rows)
 
 # %% [markdown]
-# Of five modalities 17% of the rows would be whole, $0.7^5$. A model of such data must learn from
+# With five modalities 17% would be whole, $0.7^5$. A model of such data must learn from
 # every row (`fit(x, mask=mask)`), infer $z$ from what is there, and generate the rest.
 #
 # ## How statements are checked

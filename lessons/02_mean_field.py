@@ -50,8 +50,8 @@ for order in permutations(range(3)):
 # $$Q(x_1, x_2, \dots, x_n) = Q(x_1)\,Q(x_2) \cdots Q(x_n)$$  (S4.2)
 #
 # This is a family of distributions, not an identity. Which member is the best depends on which
-# divergence from $P$ is to be the smallest. The words *mean field* are used in two senses: for the
-# whole family, as on the slide, and for one member, the best by the second divergence below.
+# divergence from $P$ is to be the smallest. The slide's arrow (S4.arrow) goes to the whole
+# family; in variational inference *mean field* is one member, the best by the second divergence.
 #
 # **Forward, $D_{KL}(P\,\|\,Q)$.** Insert the product of marginals $\prod_i P(x_i)$:
 #
@@ -70,8 +70,8 @@ for order in permutations(range(3)):
 #
 # which is the divergence of $Q(x_i)$ from $e^{f}$ normalised: the best factor is
 # $Q(x_i) \propto e^{f(x_i)}$. No such step raises the divergence; taking them in turn is coordinate
-# ascent variational inference (CAVI). A minimiser of $D_{KL}(Q\,\|\,P)$ is mean field in the
-# narrow sense, that of variational inference.
+# ascent variational inference (CAVI). A minimiser of $D_{KL}(Q\,\|\,P)$ is mean field in this
+# narrow sense.
 #
 # ## Predict, then run
 #
@@ -165,7 +165,7 @@ print(f"entropy {entropies[0]:.4f} nats, of P {entropies[1]:.4f}")
 #
 # ## Predict, then run
 #
-# The VAE of slide 4, drawn from the library's model: what generates what, and the two nets.
+# The VAE of slide 4 (S4.figure), drawn from the library's model.
 
 # %%
 WAYS = "from z to x", "from x to z"

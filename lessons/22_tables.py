@@ -2,7 +2,7 @@
 # # L22  Slide 13's three tables, audited
 #
 # Slide 13 prints three tables for MNIST and SVHN. What was trained, what does each number estimate,
-# and can it be what its label says? Our numbers are of images and pen strokes of digits.
+# and can it be what its label says? Ours are of images and pen strokes of digits.
 
 # %%
 import numpy as np
@@ -22,13 +22,13 @@ from mmvae_edu.slides.s13_tables import against_chance, laplace_ceiling, over_se
 #
 # $$p(z) = \prod_d \frac{1}{2 b_d} e^{-|z_d|/b_d}, \qquad b = D\,\mathrm{softmax}(a)$$
 #
-# The scales $b_d$ add up to $D$: one grows only if others shrink. So do the experts' scales. Joint
+# The scales $b_d$ add up to $D$: one grows only if others shrink. So do the experts'. Joint
 # generation draws $z$ from this prior. The objective is S11.4 with $K = 30$; a weight of 3072/784
 # makes MNIST's pixels count as much as SVHN's. Its gradient is called DReG (L17). In the released
 # code the hook that should square $\tilde w$ never runs; and for this bound the square is biased.
 #
-# Our `LaplaceMMVAE` has this prior and bound. Below it is trained for one epoch. The results read
-# after it, of `mmvae-edu reproduce digits-strokes`, are of three epochs and five seeds.
+# Our `LaplaceMMVAE` has this prior and bound; below, one epoch. The results read after it, of
+# `mmvae-edu reproduce digits-strokes`, are of three epochs and five seeds.
 
 # %%
 (job,) = experiments.jobs("digits-strokes", seeds=[0], systems=["Laplace MMVAE"], epochs=1)
@@ -37,7 +37,7 @@ digits = jobs.load(job)
 model = jobs.build(job, digits)
 jobs.train(model, job, digits, progress=False)
 log_scale, _ = laplace.competing_scales(model.tree.views(model.theta)["latent prior"]["head"])
-print("learnt scales of the prior:", *np.sort(np.exp(log_scale)).round(2))
+print("learnt scales:", *np.sort(np.exp(log_scale)).round(2))
 
 measured = {}  # (system, quantity) → a value for each seed
 for row in store.read(COMMITTED / "digits-strokes.jsonl"):
@@ -50,19 +50,19 @@ for row in store.read(COMMITTED / "digits-strokes.jsonl"):
 # $$P\left(\hat y(z) = y\right), \quad z \sim q(z|x_m)$$  (S13.T1)
 # $$P\left(y(x_m) = y(x_n)\right), \quad z \sim p(z) \;\text{or}\; z \sim q(z|x_m)$$  (S13.T2)
 #
-# L18 measures both. The slide leaves two questions open.
+# L18 measures both.
 #
 # *How sure is a number?* Of $n$ seeds report the median; the lowest and the highest enclose the
-# median of all seeds with probability $1 - 2^{1-n}$. The best of $n$ improves with $n$ alone: do
-# not report it.
+# median of all seeds with probability $1 - 2^{1-n}$. The best improves with $n$ alone: do not
+# report it.
 #
 # *What would chance give?* With ten classes about 10%, and a constant answer the frequency of its
 # class. Is MVAE's 9.1% for SVHN less?
 
 # %%
 for n in 1_000, 10_000:
-    verdict = {-1: "below chance", 0: "within chance"}[against_chance(0.091 * n, n, chance=0.1)]
-    print(f"9.1% of {n:,} pairs is {verdict}")
+    below = against_chance(0.091 * n, n, chance=0.1) < 0
+    print(f"9.1% of {n:,} pairs is {'below' if below else 'within'} chance")
 
 # %% [markdown]
 # Public code for MVAE's rows (YugeTen/QMVAE-mmdgm) keeps $\beta$ at 1/4 or below and SVHN's
@@ -70,7 +70,8 @@ for n in 1_000, 10_000:
 #
 # ## Predict, then run
 #
-# Ours are medians, with the range, of five seeds; the slide has one number each.
+# The columns (S13.columns): z of MVAE is given one modality (single) or both; single-VAE has one.
+# MVAE's M→S is a dash (S13.dash). Ours are medians, with the range, of five seeds.
 
 # %%
 predict("22-joint", "Of MVAE's joint generations of our digits, what percentage agrees?")
@@ -78,7 +79,7 @@ rows = [["panel", "line", "series", "median", "low", "high", "coverage"]]
 
 
 def dots(axis, title, cells, **labels):
-    """Mark medians and ranges; cells: (line, series) → values."""
+    """Mark the median and range of each cell: (line, series) → values."""
     lines, names = (list(dict.fromkeys(part)) for part in zip(*cells, strict=True))
     for i, name in enumerate(names):
         found = {line: over_seeds(v) for (line, series), v in cells.items() if series == name}
@@ -97,7 +98,7 @@ PAIR, slide = ("MMVAE", "MVAE"), {}
 for table in tables.slides()["S13.T1"], tables.slides()["S13.T2"]:
     for system, values in table["rows"]["mnist-svhn"].items():
         for column, value in zip(table["columns"], values, strict=True):
-            slide |= {} if np.isnan(value) else {(column, system): [value]}  # a cell is lost
+            slide |= {} if np.isnan(value) else {(column, system): [value]}
 lines = "z from image", "z from strokes", "joint", "image → strokes", "strokes → image"
 systems = "MMVAE", "Laplace MMVAE", "MVAE"
 ours = {(line, system): measured[system, line] for line in lines for system in systems}
@@ -115,6 +116,8 @@ keep(figure, "22-rates", alt=finding, numbers=rows)
 # ## Table 3: can it be?
 #
 # $$\log p(x_m, x_n),\ \log p(x_m|x_m, x_n),\ \log p(x_m|x_m),\ \log p(x_m|x_n)$$  (S13.T3)
+#
+# The rows (S13.arrangements) are MMVAE and MVAE for $m$ = MNIST, then for SVHN.
 #
 # **Labels.** Read literally, $x_m$ given $x_m$ is certain. The script released with the paper
 # (`calculate_likelihoods.py`, 54398d7) averages $p(x_m|z)p(z)/q(z|\cdot)$ over $z \sim q(z|\cdot)$.
@@ -157,7 +160,7 @@ outcome("22-ceiling", over[0.75])
 keep(figure, "22-ceilings", alt=finding, numbers=rows)
 
 # %% [markdown]
-# (For MVAE's rows this needs the same likelihood.) MMVAE's joint exceeds its parts by 1951.63 nats.
+# (For MVAE's rows, if its likelihood is the same.) MMVAE's joint exceeds its parts by 1951.63 nats.
 # Alone this proves nothing: those divergences are unknown. But only in the joint the script leaves
 # the training's weight $s = 3072/784$ on MNIST's likelihood, inside the average. By Jensen's
 # inequality $\log \mathbb{E}\, p^s \ge s \log \mathbb{E}\, p$, so exact parts would sum to 6845 or
@@ -177,7 +180,7 @@ prior = np.exp(finite.log_prior)
 lik_m, lik_n = (np.exp(finite.log_lik[m][:, x[m]]) for m in (0, 1))
 print(f"exact: log p(x_m) {finite.log_evidence(x, [0]):.6f}", end="   ")
 print(f"log p(x_m|x_n) {finite.log_conditional(x, [0], [1]):.6f}")
-print("proposal      released, K = 1, 10, 1000 and in the limit      corrected, in the limit")
+print("proposal      released, K = 1, 10, 1000, ∞                  corrected, K = ∞")
 for name, given in ("both", [0, 1]), ("x_m", [0]), ("x_n", [1]):
     q = 0.9 * finite.posterior(x, given) + 0.1 / 4  # an encoder is not exact
     w_n, w_m = lik_n * prior / q, lik_m * prior / q
@@ -198,8 +201,8 @@ for system in (system for system, name in measured if name == "joint"):
     print(f"{system}: joint − parts {gap.round(2)} nats, over ln 10 at {(gap > np.log(10)).sum()}")
 
 # %% [markdown]
-# MoPoE's joint exceeds its parts by more than $\ln 10$ at four of five seeds. Its parts are bounds
-# by 300 samples, of which few count.
+# MoPoE's joint exceeds its parts by over $\ln 10$ at four of five seeds; the parts are bounds by
+# 300 samples, of which few count.
 #
 # ## The claims
 
@@ -213,7 +216,7 @@ holds(
 )
 
 # %% [markdown]
-# Next: L24 for the hot paths, L23 for a bug hunt. Your turn: `mmvae-edu check L22`.
+# Next: L23, a bug hunt. Your turn: `mmvae-edu check L22`.
 
 # %% [markdown]
 # ## Sources
