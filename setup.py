@@ -29,6 +29,8 @@ setup(
         "mmvae_edu.claims.hunt": ["*.toml"],
         "mmvae_edu.measure.tables": ["*.toml"],
         "mmvae_edu.mistakes": ["*.toml"],
+        "mmvae_edu.report": ["*.css"],
+        "mmvae_edu.book": ["*.css", "*.js"],
         "mmvae_edu.kernels": ["*.cu"],
         "mmvae_edu.lessons": [
             "*.toml",
@@ -40,7 +42,7 @@ setup(
         + ["results/*.jsonl"],
     },
     install_requires=["numpy>=2.0", "numba>=0.61", "matplotlib>=3.8", "mpmath>=1.3", "rich>=13"]
-    + ["latex2mathml>=3.77", "packaging>=22"],
+    + ["latex2mathml>=3.77", "markdown-it-py>=3", "pygments>=2.17", "packaging>=22"],
     extras_require={
         "cuda12": ["cupy-cuda12x>=14" + not_mac, "numba-cuda" + not_mac],
         "cuda13": ["cupy-cuda13x>=14" + not_mac, "numba-cuda" + not_mac],

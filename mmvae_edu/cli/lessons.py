@@ -1,4 +1,4 @@
-"""The commands of the lessons: run and notebook."""
+"""The commands of the lessons: run, notebook and book."""
 
 import sys
 from bdb import BdbQuit
@@ -39,6 +39,15 @@ def add_commands(add):
     notebook.add_argument("-o", "--out", type=filename, metavar="FILE", help="default LESSON.ipynb")
     notebook.add_argument("--fast", action="store_true", help="let it train for fewer steps")
     notebook.add_argument("--force", action="store_true", help="overwrite an existing FILE")
+    book = add(
+        "book", _book, "write all lessons, executed, as an offline site",
+        "Runs every lesson and writes an offline site: text, code, what it printed, figures, "
+        "claims with their verdicts, exercises, equations and the source.",
+        example="book -o book",
+    )  # fmt: skip
+    words = "folder of the site, default book"
+    book.add_argument("-o", "--out", type=filename, default=Path("book"), metavar="DIR", help=words)
+    book.add_argument("--fast", action="store_true", help="train for fewer steps")
 
 
 def _run(arguments):
@@ -92,3 +101,12 @@ def _notebook(arguments):
     write_notebook(path, out, fast=arguments.fast, force=arguments.force)
     print(f"{out}: open it with Jupyter, VS Code or PyCharm")
     return 0
+
+
+def _book(arguments):
+    from ..book import write_book
+
+    problems = write_book(arguments.out, fast=arguments.fast)
+    for problem in problems:
+        print(f"mmvae-edu: {problem}", file=sys.stderr)
+    return 1 if problems else 0

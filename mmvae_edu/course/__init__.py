@@ -10,6 +10,7 @@ from pathlib import Path
 from ..claims import CLAIMS, run
 from ..support import files, spelling
 from ..support.clones import PACKAGE, another_clone
+from ..support.terminal import tell
 from .exercises import todo
 from .predictions import outcome, predict
 
@@ -43,9 +44,9 @@ def holds(*names):
     """Check claims by name and print each with its achieved error; ClaimFails if one fails."""
     for name in names:
         result = run(CLAIMS[name])
-        mark = "holds" if result.passed else "FAILS"
-        print(f"{mark}  {result.claim.statement}")
-        print(f"       {result.numbers} ({result.claim.tol.name}), {result.claim.oracle}")
+        mark, claim = "holds" if result.passed else "FAILS", result.claim
+        small_print = f"{result.numbers} ({claim.tol.name}), {claim.oracle}"
+        tell(f"{mark}  {claim.statement}\n       {small_print}", claim=result)
         if not result.passed:
             raise ClaimFails(f"{name}: {result.numbers} {result.note}".strip())
 
@@ -57,7 +58,7 @@ def derived(*names):
 
     for name in names:
         found = checked(name)
-        print("\n".join(lines(found)))
+        tell("\n".join(lines(found)), derivation=name)
         if any(outcome.holds is False for outcome in found.outcomes):
             raise ClaimFails(f"{name}.derive: a line is wrong")
 
@@ -80,7 +81,7 @@ def keep(figure, name, *, alt, numbers):
     ) as problem:  # the folder is not writable
         print(f"{problem}; run the lesson in a folder of your own", file=sys.stderr)
         sys.exit(64)
-    print(f"figure {picture.path}: {alt}")
+    tell(f"figure {picture.path}: {alt}", figure=picture)
     return figure
 
 

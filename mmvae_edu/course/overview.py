@@ -27,6 +27,7 @@ class Lesson:
     after: list
     minutes: int  # to read
     exercises: int
+    ideas: list = ()  # words for the book's index
 
     @property
     def number(self):

@@ -1,62 +1,20 @@
-"""One offline HTML page: equations as MathML, claims, tables, figures; no network, no JavaScript.
+"""Offline HTML: a page's frame and style, equations as MathML, claims, tables; no network.
 
-A page is a title and sections; a section is a title and blocks; a block has a method `html`.
+The report is one page of sections; a section is a title and blocks; a block has a method `html`.
+The book (`mmvae_edu.book`) has many pages in the same frame.
 """
 
 import re
 from dataclasses import dataclass
 from html import escape
+from importlib import resources
 
 from latex2mathml.converter import convert
 from rich.table import Table as Grid
 
 from ..support import files
 
-CSS = """
-:root { color-scheme: light dark; --ink: #1b1b1b; --paper: #fcfcfa; --soft: #6a6a6a;
-        --line: #d8d8d2; --good: #00664a; --bad: #a33c00; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e9e9e4; --paper: #17181a; --soft: #a3a39c;
-        --line: #3a3b3d; --good: #5fd0a8; --bad: #ff9c66; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 1.5rem 1.2rem 4rem; max-width: 62rem; color: var(--ink);
-       background: var(--paper); font: 17px/1.55 Charter, Georgia, serif; }
-h1 { font-size: 1.9rem; line-height: 1.2; margin: 0.5rem 0; }
-h2 { font-size: 1.35rem; margin: 2.6rem 0 0.6rem; border-bottom: 1px solid var(--line); }
-h3 { font-size: 1.05rem; margin: 1.6rem 0 0.2rem; }
-p { max-width: 44rem; margin: 0.5rem 0; }
-.soft, figcaption { color: var(--soft); font-size: 0.9rem; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: 0.92rem; margin: 0.8rem 0;
-        min-width: min(100%, 26rem); }
-caption { text-align: left; padding-bottom: 0.4rem; }
-th, td { padding: 0.3rem 0.9rem 0.3rem 0; text-align: left; vertical-align: top;
-         border-bottom: 1px solid var(--line); }
-th { white-space: nowrap; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
-figure { margin: 1.4rem 0; }
-figure img { max-width: 100%; height: auto; border-radius: 4px; }
-math { font-size: 1.05em; font-family: "STIX Two Math", "Latin Modern Math", "Cambria Math",
-       "DejaVu Math TeX Gyre", math; }
-.equation { overflow-x: auto; overflow-y: hidden; padding: 0.4rem 0; }
-ul.claims { list-style: none; padding: 0; margin: 0.2rem 0; }
-ul.claims li { padding-left: 1.2rem; text-indent: -1.2rem; margin: 0.25rem 0; }
-.value { white-space: nowrap; }
-sub, sup { font-size: 0.75em; line-height: 0; }
-.holds { color: var(--good); } .fails { color: var(--bad); font-weight: bold; }
-nav { margin: 1rem 0; } nav a { display: inline-block; margin-right: 1.2rem; color: inherit; }
-@media (max-width: 40rem) {
-  body { padding: 1rem 0.7rem 3rem; } table { width: 100%; min-width: 0; font-size: 0.8rem; }
-  th, td { padding-right: 0.25rem; overflow-wrap: anywhere; }
-  th { white-space: normal; overflow-wrap: normal; font-size: 0.7rem; }
-  td.number { white-space: nowrap; }
-}
-@media print {
-  :root { color-scheme: light; --ink: black; --paper: white; --soft: #444; --line: #bbb;
-          --good: #00664a; --bad: #a33c00; }
-  body { max-width: none; padding: 0; font-size: 10pt; } nav { display: none; }
-  figure, li, tr { break-inside: avoid; } h2, h3, .equation { break-after: avoid; }
-}
-"""
+CSS = resources.files(__package__).joinpath("style.css").read_text("utf-8")
 
 
 @dataclass(frozen=True)
@@ -114,16 +72,36 @@ class CheckedEquation:
     results: list
 
     def html(self):
-        equation = self.equation
-        spaced = equation.latex.replace(r"\log ", r"\log\, ")  # MathML puts no space after log
-        math = convert(spaced, display="block") if spaced else ""
-        claims = "".join(f"<li>{claim_line(result)}</li>" for result in self.results)
-        claims = claims or '<li class="soft">no claim yet</li>'
-        return (
-            f'<h3 id="{equation.id}">{equation.id} · {escape(equation.title)} '
-            f'<span class="soft">{equation.lesson}</span></h3>'
-            f'<div class="equation">{math}</div><ul class="claims">{claims}</ul>'
-        )
+        lines = list(map(claim_line, self.results))
+        return equation(self.equation, lines, escape(self.equation.lesson))
+
+
+def equation(row, claims, lesson):
+    """Write an equation of the ledger with its claims' lines and its lesson, both HTML."""
+    math = mathml(row.latex, "block") if row.latex else ""
+    claims = "".join(f"<li>{line}</li>" for line in claims)
+    claims = claims or '<li class="soft">no claim yet</li>'
+    return (
+        f'<h3 id="{row.id}">{row.id} · {escape(row.title)} <span class="soft">{lesson}</span></h3>'
+        f'<div class="equation">{math}</div><ul class="claims">{claims}</ul>'
+    )
+
+
+def mathml(latex, display="inline"):
+    """Convert LaTeX to MathML; a ValueError says which equation cannot be converted, and why."""
+    spaced = re.sub(r"\\(log|ln|tanh|exp) ?(?=\w|\\[a-z])(?!\\left)", r"\\\1\\, ", latex)
+    bars = re.sub(r"(\\[Bb]igg?)\\\|", r"\1‖", spaced)  # the converter leaves \Big\| as it is
+    try:
+        found = convert(bars, display=display)
+        unknown = re.search(r"\\\w*", found)
+        reason = f"{unknown[0]} is unknown" if unknown else ""
+    except Exception as problem:  # the converter raises many kinds
+        reason = type(problem).__name__
+    if latex.count("{") != latex.count("}"):
+        reason = "its braces do not match"
+    if reason:
+        raise ValueError(f"the equation {' '.join(latex.split())} cannot be rendered: {reason}")
+    return found
 
 
 def scripts(text):
@@ -155,8 +133,17 @@ class Section:
     blocks: list
 
 
+def document(title, body, head):
+    """Write a whole page around its body; `head` brings the style."""
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title>{head}</head>\n<body>{body}</body></html>\n"
+    )
+
+
 def write_report(path, title, subtitle, sections):
-    """Write the page, whole or not at all."""
+    """Write the report, whole or not at all."""
     links = "".join(f'<a href="#s{i}">{escape(s.title)}</a>' for i, s in enumerate(sections))
     body = "".join(
         f'<section><h2 id="s{i}">{escape(section.title)}</h2>'
@@ -164,11 +151,5 @@ def write_report(path, title, subtitle, sections):
         + "</section>\n"
         for i, section in enumerate(sections)
     )
-    page = (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{CSS}</style></head>\n<body>"
-        f'<h1>{escape(title)}</h1><p class="soft">{escape(subtitle)}</p><nav>{links}</nav>\n'
-        f"{body}</body></html>\n"
-    )
-    files.write_text(path, page)
+    top = f'<h1>{escape(title)}</h1><p class="soft">{escape(subtitle)}</p><nav>{links}</nav>\n'
+    files.write_text(path, document(title, top + body, f"<style>{CSS}</style>"))

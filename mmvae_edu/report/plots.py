@@ -46,13 +46,23 @@ class Picture:
 
     def html(self):
         """Embed the picture in a page (`page.Section`)."""
-        png = self.path.read_bytes()
-        width, height = struct.unpack(">II", png[16:24])  # keeps the page still while it loads
-        data = base64.b64encode(png).decode()
+        data = base64.b64encode(self.path.read_bytes()).decode()
+        return self._figure(f"data:image/png;base64,{data}", escape(self.caption))
+
+    def linked(self, folder, sharper):
+        """Show the file in `folder`, `sharper` pixels on one of the page, and link its numbers."""
+        source = f"{folder}/{escape(self.path.name)}"
+        numbers = Path(source).with_suffix(".csv").as_posix()
+        return self._figure(source, f'<a href="{numbers}">the plotted numbers</a>', sharper)
+
+    def _figure(self, source, caption, sharper=1):
+        with self.path.open("rb") as png:
+            sizes = struct.unpack(">II", png.read(24)[16:])  # the page keeps still as it loads
+        width, height = (round(size / sharper) for size in sizes)
         return (
-            f'<figure><div class="scroll"><img src="data:image/png;base64,{data}" width="{width}" '
+            f'<figure><div class="scroll"><img src="{source}" width="{width}" '
             f'height="{height}" alt="{escape(self.alt)}"></div>'
-            f"<figcaption>{escape(self.caption)}</figcaption></figure>"
+            f"<figcaption>{caption}</figcaption></figure>"
         )
 
 

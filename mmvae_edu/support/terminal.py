@@ -41,3 +41,8 @@ def say(text="", *, file=None, flush=False):
 def at_terminal():
     """Is standard input a terminal, at which somebody can type?"""
     return sys.stdin is not None and sys.stdin.isatty()
+
+
+def tell(text, **result):
+    """Print a result of a lesson; a standard output that can show results, the book's, does so."""
+    getattr(sys.stdout, "tell", lambda text, **_: print(text))(text, **result)

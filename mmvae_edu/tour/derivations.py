@@ -22,19 +22,24 @@ def check_derivations(console):
         untested += len(found) - len(tested)
         held += sum(row["holds"] is True for row in tested)
         total += len(tested)
-        title = text_of(name).partition("\n")[0].lstrip("# ")
-        cells = []
-        for row in found:
-            if begins := row.get("begins"):
-                cells.append([f"{begins['line']}", begins["text"], ""])
-            step = f"{row['relation']} {row['text']}"
-            notes = [*row["needs"], *filter(None, [row["note"]])]
-            cells.append([f"{row['line']}", step, "; ".join(notes)])
-        blocks.append(Table(f"{name}.derive: {title}", ["line", "", "needs"], cells))
-        blocks += [Paragraph(sentence) for sentence in summary(checked(name))]
+        blocks += derivation_blocks(name)
     console.print(
         f"{held} of {total} tested lines of {len(course())} derivations follow from the line "
         f"before; {untested} were not tested, and the report says why",
         highlight=False,
     )
     return Section("The derivations, line by line", blocks), held == total
+
+
+def derivation_blocks(name):
+    """Make the table of one of the slides' derivations, and the sentences that sum it up."""
+    title = text_of(name).partition("\n")[0].lstrip("# ")
+    cells = []
+    for row in rows(checked(name)):
+        if begins := row.get("begins"):
+            cells.append([f"{begins['line']}", begins["text"], ""])
+        step = f"{row['relation']} {row['text']}"
+        notes = [*row["needs"], *filter(None, [row["note"]])]
+        cells.append([f"{row['line']}", step, "; ".join(notes)])
+    table = Table(f"{name}.derive: {title}", ["line", "", "needs"], cells)
+    return [table, *map(Paragraph, summary(checked(name)))]
