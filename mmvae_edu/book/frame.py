@@ -64,6 +64,8 @@ def framed(page, titles, note):
         f'<link rel="stylesheet" href="{root}book.css">'
         f'<script defer src="{root}book.js" data-root="{root}"></script>'
     )
+    if 'class="experts"' in page.body:
+        head += f'<script defer src="{root}experts.js"></script>'
     title = "mmvae_edu" if page.name == "index.html" else f"{words(page.title)} · mmvae_edu"
     return document(title, moved, head)
 

@@ -10,9 +10,8 @@ from ..course import exercises
 from ..derivations import lines_of
 from ..report.page import equation, scripts
 from ..slides.equations import load_equations
-from . import code
+from . import code, experts
 from .cells import cells
-from .experts import FIGURES, figure
 from .frame import Page
 from .prose import Prose
 
@@ -64,6 +63,7 @@ def lesson_page(lesson, executed, linker, neighbours):
     known = code.imported(source)
     prose = linker.prose(f"L{lesson.number}", known)
     parts, sources, outputs = [_head(lesson, linker)], "", iter(executed.outputs)
+    moving = lesson.number in experts.LESSONS
     for cell in cells(source):
         if cell.prose:
             text = re.sub(r"\A# .*\n", "", cell.text)
@@ -78,9 +78,10 @@ def lesson_page(lesson, executed, linker, neighbours):
             note = '<p class="soft">Measured times: they differ from run to run.</p>'
             kind = ' class="measured"' if cell.measured else ""
             parts.append(f"<div{kind}>{note * cell.measured}{after}</div>")
+        if moving and "<figure" in after:  # beside the lesson's first figure
+            parts.append(experts.figure())
+            moving = False
     parts += _exercises(lesson, linker)
-    if lesson.number in FIGURES:
-        parts.append(figure())
     body = "\n".join([*parts, sources])
     problems = [f"{lesson.path.name}: {problem}" for problem in prose.problems]
     if executed.problem:

@@ -22,10 +22,12 @@ class Prose:
     def __init__(self, link):
         self.link, self.problems, self.math, self.ids = link, [], [], set()
         self.markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
-        rules = {"text": self._text, "code_inline": self._code, "table_open": self._table}
-        for name, rule in rules.items():
-            self.markdown.add_render_rule(name, rule)
-        self.markdown.add_render_rule("table_close", self._table)
+        self.markdown.renderer.rules |= {
+            "text": self._text,
+            "code_inline": self._code,
+            "table_open": self._table,
+            "table_close": self._table,
+        }
 
     def html(self, text):
         """Render Markdown; headings of the second rank get ids, for `frame`."""
