@@ -186,7 +186,7 @@ for name, gradients in estimates.items():
 
 # %%
 growth = "not at all", "as D", "as D²"
-predict("06-score", "How does the variance of the score estimate of ∂L2/∂µ₁ grow?", *growth)
+predict("06-score", "How does the variance of the score estimate of ∂L2/∂mu_1 grow?", *growth)
 predict("06-baseline", "And with the baseline?", *growth)
 
 # %% [markdown]

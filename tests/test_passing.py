@@ -2,12 +2,14 @@
 
 import re
 import sys
+import types
 from dataclasses import replace
 
 import pytest
 
 from mmvae_edu import cli
 from mmvae_edu.course import keep, overview, passing
+from mmvae_edu.report import plots
 
 LESSON = """# %% [markdown]
 # # L99  Trees
@@ -126,6 +128,17 @@ def test_calls_of_passing_take_the_line_of_their_statement(lesson):
     passed = compile(passing._with_headings(path), str(path), "exec")
     lines = [{line for *_, line in code.co_lines() if line} for code in (plain, passed)]
     assert lines[0] == lines[1]
+
+
+def test_a_notebook_displays_what_is_kept(tmp_path, monkeypatch):
+    shown, ipython = [], types.ModuleType("IPython.display")
+    ipython.display, ipython.version_info = shown.append, (9, 0)  # Matplotlib asks for it
+    for name in "ipykernel", "IPython", "IPython.display":
+        monkeypatch.setitem(sys.modules, name, ipython)
+    monkeypatch.chdir(tmp_path)
+    figure = plots.lines({"a": ([0, 1], [0, 1])}, "A line", "x", "y")
+    keep(figure, "99-line", alt="a line", numbers=[])
+    assert shown == [figure]
 
 
 def test_a_figure_without_words_is_refused():

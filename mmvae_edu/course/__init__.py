@@ -66,7 +66,7 @@ def derived(*names):
 def keep(figure, name, *, alt, numbers):
     """Save a lesson's figure as PNG, and its numbers (rows, the first names the columns) as CSV.
 
-    alt says in words what the figure shows.  Returns the figure, which a notebook then displays.
+    alt says in words what the figure shows.  A notebook displays the figure.
     """
     if not alt.strip():
         raise ValueError(f"{name}: expected alt, the words for what it shows, found {alt!r}")
@@ -82,7 +82,10 @@ def keep(figure, name, *, alt, numbers):
         print(f"{problem}; run the lesson in a folder of your own", file=sys.stderr)
         sys.exit(64)
     tell(f"figure {picture.path}: {alt}", figure=picture)
-    return figure
+    if "ipykernel" in sys.modules:
+        from IPython.display import display
+
+        display(figure)
 
 
 def lessons():

@@ -27,8 +27,7 @@ def predict(name, question, *choices):
 def outcome(name, answer):
     """Print what the lesson has computed beside what was predicted, and keep the prediction.
 
-    answer: one of the choices of `predict`, or a number.  Call it before `keep`, since a notebook
-    shows the figure that ends a cell.
+    answer: one of the choices of `predict`, or a number.
     """
     if name not in _asked:
         raise ValueError(f"{name}: expected predict({name!r}, …) before its outcome, found none")
