@@ -1,8 +1,8 @@
 """Coloured code: of a lesson, its names linked to their definitions; and of the library's files."""
 
 import ast
-import importlib
 import inspect
+import pkgutil
 import re
 import types
 from contextlib import suppress
@@ -73,10 +73,10 @@ def imported(source):
     found = {}
     for node in ast.parse(source).body:
         if isinstance(node, ast.ImportFrom) and node.module.startswith("mmvae_edu"):
-            with suppress(ImportError, AttributeError):  # then the lesson says so itself
-                module = importlib.import_module(node.module)
-                for alias in node.names:
-                    found[alias.asname or alias.name] = getattr(module, alias.name)
+            for alias in node.names:
+                with suppress(ImportError, AttributeError):  # then the lesson says so itself
+                    thing = pkgutil.resolve_name(f"{node.module}.{alias.name}")
+                    found[alias.asname or alias.name] = thing
     return found
 
 

@@ -91,7 +91,8 @@ def lesson_page(lesson, executed, linker, neighbours):
 
 def _head(lesson, linker):
     after = ", ".join(f'<a href="{linker.lessons[f"L{n}"]}">L{n}</a>' for n in lesson.after)
-    slides = f"slides {lesson.slides} · " if lesson.slides != "–" else ""
+    slides = f"slide{'' if lesson.slides.isdigit() else 's'} {lesson.slides} · "
+    slides = slides if lesson.slides != "–" else ""
     return (
         f'<h1><span class="soft">L{lesson.number}</span> {escape(lesson.title)}</h1>'
         f'<p class="soft">{slides}{lesson.minutes} minutes to read'

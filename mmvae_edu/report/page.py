@@ -89,10 +89,15 @@ def equation(row, claims, lesson):
 
 def mathml(latex, display="inline"):
     """Convert LaTeX to MathML; a ValueError says which equation cannot be converted, and why."""
-    spaced = re.sub(r"\\(log|ln|tanh|exp) ?(?=\w|\\[a-z])(?!\\left)", r"\\\1\\, ", latex)
-    bars = re.sub(r"(\\[Bb]igg?)\\\|", r"\1‖", spaced)  # the converter leaves \Big\| as it is
+    spaced = latex  # the converter puts no spaces around functions, and leaves \Big\| as it is
+    for sign, instead in (
+        (r"(?<=[\w)\]}])\s*(?=\\(?:log|ln|tanh|exp)\b)", r"\\, "),
+        (r"\\(log|ln|tanh|exp) ?(?=\w|\\[a-z])(?!\\left)", r"\\\1\\, "),
+        (r"(\\[Bb]igg?)\\\|", r"\1‖"),
+    ):
+        spaced = re.sub(sign, instead, spaced)
     try:
-        found = convert(bars, display=display)
+        found = convert(spaced, display=display)
         unknown = re.search(r"\\\w*", found)
         reason = f"{unknown[0]} is unknown" if unknown else ""
     except Exception as problem:  # the converter raises many kinds

@@ -37,9 +37,10 @@ def derivation_blocks(name):
     cells = []
     for row in rows(checked(name)):
         if begins := row.get("begins"):
-            cells.append([f"{begins['line']}", begins["text"], ""])
+            cells.append([f"{begins['line']}", "", begins["text"], ""])
+        verdict = {True: "✓", False: "✗", None: ""}[row["holds"]]
         step = f"{row['relation']} {row['text']}"
         notes = [*row["needs"], *filter(None, [row["note"]])]
-        cells.append([f"{row['line']}", step, "; ".join(notes)])
-    table = Table(f"{name}.derive: {title}", ["line", "", "needs"], cells)
+        cells.append([f"{row['line']}", verdict, step, "; ".join(notes)])
+    table = Table(f"{name}.derive: {title}", ["line", "", "", "needs"], cells)
     return [table, *map(Paragraph, summary(checked(name)))]
