@@ -8,12 +8,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import traceback
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
 from ..course.process import SURROUNDINGS
+from ..course.recorded import described
 from ..support.clones import python
 from .cells import cells
 
@@ -80,15 +80,12 @@ def run(cell, path, names, screen):
     with contextlib.redirect_stdout(screen), contextlib.redirect_stderr(screen):
         try:
             exec(compile(source, path, "exec"), names)
+        except BaseException:  # a lesson may end itself, too
+            found = described("raised", path, subject=f"the cell at line {cell.line}")
+        else:
             return ""
-        except KeyboardInterrupt:
-            raise
-        except BaseException as problem:  # a lesson may end itself, too
-            frames = traceback.extract_tb(problem.__traceback__)
-            lines = [frame.lineno for frame in frames if frame.filename == path] or [cell.line]
-            what = "".join(traceback.format_exception_only(problem)).strip()
-    screen.show(error(f"line {lines[0]}: {what}"))
-    return f"line {lines[0]} raises {what}"
+    screen.show(error(found.traceback))
+    return found.says
 
 
 class Screen(io.StringIO):
@@ -116,7 +113,7 @@ class Screen(io.StringIO):
         self.questions, self.blocks = [], []
         return taken
 
-    def tell(self, text, *, claim=None, derivation=None, figure=None, question=None):
+    def tell(self, text, *, claim=None, derivation=None, figure=None, question=None, answer=None):
         """Show a result in its own form."""
         from ..report.page import claim_line
         from ..tour.derivations import derivation_blocks
@@ -129,6 +126,8 @@ class Screen(io.StringIO):
             self.show(*(block.html() for block in derivation_blocks(derivation)))
         elif figure:
             self.show(figure.linked("figures", SHARPER))
+        elif answer:
+            self.show(f"<p><strong>{escape(answer)}</strong></p>")
         elif question:
             words, choices = question
             items = "".join(f"<li>{escape(choice)}</li>" for choice in choices)

@@ -7,7 +7,7 @@ import math
 import sys
 from contextlib import suppress
 
-from ..support.terminal import at_terminal, say
+from ..support.terminal import at_terminal, say, tell
 
 NEAR = 0.1  # the relative error up to which a predicted number is right
 _asked = {}  # name → (choices, what the learner said or None)
@@ -18,9 +18,9 @@ def predict(name, question, *choices):
 
     name: the lesson's number and a word, "05-cost"; `outcome` needs it.
     """
-    say(f"\npredict: {question}")
-    for number, choice in enumerate(choices, 1):
-        say(f"  {number}  {choice}")
+    lines = [f"\npredict: {question}"]
+    lines += [f"  {number}  {choice}" for number, choice in enumerate(choices, 1)]
+    tell("\n".join(lines), question=(question, choices))
     _asked[name] = choices, _typed(name, choices) if _can_type() else None
 
 
@@ -36,7 +36,7 @@ def outcome(name, answer):
         raise ValueError(f"{name}: expected one of {', '.join(choices)}, found {answer!r}")
     text = f"outcome: {answer}" if choices else f"outcome: {answer:.4g}"
     if said is None:
-        say(text)
+        tell(text, answer=text)
         return
     right, off = said == answer, ""
     if not choices:
