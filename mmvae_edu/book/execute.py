@@ -84,7 +84,7 @@ def run(cell, path, names, screen):
             found = described("raised", path, subject=f"the cell at line {cell.line}")
         else:
             return ""
-    screen.show(error(found.traceback))
+    screen.show(error(found.traceback.replace(f"{Path(path).parent}{os.sep}", "")))
     return found.says
 
 
@@ -113,7 +113,9 @@ class Screen(io.StringIO):
         self.questions, self.blocks = [], []
         return taken
 
-    def tell(self, text, *, claim=None, derivation=None, figure=None, question=None, answer=None):
+    def show_result(
+        self, text, *, claim=None, derivation=None, figure=None, question=None, answer=None
+    ):
         """Show a result in its own form."""
         from ..report.page import claim_line
         from ..tour.derivations import derivation_blocks

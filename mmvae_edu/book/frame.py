@@ -111,8 +111,8 @@ def dead_links(pages, others):
             path, _, anchor = link.partition("#")
             target = posixpath.normpath(posixpath.join(posixpath.dirname(name), path))
             target = target if path else name
-            known = target in others or target in found and (
-                not anchor or anchor in found[target].ids
+            known = (
+                target in others or target in found and (not anchor or anchor in found[target].ids)
             )
             if not known and not link.startswith(("http:", "https:")):
                 problems.append(f"{name}: its link to {link} leads nowhere")

@@ -181,7 +181,9 @@ def results_page(linker):
 
 def source_pages():
     """Return the contents of the source, then one page a file."""
-    items = "".join(f'<li><a href="{code.address(name)}">{name}</a></li>' for name in code.sources())
+    items = "".join(
+        f'<li><a href="{code.address(name)}">{name}</a></li>' for name in code.sources()
+    )
     first = f'<h1>Source</h1><ul class="files">{items}</ul>'
     pages = [Page(code.address(name), name, code.source_body(name)) for name in code.sources()]
     return [Page("source.html", "Source", first), *pages]

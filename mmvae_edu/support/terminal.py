@@ -45,4 +45,4 @@ def at_terminal():
 
 def tell(text, **result):
     """Print a result of a lesson; a standard output that can show results, the book's, does so."""
-    getattr(sys.stdout, "tell", lambda text, **_: say(text))(text, **result)
+    getattr(sys.stdout, "show_result", lambda text, **_: say(text))(text, **result)
