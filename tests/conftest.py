@@ -19,7 +19,8 @@ settings.load_profile("course")
 
 
 def pytest_collection_modifyitems(items):
-    for marker, why_not in {"gpu": why_no_gpu, "symbolic": why_no_sympy}.items():
+    whys = {"gpu": why_no_gpu, "symbolic": why_no_sympy, "browser": why_no_browser}
+    for marker, why_not in whys.items():
         needing = [item for item in items if item.get_closest_marker(marker)]
         reason = why_not() if needing else None
         for item in needing:
@@ -56,3 +57,10 @@ def why_no_sympy():
     from mmvae_edu.oracles import symbolic
 
     return None if symbolic.available() else symbolic.INSTALL
+
+
+def why_no_browser():
+    """The reason to skip, or None where there is a browser."""
+    from browser import CHROMIUM
+
+    return None if CHROMIUM else "there is no chromium: `apt-get install chromium`"
