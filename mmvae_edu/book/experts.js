@@ -6,10 +6,10 @@ for (const figure of document.querySelectorAll("figure.experts")) {
   const { width, height } = plot.viewBox.baseVal;
   const base = height - 24;
   const reach = 5;
-  const highest = 1.6;
+  const highest = 1.35;
   const [m1, v1, m2, v2] = figure.dataset.experts.split(" ").map(Number);
   const experts = [{ mean: m1, variance: v1 }, { mean: m2, variance: v2 }];
-  const limits = { mean: [-4, 4], variance: [0.15, 4] };
+  const limits = { mean: [-4, 4], variance: [0.2, 4] };
 
   const x = (z) => (width * (z + reach)) / (2 * reach);
   const y = (density) => base * (1 - density / highest);

@@ -7,7 +7,7 @@ from ..posteriors import product_of_experts, quotient_of_experts
 
 LESSONS = {"11", "20"}  # of slides 7 and 11
 MEANS, VARIANCES = (-1.0, 1.5), (0.4, 0.8)  # where the figure begins; the script reads them
-WIDTH, HEIGHT, FOOT, REACH, HIGHEST = 480, 260, 24, 5, 1.6  # z in ±REACH, densities to HIGHEST
+WIDTH, HEIGHT, FOOT, REACH, HIGHEST = 480, 260, 24, 5, 1.35  # z in ±REACH, densities to HIGHEST
 CURVES = {
     "prior": "prior", "expert1": "expert 1", "expert2": "expert 2",
     "product": "product with the prior (4)", "quotient": "quotient (3)", "mixture": "mixture",
@@ -31,9 +31,10 @@ def figure():
         f'<text x="{_x(int(t)):g}" y="{HEIGHT - 6}">{t.replace("-", "−")}</text>'
         for t in ("-4", "-2", "0", "2", "4")
     )
+    live = ' role="status"'  # a screen reader says when the quotient becomes no density
     rows = "".join(
         f'<li class="{name}"><svg viewBox="0 0 40 8" aria-hidden="true"><path d="M0 4H40"/></svg> '
-        f"{title}: <span>{describe(*moments[name])}</span></li>"
+        f"{title}: <span{live if name == 'quotient' else ''}>{describe(*moments[name])}</span></li>"
         for name, title in CURVES.items()
     )
     base = HEIGHT - FOOT
@@ -42,7 +43,7 @@ def figure():
         f'{VARIANCES[1]}"><svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         'aria-label="Densities of two Gaussian experts, the prior, and their product, quotient and '
         f'mixture; the numbers stand below"><path class="axis" d="M0 {base}H{WIDTH}"/>{ticks}'
-        f'{paths}</svg><div class="controls"></div><ul role="status">{rows}</ul>'
+        f'{paths}</svg><div class="controls"></div><ul>{rows}</ul>'
         "<figcaption>Two Gaussian experts of z. The product takes them as experts without the "
         "prior; the quotient takes them as posteriors, which hold it. The quotient is a density "
         "only if the sum of their precisions, 1/variance, exceeds the prior’s precision 1. The "

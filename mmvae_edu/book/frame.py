@@ -33,9 +33,9 @@ class Page:
 
 
 def words(html):
-    """Return the text of HTML, one space between words; equations are left out."""
-    bare = re.sub(r"<math.*?</math>|<[^>]+>", " ", html, flags=re.DOTALL)
-    return " ".join(unescape(bare).split())
+    """Return the text of HTML, one space between words."""
+    inline = re.sub(r"</?(?:m[a-z]+|a|code|em|strong|span)\b[^>]*>", "", html)
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", inline)).split())
 
 
 def framed(page, titles, note):

@@ -10,6 +10,7 @@ from ..report.page import mathml
 CODE = r"(?P<code>```.*?```|`[^`\n]+`)"
 DISPLAYED = r"\$\$(?P<displayed>.+?)\$\$(?:\s*\((?P<id>S\d+\.\w+)\))?"
 INLINE = r"\$(?P<inline>[^$]+?)\$"
+LONG = 36  # signs of LaTeX that may be wider than a phone, where MathML breaks no line
 STASHED = re.compile("\ue000(\\d+)\ue001")
 
 
@@ -46,8 +47,8 @@ class Prose:
         except ValueError as problem:
             self.problems.append(str(problem))
             html = f'<code class="fails">{escape(latex)}</code>'
-        if display:
-            html = f'<span class="equation">{html}</span>'
+        if display or len(latex) > LONG:
+            html = f'<span class="{"equation" if display else "long"}">{html}</span>'
         if id := found["id"]:
             anchor = "" if id in self.ids else f' id="{id}"'
             self.ids.add(id)
