@@ -33,6 +33,7 @@ ORDER = [  # each may import only from rows above its own, or within its row
     {"slides", "claims", "mistakes", "measure"},
     {"course"},
     {"tour"},
+    {"book"},
     {"cli"},
     {"__main__"},
 ]

@@ -110,13 +110,15 @@ def mathml(latex, display="inline"):
 
 
 def scripts(text):
-    """Escape prose, and set the indices of one-letter symbols below, and exponents above.
+    """Escape prose; set `code`, the indices of one-letter symbols below, and exponents above.
 
     "x_i", "L_{K+1}", "w̃_k", "2^M", "e^−t", "p(z)^(N−1)", "L^MoE_K", "e^−0.4", "w̃_k²"
     """
     power = r"\^(?:\{([^{}]+)\}|\(([^()]+)\)|(−?[^\W_]+(?:\.\d+)?))"
     index = r"(\b[^\W\d_]\u0303?|</sup>)_(?:\{([^{}]+)\}|([^\W²³]+))"
-    return re.sub(index, r"\1<sub>\2\3</sub>", re.sub(power, r"<sup>\1\2\3</sup>", escape(text)))
+    raised = re.sub(power, r"<sup>\1\2\3</sup>", escape(text))
+    lowered = re.sub(index, r"\1<sub>\2\3</sub>", raised)
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", lowered)
 
 
 def claim_line(result):

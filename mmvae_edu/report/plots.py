@@ -60,8 +60,8 @@ class Picture:
             sizes = struct.unpack(">II", png.read(24)[16:])  # the page keeps still as it loads
         width, height = (round(size / sharper) for size in sizes)
         return (
-            f'<figure><div class="scroll"><img src="{source}" width="{width}" '
-            f'height="{height}" alt="{escape(self.alt)}"></div>'
+            f'<figure><div class="scroll"><img src="{source}" width="{width}" height="{height}" '
+            f'style="min-width: {0.65 * width:.0f}px" alt="{escape(self.alt)}"></div>'
             f"<figcaption>{caption}</figcaption></figure>"
         )
 
