@@ -255,7 +255,7 @@ def test_sizes(site):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", ["11_product_of_experts", "20_mixture_bounds"])
+@pytest.mark.parametrize("name", ["11_product_of_experts", "19_why_a_mixture"])
 def test_the_figure_of_two_experts_moves(site, browser, name):
     browser.open(site / f"{name}.html")
     static = re.findall(

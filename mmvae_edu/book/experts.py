@@ -5,7 +5,7 @@ import numpy as np
 from ..oracles import log_normal
 from ..posteriors import product_of_experts, quotient_of_experts
 
-LESSONS = {"11", "20"}  # of slides 7 and 11
+LESSONS = {"11", "19"}  # of slides 7 and 11
 MEANS, VARIANCES = (-1.0, 1.5), (0.4, 0.8)  # where the figure begins; the script reads them
 WIDTH, HEIGHT, FOOT, REACH, HIGHEST = 480, 260, 24, 5, 1.35  # z in ±REACH, densities to HIGHEST
 CURVES = {

@@ -226,6 +226,6 @@ def _slide(number, lessons, linker):
 
 
 def _range(slides):
-    """Return the numbers that "5", "1–3" or "all" means; the last and "–" mean none of its own."""
-    ends = [int(n) for n in re.findall(r"\d+", slides)]
-    return range(ends[0], ends[-1] + 1) if ends else ()
+    """Return the numbers that "5", "1–3" or "6, 8" means; "all" and "–" mean none."""
+    parts = [list(map(int, re.findall(r"\d+", part))) for part in slides.split(",")]
+    return [n for ends in parts if ends for n in range(ends[0], ends[-1] + 1)]
