@@ -101,7 +101,7 @@ class GraphicalModel(Drawing):
     def __init__(self, axis, model):
         super().__init__(axis)
         slot = slots(model)
-        distinct, given = list(dict.fromkeys(slot.values())), [slot[n] for n in model.condition]
+        distinct, given = _once(slot.values()), _once(slot[name] for name in model.condition)
         self.node("z", "", (0.3 * (len(distinct) - 1), 0.9))
         for i, name in enumerate(distinct):
             self.node("x", name, (0.6 * i, 0), facecolor=GREY, dots="⋯")
@@ -122,11 +122,11 @@ class System(Drawing):
     def __init__(self, axis, model, *, only=None, missing=(), parameters=False, **options):
         super().__init__(axis, **options)
         self.model, self.parameters, self.slot = model, parameters, slots(model)
-        self.slots = list(dict.fromkeys(self.slot.values()))
+        self.slots = _once(self.slot.values())
         self.missing = {self.slot[name] for name in missing}
-        self.given = [self.slot[name] for name in model.condition]
+        self.given = _once(self.slot[name] for name in model.condition)
         self.encoders, self.decoders = (
-            [name for name in self.slots if name in {self.slot[n] for n in networks(model, kind)}]
+            _once(self.slot[name] for name in networks(model, kind))
             for kind in ("encoder", "decoder")
         )
         self.terms = self._distinct(terms(model) if only is None else only)
@@ -140,14 +140,11 @@ class System(Drawing):
         """List terms by slots, from top to bottom, without those that are missing or not drawn."""
         found = {}
         for term in terms:
-            given, scored = (
-                tuple(name for name in names if self.slot[name] not in self.missing)
-                for names in term
-            )
-            mapped = (dict.fromkeys(self.slot[name] for name in names) for names in (given, scored))
-            drawn = Term(*map(tuple, mapped))
-            if given:
-                found.setdefault(drawn if drawn.given == (DOTS,) else frozenset(given), drawn)
+            present = [[n for n in names if self.slot[n] not in self.missing] for names in term]
+            drawn = Term(*(tuple(_once(self.slot[n] for n in names)) for names in present))
+            key = DOTS if drawn.given == (DOTS,) else frozenset(present[0])
+            if key:
+                found.setdefault(key, drawn)
         if "joint encoder" in self.model.fusion:  # each modality's posterior stands in a KL only
             found |= {(name,): Term((name,), ()) for name in self.encoders}
         middle = {name: i for i, name in enumerate(self.slots)}
@@ -229,7 +226,7 @@ class System(Drawing):
                     self.arrow("z" if mixture else target, f"decoder{name}", **end)
             joint = target if term.scored and not mixture else joint
         for t, term in enumerate(self.terms):
-            if not term.scored:
+            if not term.scored and term.given != (DOTS,):
                 self._divergence(joint, f"z{t}")
 
     def _fuse(self, term, t, y, target, style):
@@ -262,6 +259,10 @@ def slots(model):
     names = list(model.modalities)
     hidden = names[2:-1] if len(names) > 4 else []
     return {n: DOTS if n in hidden else str(i + 1) for i, n in enumerate(names)}
+
+
+def _once(names):
+    return list(dict.fromkeys(names))
 
 
 def panels(drawings, title, columns=2):
