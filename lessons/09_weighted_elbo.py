@@ -101,9 +101,9 @@ keep(figure, "09-subsets", alt=finding, numbers=numbers)
 #
 # ## Predict, then run: slide 6's Figure 1
 #
-# In MVAE it does: the experts $\mu_i, \sigma_i$ of those present and the prior's $\mu_0, \sigma_0$
-# are multiplied (L11). Five modalities, of which the second is missing, its data NaN. Multiplying
-# by a mask would not do: $0 \cdot$ NaN is NaN.
+# In MVAE (S6.method-1) it does: the experts $\mu_i, \sigma_i$ of those present and the prior's
+# $\mu_0, \sigma_0$ are multiplied (L11). Of five modalities (S6.figure-1a) (S6.figure-1b) the
+# second is missing (S6.figure-1c), its data NaN: a factor 0 would not do, as $0 \cdot$ NaN is NaN.
 
 # %%
 predict("09-silent", "How many of the five encoders and five decoders get no gradient?")

@@ -3,7 +3,7 @@
 #
 # Slide 8 compares MVAE with VAE, BiVCCA, JMVAE, MVAE-Q and CVAE. Slide 6 says that "the work done
 # by the predecessors either does not learn the joint distribution or requires additional
-# calculations". Which one does what? (MoPoE, which is younger, stands beside them.)
+# calculations" (S6.motivation). Which one does what? (MoPoE, which is younger, is here, too.)
 
 # %%
 import numpy as np
@@ -48,8 +48,8 @@ blind = [name for name, mine in terms.items() if any({*t.scored} - {*t.given} fo
 finding = f"In {' and '.join(blind)}, a z that has not seen a modality must explain it"
 drawings = {name: lambda axis, m=model: diagrams.System(axis, m) for name, model in shown.items()}
 figure, arrows = diagrams.panels(drawings, finding)
-keep(figure, "14-systems", alt=finding, numbers=[["system", "from", "to"], *arrows])
 outcome("14-arrows", choices[("BiVCCA", "z0", "decoder2") not in arrows])
+keep(figure, "14-systems", alt=finding, numbers=[["system", "from", "to"], *arrows])
 
 # %% [markdown]
 # $+$ mixes, $\div$ is equation (3)'s quotient, and $\times$ a product in which the prior is one of
@@ -62,16 +62,17 @@ outcome("14-arrows", choices[("BiVCCA", "z0", "decoder2") not in arrows])
 #
 # $$\mathcal{L}(q, X) = \mathbb{E}_q \log \frac{p(X, z)}{q(z)} = \log p(X) - KL(q\,\|\,p(z|X)) .$$
 #
-# - **VAE**: $\mathcal{L}(q_1, x_1)$. Gap to $\log p(x_1)$: $KL(q_1\,\|\,p(z|x_1))$.
-# - **CVAE**: $\mathcal{L}(q_{12}, x_1)$, everything given $x_2$. Gap to $\log p(x_1|x_2)$:
+# - **VAE** (S8.vae): $\mathcal{L}(q_1, x_1)$. Gap to $\log p(x_1)$: $KL(q_1\,\|\,p(z|x_1))$.
+# - **CVAE** (S8.cvae): $\mathcal{L}(q_{12}, x_1)$, all given $x_2$. Gap to $\log p(x_1|x_2)$:
 #   $KL(q_{12}\,\|\,p_{12})$.
-# - **BiVCCA**: $\mu\,\mathcal{L}(q_1, x_{12}) + (1-\mu)\,\mathcal{L}(q_2, x_{12})$. Gap to
-#   $\log p(x_1, x_2)$: $\mu\,KL(q_1\,\|\,p_{12}) + (1-\mu)\,KL(q_2\,\|\,p_{12})$.
-# - **JMVAE**: $\mathcal{L}(q_{12}, x_{12}) - \alpha \sum_m KL(q_{12}\,\|\,q_m)$. Gap to
-#   $\log p(x_1, x_2)$: $KL(q_{12}\,\|\,p_{12}) + \alpha \sum_m KL(q_{12}\,\|\,q_m)$.
-# - **MVAE-Q**, **MVAE**: $\mathcal{L}(q_{12}, x_{12}) + \sum_m \mathcal{L}(q_m, x_m)$, $q_{12}$ by
-#   equation (3) or (4). Gap to $\log p(x_1, x_2) + \sum_m \log p(x_m)$: a KL a term. **MVAE19**
-#   adds $\mathcal{L}(q(z|X_j), X_j)$.
+# - **BiVCCA** (S8.bivcca): $\mu\,\mathcal{L}(q_1, x_{12}) + (1-\mu)\,\mathcal{L}(q_2, x_{12})$.
+#   Gap to $\log p(x_1, x_2)$: $\mu\,KL(q_1\,\|\,p_{12}) + (1-\mu)\,KL(q_2\,\|\,p_{12})$.
+# - **JMVAE** (S8.jmvae): $\mathcal{L}(q_{12}, x_{12}) - \alpha \sum_m KL(q_{12}\,\|\,q_m)$.
+#   Gap to $\log p(x_1, x_2)$: $KL(q_{12}\,\|\,p_{12}) + \alpha \sum_m KL(q_{12}\,\|\,q_m)$.
+# - **MVAE-Q** (S8.mvae-q), **MVAE** (S8.mvae):
+#   $\mathcal{L}(q_{12}, x_{12}) + \sum_m \mathcal{L}(q_m, x_m)$, $q_{12}$ by (3) or (4).
+#   Gap to $\log p(x_1, x_2) + \sum_m \log p(x_m)$: a KL a term.
+#   **MVAE19** (S8.mvae19) adds $\mathcal{L}(q(z|X_j), X_j)$.
 # - **MoPoE**'s "generalised ELBO": $\frac13[\mathcal{L}(q_{12}, x_{12}) + \mathcal{L}(q_1, x_{12})
 #   + \mathcal{L}(q_2, x_{12})]$. Gap to $\log p(x_1, x_2)$: the mean of three KL to $p_{12}$.
 

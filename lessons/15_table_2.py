@@ -1,9 +1,9 @@
 # %% [markdown]
 # # L15  Table 2: three likelihoods
 #
-# L14 is about the table's rows. Its three blocks are "estimates (using $q(z|x_1)$) for marginal
-# probabilities on the average test example". What does each estimate, on which side of the truth
-# does it err, and do the printed cells agree?
+# L14 is about the rows. The blocks are "estimates (using $q(z|x_1)$) for marginal probabilities on
+# the average test example" (S8.caption-1). What does each estimate, on which side of the truth does
+# it err, and do the printed cells agree?
 
 # %%
 import math
@@ -95,7 +95,7 @@ keep(figure, "15-bias", alt=finding, numbers=numbers)
 #
 # ## Predict, then run
 #
-# Slide 8, five data sets.
+# Five data sets (S8.data-sets), without the rows that have empty cells.
 
 # %%
 printed = {
@@ -141,8 +141,7 @@ keep(figure, "15-slide", alt=finding, numbers=[["data", "system", *CHECKS], *num
 #
 # ## The smallest code, on a trained model
 #
-# MVAE on the embedded images and labels, for a few epochs. In training the label weighs
-# $\lambda = 10$; here it counts once.
+# MVAE on the embedded digits. In training the label weighs $\lambda = 10$; here it counts once.
 
 # %%
 K, L, N, epochs = (50, 500, 100, 2) if FAST else (200, 5000, 500, 20)
@@ -201,8 +200,8 @@ header = "system", "parameters", "seeds", "block", "mean", "low", "high"
 keep(figure, "15-digits-label", alt=finding, numbers=[header, *rows])
 
 # %% [markdown]
-# As at L14's optima, BiVCCA loses $\log p(x_1)$, CVAE has the best $\log p(x_1|x_2)$ and no other,
-# and MVAE-Q, its variances below 1, is where MVAE is; on slide 8 it is not.
+# "Roughly equivalent" on the slide (S8.caption-2): here JMVAE leads MVAE by under a nat. CVAE has
+# the best $\log p(x_1|x_2)$ and no other (S8.caption-3). As in L14, MVAE-Q loses nothing.
 #
 # ## The claims
 
