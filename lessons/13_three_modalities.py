@@ -1,17 +1,17 @@
 # %% [markdown]
 # # L13  Three modalities
 #
-# With two modalities every proper subset is a single one, and the random subsets $X_j$ of slide 7
-# have nothing to add. With three there are pairs: an image, pen strokes and a label. What do the
-# $X_j$ buy, and does a system that is given more generate better? (Slide 7 writes $N$ for the
-# number of modalities; here it is `M`.)
+# With two modalities every proper subset is a single one, and the $k$ terms of random subsets $X_j$
+# on slide 7 (S7.terms-3) have nothing to add. With three there are pairs: an image, pen strokes and
+# a label. What do the $X_j$ buy, and does a system that is given more generate better? (Slide 7
+# writes $N$ for the number of modalities; here it is `M`.)
 
 # %%
 from itertools import combinations, permutations
 
 import numpy as np
 
-from mmvae_edu.course import FAST, holds, keep
+from mmvae_edu.course import FAST, holds, keep, outcome, predict
 from mmvae_edu.criteria import Classifier, synergy
 from mmvae_edu.data import load_digits
 from mmvae_edu.likelihoods import Binomial, Categorical, Laplace
@@ -60,8 +60,8 @@ for M, k in (3, 1), (3, 3), (19, 1):
 #
 # ## Predict, then run
 #
-# What are the off-diagonal entries of $R$ for MVAE with $k = 0$, for MVAE with every pair, for
-# MMVAE and for MoPoE?
+# Which objectives score an image from a $z$ that has not seen one: those of MVAE with $k = 0$ and
+# with every pair, of MMVAE, of MoPoE?
 
 # %%
 digits = load_digits("image+strokes+label", pairs=5)
@@ -78,6 +78,8 @@ systems = {
 names = tuple(likelihoods)
 subsets = [s for size in (1, 2, 3) for s in combinations(names, size)]
 one = {name: values[:1] for name, values in test.x.items()}
+choices = "all four", "the mixtures and MVAE with every pair", "the mixtures alone"
+predict("13-unseen", "Which objectives score an image from a z that has not seen one?", *choices)
 unseen = {}
 for system, model in systems.items():
     theta, noise = model.init(rng), model.draw_noise(rng, 1, 1)
@@ -86,7 +88,9 @@ for system, model in systems.items():
     scored = given if isinstance(model, MVAE) else np.ones_like(given)  # S7.6, S11.4
     weight = np.array([term.weight[0] for term in terms])
     unseen[system] = scored_unseen(given, scored, weight)[0, 1]
-    print(f"{system}: {len(terms)} terms, R = {unseen[system]:.3f} for each pair i, j")
+    print(f"{system}: {len(terms)} terms, R = {unseen[system]:.3f} for each i and j")
+mvae = [unseen["MVAE, k = 0"] > 0, unseen["MVAE, k = 3"] > 0]
+outcome("13-unseen", choices[mvae.index(True) if any(mvae) else 2])
 
 # %% [markdown]
 # No term of MVAE scores what its $z$ has not seen, whatever the $X_j$: they train products of
@@ -130,10 +134,12 @@ for system, model in systems.items():
 # %% [markdown]
 # ## Predict, then run
 #
-# The image is generated from the strokes, from the label, and from both. For which systems does it
-# help to add the label to the strokes, and for which to add the strokes to the label?
+# The image is generated from the strokes, from the label, and from both. A label says which digit;
+# can strokes beside it do harm? In a product, and in a mixture?
 
 # %%
+choices = "it rises", "it falls"
+predict("13-harm", "MMVAE: strokes are added to the label. The rate of right images?", *choices)
 asked = [(target, given) for target in names for given in subsets if target not in given]
 rows = [["given and target", *systems, "MMVAE, mean of two"]]
 for target, given in asked:
@@ -157,10 +163,12 @@ for target in names:
         gains[target, given, added] = [100 * mean for mean, _ in found]
         text = (f"{100 * mean:+6.1f} ± {100 * error:.1f}" for mean, error in found)
         print(f"{target} from {given}, {added} added:".ljust(38), *text)
+outcome("13-harm", choices[int(gains["image", "label", "strokes"][2] < 0)])
 points = np.array(list(gains.values()))
-least = {system: points[:, i].min() for i, system in enumerate(systems)}
-finding = "What one more modality changes, in points, at worst: "
-finding += ", ".join(f"{system} {value:+.0f}" for system, value in least.items())
+ends = {system: (points[:, i].min(), points[:, i].max()) for i, system in enumerate(systems)}
+finding = "One more modality changes the rate of right digits\n"
+finding += "by {:+.0f} to {:+.0f} points in MVAE".format(*ends["MVAE, k = 3"])
+finding += ", by {:+.0f} to {:+.0f} in MMVAE".format(*ends["MMVAE"])
 figure, axis = plots.canvas(7.6, 4.6, title=finding.replace("-", "−"))
 for i, system in enumerate(systems):
     style = {"color": plots.COLOURS[i], "markersize": 8, "label": system, "linestyle": "none"}
@@ -170,12 +178,11 @@ axis.set(yticks=range(9), yticklabels=[row[0] for row in rows[1:]], xlabel="righ
 axis.hlines([2.5, 5.5], 0, 100, color="0.8", linewidth=1)
 axis.invert_yaxis()
 figure.legend(loc="outside lower center", ncols=4, frameon=False)
-keep(figure, "13-coherence", alt=finding, numbers=rows)
+keep(figure, "13-coherence", alt=finding.replace("\n", " "), numbers=rows)
 
 # %% [markdown]
-# In a product each expert adds precision, so that each modality that is given narrows $z$. In
-# MMVAE's mixture one of them draws $z$: its rate given two is the mean of the two, up to the
-# chance of the draws. That is a ceiling of generations from the mixture, not of its latent space.
+# In a product each expert that is given adds precision (S7.5). In MMVAE's mixture one of them draws
+# $z$: its rate given two is the mean of the two in the last column, up to the chance of the draws.
 #
 # ## Predict, then run: what the pairs buy
 #
@@ -183,6 +190,8 @@ keep(figure, "13-coherence", alt=finding, numbers=rows)
 # is the ELBO of a pair higher with $k = 3$? And that of a single modality, which both score?
 
 # %%
+choices = "of all three", "of some", "of none"
+predict("13-pairs", "Of which pairs is the ELBO higher with k = 3?", *choices)
 every = systems["MVAE, k = 3"]
 pairs = [given for given in subsets if len(given) == 2]
 sampled = np.array([[name in given for name in names] for given in pairs])
@@ -195,6 +204,8 @@ bought = {given: elbos["MVAE, k = 3"][given] - elbos["MVAE, k = 0"][given] for g
 for given in subsets:
     values = (f"{found[given]:8.2f}" for found in elbos.values())
     print(f"ELBO({', '.join(given)})".ljust(30), *values, f"  {bought[given]:+.2f}")
+higher = sum(bought[given] > 0 for given in pairs)
+outcome("13-pairs", choices[0 if higher == 3 else 1 if higher else 2])
 
 # %%
 first = [np.flatnonzero(test.label == digit)[0] for digit in range(10)]
@@ -204,20 +215,17 @@ for system in "MVAE, k = 3", "MMVAE":
         x = {name: test.x[name][first] for name in given}
         image = systems[system].generate(x, "image", rng=rng)["image"]
         made.append((f"{system}: image from {' + '.join(given)}", image))
-shares = [
-    hits["MVAE, k = 3", given, "image"].mean() for given in (("strokes",), ("strokes", "label"))
-]
-finding = f"MVAE's images show the right digit in {shares[0]:.0%} of cases from strokes alone, "
-finding += f"in {shares[1]:.0%} from strokes and label"
+shares = (hits[s, ("strokes", "label"), "image"].mean() for s in ("MVAE, k = 3", "MMVAE"))
+finding = "From strokes and label the image shows their digit: MVAE {:.0%}, MMVAE {:.0%}"
+finding = finding.format(*shares)
 figure = plots.digit_grid(made, finding)
 rows = [["row", "digit", *range(64)]]
 rows += [[name, digit, *x[digit]] for name, x in made[1:] for digit in range(10)]
 keep(figure, "13-images", alt=finding, numbers=rows)
 
 # %% [markdown]
-# One seed each, of one setting. The results page (`lessons/results/README.md`, digits-three) has
-# five seeds and log likelihoods too: what holds over its seeds is
-# what these systems do; what a single run shows here may be its seed.
+# One seed each: what a single run shows may be its seed. The results page
+# (`lessons/results/README.md`, digits-three) has five, and log likelihoods too.
 #
 # ## The claims
 
