@@ -32,31 +32,27 @@ from mmvae_edu.slides.s07_joint_posterior import scored_unseen, subset_weights
 # $$\frac{k}{(N-2)\binom{N}{s}} \text{ times if } 1 < s < N, \qquad
 # \text{and once if } s = 1 \text{ or } s = N .$$
 #
-# Over all subsets these numbers add up to the $1 + N + k$ terms. With three modalities and $k = 1$
-# each pair is scored in a third of the steps; $k = 3$ different subsets are all pairs, every time.
-# The slides' MVAE19 has $N = 19$ modalities and $k = 1$.
+# With three modalities and $k = 1$ each pair is scored in a third of the steps; $k = 3$ different
+# subsets are all pairs, every time. MVAE19 has $N = 19$ modalities and $k = 1$.
 
 # %%
 for M, k in (3, 1), (3, 3), (19, 1):
-    weights = subset_weights(M, k)
-    middle = M // 2 + 1
-    print(f"M = {M:2d}, k = {k}: a pair {weights[1]:.2g} of a step,", end=" ")
-    print(f"a subset of {middle} {weights[middle - 1]:.2g}")
+    w = subset_weights(M, k)
+    print(f"M = {M}, k = {k}: a pair {w[1]:.2g}, a subset of {M // 2 + 1} {w[M // 2]:.2g} times")
 
 # %% [markdown]
-# With 19 modalities one subset of ten comes up once in 1.6 million steps. That it is trained
-# nevertheless must come from what it shares with others: the experts, whose product it is.
+# With 19 modalities a subset of ten is hardly ever scored; it is the product of experts that others
+# train.
 #
 # ## What is scored unseen?
 #
-# A system that shall generate $x_j$ from $x_i$ alone can be trained for it directly, by terms that
-# encode $x_i$ and score $x_j$. Let term $t$ of an objective have the weight $w_t$, encode the
-# modalities $A_t$ and score $B_t$:
+# To generate $x_j$ from $x_i$ alone can be trained directly, by terms that encode $x_i$ and score
+# $x_j$. Let term $t$ have the weight $w_t$, encode the modalities $A_t$ and score $B_t$:
 #
 # $$R_{ij} = \sum_t w_t\,[i \in A_t]\,[j \in B_t,\ j \notin A_t] .$$
 #
 # In S7.6 $A_t = B_t$ (S6.3). MMVAE's bound (S11.4) has a term for each expert, with weight $1/M$,
-# that scores all $M$; MoPoE one for each of the $2^M - 1$ subsets.
+# that scores all $M$; MoPoE's one for each of the $2^M - 1$ subsets.
 #
 # ## Predict, then run
 #
@@ -78,7 +74,7 @@ systems = {
 names = tuple(likelihoods)
 subsets = [s for size in (1, 2, 3) for s in combinations(names, size)]
 one = {name: values[:1] for name, values in test.x.items()}
-choices = "all four", "the mixtures and MVAE with every pair", "the mixtures alone"
+choices = "all four", "all but MVAE, k = 0", "the mixtures"
 predict("13-unseen", "Which objectives score an image from a z that has not seen one?", *choices)
 unseen = {}
 for system, model in systems.items():
@@ -93,27 +89,24 @@ mvae = [unseen["MVAE, k = 0"] > 0, unseen["MVAE, k = 3"] > 0]
 outcome("13-unseen", choices[mvae.index(True) if any(mvae) else 2])
 
 # %% [markdown]
-# No term of MVAE scores what its $z$ has not seen, whatever the $X_j$: they train products of
-# experts, $q(z|x_i, x_j)$ for $x_i$ and $x_j$, and nothing crosses over. Crossing is left to the
-# terms that make two experts agree on one $z$ (L12).
+# No term of MVAE scores what its $z$ has not seen, whatever the $X_j$ are: nothing crosses over but
+# by experts that agree on one $z$ (L12).
 #
 # ## Does more input help?
 #
-# If $p$ is the law of the data, yes, on average, whatever is added:
+# If $p$ is the law of the data, yes, on average, whatever is added (S10.d):
 #
 # $$\mathbb{E}\log p(x_1|x_2,x_3) - \mathbb{E}\log p(x_1|x_2)
-# = \mathbb{E}\,D_{KL}\big(p(x_1|x_2,x_3)\,\big\|\,p(x_1|x_2)\big) \ge 0 .$$
+# = \mathbb{E}\,D_{KL}\big(p(x_1|x_2,x_3)\,\big\|\,p(x_1|x_2)\big) \ge 0 ,$$
 #
-# This is synergy (S10.d), measured by the law itself, and 0 if $x_1$ and $x_3$ are independent
-# given $x_2$. So it is here for image and strokes given the label: they were paired at random
-# within a class. A perfect model gains nothing when strokes are added to the label, and much when
-# the label is added to strokes that can be read in two ways. A model's $p$ is not the law of the
-# data, and its $q(z|X)$ not its posterior; then nothing forbids that more input harms.
+# with 0 if $x_1$ and $x_3$ are independent given $x_2$. So are image and strokes here, given the
+# label: they were paired at random within a class. But a model's $p$ is not the law of the data,
+# nor its $q(z|X)$ its posterior; then nothing forbids that more input harms.
 #
 # For one system it can be said in advance. MMVAE's $q_\Phi(z|x_2,x_3)$ is
-# $\tfrac12 q(z|x_2) + \tfrac12 q(z|x_3)$ (S11.3), so the rate at which its generations are right
-# given both is **the mean of the two rates given one**. More input never beats the better half.
-# MoPoE adds a third component, the product of the two.
+# $\tfrac12 q(z|x_2) + \tfrac12 q(z|x_3)$ (S11.3), so its rate of right generations given both is
+# **the mean of the two rates given one**: never better than the better one. MoPoE adds the product
+# of the two as a third component.
 
 # %%
 judges, steps = {"label": lambda mean: mean.argmax(axis=1)}, 150 if FAST else 1200
@@ -148,18 +141,11 @@ for target, given in asked:
     rows.append([f"{' + '.join(given)} → {target}", *rates, np.mean(parts)])
     print(f"{rows[-1][0]:25s}", *(f"{rate:6.1%}" for rate in rows[-1][1:]))
 print("columns:", *rows[0][1:], sep="  ")
-
-
-def gain(system, target, given, added):
-    """What one more modality adds to the rate of right digits, and its standard error."""
-    both = tuple(name for name in names if name in (given, added))
-    return synergy(hits[system, both, target], hits[system, (given,), target])
-
-
 gains = {}
 for target in names:
-    for given, added in permutations([name for name in names if name != target], 2):
-        found = [gain(system, target, given, added) for system in systems]
+    both = tuple(name for name in names if name != target)
+    for given, added in permutations(both):
+        found = [synergy(hits[s, both, target], hits[s, (given,), target]) for s in systems]
         gains[target, given, added] = [100 * mean for mean, _ in found]
         text = (f"{100 * mean:+6.1f} ± {100 * error:.1f}" for mean, error in found)
         print(f"{target} from {given}, {added} added:".ljust(38), *text)
@@ -186,8 +172,8 @@ keep(figure, "13-coherence", alt=finding.replace("\n", " "), numbers=rows)
 #
 # ## Predict, then run: what the pairs buy
 #
-# S7.6 with $k = 0$ scores no pair; with $k = 3$ it scores every pair at every step. On test digits,
-# is the ELBO of a pair higher with $k = 3$? And that of a single modality, which both score?
+# S7.6 scores no pair with $k = 0$, and every pair at every step with $k = 3$. Is a pair's ELBO then
+# higher on test digits?
 
 # %%
 choices = "of all three", "of some", "of none"
@@ -206,22 +192,6 @@ for given in subsets:
     print(f"ELBO({', '.join(given)})".ljust(30), *values, f"  {bought[given]:+.2f}")
 higher = sum(bought[given] > 0 for given in pairs)
 outcome("13-pairs", choices[0 if higher == 3 else 1 if higher else 2])
-
-# %%
-first = [np.flatnonzero(test.label == digit)[0] for digit in range(10)]
-made = [("the strokes", test.x["strokes"][first])]
-for system in "MVAE, k = 3", "MMVAE":
-    for given in ("strokes",), ("label",), ("strokes", "label"):
-        x = {name: test.x[name][first] for name in given}
-        image = systems[system].generate(x, "image", rng=rng)["image"]
-        made.append((f"{system}: image from {' + '.join(given)}", image))
-shares = (hits[s, ("strokes", "label"), "image"].mean() for s in ("MVAE, k = 3", "MMVAE"))
-finding = "From strokes and label the image shows their digit: MVAE {:.0%}, MMVAE {:.0%}"
-finding = finding.format(*shares)
-figure = plots.digit_grid(made, finding)
-rows = [["row", "digit", *range(64)]]
-rows += [[name, digit, *x[digit]] for name, x in made[1:] for digit in range(10)]
-keep(figure, "13-images", alt=finding, numbers=rows)
 
 # %% [markdown]
 # One seed each: what a single run shows may be its seed. The results page
