@@ -664,7 +664,6 @@ def test_a_legend_stands_where_numbers_do(folder, capsys):
         ("L17.vae-grad", "L17.vae_grad"),
         ("L05.vae_grad", "L17.vae_grad"),
         ("L99.kl_gauss", "L05.kl_gauss"),
-        ("L04", "L05"),  # its number once
         ("17_weighted.py", "17_weighted_gradients.py"),
         ("nothing", None),
         ("99", None),

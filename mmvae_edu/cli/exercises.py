@@ -11,7 +11,6 @@ from ..claims.registry import LEGEND
 from ..course import checker, derivation, progress, source
 from ..course.examine import NOT_ATTEMPTED
 from ..course.exercises import DerivationExercise, current, exercises, select
-from ..course.old_names import LESSONS
 from ..course.status import following, show, status_of, statuses
 from ..support.terminal import say
 from .arguments import filename, whole
@@ -84,8 +83,7 @@ def choose(names):
     for name in names:
         lesson = f"L{name.zfill(2)}" if name.isdigit() else name
         if lesson not in known or name.endswith((".py", ".derive")):
-            once = [LESSONS[lesson]] if lesson in LESSONS else []
-            near = once or difflib.get_close_matches(name, known, 1, 0.5)
+            near = difflib.get_close_matches(name, known, 1, 0.5)
             meant = f"; did you mean {near[0]}?" if near else ""
             raise ValueError(
                 f"no exercise {name or repr(name)}{meant} (`mmvae-edu status` lists them)"
