@@ -155,7 +155,7 @@ keep(figure, "19-too-sure", alt=finding, numbers=rows)
 
 # %% [markdown]
 # The mixture's density is at least $q_1/M$, so $KL(p\|q_\Phi) \le \log M + KL(p\|q_1)$ however
-# wrong the others are: none has a veto. The product has no such limit. (The ELBO's gap is
+# wrong the others are: none has a veto. The product has no limit. (The ELBO's gap is
 # $KL(q\|p)$; it grows with $c$ for both, for the mixture less.)
 #
 # Of *different* $x_m$ the product's precision is right, and the mixture's falls. Of *copies* the
@@ -191,7 +191,7 @@ derived("s11_cross_reconstruction")
 
 # %%
 predict("19-bound", "How many nats is (S12.1) below log p(x)?")
-model, experts = divided_model(), np.eye(8).reshape(2, 4, 8)  # q_m(z|x_m), one state for each x_m
+model, experts = divided_model(), np.eye(8).reshape(2, 4, 8)  # q_m(z|x_m)
 pairs = [x for x in model.all_x() if model.log_evidence(x) > -math.inf]  # 8, equally likely
 joint, lik = np.zeros((4, 4)), np.exp(model.log_lik)
 joint[tuple(np.transpose(pairs))] = 1 / 8
