@@ -2,7 +2,7 @@
 # # L07  A VAE, every gradient by hand
 #
 # All of slide 5 in one function, and its gradient. How does one know that it is right before
-# training on it?
+# training?
 #
 # The slides' $J$, the number of latent dimensions, is `D` here.
 
@@ -148,9 +148,6 @@ affine.fit(data, steps=3000, dtype=np.float64, progress=False, **options)
 decoder = affine.tree.views(affine.theta)["x"]["decoder"]
 learnt = LinearGaussian({"x": decoder["W0"].T}, {"x": decoder["b0"]}, twin.sigma)
 reached = learnt.elbo(*affine.encode(data), data).mean()
-first, second = decoder["W0"]
-cosine = first @ second / np.linalg.norm(first) / np.linalg.norm(second)
-print(f"cosine between the columns of its decoder: {cosine:.3f}")
 
 # %% [markdown]
 # ## Predict, then run
@@ -184,7 +181,7 @@ outcome("07-digits", "training" if noisy[-1] > held_out[-1] else "validation")
 keep(figure, "07-elbo", alt=finding, numbers=[["panel", "x", "first", "second"], *points])
 
 # %% [markdown]
-# ## Predict, then run: what do two numbers keep?
+# ## Predict, then run
 #
 # Slide 4's original data $X$ (S4.data) are the first row, its generated data $X'$ (S4.generated)
 # the last one: draws of the prior, decoded.

@@ -50,8 +50,6 @@ for row in store.read(COMMITTED / "digits-strokes.jsonl"):
 # $$P\left(\hat y(z) = y\right), \quad z \sim q(z|x_m)$$  (S13.T1)
 # $$P\left(y(x_m) = y(x_n)\right), \quad z \sim p(z) \;\text{or}\; z \sim q(z|x_m)$$  (S13.T2)
 #
-# L18 measures both.
-#
 # *How sure is a number?* Of $n$ seeds report the median; the lowest and the highest enclose the
 # median of all seeds with probability $1 - 2^{1-n}$. The best improves with $n$ alone: do not
 # report it.
@@ -66,7 +64,7 @@ for n in 1_000, 10_000:
 
 # %% [markdown]
 # Public code for MVAE's rows (YugeTen/QMVAE-mmdgm) keeps $\beta$ at 1/4 or below and SVHN's
-# $\log\sigma^2$ at 0 or above. If the rows come from it, that MVAE was handicapped; ours is not.
+# $\log\sigma^2$ at 0 or above. If the rows come from it, that MVAE was handicapped.
 #
 # ## Predict, then run
 #
@@ -79,7 +77,7 @@ rows = [["panel", "line", "series", "median", "low", "high", "coverage"]]
 
 
 def dots(axis, title, cells, **labels):
-    """Mark the median and range of each cell: (line, series) → values."""
+    """Mark median and range of each (line, series) → values."""
     lines, names = (list(dict.fromkeys(part)) for part in zip(*cells, strict=True))
     for i, name in enumerate(names):
         found = {line: over_seeds(v) for (line, series), v in cells.items() if series == name}
