@@ -75,7 +75,7 @@ def test_the_paragraph_has_these_commands():
 
 
 def test_a_name_a_line_and_the_steps(tmp_path):
-    with Terminal(stopped("00", "values = ", tmp_path), cwd=tmp_path) as pdb:
+    with Terminal(stopped("00", "values = ", tmp_path), "--fast", cwd=tmp_path) as pdb:
         assert "lesson.py" in pdb.start
         assert "Breakpoint 1 at" in pdb.type("b elbo")
         file, line = Path(s05_evidence.__file__), s05_evidence.kl.__code__.co_firstlineno + 2
