@@ -153,7 +153,7 @@ outcome("13-harm", choices[int(gains["image", "label", "strokes"][2] < 0)])
 points = np.array(list(gains.values()))
 ends = {system: (points[:, i].min(), points[:, i].max()) for i, system in enumerate(systems)}
 finding = "One more modality changes the rate of right digits\n"
-finding += "by {:+.0f} to {:+.0f} points in MVAE".format(*ends["MVAE, k = 3"])
+finding += "by {:+.0f} to {:+.0f} points in MVAE, k = 3".format(*ends["MVAE, k = 3"])
 finding += ", by {:+.0f} to {:+.0f} in MMVAE".format(*ends["MMVAE"])
 figure, axis = plots.canvas(7.6, 4.6, title=finding.replace("-", "−"))
 for i, system in enumerate(systems):
@@ -168,7 +168,7 @@ keep(figure, "13-coherence", alt=finding.replace("\n", " "), numbers=rows)
 
 # %% [markdown]
 # In a product each expert that is given adds precision (S7.5). In MMVAE's mixture one of them draws
-# $z$: its rate given two is the mean of the two in the last column, up to the chance of the draws.
+# $z$: its rate given two is the mean of the two in the last column, up to chance.
 #
 # ## Predict, then run: what the pairs buy
 #
