@@ -36,7 +36,7 @@ from mmvae_edu.support.parameters import leaves
 # ## Backwards
 #
 # Write $\bar y$ for the derivative of the final scalar with respect to $y$ (`dy` in the code), and
-# $v = \log\sigma^2$. The whole calculus of this lesson is this table:
+# $v = \log\sigma^2$. This table is the whole calculus:
 #
 # | forward | backward |
 # |---|---|
@@ -103,24 +103,25 @@ steps, batch, every = (500, 128, 50) if FAST else (3000, 128, 200)
 theta = model.init(rng, dtype=np.float64)
 w = model.tree.views(theta)["image"]  # Adam changes theta in place, and w with it
 m, v, order = np.zeros_like(theta), np.zeros_like(theta), rng.permutation(len(train))
-fixed, curve = rng.standard_normal((1, len(validation), D)), []
+fixed, curve = rng.standard_normal((1, len(train), D)), []
 for step in range(1, steps + 1):
     rows = order[(step * batch + np.arange(batch)) % len(order)]
-    bound, pullback = vae_bound(w, x=train[rows], eps=rng.standard_normal((1, batch, D)))
+    _, pullback = vae_bound(w, x=train[rows], eps=rng.standard_normal((1, batch, D)))
     dtheta = flat(pullback(np.full(batch, -1 / batch)))
     model.backend(theta).adam_step(theta, dtheta, m, v, step=step, learning_rate=4e-3)
     if step % every == 0:
-        held_out, _ = vae_bound(w, x=validation, eps=fixed)
-        curve.append([step, bound.mean(), held_out.mean()])
+        bounds = [vae_bound(w, x=x, eps=fixed[:, : len(x)])[0] for x in (train, validation)]
+        curve.append([step, *map(np.mean, bounds)])
 check(theta)
 
 # %% [markdown]
 # ## A problem whose best bound is known
 #
 # On images the best value is unknown. With a linear decoder, $p(x|z) = N(Wz + b, s^2 I)$ at a given
-# $s$, it is known: this is probabilistic PCA. Let $\lambda_1 \ge \dots \ge \lambda_P$ be the
+# $s$, it is known (probabilistic PCA). Let $\lambda_1 \ge \dots \ge \lambda_P$ be the
 # eigenvalues of the data's covariance, $\lambda_D \ge s^2$, and $U_D$ the first $D$ eigenvectors.
-# Then $W = U_D (\Lambda_D - s^2 I)^{1/2}$ has the highest mean $\log p(x)$ (Tipping and Bishop).
+# Then $W = U_D (\Lambda_D - s^2 I)^{1/2}$, with $b$ the mean, has the highest mean $\log p(x)$
+# (Tipping and Bishop).
 # Its columns are orthogonal, so the exact posterior is a diagonal Gaussian, its mean affine in $x$
 # and its variance constant: a *linear encoder* reaches it, and there the bound **is** $\log p(x)$.
 #
@@ -155,7 +156,7 @@ reached = learnt.elbo(*affine.encode(data), data).mean()
 # %%
 predict("07-linear", "Does the linear VAE's bound reach the best log p(x)?", "yes", "no")
 predict("07-digits", "Which curve of the digits ends higher?", "training", "validation")
-count, noisy, held_out = np.array(curve).T
+count, fitted, held_out = np.array(curve).T
 finding = f"log p(x) is {optimum:.4f} at every angle, the best diagonal ELBO only on the principal "
 finding += f"axes; the trained VAE ends at {reached:.4f}"
 figure, (left, right) = plots.canvas(10, 4, 1, 2, title=finding.replace("-", "−"))
@@ -168,7 +169,7 @@ left.set(
     xticks=range(0, 181, 45),
     ylim=(optimum - 0.52, optimum + 0.04),
 )
-right.plot(count, noisy, "s:", color=plots.COLOURS[1], markersize=4, label="one batch")
+right.plot(count, fitted, "s:", color=plots.COLOURS[1], markersize=4, label="training")
 right.plot(count, held_out, "o-", color=plots.COLOURS[0], markersize=4, label="validation")
 right.set(title="digits, D = 2", xlabel="step")
 for axis in left, right:
@@ -177,7 +178,7 @@ for axis in left, right:
 points = [["rotation", *row] for row in zip(angles, evidence, best, strict=True)]
 points += [["digits", *row] for row in curve]
 outcome("07-linear", "yes" if optimum - reached < 0.01 else "no")
-outcome("07-digits", "training" if noisy[-1] > held_out[-1] else "validation")
+outcome("07-digits", "training" if fitted[-1] > held_out[-1] else "validation")
 keep(figure, "07-elbo", alt=finding, numbers=[["panel", "x", "first", "second"], *points])
 
 # %% [markdown]
@@ -224,8 +225,8 @@ outcome("07-latent", 100 * agree)
 keep(figure, "07-latent", alt=finding, numbers=[["digit", "z1", "z2"], *np.c_[label, z]])
 
 # %% [markdown]
-# Classes form regions, although no label was given, and the regions touch: L00's autoencoder has no
-# cost that draws codes together. Between regions the decoder draws mixed, blurred digits.
+# Classes form regions, and the regions touch: L00's autoencoder has no cost that draws codes
+# together. Between regions the decoder draws mixed, blurred digits.
 #
 # ## The claims
 
