@@ -1,8 +1,8 @@
 # %% [markdown]
 # # L09  The weighted ELBO and conditional independence
 #
-# Slide 6 changes the lower bound twice. It puts weights on its two parts, and it lets $x$ be a set
-# of modalities, some of which may be missing. What is it then a bound of? (Its $n$ is `M` here.)
+# Slide 6 puts weights on the two parts of the lower bound, and lets $x$ be a set of modalities,
+# some of which may be missing. What is it then a bound of? (Its $n$ is `M` here.)
 
 # %%
 from functools import partial
@@ -23,8 +23,8 @@ from mmvae_edu.slides.s06_weighted_elbo import log_joint_subset, subset_elbo
 #
 # $$p(x_1, x_2, \dots, x_n, z) = p(z)\, p(x_1|z)\, p(x_2|z) \cdots p(x_n|z)$$  (S6.2)
 #
-# Given $z$ the modalities are independent; without it they are not.
-# If $x_2$ is missing, it has to be summed out:
+# Given $z$ the modalities are independent; without it, in general not. If $x_2$ is missing and,
+# given what is present, its value does not affect that (*missing at random*), it is summed out:
 #
 # $$\sum_{x_2} p(x_1, x_2, x_3, z) = p(z)\, p(x_1|z)\, p(x_3|z) \sum_{x_2} p(x_2|z)
 # = p(z)\, p(x_1|z)\, p(x_3|z) .$$
@@ -144,11 +144,11 @@ keep(figure, "09-figure-1", alt=finding, numbers=[["panel", "from", "to"], *arro
 # = \log p(x) .$$
 #
 # At $\lambda = 1$ these are power means: it holds for $\beta \ge 1$, and fails for $\beta < 1$
-# unless $p(x|z)$ is the same for all $z$. At $\beta = 1$ the left side is convex in $\lambda$. It
-# equals the right side at $\lambda = 1$, and there its slope is $\mathbb{E}_{p(z|x)} \log p(x|z)$.
+# unless $p(x|z)$ is the same for all $z$. At $\beta = 1$ the left side is convex in $\lambda$,
+# equals the right side at $\lambda = 1$, and has there the slope $\mathbb{E}_{p(z|x)} \log p(x|z)$.
 # If this is negative, no $\lambda < 1$ gives a bound; if it is positive, no $\lambda > 1$ does. For
-# symbols it is never positive, since $p(x|z) \le 1$. A density, such as that of three features with
-# a noise of 0.1 or 0.35, may have either sign.
+# symbols it is never positive, since $p(x|z) \le 1$. A density, as of three features with a noise
+# of 0.1 or 0.35, may have either sign.
 
 # %%
 loadings = {"x": np.array([[1.0], [-0.6], [0.3]])}
@@ -237,8 +237,7 @@ holds(
 )
 
 # %% [markdown]
-# Next: L10 asks what the exact posterior of several modalities looks like. Your turn:
-# `mmvae-edu check L09`.
+# Next: L10 asks for the exact posterior of several modalities. Your turn: `mmvae-edu check L09`.
 
 # %% [markdown]
 # ## Sources
@@ -247,3 +246,4 @@ holds(
 #   the weighted ELBO, and modalities that are independent given $z$.
 # - Higgins et al. (2017), *beta-VAE: Learning Basic Visual Concepts with a Constrained Variational
 #   Framework*: the weight $\beta$.
+# - Rubin (1976), *Inference and Missing Data*: when one may ignore why data are missing.
