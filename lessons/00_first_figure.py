@@ -153,7 +153,7 @@ outcome("00-whole", 100 * mask.all(axis=0).mean())
 keep(figure, "00-incomplete", alt=finding, numbers=rows)
 
 # %% [markdown]
-# With five modalities 17% would be whole, $0.7^5$. A model of such data must learn from
+# Expected are 49%, $0.7^2$; with five modalities 17%, $0.7^5$. A model of such data must learn from
 # every row (`fit(x, mask=mask)`), infer $z$ from what is there, and generate the rest.
 #
 # ## How statements are checked

@@ -133,8 +133,9 @@ qs = {
     for i in (20, 50, 80)
 }
 curves = {name: np.array([elbo(q, one) for one in joints]) for name, q in qs.items()}
-touches = [(evidence - curve < 1e-12).sum() for curve in curves.values()]
-finding = f"Each L^v meets log p(x; θ) at {max(touches)} of {len(thetas)} values of θ"
+touches = [int((evidence - curve < 1e-12).sum()) for curve in curves.values()]
+counts = ", ".join(map(str, touches))
+finding = f"The three L^v meet log p(x; θ) at {counts} of {len(thetas)} values of θ"
 figure, axis = plots.canvas(7.2, 4.4, title=finding)
 axis.plot(thetas, evidence, color=plots.INK, label="log p(x; θ)")
 for i, (name, curve) in enumerate(curves.items()):
@@ -144,13 +145,14 @@ for i, (name, curve) in enumerate(curves.items()):
 axis.set(xlabel="θ", ylabel="nats", ylim=(evidence.min() - 1, evidence.max() + 0.2))
 figure.legend(loc="outside lower center", ncols=2, frameon=False)
 numbers = [["theta", "log p", *curves], *zip(thetas, evidence, *curves.values(), strict=True)]
-outcome("03-touch", PLACES[1] if max(touches) == 1 else PLACES[0])
+outcome("03-touch", {0: PLACES[0], 1: PLACES[1], len(thetas): PLACES[2]}[max(touches)])
 keep(figure, "03-touching", alt=finding, numbers=numbers)
 
 # %% [markdown]
 # Where they touch, both curves have the same slope, since the KL is 0 there and at least 0 around.
-# So raising $L^v$ over $q$, up to the posterior, and over $\theta$ in turn never lowers
-# $\log p(x; \theta)$: this is the EM algorithm. A VAE moves both at once.
+# Raising $L^v$ over $q$, up to the posterior, makes the curves touch at the present $\theta$. Then
+# raising it over $\theta$ raises $\log p(x; \theta)$ by at least as much: this is the EM algorithm.
+# A VAE moves both at once.
 #
 # ## Three ways to get it wrong
 #
