@@ -144,9 +144,9 @@ print(f"entropy {entropies[0]:.4f} nats, of P {entropies[1]:.4f}")
 # %% [markdown]
 # ## Which independence a VAE assumes
 #
-# Slide 4 writes the product for the **data**, $Q(x_1) \cdots Q(x_n)$. Read so, pixels would be
-# independent, and a model could learn only how often each is inked. The method needs it in two
-# other places.
+# Slide 4 writes the product for the **data**, $Q(x_1) \cdots Q(x_n)$. If the $x_i$ are the examples
+# of $X$, drawn independently, it holds. If they are pixels, a model of this form can learn only how
+# often each is inked. The method needs it in two other places.
 #
 # The inference net, a distribution over codes $z$ for each $x$ of the data $X$:
 #
