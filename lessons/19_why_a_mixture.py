@@ -86,9 +86,9 @@ outcome("19-conflict", "between them" if rows[4][2] > 0.9 else "at both experts"
 keep(figure, "19-experts", alt=finding.replace("\n", " "), numbers=rows)
 
 # %% [markdown]
-# In agreement the product is sharper than either expert: it adds what they know. In conflict it is
-# as sharp, since a Gaussian product's precision does not depend on the means (L11). The mixture
-# keeps both, but is no sharper than they are: a draw is one expert's. With
+# In agreement the product is sharper than either expert: it adds what they know. Conflict does not
+# widen it: a Gaussian product's precision does not depend on the means (L11). The mixture keeps
+# both, but is no sharper than they are: a draw is one expert's. With
 # $\bar\mu = \sum_m \alpha_m \mu_m$ its variance is
 #
 # $$\sigma^2 = \sum_m \alpha_m \left[\sigma_m^2 + (\mu_m - \bar\mu)^2\right] .$$
@@ -156,7 +156,7 @@ keep(figure, "19-too-sure", alt=finding, numbers=rows)
 # %% [markdown]
 # The mixture's density is at least $q_1/M$, so $KL(p\|q_\Phi) \le \log M + KL(p\|q_1)$ however
 # wrong the others are: none has a veto. The product has no limit. (The ELBO's gap is
-# $KL(q\|p)$; it grows with $c$ for both, for the mixture less.)
+# $KL(q\|p)$; at $c = 16$ it, too, is larger for the product.)
 #
 # Of *different* $x_m$ the product's precision is right, and the mixture's falls. Of *copies* the
 # mixture's is right, and the product counts one look $M$ times. A **missing** modality is left out
@@ -216,8 +216,8 @@ outcome("19-bound", abs(round(log_p - mixture, 9)))
 # ## The price
 #
 # Each expert's sample goes through each decoder, $M^2$ decodings to a product's $M$ (MoPoE:
-# $(2^M - 1) M$). More modalities do not make the mixture sharper, and the slides' bound stops below
-# $\log p(x)$ (L20). In return each expert suffices alone and generates every modality.
+# $(2^M - 1) M$). More modalities do not make the mixture sharper, and more samples need not bring
+# the slides' bound to $\log p(x)$ (L20). In return each expert alone generates every modality.
 #
 # ## The claims
 

@@ -22,10 +22,10 @@ from mmvae_edu.slides.s13_tables import against_chance, laplace_ceiling, over_se
 #
 # $$p(z) = \prod_d \frac{1}{2 b_d} e^{-|z_d|/b_d}, \qquad b = D\,\mathrm{softmax}(a)$$
 #
-# The scales $b_d$ add up to $D$: one grows only if others shrink. So do the experts'. Joint
-# generation draws $z$ from this prior. The objective is S11.4 with $K = 30$; a weight of 3072/784
-# makes MNIST's pixels count as much as SVHN's. Its gradient is called DReG (L17). In the released
-# code the hook that should square $\tilde w$ never runs; and for this bound the square is biased.
+# The scales $b_d$ add up to $D$: one grows only if others shrink. So do the experts'. The objective
+# is S11.4 with $K = 30$; a weight of 3072/784 makes MNIST's pixels count as much as SVHN's. Its
+# gradient is called DReG (L17). In the released code the hook that should square $\tilde w$ never
+# runs; and for this bound the square is biased.
 #
 # Our `LaplaceMMVAE` has this prior and bound; below, one epoch. The results read after it, of
 # `mmvae-edu reproduce digits-strokes`, are of three epochs and five seeds.
@@ -69,7 +69,8 @@ for n in 1_000, 10_000:
 # ## Predict, then run
 #
 # The columns (S13.columns): z of MVAE is given one modality (single) or both; single-VAE has one.
-# MVAE's M→S is a dash (S13.dash). Ours are medians, with the range, of five seeds.
+# MVAE's M→S is a dash (S13.dash); it can be measured, as ours shows. Ours are medians, with the
+# range, of five seeds.
 
 # %%
 predict("22-joint", "Of MVAE's joint generations of our digits, what percentage agrees?")
@@ -161,8 +162,8 @@ keep(figure, "22-ceilings", alt=finding, numbers=rows)
 # (For MVAE's rows, if its likelihood is the same.) MMVAE's joint exceeds its parts by 1951.63 nats.
 # Alone this proves nothing: those divergences are unknown. But only in the joint the script leaves
 # the training's weight $s = 3072/784$ on MNIST's likelihood, inside the average. By Jensen's
-# inequality $\log \mathbb{E}\, p^s \ge s \log \mathbb{E}\, p$, so exact parts would sum to 6845 or
-# more. The joint is less; a loose bound may explain it.
+# inequality $\log \mathbb{E}\, p^s \ge s \log \mathbb{E}\, p$, so parts weighted alike would sum to
+# 6845 or more. The joint is less; a loose bound may explain it.
 #
 # ## The last column, exactly
 #
