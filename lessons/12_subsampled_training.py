@@ -4,8 +4,7 @@
 # A product of experts gives a posterior for every subset of the modalities. Why does MVAE then not
 # simply maximise $\mathrm{ELBO}(x_1,\dots,x_N)$, but train on subsets (S6.method-3)? Slide 7 asks
 # that (S7.why-sub-sampled), and names two failures: "can't handle modality lost" (S7.reason-1) and
-# "unable to get inter-modal info" (S7.reason-2). Which part of the objective prevents which? (Slide
-# 7 writes $N$ for the number of modalities; here it is `M`.)
+# "unable to get inter-modal info" (S7.reason-2). Which part of the objective prevents which?
 
 # %%
 from tempfile import TemporaryDirectory
@@ -30,12 +29,11 @@ from mmvae_edu.report import plots
 #
 # These are all modalities at once (S7.terms-1), each alone (S7.terms-2), and $k$ random subsets
 # $X_j$, of which L13 shows the use. Every $\mathrm{ELBO}(X)$ encodes **and** scores the modalities
-# in $X$ only (S6.3). With all weights 1 it is at most $\log p(X)$, and the sum at most that of the
-# $\log p(X)$: compare it with that sum.
+# in $X$ only (S6.3). With all weights 1 it is at most $\log p(X)$, and (S7.6) at most their sum.
 #
 # All subsets would be $2^N - 1$ terms; (S7.6) has $1 + N + k$. The $X_j$ are drawn anew at each
-# step: a size between 2 and $N-1$, then a subset of that size; those of a step differ as long as
-# there are others. At $N = 2$ all proper subsets are unimodal terms already, and $k = 0$.
+# step: a size between 2 and $N-1$, then a subset of that size; a repeat is drawn again while there
+# are others. At $N = 2$ there is no such size, and $k = 0$.
 #
 # ## Reason 1: the joint ELBO cannot tell the experts apart
 #
@@ -48,7 +46,7 @@ from mmvae_edu.report import plots
 # $(\tilde\tau_1, \tilde\tau_2)$ by $(+\delta, -\delta)$ and nothing changes: of $2N$ numbers at one
 # $x$, $2N - 2$ directions are flat. A unimodal term depends on its own expert, $\mathrm{ELBO}(x_i)
 # = \log p(x_i) - D_{KL}(q(z|x_i)\,\|\,p(z|x_i))$; only the exact one is best. L10's model has known
-# gaps. Move precision and $\tilde\eta$ from one exact expert to the other:
+# gaps:
 
 # %%
 a, var, x = np.array([1.3, -0.7]), np.array([0.5, 0.3]), np.array([0.4, 1.1])
@@ -67,26 +65,12 @@ def gap(tau, eta, present):
     return kl_gauss(*q, mean, np.log(cov))[0]
 
 
-move = np.array([1, -1])[:, None] * [0, 1, 2]
-moved = tau[:, None] + 0.25 * move, eta[:, None] + 0.4 * move
-for name, present in terms.items():
-    gaps = np.abs(gap(*moved, present))
-    print(f"gap of ELBO({name}) at shift 0, 1, 2:".ljust(38), *(f"{g:.4f}" for g in gaps))
-
 # %% [markdown]
-# Experts are functions of $x$. A change $\delta_1(x_1)$, $\delta_2(x_2)$ of the precisions, or of
-# the $\tilde\eta$, is flat if $\delta_1(x_1) + \delta_2(x_2) = 0$ for **every pair that occurs**.
-# So the joint term fixes the experts up to one constant in each connected component of these pairs:
-# one if all pairs occur, as many as there are values if each $x_1$ has one $x_2$ of its own.
-
-# %%
-i, j = np.indices((5, 5)).reshape(2, -1)  # x1 and x2 with five values each
-kinds = {"all pairs": i >= 0, "two classes": (i < 2) == (j < 2), "x2 determined by x1": i == j}
-for name, kept in kinds.items():
-    sums = np.hstack([np.eye(5)[i[kept]], np.eye(5)[j[kept]]])
-    print(f"{name}: of 10 directions {10 - np.linalg.matrix_rank(sums)} are flat")
-
-# %% [markdown]
+# But experts are functions of $x$: a change $\delta_1(x_1)$, $\delta_2(x_2)$ is flat only if
+# $\delta_1(x_1) + \delta_2(x_2) = 0$ for **every pair that occurs**. So the joint term leaves open
+# one constant in each connected component of these pairs: one if all pairs occur, as many as there
+# are values if each $x_1$ has one $x_2$ of its own.
+#
 # ## Predict, then run
 #
 # Hold the $\tilde\eta_i$ and draw the gap over $(\tilde\tau_1, \tilde\tau_2)$.
@@ -118,12 +102,12 @@ outcome("12-valley", shapes[int(near[0] > 5 * near[1])])
 
 # %% [markdown]
 # The star marks the exact experts. With the joint term alone, training may end anywhere in the
-# valley. That does no harm until an expert has to be used by itself, which no term has trained.
+# valley. That does no harm until a modality is lost: no term has trained an expert by itself.
 #
 # ## Reason 2: the unimodal terms do not see which values belong together
 #
-# $\sum_i \mathrm{ELBO}(x_i)$ alone scores only the $\log p(x_i)$: not which $x_1$ occurs with which
-# $x_2$. Turn the sign of $a_2$: modality 2 then uses $-z$ where modality 1 uses $z$.
+# $\sum_i \mathrm{ELBO}(x_i)$ alone bounds only $\sum_i \log p(x_i)$. Turn the sign of $a_2$:
+# modality 2 then uses $-z$ where modality 1 uses $z$.
 
 # %%
 flipped = LinearGaussian({**twin.W, 1: -twin.W[1]}, twin.b, twin.sigma)
@@ -132,9 +116,7 @@ for name, subset in ("log p(x1)", [0]), ("log p(x2)", [1]), ("log p(x1, x2)", [0
     print(f"{name:14s} {before:+.4f}, with the sign turned {after:+.4f}")
 
 # %% [markdown]
-# So each objective is poor at the subsets that it does not score. Were experts exact, every product
-# would be (S7.5), and the joint and the unimodal terms together would suffice; since they are not,
-# the $X_j$ train the products too.
+# So each objective is poor at the subsets that it does not score.
 #
 # ## What decides whether two modalities share $z$?
 #
@@ -142,9 +124,8 @@ for name, subset in ("log p(x1)", [0]), ("log p(x2)", [1]), ("log p(x1, x2)", [0
 # leaves at the prior: private ones. $\mathrm{ELBO}(x_2)$ loses nothing by that; an image decoded
 # from the $z$ of a label does. A dimension costs $\beta$ times its KL in every term that uses it. A
 # private one of the label's expert earns, in the joint term, $\lambda_2$ times the nats about the
-# label which the image's expert does not supply. So private dimensions are worth most where
-# $\lambda_2$ is large and $\beta$ small: at the start of an annealed training. Will training give
-# them up as $\beta$ rises?
+# label which the image's expert does not supply. So a large $\lambda_2$ pays for private
+# dimensions. That is an argument, no proof. When do they arise?
 #
 # MVAE of image and label; $\lambda_2 = 50$ as in the README of Wu and Goodman's code; $\beta$ is
 # annealed over 40% of the training. One training has $\lambda_2 = 50$ throughout. The other has
@@ -158,13 +139,13 @@ seen, truth = labelled.test.x, labelled.test.label
 judge = Classifier(kinds["image"], hidden=(128,))
 judge.fit(labelled.train.x["image"], labelled.train.label, steps=STEPS // 3, progress=False)
 print(f"the judge is right on {judge.accuracy(seen['image'], truth):.1%} of the test images")
-moments = [STEPS // 16, STEPS // 4, STEPS]
+moments = [STEPS // 4, 2 * STEPS // 5, STEPS]  # from the second on, β is 1
 
 
 def trained(weights, seed):
     """Return MVAE, and at each of the moments the KL per dimension of both experts."""
     model = MVAE(kinds, latent=32, hidden=(128,), activation="relu", weights={"label": 50})
-    settings = {"anneal": 2 * STEPS // 5, "weights": weights, "seed": seed, "progress": False}
+    settings = {"anneal": moments[1], "weights": weights, "seed": seed, "progress": False}
     used = []
     with TemporaryDirectory() as folder:
         for step in moments:
@@ -183,16 +164,16 @@ for name, weights in schedules.items():
         z = model.posterior_sample({"image": seen["image"]}, K=50, rng=seed)
         read = model.decode(z, ["label"])["label"].mean(axis=0).argmax(axis=-1)
         made = model.generate({"label": seen["label"]}, ["image"], rng=seed)["image"]
-        private = 1 - latent_overlap(*used[name, seed][-1])
-        rows.append([name, seed, np.mean(read == truth), judge.accuracy(made, truth), private])
-        form = "{:14s} seed {}: label from image {:.0%}, image from label {:.0%}, private {:.0%}"
-        print(form.format(*rows[-1]))
+        rows.append([name, seed, np.mean(read == truth), judge.accuracy(made, truth)])
+        rows[-1] += [1 - latent_overlap(*experts) for experts in used[name, seed]]
+        form = "{:14s} seed {}: label from image {:.0%}, image from label {:.0%}, private "
+        print((form + "{:.0%}, {:.0%}, {:.0%}").format(*rows[-1]))
 mean = {name: np.mean([row[3] for row in rows if row[0] == name]) for name in schedules}
 outcome("12-sharing", max(mean, key=mean.get))
 
 # %%
-finding = "Given the label alone, the right digit is decoded in "
-finding += ", ".join(f"{share:.0%} ({name})" for name, share in mean.items()) + " of cases"
+finding = "At the end of training the private part of the label's KL is "
+finding += ", ".join(f"{row[-1]:.0%} ({row[0]})" for row in rows if row[1] == 0)
 figure, axes = plots.canvas(9, 5, 2, len(moments), sharex=True, sharey=True)
 bars = np.arange(32)
 for line, name in zip(axes, schedules, strict=True):
@@ -205,7 +186,8 @@ for line, name in zip(axes, schedules, strict=True):
 axes[1][1].set_xlabel("dimension, in the order of the image's KL at the end")
 figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
 figure.suptitle(finding, x=0.01, ha="left", fontsize=12)
-numbers = [["weight", "seed", "label from image", "image from label", "private"], *rows]
+times = [f"private, step {step}" for step in moments]
+numbers = [["weight", "seed", "label from image", "image from label", *times], *rows]
 keep(figure, "12-sharing", alt=finding, numbers=numbers)
 
 # %% [markdown]
@@ -215,9 +197,8 @@ keep(figure, "12-sharing", alt=finding, numbers=numbers)
 # light, its expert uses next to nothing until the image has chosen its dimensions; once its weight
 # is 50, it mostly joins those.
 #
-# The results page has this schedule on MNIST and on image and strokes, with its cost, and with a
-# label whose weight is 1 to the end. Which weight, and for how long, was chosen there on other
-# seeds and on validation data.
+# `mmvae-edu reproduce mnist` has this schedule at full size, and a label whose weight is 1 to the
+# end.
 #
 # ## The claims, and the derivations line by line
 

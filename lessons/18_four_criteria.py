@@ -18,7 +18,7 @@ from mmvae_edu.tour.digits import MODALITIES, NETWORKS, distinct
 
 # %% [markdown]
 # Two systems of image and strokes, one run each, and for each modality a classifier of real digits:
-# one trained on generations would learn to read their faults. All is measured on test digits.
+# one trained on generations would learn to read their faults. Measured are test digits.
 
 # %%
 digits, steps = load_digits("image+strokes"), 100 if FAST else 1000
@@ -50,8 +50,8 @@ def rate(hits, *case):
 #
 # $$\frac{\sum_d \min(KL_{1,d}, KL_{2,d})}{\min(\sum_d KL_{1,d}, \sum_d KL_{2,d})},$$
 #
-# 1 if the expert that uses less is nowhere alone, and 0 without a common dimension. What can be read
-# from $z$?
+# 1 if the expert that uses less is nowhere alone, and 0 without a common dimension. What can be
+# read from $z$?
 #
 # $$P(\hat y(z) = y), \qquad z \sim q(z|x_m)$$  (S10.a)
 #
@@ -116,7 +116,7 @@ for name in models:
 # $$T = C_1^\top J\, C_2 \qquad\Rightarrow\qquad J = C_1^{-\top}\, T\, C_2^{-1}$$
 #
 # **if** each classifier errs on generations as on real digits, and the two independently given the
-# true pair. Neither need hold: both read one $z$, and two that err together make it more than 100%.
+# true pair. Neither need hold: two that err together make it more than 100%.
 # So raw rates come first. A corrected one far above 100% refutes the assumptions (± takes the $C_m$
 # as known).
 #
@@ -148,8 +148,7 @@ outcome("18-cross", max(models, key=rates["image → strokes"].get))
 
 # %% [markdown]
 # The intervals are **Wilson's**, all $p$ with $|\hat p - p| \le 1.96 \sqrt{p(1-p)/n}$. Wald's is
-# a point when nothing was hit. They are for other digits, not for other trainings: over five seeds
-# MVAE's cross rates have a standard deviation of 6 to 7 points (results page).
+# a point when nothing was hit. They are for other digits, not other trainings.
 #
 # ## (d) Synergy: does a second modality help?
 #
@@ -224,6 +223,8 @@ keep(figure, "18-four-criteria", alt=finding, numbers=numbers)
 
 # %% [markdown]
 # The slide's pictures (S10.figure-a), (S10.figure-b), (S10.figure-c), (S10.figure-d), by MMVAE.
+# One run may show its seed. In all five of the results page MMVAE leads in (b) and (c), and only
+# MVAE gains in (d); (a) is not measured there.
 #
 # ## The claims
 
@@ -240,7 +241,7 @@ holds(
 )
 
 # %% [markdown]
-# Next: L19 asks why one would mix experts. Your turn: `mmvae-edu check L18`.
+# Next: L19, why a mixture. Your turn: `mmvae-edu check L18`.
 
 # %% [markdown]
 # ## Sources
