@@ -31,9 +31,8 @@ from mmvae_edu.report import plots
 # $X_j$, of which L13 shows the use. Every $\mathrm{ELBO}(X)$ encodes **and** scores the modalities
 # in $X$ only (S6.3). With all weights 1 it is at most $\log p(X)$, and (S7.6) at most their sum.
 #
-# All subsets would be $2^N - 1$ terms; (S7.6) has $1 + N + k$. The $X_j$ are drawn anew at each
-# step: a size between 2 and $N-1$, then a subset of that size; a repeat is drawn again while there
-# are others. At $N = 2$ there is no such size, and $k = 0$.
+# All subsets would be $2^N - 1$ terms; (S7.6) has $1 + N + k$. The $X_j$ have a size between 2 and
+# $N-1$ (L13); those of a step differ while there are others. At $N = 2$ there are none.
 #
 # ## Reason 1: the joint ELBO cannot tell the experts apart
 #
@@ -45,8 +44,7 @@ from mmvae_edu.report import plots
 # $\mathrm{ELBO}(x_1,\dots,x_N)$ depends on the experts through these **two sums only**. Move
 # $(\tilde\tau_1, \tilde\tau_2)$ by $(+\delta, -\delta)$ and nothing changes: of $2N$ numbers at one
 # $x$, $2N - 2$ directions are flat. A unimodal term depends on its own expert, $\mathrm{ELBO}(x_i)
-# = \log p(x_i) - D_{KL}(q(z|x_i)\,\|\,p(z|x_i))$; only the exact one is best. L10's model has known
-# gaps:
+# = \log p(x_i) - D_{KL}(q(z|x_i)\,\|\,p(z|x_i))$; only the exact one is best. L10's model:
 
 # %%
 a, var, x = np.array([1.3, -0.7]), np.array([0.5, 0.3]), np.array([0.4, 1.1])
@@ -78,8 +76,6 @@ def gap(tau, eta, present):
 # %%
 shapes = "at a point", "along a line"
 predict("12-valley", "Where is the gap of the joint term alone smallest?", *shapes)
-
-# %%
 t = np.linspace(0.4, 5, 93)
 grid = np.stack([axis.ravel() for axis in np.meshgrid(t, t)])
 gaps = {name: gap(grid, eta[:, None], present) for name, present in terms.items()}
@@ -127,9 +123,9 @@ for name, subset in ("log p(x1)", [0]), ("log p(x2)", [1]), ("log p(x1, x2)", [0
 # label which the image's expert does not supply. So a large $\lambda_2$ pays for private
 # dimensions. That is an argument, no proof. When do they arise?
 #
-# MVAE of image and label; $\lambda_2 = 50$ as in the README of Wu and Goodman's code; $\beta$ is
-# annealed over 40% of the training. One training has $\lambda_2 = 50$ throughout. The other has
-# $\lambda_2 = 1$ for the first 70% of the steps: `fit(weights={"label": [(0, 1), (840, 50)]})`.
+# MVAE of image and label; $\lambda_2 = 50$ as in the README of Wu and Goodman's code, throughout,
+# or after 70% of the steps with $\lambda_2 = 1$: `fit(weights={"label": [(0, 1), (840, 50)]})`.
+# For 40% of the steps $\beta$ rises to 1.
 
 # %%
 STEPS = 240 if FAST else 1200
@@ -143,7 +139,7 @@ moments = [STEPS // 4, 2 * STEPS // 5, STEPS]  # from the second on, β is 1
 
 
 def trained(weights, seed):
-    """Return MVAE, and at each of the moments the KL per dimension of both experts."""
+    """Return MVAE and both experts' KL per dimension, at each moment."""
     model = MVAE(kinds, latent=32, hidden=(128,), activation="relu", weights={"label": 50})
     settings = {"anneal": moments[1], "weights": weights, "seed": seed, "progress": False}
     used = []
@@ -183,7 +179,7 @@ for line, name in zip(axes, schedules, strict=True):
         axis.bar(bars, -label[order], color=plots.COLOURS[1], label="expert of the label (down)")
         axis.set_title(f"{name}, step {step}", fontsize=11)
     line[0].set_ylabel("KL, nats")
-axes[1][1].set_xlabel("dimension, in the order of the image's KL at the end")
+axes[1][1].set_xlabel("dimension, by the image's KL at the end")
 figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
 figure.suptitle(finding, x=0.01, ha="left", fontsize=12)
 times = [f"private, step {step}" for step in moments]
@@ -192,13 +188,12 @@ keep(figure, "12-sharing", alt=finding, numbers=numbers)
 
 # %% [markdown]
 # "Private" is the part of the label's KL that exceeds the image's in the same dimension. With the
-# weight 50 throughout, the label's expert uses every dimension early on. Then the rising $\beta$
-# makes the image's expert leave some of them, and the label's expert stays there. If the label is
-# light, its expert uses next to nothing until the image has chosen its dimensions; once its weight
-# is 50, it mostly joins those.
+# weight 50 throughout, both experts use nearly every dimension while $\beta$ is small, and hardly
+# any KL is private. It becomes so after $\beta$ has reached 1, when each leaves dimensions, and not
+# the same ones. A light label's expert has left them all by then; once heavy, it mostly joins the
+# image's. Two seeds show this order; what causes it, they do not prove.
 #
-# `mmvae-edu reproduce mnist` has this schedule at full size, and a label whose weight is 1 to the
-# end.
+# `mmvae-edu reproduce mnist` has this schedule at full size.
 #
 # ## The claims, and the derivations line by line
 
@@ -215,8 +210,8 @@ holds(
 )
 
 # %% [markdown]
-# Next: L15 measures such systems by $\log p(x_1)$, $\log p(x_1,x_2)$ and $\log p(x_1|x_2)$.
-# Your turn: `mmvae-edu check L12`: the subsets, the whole objective, and the flat direction.
+# Next: L13, three modalities. Your turn: `mmvae-edu check L12`: the subsets, the whole objective,
+# and the flat direction.
 
 # %% [markdown]
 # ## Sources

@@ -82,7 +82,8 @@ derived("s08_systems")
 # %% [markdown]
 # **Look at the single encoders.** MVAE's $q_1$ must explain $x_1$ only: its gap can be 0. BiVCCA's
 # and MoPoE's is compared with $p_{12}$, which depends on an $x_2$ that it has not seen: no encoder
-# closes that gap. JMVAE turns the KL round. Averaged over $x_2$ given $x_1$,
+# closes that gap. JMVAE turns the KL round. If $q_{12}$ is exact, on average over
+# $x_2$ given $x_1$,
 #
 # $$\mathbb{E}\,KL(p_{12}\,\|\,q_1) = I(z; x_2|x_1) + KL(p(z|x_1)\,\|\,q_1),$$
 #
