@@ -13,6 +13,7 @@ def refine(mu, log_var, *, eps, log_px_z, rate=0.1):
     Each step adds rate times q's inverse Fisher information, (var, 2), times the gradient of L^v
     by (mu, log_var); step t uses the noise eps[t].
 
+    L1 = -KL(q || N(0, I)), by neg_kl_std_normal; the gradient of the rest: pathwise_grad.
     mu, log_var (N, D), eps (T, K, N, D); log_px_z: (K, N, D) -> (K, N) and its pullback.
     Returns mu, log_var (N, D).
     """

@@ -16,7 +16,7 @@ def kl_per_dimension(mu, log_var):
 def active_units(mu, *, threshold=0.01):
     """Whether the variance of mu_d over the examples is above the threshold.              [S6.1]
 
-    mu (N, D) -> (D,) bool
+    mu (N, D) -> (D,) bool; the variance is a mean over the N examples
     """
     return todo("L08.active_units")
 

@@ -34,7 +34,7 @@ def the_kls_complete_the_elbo(f, rng):
 @claim("S6.1", of=active_units, tol=T0, oracle="plain loops")
 def an_active_unit_has_a_mean_that_varies(f, rng):
     """A dimension is active where the variance of its posterior mean over the data exceeds 0.01."""
-    spread = np.array([0.0, 0.06, 0.09, 0.12, 0.5, 2.0])
+    spread = np.array([0.0, 0.06, 0.097, 0.12, 0.5, 2.0])
     mu = spread * rng.permuted(np.repeat([[-1.0], [1.0]], 6, axis=1).repeat(4, axis=0), axis=0)
     mu, expected = mu + rng.normal(size=6), []
     for threshold in 0.01, 0.2:
