@@ -35,6 +35,7 @@ def table(name, rows, part=""):
     rows = _of_part(_in_order(name, rows), part)
     columns = list(dict.fromkeys(key for row in rows for key in row["numbers"]))
     known = {column: printed(name, column) for column in columns}
+    slides_too = any(row["job"]["system"] in theirs for row in rows for theirs in known.values())
     units = {key: unit(value) for row in rows for key, value in row["numbers"].items()}
     several = len({*units.values()}) > 1
     header = [f"{column}, {units[column]}" if several else column for column in columns]
@@ -43,7 +44,7 @@ def table(name, rows, part=""):
         theirs = [known[column].get(found[0]["job"]["system"]) for column in columns]
         body.append([label, *map(partial(_cell, found), columns, theirs)])
     what = ". ".join(filter(None, [experiments()[name]["title"], part]))
-    beside = ". In parentheses the slides' numbers" if any(known.values()) else ""
+    beside = ". In parentheses the slides' numbers" if slides_too else ""
     return Table(f"{what}, {_units(rows)}. {_budget(rows)}{beside}", ["system", *header], body)
 
 
@@ -115,13 +116,14 @@ def _of_part(rows, part):
 
 
 def _units(rows):
-    """Name the unit, the number of test examples, and the least effective sample size."""
+    """Name the unit, the number of examples, and the least effective sample size."""
     values = [value for row in rows for value in row["numbers"].values()]
     units = " or ".join(dict.fromkeys(map(unit, values)))
     if not (ess := [value["ess"] for value in values if "ess" in value]):
         return units
-    K, n = rows[0]["job"]["evaluation"].get("K"), values[0].get("n")
-    many = f", {n} test examples" if n else ""
+    evaluation, n = rows[0]["job"]["evaluation"], values[0].get("n")
+    K, split = evaluation.get("K"), evaluation.get("on", "test")
+    many = f", {n} {split} examples" if n else ""
     return f"{units}{many}; at least {min(ess):.1f} effective samples of K = {K} (column medians)"
 
 
