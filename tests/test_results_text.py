@@ -11,7 +11,7 @@ from mmvae_edu.measure.tables.store import read
 from mmvae_edu.slides.s08_table_2 import student_interval
 
 LINES = (COMMITTED / "README.md").read_text("utf-8").split("\n")
-TEXT = " ".join(line.strip() for line in LINES if not line.startswith(("|", "**", "#")))
+TEXT = " ".join(line.strip() for line in LINES if not line.startswith(("|", "**", "#", "![")))
 TEXT = re.sub(r"\s+", " ", TEXT)
 
 X1, JOINT, CONDITIONAL = BLOCKS = "log p(x1)", "log p(x1,x2)", "log p(x1|x2)"
