@@ -9,7 +9,7 @@ from importlib import resources
 from ..course import exercises
 from ..derivations import lines_of
 from ..report.page import equation, scripts
-from ..slides.equations import load_equations
+from ..slides.equations import load_equations, load_items
 from . import code, experts
 from .cells import cells
 from .frame import Page
@@ -31,12 +31,16 @@ class Linker:
 
     def __init__(self, lessons):
         self.lessons = {f"L{lesson.number}": file_of(lesson) for lesson in lessons}
-        self.equations = {row.id for row in load_equations()}
+        self.ledger = {row.id for row in [*load_equations(), *load_items()]}
         self.functions = {
             exercise.name: exercise.of
             for exercise in exercises.exercises().values()
             if exercise.of is not None
         }
+
+    def lesson(self, row):
+        """Return a link to the lesson of a row of the ledger."""
+        return f'<a href="{self.lessons[row.lesson]}">{row.lesson}</a>'
 
     def prose(self, own="", known=()):
         """Return the renderer of a page; own: the lesson whose page it is."""
@@ -44,7 +48,7 @@ class Linker:
 
         def link(words, is_code):
             if not is_code:
-                if words in self.equations:
+                if words in self.ledger:
                     return f"equations.html#{words}"
                 return self.lessons.get(words) if words != own else None
             if words in code.sources():
@@ -145,23 +149,31 @@ def equations_page(lessons, executed, linker):
             where = f'<a href="{file_of(lesson)}">L{lesson.number}</a>'
             for id in ids:
                 claims.setdefault(id, {}).setdefault(line, where)
-    parts, slide = ["<h1>The equations, by slide</h1>"], None
+    parts, slide = ["<h1>The equations, by slide</h1>"], 0
     for row in load_equations():
-        if row.slide != slide:
-            slide = row.slide
-            parts.append(f'<h2 id="slide-{slide}">Slide {slide}</h2>')
+        while slide < row.slide:
+            slide += 1
+            parts += [f'<h2 id="slide-{slide}">Slide {slide}</h2>', _items(slide, linker)]
         lines = [f"{line} {where}" for line, where in claims.get(row.id, {}).items()]
         derived = ", ".join(
             f'<a href="{code.address(f"lessons/derivations/{name}.derive", line)}">'
             f"{name}, line {line}</a>"
             for name, line in lines_of(row.id)
         )
-        where = linker.lessons.get(row.lesson)
-        lesson = f'<a href="{where}">{row.lesson}</a>' if where else row.lesson
-        parts.append(equation(row, lines, lesson))
+        parts.append(equation(row, lines, linker.lesson(row)))
         if derived:
             parts.append(f'<p class="soft">derived: {derived}</p>')
     return Page("equations.html", "The equations, by slide", "\n".join(parts))
+
+
+def _items(slide, linker):
+    """List what else stands on a slide: figures, questions, remarks."""
+    rows = "".join(
+        f'<li id="{row.id}">{row.id} · {escape(row.title)}: {row.how} in {linker.lesson(row)}</li>'
+        for row in load_items()
+        if row.slide == slide
+    )
+    return f"<ul>{rows}</ul>" if rows else ""
 
 
 def results_page(linker):

@@ -8,7 +8,7 @@ from markdown_it import MarkdownIt
 from ..report.page import mathml
 
 CODE = r"(?P<code>```.*?```|`[^`\n]+`)"
-DISPLAYED = r"\$\$(?P<displayed>.+?)\$\$(?:\s*\((?P<id>S\d+\.\w+)\))?"
+DISPLAYED = r"\$\$(?P<displayed>.+?)\$\$(?:\s*\((?P<id>S\d+\.[\w-]+)\))?"
 INLINE = r"\$(?P<inline>[^$]+?)\$"
 LONG = 36  # signs of LaTeX that may be wider than a phone, where MathML breaks no line
 STASHED = re.compile("\ue000(\\d+)\ue001")
@@ -73,7 +73,7 @@ class Prose:
         text = escape(tokens[i].content, quote=False)
         if i and tokens[i - 1].type == "link_open":
             return text
-        return re.sub(r"\b(?:L\d\d|S\d+\.\w+)\b", lambda found: self._linked(found[0]), text)
+        return re.sub(r"\b(?:L\d\d|S\d+\.\w+(?:-\w+)*)\b", lambda found: self._linked(found[0]), text)
 
     def _linked(self, words, code=False):
         address = self.link(words, code)
