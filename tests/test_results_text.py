@@ -208,7 +208,12 @@ def test_no_other_number_is_a_result():
         rest = rest.replace(filled(words), "")
     rest = rest.replace("S7.6", "").replace("S6.1", "")
     others = re.findall(r"[−±]?\d+(?:\.\d+)?(?=%| nats?\b| points\b)|[−±]\d+|\d+\.\d+", rest)
-    assert set(others) == {"3.918", "0.1", "±1", "92"}  # weights of training; limits that are tested below
+    assert set(others) == {
+        "3.918",
+        "0.1",
+        "±1",
+        "92",
+    }  # weights of training; limits that are tested below
 
 
 def overlap(name, one, other, column):

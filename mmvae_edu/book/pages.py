@@ -40,7 +40,8 @@ class Linker:
 
     def lesson(self, row):
         """Return a link to the lesson of a row of the ledger."""
-        return f'<a href="{self.lessons[row.lesson]}">{row.lesson}</a>'
+        where = self.lessons.get(row.lesson)
+        return f'<a href="{where}">{row.lesson}</a>' if where else row.lesson
 
     def prose(self, own="", known=()):
         """Return the renderer of a page; own: the lesson whose page it is."""

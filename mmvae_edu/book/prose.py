@@ -73,7 +73,9 @@ class Prose:
         text = escape(tokens[i].content, quote=False)
         if i and tokens[i - 1].type == "link_open":
             return text
-        return re.sub(r"\b(?:L\d\d|S\d+\.\w+(?:-\w+)*)\b", lambda found: self._linked(found[0]), text)
+        return re.sub(
+            r"\b(?:L\d\d|S\d+\.\w+(?:-\w+)*)\b", lambda found: self._linked(found[0]), text
+        )
 
     def _linked(self, words, code=False):
         address = self.link(words, code)
