@@ -23,6 +23,22 @@ LIGHT, SCHEDULE = "MVAE, strokes light at first", "mnist-schedule"
 PLAIN, SHORT, LONG = "always 10", "1 for 4 of 10 epochs", "1 for 7 of 10 epochs"
 PYTORCH, FALLING, WEIGHTS_1 = "MVAE, PyTorch's start", "MVAE, falling rate", "MVAE, weights 1"
 LN10 = np.log(10)
+THREE, MVAES = "digits-three", [f"MVAE, k = {k}" for k in (0, 1, 3)]
+MIXTURES = "MMVAE", "MoPoE", "MoPoE, generalised ELBO"
+RAISES = [
+    "image: label added to strokes",
+    "strokes: label added to image",
+    "label: strokes added to image",
+]
+LOWERS = [
+    "image: strokes added to label",
+    "strokes: image added to label",
+    "label: image added to strokes",
+]
+TWICE = [  # two estimates of one number
+    ["log p(image): label added to strokes", "log p(label): image added to strokes"],
+    ["log p(strokes): label added to image", "log p(label): strokes added to image"],
+]
 
 
 def seeds(name, system, column):
@@ -73,6 +89,23 @@ def difference(name, one, other, column):
     return mean(name, one, column) - mean(name, other, column)
 
 
+def every(systems, columns):
+    """The means of digits-three, a row a system."""
+    return np.array([mean(THREE, system, *columns) for system in systems])
+
+
+def gained_by_pairs(k, column):
+    """What k random subsets change in a rate, a number a seed."""
+    return seeds(THREE, f"MVAE, k = {k}", column) - seeds(THREE, MVAES[0], column)
+
+
+def off_the_mean(column):
+    """MMVAE's rate given two modalities less the mean of the rates given one, at each seed."""
+    given, target = column.split(" → ")
+    first, second = (seeds(THREE, "MMVAE", f"{one} → {target}") for one in given.split(", "))
+    return seeds(THREE, "MMVAE", column) - (first + second) / 2
+
+
 def down(bounds):
     """Lower bounds, rounded down to a decimal."""
     return np.floor(10 * bounds) / 10
@@ -94,6 +127,13 @@ light = mean(STROKES, LIGHT, *CROSS)
 shared = {s: [seeds(SCHEDULE, s, c) for c in RATES] for s in (PLAIN, SHORT, LONG)}
 short_runs = {s: np.array([seeds(SCHEDULE, s, c) for c in BLOCKS]) for s in shared}
 pytorch, pytorch_half = mean(STROKES, PYTORCH, *CROSS), half(STROKES, PYTORCH, *CROSS)
+RATES = [c for c in read(COMMITTED / f"{THREE}.jsonl")[0]["numbers"] if "→" in c]
+BOTH = ["strokes, label → image", "image, label → strokes", "image, strokes → label"]
+by_pairs = {  # k → {rate: (the gain's lower end, its upper end)}
+    k: {rate: student_interval(gained_by_pairs(k, rate)) for rate in RATES} for k in (1, 3)
+}
+twice = np.abs([every(MVAES + list(MIXTURES), pair) @ [1, -1] for pair in TWICE])
+joint_of_three = every((MVAES[0], "MMVAE", "MoPoE"), ["log p(image, strokes, label)"])[:, 0]
 slide_13 = tables.slides()["S13.T2"]["rows"]["mnist-svhn"]  # joint, M → S, S → M
 
 NUMBERS = {  # words of the page: what stands in their braces
@@ -187,6 +227,29 @@ NUMBERS = {  # words of the page: what stands in their braces
     "is right on {:.0f}% of the real ones": mean(PAIRS, "MMVAE", "real fashion"),
     "MMVAE's prior {:.0f}% match": mean(PAIRS, "MMVAE", "joint"),
     "on the slides {:.0f}%. Why": [slide_13["MMVAE"][0]],
+    "each k, on average by {:.0f} to {:.0f} points. -": ends(every(MVAES, RAISES + LOWERS)),
+    "on average by {:.1f} to {:.1f} points, and three": ends(every(MIXTURES, RAISES)),
+    "lower it, by {:.1f} to {:.1f} points.": ends(-every(MIXTURES, LOWERS)),
+    "(lesson 13) to {:.1f} points at": [max(abs(off_the_mean(c)).max() for c in BOTH)],
+    "digit in {:.0f}% to {:.0f}% and its": ends(every(MVAES, BOTH[:1])),
+    "strokes in {:.0f}% to {:.0f}%, the": ends(every(MVAES, BOTH[1:2])),
+    "mixtures' in {:.0f}% to {:.0f}%. The label": ends(every(MIXTURES, BOTH[:2])),
+    "others in {:.0f}% to {:.0f}% by every system": ends(every([*MVAES, *MIXTURES], BOTH[2:])),
+    "in both, {:.0f} and {:.0f} points,": [
+        gained_by_pairs(k, "strokes → label").mean() for k in (1, 3)
+    ],
+    "label {:.0f} and {:.0f} points. The": [
+        gained_by_pairs(k, "label → strokes").mean() for k in (1, 3)
+    ],
+    "at most {:.2f} nat in the three MVAEs": [twice[:, :3].max()],
+    "by up to {:.2f} nat in the mixtures": [twice[:, 3:].max()],
+    "the label adds {:.1f} to {:.1f} nat to": ends([every(MVAES, pair) for pair in TWICE]),
+    "on average by {:.1f} to {:.1f} nats and at each seed": ends(
+        -every(MVAES, ["log p(image): strokes added to label"])
+    ),
+    "all three is {:.0f} nats higher in MVAE with k = 0 than in MMVAE, and {:.0f} nats higher": (
+        joint_of_three[0] - joint_of_three[1:]
+    ),
 }
 
 
@@ -293,6 +356,33 @@ TRUE = {  # words of the page without a number: whether it is so
     > 90,
     "whose do in a fifth to a third": min(mvae) > 18 and max(pytorch) < 36,
     "the other direction's cell is empty": np.isnan(slide_13["MVAE"][1]),
+    "raises the rate of right digits at each seed and each k": all(
+        (seeds(THREE, s, c) > 0).all() for s in MVAES for c in RAISES + LOWERS
+    ),
+    "three raise the rate": (every(MIXTURES, RAISES) > 0).all(),
+    "and three lower it": (every(MIXTURES, LOWERS) < 0).all(),
+    "MMVAE's signs are those at each seed": all(
+        (seeds(THREE, "MMVAE", up) > 0).all() and (seeds(THREE, "MMVAE", low) < 0).all()
+        for up, low in zip(RAISES, LOWERS, strict=True)
+    ),
+    "of 21 rates": len(RATES) == 21,
+    "seven are higher with k = 1 than with k = 0, and seven with k = 3": all(
+        sum(low > 0 for low, _ in by_pairs[k].values()) == 7 for k in (1, 3)
+    ),
+    "none is lower": all(high > 0 for k in (1, 3) for _, high in by_pairs[k].values()),
+    "The label from strokes gains most in both": all(
+        max(RATES, key=lambda rate: gained_by_pairs(k, rate).mean()) == "strokes → label"
+        for k in (1, 3)
+    ),
+    "are not among them": all(
+        by_pairs[k][rate][0] < 0 for k in (1, 3) for rate in (CROSS[0], CROSS[1])
+    ),
+    "lower log p(image|X)": all(
+        (seeds(THREE, s, "log p(image): strokes added to label") < 0).all() for s in MVAES
+    ),
+    "MoPoE's two objectives differ in no rate": all(
+        overlap(THREE, *MIXTURES[1:], rate) for rate in RATES
+    ),
 }
 
 
