@@ -287,14 +287,6 @@ EXTREMES = {
     likelihoods.binomial_log_prob: {ANY_SIZE: Example("KNP huge", x="NP counts", n=5)},
     likelihoods.categorical_log_prob: {ANY_SIZE: Example("KNV huge", x="NV one_hot")},
     gaussian.gaussian_log_prob: {"far from mu": Example("KND huge", "ND", "ND")},
-    criteria.active_units: {
-        "where a mean is the same for all x and threshold is 0": Drawn(
-            lambda rng, sizes: (
-                (np.where([1, 0, 0], 0.5, rng.normal(size=(8, 3))),),
-                {"threshold": 0.0},
-            )
-        )
-    },
     s04_mean_field.chain_rule_logp: {
         ZEROS: Drawn(lambda rng, sizes: ((_log(_sparse_table(rng)), (1, 2, 0)), {}))
     },

@@ -287,6 +287,20 @@ def refining_raises_the_bound_and_no_evidence(f, rng):
     return violation(bounds, [*bounds[1:], model.log_prob(x)])
 
 
+@claim("S5.0", of=refine, tol=T0, oracle="O7 complex step")
+def both_parts_of_a_step_start_at_the_old_q(f, rng):
+    """The steps of μ and of log σ² have the gradient of L^v at the same q and the same noise."""
+    (mu, log_var, eps), log_px_z = _draw(rng), _decoder(rng)
+
+    def bound(q):
+        log_lik, _ = log_px_z(q[0] + np.exp(q[1] / 2) * eps)
+        return log_lik.sum() / len(eps) - (q[0] ** 2 + np.exp(q[1]) - 1 - q[1]).sum() / 2
+
+    dmu, dlog_var = gradient_of(bound, [mu, log_var])
+    exact = mu + 0.5 * np.exp(log_var) * dmu, log_var + dlog_var
+    return np.stack(f(mu, log_var, eps=eps[None], log_px_z=log_px_z, rate=0.5)), np.stack(exact)
+
+
 @claim("S5.0", of=refine, tol=T0, oracle="one step at a time")
 def each_refining_step_has_its_own_noise(f, rng):
     """Three steps are one step after the other, each with its own noise."""
