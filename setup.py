@@ -39,7 +39,7 @@ setup(
             "checks/*.toml",
             "bug_hunt/*.py",
         ]
-        + ["results/*.jsonl"],
+        + ["results/*.jsonl", "results/*.md", "results/*.png"],
     },
     install_requires=["numpy>=2.0", "numba>=0.61", "matplotlib>=3.8", "mpmath>=1.3", "rich>=13"]
     + ["latex2mathml>=3.77", "markdown-it-py>=3", "pygments>=2.17", "packaging>=22"],

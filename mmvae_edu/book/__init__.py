@@ -46,7 +46,7 @@ def build(out, lessons, executed, fast=False):
         page, found = pages.lesson_page(row, run, linker, (names[i], names[i + 2]))
         made.append(page)
         problems += found
-    results, found = pages.results_page(linker)
+    results, found = pages.results_page(linker, out / "figures")
     ideas, missing = ideas_of(lessons, made)
     made = [pages.index_page(lessons, linker, ideas), *made]
     made += [pages.equations_page(lessons, executed, linker), results]

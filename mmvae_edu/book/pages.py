@@ -3,8 +3,10 @@
 import ast
 import posixpath
 import re
+import shutil
 from html import escape
 from importlib import resources
+from pathlib import Path
 
 from ..course import exercises
 from ..derivations import lines_of
@@ -177,12 +179,19 @@ def _items(slide, linker):
     return f"<ul>{rows}</ul>" if rows else ""
 
 
-def results_page(linker):
-    """Return the page of measured tables, and sentences about what cannot be rendered on it."""
-    folder = resources.files("mmvae_edu.lessons")
-    text = (folder / "results" / "README.md").read_text("utf-8")
+def results_page(linker, figures):
+    """Return the page of measured tables, and sentences about what cannot be rendered on it.
+
+    figures: the folder into which its pictures are copied.
+    """
+    folder = Path(str(resources.files("mmvae_edu.lessons"))) / "results"
+    text = (folder / "README.md").read_text("utf-8")
+    for picture in folder.glob("*.png"):
+        shutil.copyfile(picture, figures / picture.name)
 
     def link(found):
+        if found[1].endswith(".png"):
+            return f"](figures/{found[1]})"
         path = posixpath.normpath(posixpath.join("lessons/results", found[1]))
         return f"]({code.address(path)})"
 

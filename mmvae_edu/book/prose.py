@@ -26,6 +26,7 @@ class Prose:
         self.markdown.renderer.rules |= {
             "text": self._text,
             "code_inline": self._code,
+            "image": self._image,
             "table_open": self._table,
             "table_close": self._table,
         }
@@ -85,6 +86,10 @@ class Prose:
         words = escape(tokens[i].content, quote=False)
         inside = i and tokens[i - 1].type == "link_open"
         return f"<code>{words if inside else self._linked(words, True)}</code>"
+
+    def _image(self, tokens, i, options, env):
+        source, alt = tokens[i].attrs["src"], escape(tokens[i].content)
+        return f'<span class="scroll"><img src="{source}" alt="{alt}"></span>'
 
     def _table(self, tokens, i, options, env):
         return '<div class="scroll"><table>\n' if tokens[i].nesting == 1 else "</table></div>\n"
