@@ -69,6 +69,9 @@ ROWS = [  # the kind, the command line, what the sentence has
     ("a notebook that exists", "notebook 05 -o kept.ipynb", "kept.ipynb exists .*--force"),
     ("a notebook in no folder", "notebook 05 -o file/x.ipynb", "file: cannot write here"),
     ("a notebook's name too long", f"notebook 05 -o {LONG}.ipynb", "x.ipynb: .*too long"),
+    ("an argument of book", "book 05", "mmvae-edu book: unrecognized arguments: 05"),
+    ("a book in a file's place", "book -o file", "file: cannot write here"),
+    ("a book without a name", "book -o ''", "--out: expected the name of a file or folder"),
     # ---- start, status
     ("a file for exercises", "start file", "file: cannot write here"),
     ("exercises in a file", "start file/new", "file/new: cannot write here"),
