@@ -9,6 +9,7 @@ from pathlib import Path
 from ..course import overview
 from ..report.page import CSS
 from ..support import files
+from ..support.terminal import say
 from ..version import __version__
 from . import pages
 from .execute import execute
@@ -18,7 +19,7 @@ from .ideas import ideas_of
 AT_ONCE = 2  # lessons that run at the same time
 
 
-def write_book(out, *, fast=False, say=print):
+def write_book(out, *, fast=False):
     """Write the book into a folder and return sentences about what is wrong with it."""
     out, start = files.folder(out), time.perf_counter()
     figures, _ = files.folder(out / "figures"), files.folder(out / "source")
