@@ -17,7 +17,7 @@ def bivcca_bound(log_px_z, log_ratio, *, share):
     log p(z_m^k) − log q(z_m^k|x_m).  share (M,) is μ, which sums to 1.  Returns (N,), nats; its
     mean is at most log p(x_1..M).
     """
-    share = np.asarray(share)[:, None, None]
+    share = share[:, None, None]
     M, K, N = log_ratio.shape
     log_w = log_px_z.sum(axis=1) + log_ratio
 
