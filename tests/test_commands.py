@@ -421,7 +421,7 @@ def test_a_lesson_of_another_clone_is_refused(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("name", "near"),
     [
-        ("", None), ("77", None), ("xyz", None), ("1000", None), ("4a", "05"), ("5a", "05"),
+        ("", None), ("77", None), ("xyz", None), ("1000", None), ("4a", "04"), ("5a", "05"),
         ("05_kl", "05"), ("neg_kl", "05_neg_kl"), ("lessons/05.5", "05"),
     ],
 )  # fmt: skip

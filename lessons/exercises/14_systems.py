@@ -3,6 +3,8 @@
 z_m^k is sample k of encoder m, drawn from q(z|x_m); all values are in nats.
 """
 
+import numpy as np
+
 from mmvae_edu.course import todo
 
 

@@ -4,7 +4,6 @@ import contextlib
 import io
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from ..course.process import SURROUNDINGS
 from ..course.recorded import described
+from ..support import files
 from ..support.clones import python
 from .cells import cells
 
@@ -40,7 +40,7 @@ def execute(path, figures, *, fast):
             command, cwd=folder, env={**os.environ, **SETTINGS}, capture_output=True
         )
         for picture in Path(folder).glob("mmvae_edu_out/lessons/*"):
-            shutil.copyfile(picture, figures / picture.name)
+            files.write_bytes(figures / picture.name, picture.read_bytes())
         if result.exists():
             return Executed(**json.loads(result.read_text("utf-8")))
     said = done.stderr.decode("utf-8", "replace").strip().splitlines()
@@ -71,7 +71,7 @@ def main(path, result, fast):
         if done.problem:
             break
     done.claims = screen.claims
-    Path(result).write_text(json.dumps(vars(done)), "utf-8")
+    files.write_text(result, json.dumps(vars(done)))
 
 
 def run(cell, path, names, screen):

@@ -3,7 +3,6 @@
 import ast
 import posixpath
 import re
-import shutil
 from html import escape
 from importlib import resources
 from pathlib import Path
@@ -12,6 +11,7 @@ from ..course import exercises
 from ..derivations import lines_of
 from ..report.page import equation, scripts
 from ..slides.equations import load_equations, load_items
+from ..support import files
 from . import code, experts
 from .cells import cells
 from .frame import Page
@@ -187,7 +187,7 @@ def results_page(linker, figures):
     folder = Path(str(resources.files("mmvae_edu.lessons"))) / "results"
     text = (folder / "README.md").read_text("utf-8")
     for picture in folder.glob("*.png"):
-        shutil.copyfile(picture, figures / picture.name)
+        files.write_bytes(figures / picture.name, picture.read_bytes())
 
     def link(found):
         if found[1].endswith(".png"):

@@ -11,7 +11,7 @@ CODE = r"(?P<code>```.*?```|`[^`\n]+`)"
 DISPLAYED = r"\$\$(?P<displayed>.+?)\$\$(?:\s*\((?P<id>S\d+\.[\w-]+)\))?"
 INLINE = r"\$(?P<inline>[^$]+?)\$"
 LONG = 36  # signs of LaTeX that may be wider than a phone, where MathML breaks no line
-STASHED = re.compile("\ue000(\\d+)\ue001")
+STASHED = re.compile("\x02(\\d+)\x03")
 
 
 class Prose:
@@ -56,7 +56,7 @@ class Prose:
             number = f'<a class="id" href="{self.link(id, False)}">{id}</a>'
             html = f'<span class="numbered"{anchor}>{html}{number}</span>'
         self.math.append(html)
-        return f"\ue000{len(self.math) - 1}\ue001"
+        return f"\x02{len(self.math) - 1}\x03"
 
     def _heading(self, found):
         return f'<h2 id="{self.anchor(found[1])}">{found[1]}</h2>'

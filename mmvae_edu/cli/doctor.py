@@ -136,6 +136,9 @@ def installed(name):
         return None
 
 
+MODULES = {"markdown-it-py": "markdown_it"}  # names of modules that are not the package's
+
+
 def packages():
     """Yield a Finding for each package that is always needed."""
     fix = f"{PIP} -e . in the clone, or the wheel"
@@ -150,7 +153,8 @@ def packages():
         return
     for wanted in needed:
         ok, found, fix = met(wanted), installed(wanted.name) or "not installed", install(wanted)
-        if ok and (problem := failure(import_module, wanted.name)):
+        module = MODULES.get(wanted.name, wanted.name)
+        if ok and (problem := failure(import_module, module)):
             ok, found, fix = False, f"{found}: {problem}", f"{PIP} --force-reinstall {wanted.name}"
         yield Finding(wanted.name, ok, found, "" if ok else fix)
 
