@@ -273,6 +273,10 @@ NUMBERS = {  # words of the page: what stands in their braces
         "mnist", FIRST, FALLING, X1
     ).tolist()
     + difference("mnist", FIRST, FALLING, JOINT).tolist(),
+    "{:.0f}% of cases, the image from the label in {:.0f}%, and its gap is {:.1f} nat": [
+        *mean("binary-mnist", FIRST, *READ),
+        *gap("binary-mnist", FIRST),
+    ],
 }
 
 
@@ -346,7 +350,7 @@ TRUE = {  # words of the page without a number: whether it is so
     == [True, True, False],
     "at each seed it is better than the slides' best MVAE": (every_seed > theirs).all(),
     "less than the intervals": (abs(longer) < half("mnist", FALLING, *BLOCKS))[1:].all(),
-    "no MVAE without a schedule is better than the slides' MVAE in all three columns at every seed": not (
+    "no MVAE without a schedule is better than the slides' MVAE in all three columns": not (
         (hundred > theirs).all() or (falling > theirs).all()
     ),
     "CVAE is where the slides have it": abs(ahead("binary-mnist", "CVAE")[0]) < 0.05,

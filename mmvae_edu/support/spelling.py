@@ -10,7 +10,8 @@ SIGNS = {
     "≜": ":=", "∝": "proportional to", "∈": "in", "∞": "inf", "∂": "d", "∇": "grad",
     "∫": "integral", "Σ": "sum", "Π": "product", "µ": "mu", "λ": "lambda", "½": "1/2",
     "\N{COMBINING TILDE}": "~", "\N{COMBINING CIRCUMFLEX ACCENT}": "^", "…": "...", "⋯": "...",
-    "⋮": "...", "₁": "_1", "₂": "_2", "∑": "sum", "∏": "product", "’": "'", "“": '"', "”": '"', "✓": "yes", "✗": "no",
+    "⋮": "...", "₁": "_1", "₂": "_2", "∑": "sum",
+    "∏": "product", "’": "'", "“": '"', "”": '"', "✓": "yes", "✗": "no",
 }  # fmt: skip
 GREEK = {"GREEK SMALL LETTER": str.lower, "GREEK CAPITAL LETTER": str.capitalize}
 
