@@ -21,7 +21,7 @@ def predict(name, question, *choices):
     lines = [f"\npredict: {question}"]
     lines += [f"  {number}  {choice}" for number, choice in enumerate(choices, 1)]
     tell("\n".join(lines), question=(question, choices))
-    _asked[name] = choices, _typed(name, choices) if _can_type() else None
+    _asked[name] = choices, _typed(choices) if _can_type() else None
 
 
 def outcome(name, answer):
@@ -50,9 +50,9 @@ def _can_type():
     return ("--ask" in sys.argv and at_terminal()) or "ipykernel" in sys.modules
 
 
-def _typed(name, choices):
+def _typed(choices):
     """Ask until the answer fits; return a choice or a number, or None if it is skipped."""
-    wanted = f"1 to {len(choices)} or the words of one" if choices else "a number"
+    wanted = f"a number from 1 to {len(choices)}, or a choice's words" if choices else "a number"
     while True:
         try:
             text = input("your answer, or skip: ").strip()
@@ -64,7 +64,7 @@ def _typed(name, choices):
         answer = _understood(text, choices)
         if answer is not None:
             return answer
-        say(f"{name}: expected {wanted}, found {text!r}")
+        say(f"expected {wanted}, or skip; found {text!r}")
 
 
 def _understood(text, choices):
