@@ -86,7 +86,7 @@ def test_a_console_without_unicode(arguments, folder):
 
 def test_signs_that_a_console_lacks_have_another_form():
     done = run("reproduce", "digits-label", "--show", "--format", "markdown", encoding="ascii")
-    (line,) = (line for line in done.stdout.decode("ascii").splitlines() if "| JMVAE" in line)
+    line, _ = (line for line in done.stdout.decode("ascii").splitlines() if "| JMVAE" in line)
     assert re.fullmatch(r"\| JMVAE( \| -\d+\.\d\d \+/- \d\.\d\d){5} \|", line)
 
 
