@@ -173,7 +173,7 @@ keep(figure, "19-too-sure", alt=finding, numbers=rows)
 # $$\mathbb{E}_{p(x_m, x_n)} \mathbb{E}_{q_m(z|x_m)} \log p(x_n|z) \le
 # \mathbb{E} \log p(x_n|x_m) = -H(x_n|x_m) .$$
 #
-# What $x_m$ does not know of $x_n$ cannot be shown: there, pixels show their means.
+# A picture cannot show what $x_m$ does not know of $x_n$: there, pixels show their means.
 
 # %%
 derived("s11_cross_reconstruction")

@@ -96,7 +96,7 @@ def every(systems, columns):
 
 
 def gained_by_pairs(k, column):
-    """What k random subsets change in a rate, a number a seed."""
+    """Compute what k random subsets change in a rate, a number a seed."""
     return seeds(THREE, f"MVAE, k = {k}", column) - seeds(THREE, MVAES[0], column)
 
 

@@ -1,4 +1,4 @@
-"""What a mixture makes of its experts: two moments, and how well one modality shows another."""
+"""A mixture of experts: its two moments, and how well one modality shows another."""
 
 import numpy as np
 

@@ -23,7 +23,7 @@ SETTINGS = {**SURROUNDINGS, "PYTHONHASHSEED": "0", "COLUMNS": "88", "NO_COLOR": 
 
 @dataclass
 class Executed:
-    """What every code cell shows before and after its code, as HTML, and what went wrong."""
+    """The output of every code cell, before and after its code, as HTML, and what went wrong."""
 
     outputs: list = field(default_factory=list)  # [before, after]
     claims: list = field(default_factory=list)  # [equations, the claim's line as HTML]

@@ -96,7 +96,7 @@ class Drawing:
 
 
 class GraphicalModel(Drawing):
-    """What generates what, observed variables in grey."""
+    """The graph of what generates what, observed variables in grey."""
 
     def __init__(self, axis, model):
         super().__init__(axis)
