@@ -36,7 +36,7 @@ class Tree:
     height: "float"
 
 
-print(f"{Tree(2.0)} {__name__} {sys.modules[Tree.__module__].__file__ == __file__}")
+print(Tree(2.0), __name__, sys.modules[Tree.__module__].__file__ == __file__)
 print("one"); print("two")
 
 # %% [markdown]
