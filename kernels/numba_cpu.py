@@ -23,8 +23,8 @@ from . import _numba_mixtures as mixtures
 from ._functions import functions, plain
 from .table import TABLE
 
-GRAIN = 200_000  # elements a thread: fewer are done before a second has woken and found a free core
-GRAINS = {"adam_step": 10 * GRAIN}  # BLAS's threads still spin when it starts: a second would wait
+GRAIN = 600_000  # elements a thread: fewer are done before a second, beside those of BLAS, is at work
+GRAINS = {"adam_step": 2_000_000}  # a second one only competes with those of BLAS, which still spin
 ndarray = np.ndarray  # the arrays that it takes
 LOOPS = {name: loop for name, loop in (vars(loops) | vars(mixtures)).items() if name in TABLE}
 
