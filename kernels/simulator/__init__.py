@@ -11,6 +11,9 @@
     seen = record(double, blocks, threads, x)
     seen.faults    # an index out of bounds, barriers missed, races, reads of what nobody wrote
     seen.accesses  # who touched which element, on which line, after how many barriers
+    seen.costs     # line by line and memory by memory: warp accesses, lanes, sectors, passes
+    seen.meetings  # likewise the barriers, shuffles and other calls of a warp
+    seen.total(memory="x", kind="read").sectors  # a sum of costs
 
 `record(..., method=)` also demands a way of dividing the work among the threads, see `methods`.
 With `from numba import cuda` in place of the first line the same text is compiled for a GPU, or
@@ -19,6 +22,7 @@ always in the same order, and `breakpoint()` in a kernel stops there.
 """
 
 from .arrays import Access
+from .costs import Cost
 from .faults import BarrierMissed, Fault, OtherMethod, OutOfBounds, Race, Record, Unwritten
 from .launch import cuda, record
 from .text import edited
@@ -26,6 +30,7 @@ from .text import edited
 __all__ = [
     "Access",
     "BarrierMissed",
+    "Cost",
     "Fault",
     "OtherMethod",
     "OutOfBounds",

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from operator import index as as_int
 from typing import NamedTuple
 
@@ -24,6 +25,13 @@ class Memory:
         junk = np.nan if dtype.kind == "f" else 0
         return cls(name, role, np.full(shape, junk, dtype), np.zeros(shape, dtype=bool))
 
+    @cached_property
+    def addresses(self):
+        """The byte at which each element begins; memory begins at a multiple of 256 bytes."""
+        index = np.indices(self.values.shape, sparse=True)
+        steps = [at * step for at, step in zip(index, self.values.strides, strict=True)]
+        return np.broadcast_to(sum(steps), self.values.shape).ravel().tolist()
+
     def element(self, at):
         """Write the element at the flat place `at` as the kernel does: "tops[3]"."""
         return f"{self.name}[{', '.join(map(str, np.unravel_index(at, self.values.shape)))}]"
@@ -35,16 +43,38 @@ class Line(NamedTuple):
 
 
 class Access(NamedTuple):
-    """One touch of one element.  `epoch` counts the barriers that the thread has passed."""
+    """One touch of one element.
+
+    epoch: the number of barriers that the thread has passed.
+    clock: for each lane of its warp, how many syncwarps of that lane lie before.
+    turn: the instruction, and the times round each loop about it; lanes of a warp that have it in
+    common run together.
+    """
 
     block: tuple
     thread: tuple
     epoch: int
+    clock: tuple
+    line: Line
+    turn: tuple
+    kind: str  # "read", "write" or "atomic"
     memory: Memory
     at: int  # the flat place in memory.values
-    kind: str  # "read", "write" or "atomic"
-    line: Line
     unwritten: bool = False  # a read of what nobody has written
+
+
+class Wait(NamedTuple):
+    """One thread's arrival at a barrier, or at a call of its warp: `kind` is the name in `cuda`."""
+
+    block: tuple
+    thread: tuple
+    epoch: int
+    clock: tuple
+    line: Line
+    turn: tuple
+    kind: str
+    memory: None = None
+    at: None = None
 
 
 class Outside(NamedTuple):
@@ -53,11 +83,13 @@ class Outside(NamedTuple):
     block: tuple
     thread: tuple
     epoch: int
+    clock: tuple
+    line: Line
+    turn: tuple
+    kind: str
     memory: Memory
     index: tuple
     shape: tuple  # of what was indexed
-    kind: str
-    line: Line
 
 
 class Exp(NamedTuple):
@@ -91,23 +123,17 @@ class Watched:
         return len(self._places)
 
     def __getitem__(self, index):
-        at = self._at(index, "read")
+        at = self._at(index, "read", sys._getframe(1))
         if isinstance(at, np.ndarray):
             return Watched(self._memory, self._note, at)
-        self._noted(at, "read")
         return self._memory.values.flat[at]
 
     def __setitem__(self, index, value):
-        at = self._at(index, "write")
-        if isinstance(at, np.ndarray):
-            raise TypeError(f"{self._memory.name}: a thread writes one element at a time")
-        self._noted(at, "write")
-        self._write(at, value)
+        self._write(self._at(index, "write", sys._getframe(1)), value)
 
     def atomic(self, index, combine, value):
         """Read, combine and write in one step; returns the old value."""
-        at = self._at(index, "atomic", depth=3)
-        self._noted(at, "atomic", depth=3)
+        at = self._at(index, "atomic", sys._getframe(2))
         old = self._memory.values.flat[at]
         self._write(at, combine(old, value))
         return old
@@ -117,23 +143,21 @@ class Watched:
         if self._memory.written is not None:
             self._memory.written.flat[at] = True
 
-    def _at(self, index, kind, depth=2):
-        """Return the flat place of an element, or those of a row; raises Left outside the array."""
+    def _at(self, index, kind, frame):
+        """Return the flat place of an element that a frame touches, or those of a row.
+
+        The touch of an element is noted; raises Left outside the array.
+        """
         index = tuple(map(as_int, index if isinstance(index, tuple) else (index,)))
         if any(not 0 <= i < n for i, n in zip(index, self.shape, strict=False)):
-            line = caller(depth + 1)
-            self._note(Outside, self._memory, index, self.shape, kind, line)
+            self._note(Outside, frame, kind, self._memory, index, self.shape)
             raise Left
         places = self._places[index]
-        return places if len(index) < self.ndim else int(places)
-
-    def _noted(self, at, kind, depth=2):
-        written = self._memory.written
+        if len(index) < self.ndim:
+            if kind != "read":
+                raise TypeError(f"{self._memory.name}: a thread writes one element at a time")
+            return places
+        at, written = int(places), self._memory.written
         unwritten = kind != "write" and written is not None and not written.flat[at]
-        self._note(Access, self._memory, at, kind, caller(depth + 1), unwritten)
-
-
-def caller(depth):
-    """Return the Line that runs `depth` frames up."""
-    frame = sys._getframe(depth)
-    return Line(frame.f_lineno, frame.f_code.co_name)
+        self._note(Access, frame, kind, self._memory, at, unwritten)
+        return at

@@ -6,6 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .arrays import Line
+from .costs import costs, total
+from .warps import CALLS, WARP
+
 
 class Fault(Exception):
     """A mistake that the hardware may not show; `line` is where, `count` how often it was seen."""
@@ -20,7 +24,7 @@ class OutOfBounds(Fault):
 
 
 class BarrierMissed(Fault):
-    """Some threads of a block stand at a barrier where others do not; counted in blocks."""
+    """A thread waits at a barrier, or in a call of its warp, in vain; counted in blocks."""
 
 
 class Race(Fault):
@@ -28,7 +32,10 @@ class Race(Fault):
 
 
 class Unwritten(Fault):
-    """A thread reads shared or local memory before anyone has written it; in elements."""
+    """A thread reads memory before anyone has written it; in elements.
+
+    Or it takes a value by a shuffle from a lane that takes no part; in threads.
+    """
 
 
 class OtherMethod(Fault):
@@ -51,12 +58,14 @@ KINDS = (OutOfBounds, BarrierMissed, Race, Unwritten, Idle, Repeated, NotShared)
 
 
 class Apart(NamedTuple):
-    """A block whose threads do not all stand at one barrier."""
+    """A block in which a thread waits in vain, at a barrier or in a call of its warp."""
 
     block: tuple
     thread: tuple  # the first that waits
-    waiting: dict  # thread → the lines of its barrier, the kernel's own first
-    threads: list  # all
+    name: str  # "the barrier", or that of the call
+    line: Line
+    other: tuple | None  # a thread that does not come; None: the call's mask lacks the thread
+    there: Line | tuple  # where the other waits; empty if it has ended
 
 
 class Record:
@@ -67,7 +76,8 @@ class Record:
 
     def __init__(self, grid, block, method=None):
         self.grid, self.block, self.method = grid, block, method
-        self.accesses, self.outside, self.apart, self.exps = [], [], [], []
+        self.accesses, self.waits, self.outside, self.apart, self.exps = [], [], [], [], []
+        self.undefined = []  # (Wait, lane): shuffles from a lane that takes no part
 
     @cached_property
     def faults(self):
@@ -77,6 +87,20 @@ class Record:
         if not found and self.method and (other := self.method(self)):
             return [other]
         return found
+
+    @cached_property
+    def costs(self):
+        """A Cost for each line and memory touched there, in order of lines."""
+        return costs(self.accesses, self.number)
+
+    @cached_property
+    def meetings(self):
+        """A Cost for each line and barrier, or call of a warp: accesses is how often warps wait."""
+        return costs(self.waits, self.number)
+
+    def total(self, **fields):
+        """Sum the costs whose fields are these, as in total(memory="x", kind="read").sectors."""
+        return total(c for c in self.costs if all(getattr(c, f) == v for f, v in fields.items()))
 
     @property
     def marks(self):
@@ -96,27 +120,25 @@ class Record:
 
     def _out_of_bounds(self):
         for first in self.outside:
-            name, (*_, shape, kind, line) = first.memory.name, first
+            name, shape, line = first.memory.name, first.shape, first.line.number
             size = f"has {shape[0]} elements" if len(shape) == 1 else f"has shape {shape}"
-            verb = "reads" if kind == "read" else "writes"
+            verb = "reads" if first.kind == "read" else "writes"
             says = f"{self._who(first)} {verb} {name}[{', '.join(map(str, first.index))}] "
-            says += f"on line {line.number}, but {name} {size}"
+            says += f"on line {line}, but {name} {size}"
             says += _others(len(self.outside), "thread")
-            return OutOfBounds(says, line.number, len(self.outside))
+            return OutOfBounds(says, line, len(self.outside))
 
     def _barrier_missed(self):
         for first in self.apart:
-            lines = first.waiting[first.thread]
-            other = next(t for t in first.threads if first.waiting.get(t) != lines)
-            here, there = lines[-1], None
-            if other in first.waiting:
-                pairs = zip(lines, first.waiting[other], strict=False)
-                here, there = next(pair for pair in pairs if pair[0] != pair[1])
-            says = f"{self._who(first)} waits at the barrier on line {here.number}, but "
-            says += f"thread {_index(other, self.block)} "
-            says += f"waits on line {there.number}" if there else "has ended without it"
-            says += ": all threads of a block must meet, or none"
-            return BarrierMissed(says, here.number, len(self.apart))
+            says = f"{self._who(first)} waits at {first.name} on line {first.line.number}, "
+            if first.other is None:
+                says += "whose mask does not name its own lane"
+            else:
+                says += f"but thread {_index(first.other, self.block)} {_elsewhere(first)}"
+            in_warp = first.name in CALLS
+            says += f": all {'lanes of a mask' if in_warp else 'threads of a block'} must meet"
+            says += "" if in_warp else ", or none"
+            return BarrierMissed(says, first.line.number, len(self.apart))
 
     def _race(self):
         for a, b in self._races:
@@ -140,9 +162,15 @@ class Record:
             block = access.block
             within.setdefault((access.memory, access.at, block, access.epoch), []).append(access)
             across.setdefault((access.memory, access.at), []).append(access)
-        pairs = [_conflict(group, "thread") for group in within.values()]
+        pairs = [_conflict(group, "thread", self._ordered) for group in within.values()]
         pairs += [_conflict(group, "block") for group in across.values()]
         return [pair for pair in pairs if pair]
+
+    def _ordered(self, first, later):
+        """Does a chain of syncwarps lead from one access to a later one, of a lane of its warp?"""
+        warp, lane = divmod(self.number(first.thread), WARP)
+        known = later.clock[lane] > first.clock[lane]
+        return known and self.number(later.thread) // WARP == warp
 
     def _unwritten(self):
         reads = {(a.memory, a.at): a for a in reversed(self.accesses) if a.unwritten}
@@ -151,6 +179,15 @@ class Record:
             says += f"{first.line.number}, which no thread has written before"
             says += _others(len(reads), "element")
             return Unwritten(says, first.line.number, len(reads))
+        for first, source in self.undefined:
+            says = f"{self._who(first)} takes a value by {first.kind} on line {first.line.number} "
+            says += f"from lane {source} of its warp, which takes no part in it"
+            says += _others(len(self.undefined), "thread")
+            return Unwritten(says, first.line.number, len(self.undefined))
+
+    def number(self, thread):
+        """Number the threads of a block, x fastest; 32 consecutive ones are a warp."""
+        return thread.x + self.block.x * (thread.y + self.block.y * thread.z)
 
     def _who(self, event):
         return self.who(event.block, event.thread)
@@ -169,17 +206,25 @@ def _index(index, dim):
     return index[0] if last == 0 else tuple(index[: last + 1])
 
 
-def _conflict(group, by):
+def _conflict(group, by, ordered=lambda first, later: False):
     """Find the first two accesses, of different threads or blocks, one a write; or None."""
     owners, kinds = {getattr(a, by) for a in group}, {a.kind for a in group}
-    if len(owners) == 1 or kinds == {"read"}:
+    if len(owners) == 1 or kinds in ({"read"}, {"atomic"}):
         return None
     for i, a in enumerate(group):
         for b in group[i + 1 :]:
             alike = a.kind == b.kind != "write"  # two reads, or two atomics
-            if getattr(a, by) != getattr(b, by) and not alike:
+            if getattr(a, by) != getattr(b, by) and not alike and not ordered(a, b):
                 return a, b
     return None
+
+
+def _elsewhere(apart):
+    if not apart.there:
+        return "has ended without it"
+    if apart.there == apart.line:
+        return "waits there in another call, or with another mask"
+    return f"waits on line {apart.there.number}"
 
 
 def _verb(access):

@@ -4,18 +4,22 @@ import linecache
 import operator
 import re
 import sys
-from functools import partial, wraps
+from collections.abc import Generator
+from dataclasses import dataclass
+from functools import cache, partial, wraps
 from inspect import signature
 from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
 
-from .arrays import Exp, Left, Line, Memory, Outside, Watched
+from .arrays import Access, Exp, Left, Line, Memory, Outside, Wait, Watched
 from .faults import Apart, OtherMethod, Record
-from .text import Namespace, bound, plain
+from .text import ROUNDS, Namespace, bound, plain
+from .warps import CALLS, WARP, Call, meet
 
 MOST = 1_000_000  # accesses of a launch; more are taken for an endless loop
+BARRIER, ENDED = "at a barrier", ""
 
 
 class Dim3(NamedTuple):
@@ -52,13 +56,39 @@ def record(kernel, blocks, threads, *args, method=None):
     return cuda.seen
 
 
+@dataclass(eq=False)
+class Thread:
+    """A thread of the block that runs; `call` is where it stands: BARRIER, a Call or ENDED."""
+
+    index: Dim3
+    lane: int
+    steps: Generator
+    clock: tuple = (0,) * WARP
+    call: Call | str = BARRIER
+
+    def lines(self):
+        """List the lines where it stands: the kernel's, and those of the functions it is in."""
+        lines, steps = (), self.steps
+        while steps is not None and self.call:
+            lines += (Line(steps.gi_frame.f_lineno, steps.gi_code.co_name),)
+            steps = steps.gi_yieldfrom
+        return lines
+
+
 class Running:
     """The name `cuda` in a kernel that runs: the thread whose turn it is."""
 
+    warpsize = WARP
+    threadIdx = property(lambda self: self.thread.index)
+    laneid = property(lambda self: self.thread.lane)
+
     def __init__(self, seen):
         self.gridDim, self.blockDim = seen.grid, seen.block
-        self.blockIdx = self.threadIdx = None
-        self.seen, self.epoch, self.in_block = seen, 0, {}
+        self.blockIdx = self.thread = self.code = None
+        self.seen, self.epoch, self.in_block, self.turns = seen, 0, {}, {}
+        self.events = {Access: seen.accesses, Wait: seen.waits, Outside: seen.outside}
+        for name in CALLS:
+            setattr(self, name, partial(self._call, name))
         self.shared = SimpleNamespace(array=self._shared_array)
         self.local = SimpleNamespace(array=self._local_array)
         names = {"add": operator.add, "sub": operator.sub, "max": max, "min": min}
@@ -91,12 +121,34 @@ class Running:
     def __getattr__(self, name):
         raise AttributeError(f"the recorder has no cuda.{name}")
 
-    def note(self, kind, *what):
-        """Add what the thread whose turn it is does: an Access, or that it is Outside."""
-        events = self.seen.outside if kind is Outside else self.seen.accesses
-        events.append(kind(self.blockIdx, self.threadIdx, self.epoch, *what))
+    def syncthreads(self):
+        self.note(Wait, sys._getframe(1), "syncthreads")
+        return BARRIER
+
+    def _call(self, name, mask=2**WARP - 1, value=None, which=0):
+        event = self.note(Wait, sys._getframe(1), name)
+        return Call(name, int(mask) & 2**WARP - 1, value, which, event)
+
+    def note(self, kind, frame, *what):
+        """Add and return what the thread whose turn it is does in a frame."""
+        thread, events = self.thread, self.events[kind]
+        line = Line(frame.f_lineno, frame.f_code.co_name)
+        where = self.blockIdx, thread.index, self.epoch, thread.clock, line, self._turn(frame)
+        events.append(kind(*where, *what))
         if len(events) > MOST:
             raise RuntimeError(f"more than {MOST:,} accesses: does a loop ever end?")
+        return events[-1]
+
+    def _turn(self, frame):
+        """Return the instructions at which the frames of a kernel are, and their rounds of loops.
+
+        The same object for the same turn, since there are many accesses in each.
+        """
+        turn = (_place(frame),)
+        while frame.f_code is not self.code:
+            frame = frame.f_back
+            turn += (_place(frame),)
+        return self.turns.setdefault(turn, turn)
 
     def note_exp(self, exp, x):
         """Add a call of exp, and return its value."""
@@ -105,35 +157,72 @@ class Running:
 
     def run_block(self, block, body, args):
         """Run every thread as far as its next barrier, then all again, until all have ended."""
-        self.blockIdx, self.in_block, self.epoch = block, {}, 0
-        threads = {index: body(*args) for index in self.blockDim.indices()}
-        left = False
-        while not left:
-            waiting = {}  # thread → the lines of the barrier where it stands
-            for index, steps in threads.items():
-                self.threadIdx = index
-                try:
-                    next(steps)
-                    waiting[index] = _lines(steps)
-                except StopIteration:
-                    pass
-                except Left:
-                    left = True
-            apart = 0 < len(waiting) < len(threads) or len(set(waiting.values())) > 1
-            if apart and not left:
-                self.seen.apart.append(Apart(block, next(iter(waiting)), waiting, list(threads)))
-            if apart or not waiting:
-                break
+        self.blockIdx, self.in_block, self.epoch, self.code = block, {}, 0, body.__code__
+        self.left = False
+        lanes = [
+            Thread(index, number % WARP, body(*args))
+            for number, index in enumerate(self.blockDim.indices())
+        ]
+        warps = [lanes[first : first + WARP] for first in range(0, len(lanes), WARP)]
+        apart = None
+        while any(thread.call for thread in lanes) and not (self.left or apart):
+            for warp in warps:
+                self._run_warp(warp)
+            apart = next(filter(None, map(_apart_in_warp, warps)), None) or _apart(lanes)
             self.epoch += 1
+        if apart and not self.left:
+            self.seen.apart.append(Apart(block, *apart))
+
+    def _run_warp(self, warp):
+        """Run the lanes of a warp, all at a barrier, as far as the next; one may stay behind."""
+        ready = [(thread, None) for thread in warp if thread.call]
+        while ready:
+            for self.thread, value in ready:
+                try:
+                    self.thread.call = self.thread.steps.send(value)
+                except StopIteration:
+                    self.thread.call = ENDED
+                except Left:
+                    self.thread.call, self.left = ENDED, True
+            ready = meet(warp, self.seen.undefined)
 
 
-def _lines(steps):
-    """List the lines where a paused generator stands: its own, and those it waits for."""
-    lines = ()
-    while steps is not None:
-        lines += (Line(steps.gi_frame.f_lineno, steps.gi_code.co_name),)
-        steps = steps.gi_yieldfrom
-    return lines
+def _place(frame):
+    """Return where the instruction of a frame stands in its text, and its rounds of loops."""
+    at = _positions(frame.f_code)[frame.f_lasti // 2]  # also where f_lasti is its cache's
+    return at, *frame.f_locals.get(ROUNDS, ())
+
+
+@cache
+def _positions(code):
+    return tuple(code.co_positions())
+
+
+def _apart_in_warp(warp):
+    """Find a lane that waits in vain in a call of its warp, and one that it waits for."""
+    for thread in warp:
+        if isinstance(call := thread.call, Call):
+            named = (other for other in warp if call.names(other.lane))
+            other = next((other for other in named if not call.meets(other.call)), None)
+            return _pair(thread, other, call.name)
+    return None
+
+
+def _apart(threads):
+    """Find a thread that waits at a barrier, and one that does not."""
+    first = next((thread for thread in threads if thread.call), None)
+    for other in threads if first else ():
+        if other.lines() != first.lines():
+            return _pair(first, other, "the barrier")
+    return None
+
+
+def _pair(thread, other, name):
+    """Return the fields of an Apart but for the block: where two threads are, in what differs."""
+    here, there = thread.lines(), other.lines() if other else ()
+    pairs = zip(here, there, strict=False)
+    at = next((pair for pair in pairs if pair[0] != pair[1]), (here[-1], there and there[-1]))
+    return thread.index, name, at[0], other and other.index, at[1]
 
 
 def _atomic(combine, array, index, value):

@@ -1,7 +1,8 @@
-"""A kernel's text, made to pause at its barriers.
+"""A kernel's text, made to pause at its barriers and to count its rounds of loops.
 
-The recorder runs a kernel as a generator: `cuda.syncthreads()` becomes `yield`, and a call of a
-device function that has barriers becomes `yield from`.  All else, and every line number, stays.
+The recorder runs a kernel as a generator: `cuda.syncthreads()` becomes `yield cuda.syncthreads()`,
+likewise the calls of a warp, and a call of a device function that has one becomes `yield from`.  A
+list ROUNDS has the times round each loop about a line.  All else, and every line number, stays.
 """
 
 import ast
@@ -15,7 +16,11 @@ from types import FunctionType, ModuleType, SimpleNamespace
 
 import numpy as np
 
+from .warps import CALLS
+
 EDITS = itertools.count()
+PAUSING = {"syncthreads", *CALLS}
+ROUNDS = "_rounds"  # a local variable of the text that runs
 
 
 class Namespace:
@@ -81,12 +86,21 @@ def _paused(function, always=False):
     definition.decorator_list = []
     pausing = {name for name, device in _devices(function).items() if _has_barrier(device)}
     Pauses(_names_of_cuda(function), pausing).visit(definition)
+    definition.body.insert(0, _statement("{} = []", definition.body[0]))
     if always:
         definition.body += ast.parse("return\nyield").body
     ast.increment_lineno(ast.fix_missing_locations(tree), first - 1)
     module = compile(tree, function.__code__.co_filename, "exec", dont_inherit=True)
     codes = filter(inspect.iscode, module.co_consts)
     return next(code for code in codes if code.co_name == definition.name)
+
+
+def _statement(text, node):
+    """Return a statement about ROUNDS on the line of a node."""
+    (statement,) = ast.parse(text.format(ROUNDS)).body
+    for part in ast.walk(statement):
+        ast.copy_location(part, node)
+    return statement
 
 
 class Pauses(ast.NodeTransformer):
@@ -98,11 +112,18 @@ class Pauses(ast.NodeTransformer):
     def visit_Call(self, node):
         self.generic_visit(node)
         match node.func:
-            case ast.Attribute(value=ast.Name(id=name), attr="syncthreads") if name in self.cuda:
-                return ast.copy_location(ast.Yield(), node)
+            case ast.Attribute(value=ast.Name(id=name), attr=call) if name in self.cuda:
+                return ast.copy_location(ast.Yield(node), node) if call in PAUSING else node
             case ast.Name(id=name) if name in self.pausing:
                 return ast.copy_location(ast.YieldFrom(node), node)
         return node
+
+    def visit_For(self, node):
+        self.generic_visit(node)
+        node.body.insert(0, _statement("{}[-1] += 1", node.body[0]))
+        return [_statement("{}.append(0)", node), node, _statement("{}.pop()", node)]
+
+    visit_While = visit_For
 
 
 def _scope(function):
@@ -142,5 +163,5 @@ def _devices(function):
 
 
 def _has_barrier(function):
-    own = "syncthreads" in function.__code__.co_names
-    return own or any(map(_has_barrier, _devices(function).values()))
+    own = PAUSING.intersection(function.__code__.co_names)
+    return bool(own) or any(map(_has_barrier, _devices(function).values()))
