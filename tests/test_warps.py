@@ -1,9 +1,15 @@
 """The costs that the access recorder counts, warp by warp, against counts made by hand."""
 
+import re
+
 import numpy as np
 import pytest
-from mmvae_edu.kernels.simulator import cuda, record
+from mmvae_edu.kernels import _cuda_elements
+from mmvae_edu.kernels.simulator import BarrierMissed, Race, Unwritten, cuda, examples, record
 from mmvae_edu.kernels.simulator.text import plain
+from test_access import line_of
+
+FULL = 0xFFFFFFFF
 
 # ---- global memory -----------------------------------------------------------------------------
 
@@ -144,3 +150,422 @@ def test_sectors_counted_by_hand(case):
     kernel, blocks, threads, x, y, memory, kind, *expected = case
     cost = record(kernel, blocks, threads, x, y).total(memory=memory, kind=kind)
     assert (cost.accesses, cost.lanes, cost.sectors, cost.used) == pytest.approx(tuple(expected))
+
+
+# ---- shared memory -----------------------------------------------------------------------------
+
+
+@cuda.jit
+def transpose(x, y):
+    tile = cuda.shared.array((32, 32), np.float32)
+    column, row = cuda.threadIdx.x, cuda.threadIdx.y
+    tile[row, column] = x[row, column]
+    cuda.syncthreads()
+    y[row, column] = tile[column, row]
+
+
+@cuda.jit
+def transpose_padded(x, y):
+    tile = cuda.shared.array((32, 33), np.float32)
+    column, row = cuda.threadIdx.x, cuda.threadIdx.y
+    tile[row, column] = x[row, column]
+    cuda.syncthreads()
+    y[row, column] = tile[column, row]
+
+
+@cuda.jit
+def transpose_float64(x, y):
+    tile = cuda.shared.array((32, 32), np.float64)
+    column, row = cuda.threadIdx.x, cuda.threadIdx.y
+    tile[row, column] = x[row, column]
+    cuda.syncthreads()
+    y[row, column] = tile[column, row]
+
+
+@cuda.jit
+def strided(step, x, y):
+    """Read every step-th element of shared memory, of the type of x."""
+    s = cuda.shared.array(1024, x.dtype)
+    t = cuda.threadIdx.x
+    for i in range(t, 1024, cuda.blockDim.x):
+        s[i] = 0
+    cuda.syncthreads()
+    y[t] = s[step * t]
+
+
+@cuda.jit
+def votes_in_shared(step, x, y):
+    counts = cuda.shared.array(256, x.dtype)
+    t = cuda.threadIdx.x
+    for i in range(t, 256, cuda.blockDim.x):
+        counts[i] = 0
+    cuda.syncthreads()
+    cuda.atomic.add(counts, step * t, 1)
+
+
+def strided_by(step, dtype, threads=32, kernel=strided):
+    x = np.zeros(1, dtype)
+    return record(kernel, 1, threads, step, x, np.zeros(threads, dtype))
+
+
+TILE = f32(32, 32), f32(32, 32)
+PASSES = [  # a record, of shared memory by name and kind: accesses, passes
+    (lambda: record(transpose, 1, (32, 32), *TILE), "tile", "write", 32, 32),
+    (lambda: record(transpose, 1, (32, 32), *TILE), "tile", "read", 32, 32 * 32),
+    (lambda: record(transpose_padded, 1, (32, 32), *TILE), "tile", "write", 32, 32),
+    (lambda: record(transpose_padded, 1, (32, 32), *TILE), "tile", "read", 32, 32),
+    # two halves of a warp; in each a column of 16 elements, all in the same two banks
+    (lambda: record(transpose_float64, 1, (32, 32), *TILE), "tile", "write", 32, 2 * 32),
+    (lambda: record(transpose_float64, 1, (32, 32), *TILE), "tile", "read", 32, 2 * 16 * 32),
+    (lambda: strided_by(0, np.float32), "s", "read", 1, 1),  # a word for all: a broadcast
+    (lambda: strided_by(2, np.float32), "s", "read", 1, 2),
+    (lambda: strided_by(3, np.float32), "s", "read", 1, 1),  # 3 and 32 share no factor
+    (lambda: strided_by(8, np.float32), "s", "read", 1, 8),
+    (lambda: strided_by(32, np.float32, threads=20), "s", "read", 1, 20),
+    (lambda: strided_by(0, np.float64), "s", "read", 1, 2),  # once a half
+    (lambda: strided_by(1, np.float64, threads=20), "s", "read", 1, 2),
+    (lambda: strided_by(1, np.float64, threads=16), "s", "read", 1, 1),
+    (lambda: strided_by(2, np.float64), "s", "read", 1, 4),
+    (lambda: strided_by(1, np.int8), "s", "read", 1, 1),  # 4 lanes a word
+    (lambda: strided_by(4, np.int8), "s", "read", 1, 1),
+    (lambda: strided_by(8, np.int16), "s", "read", 1, 4),  # every fourth bank
+    (lambda: strided_by(0, np.int32, kernel=votes_in_shared), "counts", "atomic", 1, 32),
+    (lambda: strided_by(1, np.int32, kernel=votes_in_shared), "counts", "atomic", 1, 1),
+    (lambda: strided_by(8, np.int32, kernel=votes_in_shared), "counts", "atomic", 1, 8),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PASSES, ids=range(len(PASSES)))
+def test_passes_counted_by_hand(case):
+    launch, memory, kind, *expected = case
+    cost = launch().total(memory=memory, kind=kind)
+    assert [cost.accesses, cost.passes] == expected
+    assert (cost.sectors, cost.used) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "passes"), [(all_into_one, 32 + 8), (by_fours, 4 + 4)], ids=lambda p: str(p)
+)
+def test_atomic_updates_of_one_address_follow_each_other(kernel, passes):
+    seen = record(kernel, 1, 40, f32(40), f32(10))
+    assert seen.total(memory="y", kind="atomic").passes == passes
+
+
+def test_costs_stand_in_order_of_lines_and_add_up():
+    seen = record(transpose, 1, (32, 32), *TILE)
+    first = line_of(transpose, "tile[row, column] = x")
+    assert [(c.line.number - first, c.memory, c.kind, c.accesses) for c in seen.costs] == [
+        (0, "x", "read", 32), (0, "tile", "write", 32),
+        (2, "tile", "read", 32), (2, "y", "write", 32),
+    ]  # fmt: skip
+    assert seen.costs[0] == ((first, "transpose"), "x", "read", 32, 32, 128, 1, 0)
+    assert seen.total() == (None, None, None, 128, 32, 256, 1, 32 + 32 * 32)
+    assert seen.total(line=(first, "transpose")) == (
+        seen.costs[0].line,
+        *2 * [None],
+        64,
+        32,
+        128,
+        1,
+        32,
+    )
+    assert seen.total(memory="nothing") == (None, None, None, 0, 0, 0, None, 0)
+    (barrier,) = seen.meetings
+    assert barrier == ((first + 1, "transpose"), None, "syncthreads", 32, 32, 0, None, 0)
+
+
+def test_a_tree_leaves_its_lanes_idle():
+    """Of 32 threads 16, 8, 4, 2 and 1 add; all wait six times."""
+    log_w = np.zeros((32, 1))
+    seen = record(examples.block_max_kernel, 1, 32, log_w, np.zeros(1))
+    line = line_of(examples.block_max_kernel, "tops[t] = max(tops[t], tops[t + half])")
+    reads = seen.total(line=(line, "block_max_kernel"), kind="read")
+    assert (reads.accesses, reads.lanes) == (2 * 5, 31 / 5)
+    assert [(wait.accesses, wait.lanes) for wait in seen.meetings] == [(1, 32), (5, 32)]
+
+
+def test_product_of_experts_at_the_sizes_of_a_lesson():
+    """A warp is 8 rows of 4 threads; D = 3 of them and N = 7 rows have work: 21 lanes of 32."""
+    M, N, D = 3, 7, 3
+    arrays = f32(M, N, D), f32(M, N, D), np.ones((M, N), bool), f32(N, D), f32(N, D)
+    kernel = _cuda_elements.product_of_experts_v1
+    seen = record(kernel, 2, (4, 8), M, N, D, *arrays)
+    *_, last = seen.costs
+    assert last.line.number == line_of(kernel, "joint_log_var[n, d] = least")
+    # 21 neighbours of 4 bytes lie in 3 sectors
+    assert last[1:] == ("joint_log_var", "write", 1, 21, 3, 84 / 96, 0)
+    assert seen.total(memory="mask").lanes == 21  # in two loops over M
+    assert seen.total(memory="mask").accesses == 2 * M
+
+
+def test_lanes_that_differ_in_a_mask_meet_again():
+    """Rows of the warp have different experts; each round of the loop reads those present."""
+    mask = np.array([[True, False], [False, True], [True, True]])
+    arrays = f32(3, 2, 16), f32(3, 2, 16), mask, f32(2, 16), f32(2, 16)
+    kernel = _cuda_elements.product_of_experts_v1
+    seen = record(kernel, 1, (16, 2), 3, 2, 16, *arrays)
+    cost = seen.total(memory="mu")
+    assert (cost.accesses, cost.lanes) == (3, (16 + 16 + 32) / 3)
+
+
+# ---- calls of a warp ---------------------------------------------------------------------------
+
+
+@cuda.jit
+def sum_by_xor(x, y):
+    total = x[cuda.grid(1)]
+    half = cuda.warpsize // 2
+    while half:
+        total += cuda.shfl_xor_sync(FULL, total, half)
+        half //= 2
+    y[cuda.grid(1)] = total
+
+
+@cuda.jit(device=True)
+def add_down(part):
+    for step in (16, 8, 4, 2, 1):
+        part += cuda.shfl_down_sync(FULL, part, step)
+    return part
+
+
+@cuda.jit
+def sum_by_blocks(x, y):
+    """Warps add up by shuffles, the first one adds what they leave in shared memory."""
+    parts = cuda.shared.array(32, np.float64)
+    t = cuda.threadIdx.x
+    part = add_down(x[t])
+    if cuda.laneid == 0:
+        parts[t // 32] = part
+    cuda.syncthreads()
+    if t < 32:
+        whole = add_down(parts[t] if t < cuda.blockDim.x // 32 else 0.0)
+        if t == 0:
+            y[0] = whole
+
+
+@cuda.jit
+def all_shuffles(x, y):
+    lane = cuda.laneid
+    y[lane, 0] = cuda.shfl_sync(FULL, lane, 35)  # 35 mod 32
+    y[lane, 1] = cuda.shfl_up_sync(-1, lane, 3)
+    y[lane, 2] = cuda.shfl_down_sync(FULL, lane, 3)
+    y[lane, 3] = cuda.shfl_xor_sync(FULL, lane, 33)  # a lane beyond the warp
+    y[lane, 4] = cuda.shfl_sync(FULL, lane, lane // 8 * 8)
+
+
+@cuda.jit
+def all_votes(x, y):
+    lane = cuda.laneid
+    y[lane, 0] = cuda.all_sync(FULL, lane < 32)
+    y[lane, 1] = cuda.all_sync(FULL, lane > 0)
+    y[lane, 2] = cuda.any_sync(FULL, lane == 7)
+    y[lane, 3] = cuda.ballot_sync(FULL, lane % 8 == 0)
+    y[lane, 4] = cuda.any_sync(FULL, lane < 0)
+
+
+@cuda.jit
+def within_halves(x, y):
+    t = cuda.threadIdx.x
+    if t < 16:
+        y[t] = cuda.shfl_xor_sync(0x0000FFFF, x[t], 1)
+    else:
+        y[t] = cuda.shfl_xor_sync(0xFFFF0000, x[t], 2)
+
+
+@cuda.jit
+def in_either_branch(x, y):
+    t = cuda.threadIdx.x
+    if t % 2:
+        y[t] = cuda.shfl_xor_sync(FULL, x[t], 1)
+    else:
+        y[t] = cuda.shfl_xor_sync(FULL, x[t], 1)
+
+
+LANES, ONE_TO_64 = np.arange(32.0), np.arange(1.0, 65)
+SHUFFLED = np.transpose([
+    np.full(32, 3), np.maximum(LANES - 3, np.where(LANES < 3, LANES, 0)),
+    np.where(LANES > 28, LANES, LANES + 3), LANES, LANES // 8 * 8,
+])  # fmt: skip
+VOTED = np.tile([1, 0, 1, 0x01010101, 0], (32, 1))
+CORRECT = [
+    (sum_by_xor, 64, ONE_TO_64, np.repeat([528, 1552], 32)),
+    (sum_by_blocks, 64, ONE_TO_64, [2080]),
+    (all_shuffles, 32, LANES, SHUFFLED),
+    (all_votes, 32, LANES, VOTED),
+    (within_halves, 32, LANES, np.append(np.arange(16) ^ 1, np.arange(16, 32) ^ 2)),
+    (in_either_branch, 32, LANES, np.arange(32) ^ 1),
+]
+
+
+@pytest.mark.parametrize("case", CORRECT, ids=lambda case: plain(case[0]).__name__)
+def test_lanes_exchange_values(case):
+    kernel, threads, x, expected = case
+    y = np.zeros(np.shape(expected))
+    assert record(kernel, 1, threads, x, y).faults == []
+    assert y.tolist() == np.asarray(expected).tolist()
+
+
+def test_meetings_are_counted_by_warps():
+    seen = record(sum_by_blocks, 1, 64, ONE_TO_64, np.zeros(1))
+    counts = [(wait.kind, wait.accesses, wait.lanes) for wait in seen.meetings]
+    assert sorted(counts) == [("shfl_down_sync", 15, 32), ("syncthreads", 2, 32)]
+
+
+@cuda.jit
+def in_the_if(x, y):
+    t = cuda.threadIdx.x
+    if t < 16:
+        y[t] = cuda.shfl_down_sync(FULL, x[t], 1)  # here
+
+
+@cuda.jit
+def other_call(x, y):
+    t = cuda.threadIdx.x
+    if t < 16:
+        y[t] = cuda.shfl_down_sync(FULL, x[t], 1)  # here
+    else:
+        y[t] = cuda.shfl_up_sync(FULL, x[t], 1)
+
+
+@cuda.jit
+def other_masks(x, y):
+    t = cuda.threadIdx.x
+    y[t] = cuda.shfl_xor_sync(3 if t else 7, x[t], 1)  # here
+
+
+@cuda.jit
+def not_named(x, y):
+    t = cuda.threadIdx.x
+    y[t] = cuda.shfl_xor_sync(0xFFF, x[t], 1)  # here
+
+
+@cuda.jit
+def at_the_barrier(x, y):
+    if cuda.threadIdx.x < 31:
+        cuda.syncwarp()  # here
+    cuda.syncthreads()
+
+
+@cuda.jit
+def beyond_the_block(x, y):
+    t = cuda.threadIdx.x
+    y[t] = cuda.shfl_down_sync(FULL, x[t], 16)  # here
+
+
+@cuda.jit
+def from_outside_the_mask(x, y):
+    t = cuda.threadIdx.x
+    if t < 4:
+        y[t] = cuda.shfl_xor_sync(0xF, x[t], 4)  # here
+
+
+@cuda.jit
+def tree_without_syncwarp(x, y):
+    s = cuda.shared.array(32, np.float64)
+    t = cuda.threadIdx.x
+    s[t] = x[t]
+    for half in (16, 8, 4, 2, 1):
+        if t < half:
+            s[t] += s[t + half]  # here
+
+
+@cuda.jit
+def shuffle_as_a_barrier(x, y):
+    s = cuda.shared.array(32, np.float64)
+    t = cuda.threadIdx.x
+    s[t] = x[t]  # here
+    cuda.shfl_sync(FULL, t, 0)
+    y[t] = s[31 - t]
+
+
+@cuda.jit
+def syncwarp_between_warps(x, y):
+    s = cuda.shared.array(64, np.float64)
+    t = cuda.threadIdx.x
+    s[t] = x[t]  # here
+    cuda.syncwarp()
+    y[t] = s[63 - t]
+
+
+@cuda.jit
+def syncwarp_of_others(x, y):
+    s = cuda.shared.array(32, np.float64)
+    t = cuda.threadIdx.x
+    s[t] = x[t]  # here
+    cuda.syncwarp(0xFFFF if t < 16 else 0xFFFF0000)
+    y[t] = s[31 - t]
+
+
+PLANTED = [
+    (in_the_if, 32, BarrierMissed, "thread 0 of block 0 waits at shfl_down_sync on line {}, but "
+     "thread 16 has ended without it: all lanes of a mask must meet"),
+    (other_call, 32, BarrierMissed, "thread 0 of block 0 waits at shfl_down_sync on line {}, but "
+     "thread 16 waits on line {+2}: all lanes of a mask must meet"),
+    (other_masks, 4, BarrierMissed, "thread 0 of block 0 waits at shfl_xor_sync on line {}, but "
+     "thread 1 waits there in another call, or with another mask: all lanes of a mask must meet"),
+    (not_named, 16, BarrierMissed, "thread 12 of block 0 waits at shfl_xor_sync on line {}, "
+     "whose mask does not name its own lane: all lanes of a mask must meet"),
+    (at_the_barrier, 32, BarrierMissed, "thread 0 of block 0 waits at syncwarp on line {}, but "
+     "thread 31 waits on line {+1}: all lanes of a mask must meet"),
+    (beyond_the_block, 20, Unwritten, "thread 4 of block 0 takes a value by shfl_down_sync on line "
+     "{} from lane 20 of its warp, which takes no part in it (12 such threads)"),
+    (from_outside_the_mask, 32, Unwritten, "thread 0 of block 0 takes a value by shfl_xor_sync on "
+     "line {} from lane 4 of its warp, which takes no part in it (4 such threads)"),
+    (tree_without_syncwarp, 32, Race, "thread 0 of block 0 reads s[16] on line {} and thread 16 "
+     "writes it on line {-3}, with no barrier between them (31 such pairs)"),
+    (shuffle_as_a_barrier, 32, Race, "thread 0 of block 0 writes s[0] on line {} and thread 31 "
+     "reads it on line {+2}, with no barrier between them (32 such pairs)"),
+    (syncwarp_between_warps, 64, Race, "thread 0 of block 0 writes s[0] on line {} and thread 63 "
+     "reads it on line {+2}, with no barrier between them (64 such pairs)"),
+    (syncwarp_of_others, 32, Race, "thread 0 of block 0 writes s[0] on line {} and thread 31 "
+     "reads it on line {+2}, with no barrier between them (32 such pairs)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PLANTED, ids=lambda case: plain(case[0]).__name__)
+def test_faults_within_a_warp(case):
+    kernel, threads, kind, sentence = case
+    fault = record(kernel, 1, threads, np.arange(64.0), np.zeros(64)).faults[0]
+    line = line_of(kernel, "# here")
+    sentence = re.sub(r"{(.*?)}", lambda near: str(line + int(near[1] or 0)), sentence)
+    assert (type(fault), str(fault), fault.line) == (kind, sentence, line)
+
+
+def test_syncwarp_orders_the_tree_of_a_warp():
+    @cuda.jit
+    def tree(x, y):
+        s = cuda.shared.array(32, np.float64)
+        t = cuda.threadIdx.x
+        s[t] = x[t]
+        for half in (16, 8, 4, 2, 1):
+            cuda.syncwarp()
+            if t < half:
+                s[t] += s[t + half]
+        if t == 0:
+            y[0] = s[0]
+
+    y = np.zeros(1)
+    assert record(tree, 1, 32, LANES, y).faults == []
+    assert y == LANES.sum()
+
+
+def test_masks_order_their_own_lanes_and_what_lies_before_those():
+    """Lane 0 writes, 0 meets 1, 1 meets 2, 2 reads: a chain; without its first link a race."""
+
+    @cuda.jit
+    def chain(first, y):
+        s = cuda.shared.array(1, np.float64)
+        t = cuda.threadIdx.x
+        if t == 0:
+            s[0] = 5.0
+        if t < 2 and first:
+            cuda.syncwarp(0b011)
+        if 0 < t < 3:
+            cuda.syncwarp(0b110)
+        if t == 2:
+            y[0] = s[0]
+
+    y = np.zeros(1)
+    assert record(chain, 1, 4, True, y).faults == []
+    assert y == 5
+    assert [type(fault) for fault in record(chain, 1, 4, False, y).faults] == [Race]

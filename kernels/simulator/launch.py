@@ -108,7 +108,7 @@ class Running:
 
     def _shared_array(self, shape, dtype):
         frame = sys._getframe(1)
-        site = frame.f_code, frame.f_lineno
+        site = frame.f_code, _place(frame)[0]
         if site not in self.in_block:
             name = _assigned(frame, "shared")
             self.in_block[site] = Memory.empty(name, "shared", shape, dtype)
@@ -202,9 +202,9 @@ def _apart_in_warp(warp):
     """Find a lane that waits in vain in a call of its warp, and one that it waits for."""
     for thread in warp:
         if isinstance(call := thread.call, Call):
-            named = (other for other in warp if call.names(other.lane))
-            other = next((other for other in named if not call.meets(other.call)), None)
-            return _pair(thread, other, call.name)
+            named = [other for other in warp if call.names(other.lane)]
+            away = [other for other in named if not call.meets(other.call)]
+            return _pair(thread, away[0] if thread in named else None, call.name)
     return None
 
 
