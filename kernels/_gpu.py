@@ -11,6 +11,10 @@ from ._functions import functions
 from .table import TABLE
 
 BLOCKS = 65_535  # a side of the grid: every kernel strides over what is left
+UNTRIED = {  # kernels that have not run on a GPU: the version before stays in use, or `reference`
+    "cuda_c": set(),
+    "numba_cuda": set(),
+}
 
 
 class Device:
@@ -31,7 +35,7 @@ class Device:
         self.name, self.xp, self.launch, self.address = name, xp, launch, address
         self.threads, self.width, self.tall, self.blocks = threads, width, tall, blocks
         self.panel, self.cores, self.cache = panel or (width, tall), cores, cache
-        own = {name: getattr(reference, name) for name, row in TABLE.items() if not row.grid}
+        own = {name: getattr(reference, name) for name in TABLE if name not in kernels}
         own["matmul"] = matmul
         launchers = {name: partial(self._run, TABLE[name]) for name in kernels}
         convert = f"{xp.__name__}.asarray"
@@ -100,11 +104,12 @@ class Device:
         return min(-(-work // each), self.blocks)
 
 
-def last_versions(found):
-    """Choose each op's kernel, of versions f_v1, f_v2, … the last; found: name → kernel."""
+def last_versions(found, untried):
+    """Choose for each op its last version f_v1, f_v2, … that is tried; found: name → kernel."""
     kernels = {}
     for op in TABLE:
         versions = [name for name in found if re.fullmatch(rf"{op}(_v\d+)?", name)]
+        versions = [name for name in versions if name not in untried]
         if versions:
             kernels[op] = found[max(versions, key=lambda name: (len(name), name))]
     return kernels

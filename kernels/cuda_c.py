@@ -1,20 +1,21 @@
 """The hot paths in CUDA C: one .cu file an op, compiled by CuPy on the first call, for CuPy arrays.
 
 Each function agrees with the one of its name in `reference`, for float32 and float64, and runs on
-CuPy's current stream.  KERNELS says which kernel computes which op, the last version in its file;
-put another there, such as "product_of_experts_v1<{real}>", and the op runs on it.  `unchecked` has
-the same functions without input checks, for arrays that the library has just made.
+CuPy's current stream.  KERNELS says which kernel computes which op, the last version in its file
+that has run on a GPU; put another there, such as "product_of_experts_v1<{real}>", and the op runs
+on it.  `unchecked` has the same functions without input checks, for arrays that the library has
+just made.
 """
 
 from functools import cache
 
 from ._cublas import Cublas
 from ._cuda_source import source, templates
-from ._gpu import Device, last_versions
+from ._gpu import UNTRIED, Device, last_versions
 from .table import TABLE
 
 OPTIONS = ("-std=c++17",)
-KERNELS = last_versions(templates("".join(map(source, TABLE))))
+KERNELS = last_versions(templates("".join(map(source, TABLE))), UNTRIED["cuda_c"])
 
 
 def _cupy():

@@ -15,14 +15,14 @@ import numpy as np
 from numba import cuda
 
 from . import _cuda_elements, _cuda_sums
-from ._gpu import Device, last_versions
+from ._gpu import UNTRIED, Device, last_versions
 
 EVERY = {  # kernels and device functions, in all versions
     name: function
     for name, function in (vars(_cuda_elements) | vars(_cuda_sums)).items()
     if callable(function)
 }
-KERNELS = last_versions(EVERY)
+KERNELS = last_versions(EVERY, UNTRIED["numba_cuda"])
 
 
 def _array_library():

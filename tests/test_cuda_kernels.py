@@ -21,6 +21,8 @@ import pytest
 from mmvae_edu.kernels import reference
 from mmvae_edu.kernels._cublas import Cublas
 from mmvae_edu.kernels._cuda_source import source, templates
+from mmvae_edu.kernels._gpu import UNTRIED, last_versions
+from mmvae_edu.kernels.table import TABLE
 from test_kernels import (
     CASES,
     Draw,
@@ -215,10 +217,17 @@ def versions(module, name):
 def test_every_version_of_a_kernel_agrees(module, monkeypatch, name, dtype):
     found = versions(module, name)
     assert len(found) > 1
-    assert module.KERNELS[name] == found[-1]
-    for kernel in found[:-1]:
+    for kernel in found:
         monkeypatch.setitem(module.KERNELS, name, kernel)
         check_parity(FromHost(module), name, Draw(7, dtype), (4, 21, 7, 12))
+
+
+def test_a_version_is_in_use_once_it_has_run_on_a_gpu():
+    found = {f"adam_step{version}": version for version in ("", "_v2", "_v10")}
+    assert last_versions(found, {"adam_step_v10"}) == {"adam_step": "_v2"}
+    assert last_versions(found, {}) == {"adam_step": "_v10"}
+    assert last_versions(found, found) == {}
+    assert UNTRIED["cuda_c"] <= set(templates("".join(map(source, TABLE))))
 
 
 def test_the_benchmark_times_earlier_versions(module, monkeypatch):
