@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+OPTIONS = ("-std=c++17",)  # of the compiler
 KERNEL = r"template <typename Real(?:, int (\w+))?>\s+__global__ void (?:__launch_\S+ )?(\w+)\("
 
 
@@ -24,3 +25,10 @@ def templates(code):
         name: f"{name}<{{real}}, {{{number.lower()}}}>" if number else f"{name}<{{real}}>"
         for number, name in re.findall(KERNEL, code)
     }
+
+
+def expressions(code):
+    """List every kernel in such a text for every type and width of loads that cuda_c asks for."""
+    asked = [("float", 1), ("float", 4), ("double", 1), ("double", 2)]
+    each = [t.format(real=real, lanes=n) for t in templates(code).values() for real, n in asked]
+    return list(dict.fromkeys(each))

@@ -15,6 +15,7 @@ UNTRIED = {  # kernels that have not run on a GPU: the version before stays in u
     "cuda_c": set(),
     "numba_cuda": set(),
 }
+PANEL = (16, 64)  # of `cuda_c`, for importance weights; see Device
 
 
 class Device:
@@ -48,7 +49,7 @@ class Device:
             found = ", ".join(str(array.dtype) for array in arrays)
             raise TypeError(f"{kernel.name}: expected arrays of one dtype, found {found}")
         lanes = self._lanes(kernel, lengths, arrays)
-        grid, block = getattr(self, kernel.grid)(*lengths, lanes, dtype.itemsize)
+        grid, block = self.layout(kernel, lengths, lanes, dtype.itemsize)
         if all(grid):  # an empty array needs no threads
             self.launch(kernel.name, grid, block, *lengths, *arguments, lanes=lanes)
 
@@ -59,6 +60,10 @@ class Device:
         rows = [array for name, array in inputs if kernel.inputs[name][-1] == last]
         aligned = self.address and not any(self.address(array) % 16 for array in rows)
         return lanes if aligned and lengths[-1] % lanes == 0 else 1
+
+    def layout(self, kernel, lengths, lanes, itemsize):
+        """Return the grid and the block of a kernel for these lengths of its axes."""
+        return getattr(self, kernel.grid)(*lengths, lanes, itemsize)
 
     # ---- grids: the lengths of a kernel's axes, lanes and bytes of a number → (grid, block) ----
 

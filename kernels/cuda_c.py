@@ -10,11 +10,10 @@ just made.
 from functools import cache
 
 from ._cublas import Cublas
-from ._cuda_source import source, templates
-from ._gpu import UNTRIED, Device, last_versions
+from ._cuda_source import OPTIONS, source, templates
+from ._gpu import PANEL, UNTRIED, Device, last_versions
 from .table import TABLE
 
-OPTIONS = ("-std=c++17",)
 KERNELS = last_versions(templates("".join(map(source, TABLE))), UNTRIED["cuda_c"])
 
 
@@ -60,7 +59,7 @@ def _address(array):
 cupy = _cupy()
 chip = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.runtime.getDevice())
 device = Device(
-    "cuda_c", cupy, KERNELS, _launch, Cublas(cupy).matmul, address=_address, panel=(16, 64),
+    "cuda_c", cupy, KERNELS, _launch, Cublas(cupy).matmul, address=_address, panel=PANEL,
     cores=chip["multiProcessorCount"], cache=chip["l2CacheSize"],
 )  # fmt: skip
 unchecked = device.unchecked

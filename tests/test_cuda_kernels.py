@@ -1,8 +1,8 @@
 """The GPU backends against the reference, as far as a machine without a GPU can tell.
 
-The .cu files compile with NVRTC for every architecture, and run on the host, where each thread of a
-block is a std::thread (cuda_on_host.h).  numba_cuda runs in Numba's simulator, in a process of its
-own.  `python -m pytest -m gpu` runs the same tests of both backends on a GPU.
+The .cu files run on the host, where each thread of a block is a std::thread (cuda_on_host.h);
+test_cuda_static.py compiles them.  numba_cuda runs in Numba's simulator, in a process of its own.
+`python -m pytest -m gpu` runs the same tests of both backends on a GPU.
 """
 
 import ctypes
@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from mmvae_edu.kernels import reference
 from mmvae_edu.kernels._cublas import Cublas
-from mmvae_edu.kernels._cuda_source import source, templates
+from mmvae_edu.kernels._cuda_source import expressions, source, templates
 from mmvae_edu.kernels._gpu import UNTRIED, last_versions
 from mmvae_edu.kernels.table import TABLE
 from test_kernels import (
@@ -37,18 +37,10 @@ from mmvae_edu.measure.speed import kernels as bench_kernels
 
 SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"  # in the process of the simulator
 HERE, KERNELS = Path(__file__).parent, Path(kernels.__file__).parent
-SOURCES = sorted(KERNELS.glob("*.cu"))
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 FEW = [(3, 4, 11, 5), (1, 1, 1, 1), (2, 9, 3, 9)]  # M, K, N, D; a launch simulated takes 50 ms
 MORE = [(5, 2, 33, 16), (2, 9, 5, 40), (2, 600, 3, 2), (11, 70, 2, 3), (2, 3, 2, 257)]
 MANY = [(5, 3, 1000, 64), (2, 1000, 257, 20)]  # on a GPU
-
-
-def expressions(code):
-    """Every instantiation of the kernels in the text of a .cu file that cuda_c could ask for."""
-    for template in templates(code).values():
-        for real, lanes in ("float", (1, 4)), ("double", (1, 2)):
-            yield from dict.fromkeys(template.format(real=real, lanes=number) for number in lanes)
 
 
 # ---- a stand-in for CuPy, whose RawModule compiles for the host ----------------------------------
@@ -416,41 +408,6 @@ def test_products_of_any_layout_reach_cublas_as_it_reads(shape, dtype):
 
 
 # ---- compilers, simulator, absence ---------------------------------------------------------------
-
-
-def architectures():
-    """What NVRTC compiles for from sm_75 to sm_100, or why it cannot."""
-    try:
-        from cuda.bindings import nvrtc
-
-        error, count = nvrtc.nvrtcGetNumSupportedArchs()
-        error, found = nvrtc.nvrtcGetSupportedArchs()
-    except Exception as problem:  # the wheel is absent, or it does not find the library
-        reason = str(problem).partition("\n")[0]
-        return [pytest.param(0, marks=pytest.mark.skip(reason=f"NVRTC is not there: {reason}"))]
-    return [arch for arch in found[:count] if 75 <= arch <= 100]
-
-
-@pytest.mark.parametrize("arch", [] if SIMULATED else architectures())
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
-def test_cuda_c_compiles_without_a_warning(path, arch):
-    from cuda.bindings import nvrtc
-
-    code = path.read_text(encoding="utf-8")
-    assert re.match(
-        r"// .*\n(//.*\n)*// Layout .*\n(//.*\n)*// Thread .*\n(//.*\n)*// Block ", code
-    )
-    _, program = nvrtc.nvrtcCreateProgram(code.encode(), path.name.encode(), 0, [], [])
-    for name in expressions(code):
-        nvrtc.nvrtcAddNameExpression(program, name.encode())
-    options = [b"-std=c++17", f"--gpu-architecture=sm_{arch}".encode()]
-    (error,) = nvrtc.nvrtcCompileProgram(program, len(options), options)
-    _, size = nvrtc.nvrtcGetProgramLogSize(program)
-    log = b" " * (size + 1)  # Python shares bytes of length 1, and NVRTC writes into these
-    nvrtc.nvrtcGetProgramLog(program, log)
-    nvrtc.nvrtcDestroyProgram(program)
-    assert log.strip(b"\0 \n").decode() == ""
-    assert error == nvrtc.nvrtcResult.NVRTC_SUCCESS
 
 
 @pytest.mark.slow

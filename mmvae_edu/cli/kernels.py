@@ -25,6 +25,11 @@ def add_commands(add):
     kernels.add_argument(
         "--accuracy", action="store_true", help="print their errors against 50-digit arithmetic"
     )
+    kernels.add_argument(
+        "--static", nargs="?", const="sm_90", metavar="ARCH",
+        help="print registers, spills and occupancy of the CUDA C kernels, without a GPU; "
+        "default %(const)s",
+    )  # fmt: skip
 
 
 def _bench(arguments):
@@ -57,6 +62,11 @@ def _kernels(arguments):
         from ..measure.kernel_accuracy import print_accuracy
 
         print_accuracy(console)
+        return 0
+    if arguments.static:
+        from ..measure.kernel_resources import print_resources
+
+        print_resources(console, arguments.static)
         return 0
     chosen = kernels.best(np.zeros(1, np.float32)).__name__.rpartition(".")[2]
     for name, backend in kernels.available().items():
