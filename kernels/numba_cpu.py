@@ -23,7 +23,7 @@ from . import _numba_mixtures as mixtures
 from ._functions import functions, plain
 from .table import TABLE
 
-GRAIN = 600_000  # elements a thread: fewer are done before a second, beside those of BLAS, is at work
+GRAIN = 600_000  # elements a thread: fewer are done before a second one, beside BLAS's, is at work
 GRAINS = {"adam_step": 2_000_000}  # a second one only competes with those of BLAS, which still spin
 ndarray = np.ndarray  # the arrays that it takes
 LOOPS = {name: loop for name, loop in (vars(loops) | vars(mixtures)).items() if name in TABLE}
