@@ -1,6 +1,8 @@
 """CUDA kernels in Python whose threads work on their own: products, activation, Adam.
 
-Each thread computes whole elements of the result, and none waits for another.
+Each thread computes whole elements of the result, and none waits for another.  Constants are made
+of the arrays' type, as Real(0) is: with a number such as 0.0, a float64 to Numba, float32 input
+would be computed in float64.
 """
 
 import math
@@ -11,13 +13,15 @@ from numba import cuda
 @cuda.jit(device=True)
 def ratio(a, b):
     """Return exp(−|a − b|): 1 for two equal infinities, NaN for NaN."""
-    return 1.0 if a == b else math.exp(-abs(a - b))
+    Real = type(a)
+    return Real(1) if a == b else math.exp(-abs(a - b))
 
 
 @cuda.jit(device=True)
 def softplus_and_sigmoid(a):
-    e = math.exp(-abs(a))
-    return max(a, 0.0) + math.log1p(e), (1.0 if a > 0 else e) / (1.0 + e)
+    Real = type(a)
+    zero, one, e = Real(0), Real(1), math.exp(-abs(a))
+    return max(a, zero) + math.log1p(e), (one if a > zero else e) / (one + e)
 
 
 # ---- product of experts --------------------------------------------------------------------------
@@ -26,14 +30,15 @@ def softplus_and_sigmoid(a):
 @cuda.jit
 def product_of_experts_v1(M, N, D, mu, log_var, mask, mean, joint_log_var):
     """Take two passes: the least log variance, then the sums in units of its precision."""
+    Real = mu.dtype.type
     first, rows = cuda.blockIdx.x * cuda.blockDim.y + cuda.threadIdx.y, cuda.gridDim.x
     for n in range(first, N, rows * cuda.blockDim.y):
         for d in range(cuda.threadIdx.x, D, cuda.blockDim.x):
-            least = 0.0  # the prior's log variance
+            least = Real(0)  # the prior's log variance
             for m in range(M):
                 if mask[m, n] and log_var[m, n, d] < least:
                     least = log_var[m, n, d]
-            total, weighted = ratio(least, 0.0), 0.0
+            total, weighted = ratio(least, Real(0)), Real(0)
             for m in range(M):
                 if mask[m, n]:  # what is masked is never read
                     share = ratio(least, log_var[m, n, d])
@@ -46,16 +51,17 @@ def product_of_experts_v1(M, N, D, mu, log_var, mask, mean, joint_log_var):
 @cuda.jit
 def product_of_experts_v2(M, N, D, mu, log_var, mask, mean, joint_log_var):
     """Take one pass: a new least log variance rescales the sums so far."""
+    Real = mu.dtype.type
     first, rows = cuda.blockIdx.x * cuda.blockDim.y + cuda.threadIdx.y, cuda.gridDim.x
     for n in range(first, N, rows * cuda.blockDim.y):
         for d in range(cuda.threadIdx.x, D, cuda.blockDim.x):
-            least, total, weighted = 0.0, 1.0, 0.0  # the prior
+            least, total, weighted = Real(0), Real(1), Real(0)  # the prior
             for m in range(M):
                 if mask[m, n]:
                     scale = ratio(log_var[m, n, d], least)
                     if log_var[m, n, d] < least:
                         least = log_var[m, n, d]
-                        total, weighted = total * scale + 1.0, weighted * scale + mu[m, n, d]
+                        total, weighted = total * scale + Real(1), weighted * scale + mu[m, n, d]
                     else:
                         total, weighted = total + scale, weighted + scale * mu[m, n, d]
             mean[n, d] = weighted / total
@@ -66,6 +72,7 @@ def product_of_experts_v2(M, N, D, mu, log_var, mask, mean, joint_log_var):
 def product_of_experts_vjp(
     M, N, D, dmean, djoint_log_var, mu, log_var, mask, mean, joint_log_var, dmu, dlog_var
 ):
+    Real = mu.dtype.type
     first, rows = cuda.blockIdx.x * cuda.blockDim.y + cuda.threadIdx.y, cuda.gridDim.x
     for n in range(first, N, rows * cuda.blockDim.y):
         for d in range(cuda.threadIdx.x, D, cuda.blockDim.x):
@@ -76,7 +83,7 @@ def product_of_experts_vjp(
                     dmu[m, n, d] = share * dmean[n, d]
                     dlog_var[m, n, d] = share * (djoint_log_var[n, d] - from_mean)
                 else:
-                    dmu[m, n, d] = dlog_var[m, n, d] = 0.0
+                    dmu[m, n, d] = dlog_var[m, n, d] = Real(0)
 
 
 # ---- binomial, layers and optimiser ------------------------------------------------------------

@@ -5,7 +5,6 @@ The threads of a block share a sum by a tree in shared memory, and meet at its b
 
 import math
 
-import numba
 from numba import cuda
 
 from ._cuda_elements import ratio, softplus_and_sigmoid
@@ -81,7 +80,8 @@ def log_sum_down(top, total, tops, totals):
 @cuda.jit(device=True)
 def weight(a, top, total):
     """Return exp(a) as a share of the sum; 0 if every term is exp(−∞)."""
-    return 0.0 if top == -math.inf and total == total else ratio(a, top) / total
+    Real = type(a)
+    return Real(0) if top == Real(-math.inf) and total == total else ratio(a, top) / total
 
 
 # ---- importance weights --------------------------------------------------------------------------
@@ -90,10 +90,11 @@ def weight(a, top, total):
 @cuda.jit
 def importance_weights_v1(K, N, log_K, log_w, bound, weights):
     """Give a thread a column, which it reads thrice: for the greatest, the sum, the weights."""
+    Real = log_w.dtype.type
     block, threads = cuda.blockIdx.x, cuda.blockDim.x * cuda.blockDim.y
     first = block * threads + cuda.threadIdx.y * cuda.blockDim.x + cuda.threadIdx.x
     for n in range(first, N, cuda.gridDim.x * threads):
-        top, total = -math.inf, 0.0
+        top, total = Real(-math.inf), Real(0)
         for k in range(K):
             top = log_w[k, n] if log_w[k, n] > top else top
         for k in range(K):
@@ -106,15 +107,16 @@ def importance_weights_v1(K, N, log_K, log_w, bound, weights):
 @cuda.jit
 def importance_weights_v2(K, N, log_K, log_w, bound, weights):
     """Share columns among the threads of a block; greatest and sum take one pass."""
-    tops = cuda.shared.array((ROWS, WIDTH), numba.float64)
-    totals = cuda.shared.array((ROWS, WIDTH), numba.float64)
+    Real = log_w.dtype.type
+    tops = cuda.shared.array((ROWS, WIDTH), log_w.dtype)
+    totals = cuda.shared.array((ROWS, WIDTH), log_w.dtype)
     x, y, width = cuda.threadIdx.x, cuda.threadIdx.y, cuda.blockDim.x
     for first in range(cuda.blockIdx.x * width, N, cuda.gridDim.x * width):
         n = first + x
         rows = K if n < N else 0  # no early return: the tree needs all threads
-        top, total = -math.inf, 0.0
+        top, total = Real(-math.inf), Real(0)
         for k in range(y, rows, cuda.blockDim.y):
-            top, total = add(top, total, log_w[k, n], 1.0)
+            top, total = add(top, total, log_w[k, n], Real(1))
         top, total = log_sum_down(top, total, tops, totals)
         for k in range(y, rows, cuda.blockDim.y):
             weights[k, n] = weight(log_w[k, n], top, total)
@@ -128,21 +130,22 @@ def importance_weights_v2(K, N, log_K, log_w, bound, weights):
 @cuda.jit
 def mixture_log_prob(K, M, N, D, z, mu, log_var, log_alpha, log_q, r):
     """Give a row of threads one sample of one example at a time, to add up over D."""
-    parts = cuda.shared.array((WIDTH, WIDTH), numba.float64)
+    Real = z.dtype.type
+    parts = cuda.shared.array((WIDTH, WIDTH), z.dtype)
     x, rows = cuda.threadIdx.x, cuda.blockDim.y
     for first in range(cuda.blockIdx.x * rows, N, cuda.gridDim.x * rows):
         n = first + cuda.threadIdx.y
         for k in range(cuda.blockIdx.y, K, cuda.gridDim.y):
-            top, total = -math.inf, 0.0
+            top, total = Real(-math.inf), Real(0)
             for m in range(M):
-                alpha = log_alpha[m, n] if n < N else -math.inf
-                part = 0.0
-                if alpha > -math.inf:
+                alpha = log_alpha[m, n] if n < N else Real(-math.inf)
+                part = Real(0)
+                if alpha > Real(-math.inf):
                     for d in range(x, D, cuda.blockDim.x):
-                        s = (z[k, n, d] - mu[m, n, d]) * math.exp(-0.5 * log_var[m, n, d])
-                        part += s * s + (LOG_2PI + log_var[m, n, d])
-                score = alpha - 0.5 * sum_across(part, parts)
-                top, total = add(top, total, score, 1.0)
+                        s = (z[k, n, d] - mu[m, n, d]) * math.exp(-Real(0.5) * log_var[m, n, d])
+                        part += s * s + (Real(LOG_2PI) + log_var[m, n, d])
+                score = alpha - Real(0.5) * sum_across(part, parts)
+                top, total = add(top, total, score, Real(1))
                 if x == 0 and n < N:
                     r[m, k, n] = score
             if x == 0 and n < N:
@@ -154,23 +157,24 @@ def mixture_log_prob(K, M, N, D, z, mu, log_var, log_alpha, log_q, r):
 @cuda.jit
 def mixture_log_prob_vjp(K, M, N, D, dlog_q, r, z, mu, log_var, dz, dmu, dlog_var):
     """Work on one expert after another; a thread owns every blockDim.y-th sample of a dimension."""
-    parts = cuda.shared.array((ROWS, WIDTH), numba.float64)
+    Real = z.dtype.type
+    parts = cuda.shared.array((ROWS, WIDTH), z.dtype)
     x, y, width = cuda.threadIdx.x, cuda.threadIdx.y, cuda.blockDim.x
     for first in range(cuda.blockIdx.x * width, N * D, cuda.gridDim.x * width):
         n, d = (first + x) // D, (first + x) % D
         rows = K if n < N else 0
         for k in range(y, rows, cuda.blockDim.y):
-            dz[k, n, d] = 0.0
+            dz[k, n, d] = Real(0)
         for m in range(M):
-            from_mu, from_log_var = 0.0, 0.0
+            from_mu, from_log_var = Real(0), Real(0)
             for k in range(y, rows, cuda.blockDim.y):
                 w = dlog_q[k, n] * r[m, k, n]
-                if w != 0:  # NaN in an absent expert is not 0 · NaN
-                    inverse_std = math.exp(-0.5 * log_var[m, n, d])
+                if w != Real(0):  # NaN in an absent expert is not 0 · NaN
+                    inverse_std = math.exp(-Real(0.5) * log_var[m, n, d])
                     s = (z[k, n, d] - mu[m, n, d]) * inverse_std
                     dz[k, n, d] -= w * s * inverse_std
                     from_mu += w * s * inverse_std
-                    from_log_var += 0.5 * w * (s * s - 1.0)
+                    from_log_var += Real(0.5) * w * (s * s - Real(1))
             from_mu, from_log_var = sum_down(from_mu, parts), sum_down(from_log_var, parts)
             if y == 0 and n < N:
                 dmu[m, n, d], dlog_var[m, n, d] = from_mu, from_log_var
@@ -182,11 +186,12 @@ def mixture_log_prob_vjp(K, M, N, D, dlog_q, r, z, mu, log_var, dz, dmu, dlog_va
 @cuda.jit
 def binomial_log_prob(L, N, P, trials, logits, x, log_p):
     """Give a row of threads a row of logits to add up."""
-    parts = cuda.shared.array((WIDTH, WIDTH), numba.float64)
+    Real = logits.dtype.type
+    parts = cuda.shared.array((WIDTH, WIDTH), logits.dtype)
     for first in range(cuda.blockIdx.x * cuda.blockDim.y, N, cuda.gridDim.x * cuda.blockDim.y):
         n = first + cuda.threadIdx.y
         for l in range(cuda.blockIdx.y, L, cuda.gridDim.y):
-            part = 0.0
+            part = Real(0)
             if n < N:
                 for p in range(cuda.threadIdx.x, P, cuda.blockDim.x):
                     softplus, _ = softplus_and_sigmoid(logits[l, n, p])
@@ -198,11 +203,12 @@ def binomial_log_prob(L, N, P, trials, logits, x, log_p):
 
 @cuda.jit
 def binomial_log_prob_value_and_grad(L, N, P, trials, logits, x, log_p, dlogits):
-    parts = cuda.shared.array((WIDTH, WIDTH), numba.float64)
+    Real = logits.dtype.type
+    parts = cuda.shared.array((WIDTH, WIDTH), logits.dtype)
     for first in range(cuda.blockIdx.x * cuda.blockDim.y, N, cuda.gridDim.x * cuda.blockDim.y):
         n = first + cuda.threadIdx.y
         for l in range(cuda.blockIdx.y, L, cuda.gridDim.y):
-            part = 0.0
+            part = Real(0)
             if n < N:
                 for p in range(cuda.threadIdx.x, P, cuda.blockDim.x):
                     softplus, sigmoid = softplus_and_sigmoid(logits[l, n, p])
