@@ -11,6 +11,8 @@ from ._cuda_elements import ratio, softplus_and_sigmoid
 
 LOG_2PI = math.log(2 * math.pi)
 ROWS, WIDTH = 16, 32  # the greatest block in which threads add up
+WARP, ALL = 32, 0xFFFFFFFF  # the threads that a GPU runs in step, and all of them in a shuffle
+HELD = 8  # entries of a column that a thread keeps in registers
 
 
 # ---- trees ---------------------------------------------------------------------------------------
@@ -78,6 +80,44 @@ def log_sum_down(top, total, tops, totals):
 
 
 @cuda.jit(device=True)
+def log_sum_interleaved(top, total, tops, totals):
+    """Add up likewise, with threads at work that are further and further apart."""
+    x, y = cuda.threadIdx.x, cuda.threadIdx.y
+    tops[y, x], totals[y, x] = top, total
+    cuda.syncthreads()
+    apart = 1
+    while apart < cuda.blockDim.y:
+        if y % (2 * apart) == 0:
+            top, total = add(top, total, tops[y + apart, x], totals[y + apart, x])
+            tops[y, x], totals[y, x] = top, total
+        cuda.syncthreads()
+        apart *= 2
+    top, total = tops[0, x], totals[0, x]
+    cuda.syncthreads()
+    return top, total
+
+
+@cuda.jit(device=True)
+def log_sum_shuffled(top, total, tops, totals):
+    """Add up a warp's rows, whose threads read each other's registers; then the warps' sums."""
+    x, y, apart = cuda.threadIdx.x, cuda.threadIdx.y, cuda.blockDim.x
+    rows = min(WARP // cuda.blockDim.x, cuda.blockDim.y)  # of a warp
+    while apart < rows * cuda.blockDim.x:
+        other_top = cuda.shfl_xor_sync(ALL, top, apart)
+        other_total = cuda.shfl_xor_sync(ALL, total, apart)
+        top, total = add(top, total, other_top, other_total)
+        apart *= 2
+    if y % rows == 0:
+        tops[y // rows, x], totals[y // rows, x] = top, total
+    cuda.syncthreads()
+    top, total = tops[0, x], totals[0, x]
+    for warp in range(1, cuda.blockDim.y // rows):
+        top, total = add(top, total, tops[warp, x], totals[warp, x])
+    cuda.syncthreads()
+    return top, total
+
+
+@cuda.jit(device=True)
 def weight(a, top, total):
     """Return exp(a) as a share of the sum; 0 if every term is exp(−∞)."""
     Real = type(a)
@@ -105,8 +145,43 @@ def importance_weights_v1(K, N, log_K, log_w, bound, weights):
 
 
 @cuda.jit
+def importance_weights_v1_running(K, N, log_K, log_w, bound, weights):
+    """Read a column twice: a new greatest rescales the sum so far."""
+    Real = log_w.dtype.type
+    block, threads = cuda.blockIdx.x, cuda.blockDim.x * cuda.blockDim.y
+    first = block * threads + cuda.threadIdx.y * cuda.blockDim.x + cuda.threadIdx.x
+    for n in range(first, N, cuda.gridDim.x * threads):
+        top, total = Real(-math.inf), Real(0)
+        for k in range(K):
+            top, total = add(top, total, log_w[k, n], Real(1))
+        bound[n] = top + math.log(total) - log_K
+        for k in range(K):
+            weights[k, n] = weight(log_w[k, n], top, total)
+
+
+@cuda.jit
+def importance_weights_v2_interleaved(K, N, log_K, log_w, bound, weights):
+    """Share a column among the threads of a block, so that more are at work than columns."""
+    Real = log_w.dtype.type
+    tops = cuda.shared.array((ROWS, WIDTH), log_w.dtype)
+    totals = cuda.shared.array((ROWS, WIDTH), log_w.dtype)
+    x, y, width = cuda.threadIdx.x, cuda.threadIdx.y, cuda.blockDim.x
+    for first in range(cuda.blockIdx.x * width, N, cuda.gridDim.x * width):
+        n = first + x
+        rows = K if n < N else 0  # no early return: the tree needs all threads
+        top, total = Real(-math.inf), Real(0)
+        for k in range(y, rows, cuda.blockDim.y):
+            top, total = add(top, total, log_w[k, n], Real(1))
+        top, total = log_sum_interleaved(top, total, tops, totals)
+        for k in range(y, rows, cuda.blockDim.y):
+            weights[k, n] = weight(log_w[k, n], top, total)
+        if y == 0 and n < N:
+            bound[n] = top + math.log(total) - log_K
+
+
+@cuda.jit
 def importance_weights_v2(K, N, log_K, log_w, bound, weights):
-    """Share columns among the threads of a block; greatest and sum take one pass."""
+    """Let the tree's first threads go on: whole warps are at work, or end."""
     Real = log_w.dtype.type
     tops = cuda.shared.array((ROWS, WIDTH), log_w.dtype)
     totals = cuda.shared.array((ROWS, WIDTH), log_w.dtype)
@@ -119,6 +194,60 @@ def importance_weights_v2(K, N, log_K, log_w, bound, weights):
             top, total = add(top, total, log_w[k, n], Real(1))
         top, total = log_sum_down(top, total, tops, totals)
         for k in range(y, rows, cuda.blockDim.y):
+            weights[k, n] = weight(log_w[k, n], top, total)
+        if y == 0 and n < N:
+            bound[n] = top + math.log(total) - log_K
+
+
+@cuda.jit
+def importance_weights_v3(K, N, log_K, log_w, bound, weights):
+    """Keep a thread's first HELD entries in registers, which are read only once."""
+    Real = log_w.dtype.type
+    held = cuda.local.array(HELD, log_w.dtype)
+    tops = cuda.shared.array((ROWS, WIDTH), log_w.dtype)
+    totals = cuda.shared.array((ROWS, WIDTH), log_w.dtype)
+    x, y, width, step = cuda.threadIdx.x, cuda.threadIdx.y, cuda.blockDim.x, cuda.blockDim.y
+    for first in range(cuda.blockIdx.x * width, N, cuda.gridDim.x * width):
+        n = first + x
+        rows = K if n < N else 0  # no early return: the tree needs all threads
+        top, total = Real(-math.inf), Real(0)
+        for h in range(HELD):
+            held[h] = log_w[y + h * step, n] if y + h * step < rows else Real(-math.inf)
+            top, total = add(top, total, held[h], Real(1))
+        for k in range(y + HELD * step, rows, step):
+            top, total = add(top, total, log_w[k, n], Real(1))
+        top, total = log_sum_down(top, total, tops, totals)
+        for h in range(HELD):
+            if y + h * step < rows:
+                weights[y + h * step, n] = weight(held[h], top, total)
+        for k in range(y + HELD * step, rows, step):
+            weights[k, n] = weight(log_w[k, n], top, total)
+        if y == 0 and n < N:
+            bound[n] = top + math.log(total) - log_K
+
+
+@cuda.jit
+def importance_weights_v3_shuffled(K, N, log_K, log_w, bound, weights):
+    """Add within a warp by shuffles, with no barrier; shared memory takes one sum a warp."""
+    Real = log_w.dtype.type
+    held = cuda.local.array(HELD, log_w.dtype)
+    tops = cuda.shared.array((ROWS, WIDTH), log_w.dtype)
+    totals = cuda.shared.array((ROWS, WIDTH), log_w.dtype)
+    x, y, width, step = cuda.threadIdx.x, cuda.threadIdx.y, cuda.blockDim.x, cuda.blockDim.y
+    for first in range(cuda.blockIdx.x * width, N, cuda.gridDim.x * width):
+        n = first + x
+        rows = K if n < N else 0  # no early return: the tree needs all threads
+        top, total = Real(-math.inf), Real(0)
+        for h in range(HELD):
+            held[h] = log_w[y + h * step, n] if y + h * step < rows else Real(-math.inf)
+            top, total = add(top, total, held[h], Real(1))
+        for k in range(y + HELD * step, rows, step):
+            top, total = add(top, total, log_w[k, n], Real(1))
+        top, total = log_sum_shuffled(top, total, tops, totals)
+        for h in range(HELD):
+            if y + h * step < rows:
+                weights[y + h * step, n] = weight(held[h], top, total)
+        for k in range(y + HELD * step, rows, step):
             weights[k, n] = weight(log_w[k, n], top, total)
         if y == 0 and n < N:
             bound[n] = top + math.log(total) - log_K

@@ -13,7 +13,7 @@ from .table import TABLE
 BLOCKS = 65_535  # a side of the grid: every kernel strides over what is left
 UNTRIED = {  # kernels that have not run on a GPU: the version before stays in use, or `reference`
     "cuda_c": set(),
-    "numba_cuda": set(),
+    "numba_cuda": {"importance_weights_v3"},
 }
 PANEL = (16, 64)  # of `cuda_c`, for importance weights; see Device
 

@@ -3,7 +3,8 @@
 The same kernels as the .cu files, without what only makes those fast: loads of 16 bytes, tiles in
 registers, shuffles within a warp.  They are in `_cuda_elements` and `_cuda_sums`; here they become
 functions that agree with those of their names in `reference`.  `unchecked` has the same functions
-without input checks, for arrays that the library has just made.
+without input checks, for arrays that the library has just made.  `versions` lists the versions that
+are for reading and tracing.
 
 With the environment variable NUMBA_ENABLE_CUDASIM=1, set before Python starts, every thread of a
 kernel is a Python thread: it runs on NumPy arrays without a GPU, and `breakpoint()` in a kernel
@@ -14,14 +15,9 @@ import numba
 import numpy as np
 from numba import cuda
 
-from . import _cuda_elements, _cuda_sums
 from ._gpu import UNTRIED, Device, last_versions
+from .versions import EVERY
 
-EVERY = {  # kernels and device functions, in all versions
-    name: function
-    for name, function in (vars(_cuda_elements) | vars(_cuda_sums)).items()
-    if callable(function)
-}
 KERNELS = last_versions(EVERY, UNTRIED["numba_cuda"])
 
 

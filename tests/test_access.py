@@ -1,18 +1,14 @@
 """The access recorder finds planted mistakes, by line and thread, and nothing in right kernels."""
 
-import importlib.util
 import inspect
 import math
 import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-from mmvae_edu.kernels import _cuda_elements, _cuda_sums, reference
-from mmvae_edu.kernels._gpu import Device, last_versions
 from mmvae_edu.kernels.simulator import (
     BarrierMissed,
     OutOfBounds,
@@ -24,7 +20,6 @@ from mmvae_edu.kernels.simulator import (
     record,
 )
 from mmvae_edu.kernels.simulator.text import plain
-from test_kernels import CASES, Draw, check_parity
 
 from mmvae_edu.course import checker
 from mmvae_edu.course.examine import NOT_ATTEMPTED, RIGHT, WRONG
@@ -260,63 +255,6 @@ def test_accesses_say_who_what_where_and_when():
     assert lines == {line_of(reversed_in_blocks, "y[first")}
     again = record(reversed_in_blocks, 1, 2, np.arange(2.0), np.zeros(2))
     assert [a.line for a in again.accesses] == [a.line for a in seen.accesses]
-
-
-# ---- the library's kernels ---------------------------------------------------------------------
-
-
-def recorded_backend(sums=_cuda_sums):
-    """The library's kernels by name, those that run, a backend that records them, its faults."""
-    every, found = {**vars(_cuda_elements), **vars(sums)}, []
-    running = last_versions(every, untried=())
-
-    def launch(op, grid, block, *args, **_):
-        found.extend(record(running[op], grid, block, *args).faults)
-
-    small = {"threads": 32, "width": 8, "tall": 4, "blocks": 2}
-    device = Device("recorded", np, running, launch, np.matmul, **small)
-    return every, running, device.checked, found
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_the_librarys_kernels_have_no_fault(name):
-    every, running, backend, found = recorded_backend()
-    for version in (v for v in every if re.fullmatch(rf"{name}(_v\d)?", v)):
-        running[name] = every[version]
-        for seed, shape in enumerate([(3, 4, 11, 5), (1, 1, 1, 1), (2, 9, 21, 3)]):
-            check_parity(backend, name, Draw(seed, np.float64, masked=seed != 1), shape)
-    assert found == []
-
-
-@pytest.mark.parametrize("op", ["bias_swish", "adam_step"])
-def test_layers_and_optimiser_have_no_fault(op):
-    *_, backend, found = recorded_backend()
-    a, b, m, v = np.random.default_rng(0).random((4, 37))
-    if op == "bias_swish":
-        y, _ = backend.bias_swish(a.reshape(37, 1), b[:1])
-        assert np.allclose(y[:, 0], reference.bias_swish(a, b[:1])[0], rtol=1e-14)
-    else:
-        backend.adam_step(a, b, m, v, step=1, learning_rate=0.1)
-    assert found == []
-
-
-def test_every_barrier_of_the_library_is_needed(tmp_path):
-    """Without any one of them the recorder sees a race."""
-    text = Path(_cuda_sums.__file__).read_text(encoding="utf-8")
-    barriers = [at.start() for at in re.finditer(r"cuda\.syncthreads\(\)", text)]
-    assert len(barriers) == 9
-    for at in barriers:
-        path = tmp_path / f"without_{at}.py"
-        path.write_text(text[:at] + "pass" + text[at + len("cuda.syncthreads()") :], "utf-8")
-        spec = importlib.util.spec_from_file_location("mmvae_edu.kernels.without_one", path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        *_, backend, found = recorded_backend(module)
-        few = {"mixture_log_prob": (2, 2, 3, 9), "mixture_log_prob_vjp": (2, 9, 3, 2)}
-        for name, shape in {"importance_weights": (1, 9, 17, 1), **few}.items():
-            args, _ = CASES[name](Draw(0, np.float64), *shape)
-            getattr(backend, name)(*args)
-        assert Race in map(type, found), text.count("\n", 0, at) + 1
 
 
 # ---- the kernels of the exercises --------------------------------------------------------------

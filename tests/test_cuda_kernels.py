@@ -210,6 +210,8 @@ def test_every_version_of_a_kernel_agrees(module, monkeypatch, name, dtype):
     found = versions(module, name)
     assert len(found) > 1
     for kernel in found:
+        if SIMULATED and "shuffled" in kernel.__name__:
+            continue  # Numba's simulator has no shuffles: test_cuda_versions.py
         monkeypatch.setitem(module.KERNELS, name, kernel)
         check_parity(FromHost(module), name, Draw(7, dtype), (4, 21, 7, 12))
 
