@@ -569,3 +569,66 @@ def test_masks_order_their_own_lanes_and_what_lies_before_those():
     assert record(chain, 1, 4, True, y).faults == []
     assert y == 5
     assert [type(fault) for fault in record(chain, 1, 4, False, y).faults] == [Race]
+
+
+# ---- bad input ---------------------------------------------------------------------------------
+
+
+@cuda.jit
+def without_mask(x, y):
+    y[0] = cuda.shfl_down_sync(x[0], 1)
+
+
+@cuda.jit
+def real_mask(x, y):
+    y[0] = cuda.any_sync(x[0], True)
+
+
+@cuda.jit
+def large_tile(x, y):
+    tile = cuda.shared.array((128, 64), np.float64)
+    tile[0, 0] = x[0]
+
+
+def typed_in():
+    scope = {"cuda": cuda}
+    exec("def kernel(x, y):\n    y[0] = x[0]", scope)
+    return scope["kernel"]
+
+
+ONE = np.zeros(1)
+REFUSED = [
+    (shifted, 1, 1025, ONE, ONE, "threads: expected at most 1,024 in a block, found 1,025"),
+    (shifted, 1, (32, 33), ONE, ONE, "threads: expected at most 1,024 in a block, found 1,056"),
+    (shifted, 4096, 256, ONE, ONE,
+     "blocks: expected at most 1,000,000 threads in all blocks, found 1,048,576"),
+    (shifted, 0, 32, ONE, ONE,
+     "blocks: expected a positive whole number or a tuple of up to three, found 0"),
+    (shifted, 1, 32.0, ONE, ONE,
+     "threads: expected a positive whole number or a tuple of up to three, found 32.0"),
+    (shifted, (1, 1, 1, 1), 32, ONE, ONE,
+     "blocks: expected a positive whole number or a tuple of up to three, found (1, 1, 1, 1)"),
+    (shifted, 1, 32, np.zeros((2048, 512)), ONE,
+     "x: expected at most 1,000,000 elements to record, found 1,048,576"),
+    (shifted, 1, 32, np.array(["a"]), ONE, "x: expected an array of numbers, found dtype <U1"),
+    (shifted, 1, 32, ONE, np.array([None]), "y: expected an array of numbers, found dtype object"),
+    (shifted, 1, 32, [1.0, 2.0], ONE, "x: expected an array or a number, found list"),
+    (shifted, 1, 32, ONE, None, "y: expected an array or a number, found NoneType"),
+    (shifted, 1, 32, ONE, "shifted(x, y): missing a required argument: 'y'"),
+    (shifted, 1, 32, ONE, ONE, ONE, "shifted(x, y): too many positional arguments"),
+    (without_mask, 1, 32, ONE, ONE,
+     "cuda.shfl_down_sync: expected (mask, value, lane), found 2 arguments"),
+    (real_mask, 1, 32, ONE, ONE,
+     "cuda.any_sync: mask: expected a whole number, found 0.0"),
+    (large_tile, 1, 32, ONE, ONE,
+     "tile: expected at most 49,152 bytes of shared memory in a block, found 65,536"),
+    (typed_in(), 1, 1, ONE, ONE, "kernel: expected a kernel in a file or a notebook's cell"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=lambda case: case[-1].partition(":")[0])
+def test_bad_launches_get_one_sentence(case):
+    kernel, blocks, threads, *args, sentence = case
+    with pytest.raises((TypeError, ValueError)) as raised:
+        record(kernel, blocks, threads, *args)
+    assert str(raised.value) == sentence

@@ -8,6 +8,8 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from functools import cache, partial, wraps
 from inspect import signature
+from math import prod
+from numbers import Number
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -18,7 +20,8 @@ from .faults import Apart, OtherMethod, Record
 from .text import ROUNDS, Namespace, bound, plain
 from .warps import CALLS, WARP, Call, meet
 
-MOST = 1_000_000  # accesses of a launch; more are taken for an endless loop
+MOST = 1_000_000  # accesses of a launch, elements of an array, threads
+MOST_THREADS, MOST_SHARED = 1024, 48 * 1024  # of a block; bytes
 BARRIER, ENDED = "at a barrier", ""
 
 
@@ -38,10 +41,13 @@ def record(kernel, blocks, threads, *args, method=None):
     blocks and threads as in kernel[blocks, threads](*args): a number, or a tuple of up to three.
     method: what is demanded of a launch without other faults, one of `methods`.
     An exception in the kernel is raised, unless a fault came before it and may have caused it.
+    Raises ValueError or TypeError for a launch that no GPU takes, or that is too large to record.
     """
-    sides = (Dim3(*np.atleast_1d(side).tolist()) for side in (blocks, threads))
-    cuda = Running(Record(*sides, method))
-    named = signature(plain(kernel)).bind(*args).arguments
+    grid, block = _dim3("blocks", blocks), _dim3("threads", threads)
+    _check_most("threads", prod(block), MOST_THREADS, "in a block")
+    _check_most("blocks", prod(grid + block), MOST, "threads in all blocks")
+    cuda = Running(Record(grid, block, method))
+    named = _arguments(plain(kernel), args)
     args = [
         Watched(Memory(name, i, a), cuda.note) if isinstance(a, np.ndarray) else a
         for i, (name, a) in enumerate(named.items())
@@ -54,6 +60,36 @@ def record(kernel, blocks, threads, *args, method=None):
         if not cuda.seen.faults:
             raise
     return cuda.seen
+
+
+def _dim3(name, side):
+    sides = side if isinstance(side, tuple) else (side,)
+    whole = all(isinstance(n, int | np.integer) and n > 0 for n in sides)
+    if not (whole and 0 < len(sides) <= 3):
+        wanted = "expected a positive whole number or a tuple of up to three"
+        raise ValueError(f"{name}: {wanted}, found {side!r}")
+    return Dim3(*map(int, sides))
+
+
+def _check_most(name, found, most, what):
+    if found > most:
+        raise ValueError(f"{name}: expected at most {most:,} {what}, found {found:,}")
+
+
+def _arguments(function, args):
+    """Map the names of a kernel's arguments to their values; raises for one that it cannot take."""
+    try:
+        named = signature(function).bind(*args).arguments
+    except TypeError as problem:
+        raise TypeError(f"{function.__name__}{signature(function)}: {problem}") from None
+    for name, a in named.items():
+        if isinstance(a, np.ndarray):
+            if a.dtype.kind not in "biufc":
+                raise TypeError(f"{name}: expected an array of numbers, found dtype {a.dtype}")
+            _check_most(name, a.size, MOST, "elements to record")
+        elif not isinstance(a, Number | np.generic | tuple):
+            raise TypeError(f"{name}: expected an array or a number, found {type(a).__name__}")
+    return named
 
 
 @dataclass(eq=False)
@@ -112,6 +148,8 @@ class Running:
         if site not in self.in_block:
             name = _assigned(frame, "shared")
             self.in_block[site] = Memory.empty(name, "shared", shape, dtype)
+            size = sum(memory.values.nbytes for memory in self.in_block.values())
+            _check_most(name, size, MOST_SHARED, "bytes of shared memory in a block")
         return Watched(self.in_block[site], self.note)
 
     def _local_array(self, shape, dtype):
@@ -125,7 +163,15 @@ class Running:
         self.note(Wait, sys._getframe(1), "syncthreads")
         return BARRIER
 
-    def _call(self, name, mask=2**WARP - 1, value=None, which=0):
+    def _call(self, name, *given):
+        given = given or (-1,) * (name == "syncwarp")  # −1: all lanes
+        if len(given) != len(CALLS[name]):
+            wanted = ", ".join(CALLS[name])
+            raise TypeError(f"cuda.{name}: expected ({wanted}), found {len(given)} arguments")
+        for what, number in zip(CALLS[name][::2], given[::2], strict=True):
+            if not isinstance(number, int | np.integer):
+                raise TypeError(f"cuda.{name}: {what}: expected a whole number, found {number}")
+        mask, value, which = (*given, None, None)[:3]
         event = self.note(Wait, sys._getframe(1), name)
         return Call(name, int(mask) & 2**WARP - 1, value, which, event)
 
@@ -136,7 +182,8 @@ class Running:
         where = self.blockIdx, thread.index, self.epoch, thread.clock, line, self._turn(frame)
         events.append(kind(*where, *what))
         if len(events) > MOST:
-            raise RuntimeError(f"more than {MOST:,} accesses: does a loop ever end?")
+            why = "does a loop ever end? If so, record smaller arrays"
+            raise RuntimeError(f"more than {MOST:,} accesses: {why}")
         return events[-1]
 
     def _turn(self, frame):

@@ -65,7 +65,11 @@ def source(*functions):
 @cache
 def _source(function):
     """Return the text of a function, decorators included, and the number of its first line."""
-    lines, first = inspect.getsourcelines(function)
+    try:
+        lines, first = inspect.getsourcelines(function)
+    except OSError:
+        name = function.__name__
+        raise ValueError(f"{name}: expected a kernel in a file or a notebook's cell") from None
     return textwrap.dedent("".join(lines)), first
 
 

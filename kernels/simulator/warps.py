@@ -21,7 +21,11 @@ VOTES = {  # lane → its predicate, for the lanes of the mask; what all of them
     "any_sync": lambda votes: any(votes.values()),
     "ballot_sync": lambda votes: sum(1 << lane for lane, vote in votes.items() if vote),
 }
-CALLS = {"syncwarp", *SOURCES, *VOTES}
+CALLS = {  # name → its arguments
+    "syncwarp": ("mask",),
+    **dict.fromkeys(VOTES, ("mask", "predicate")),
+    **dict.fromkeys(SOURCES, ("mask", "value", "lane")),
+}
 
 
 class Call(NamedTuple):
