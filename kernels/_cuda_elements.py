@@ -39,11 +39,11 @@ def product_of_experts_v1_strided(M, N, D, mu, log_var, mask, mean, joint_log_va
         for d in range(cuda.threadIdx.y, D, cuda.blockDim.y):
             least = Real(0)  # the prior's log variance
             for m in range(M):
-                if mask[m, n] and log_var[m, n, d] < least:
-                    least = log_var[m, n, d]
+                if mask[m, n]:  # what is masked is never read
+                    least = min(least, log_var[m, n, d])
             total, weighted = ratio(least, Real(0)), Real(0)
             for m in range(M):
-                if mask[m, n]:  # what is masked is never read
+                if mask[m, n]:
                     share = ratio(least, log_var[m, n, d])
                     total += share
                     weighted += share * mu[m, n, d]
@@ -60,11 +60,11 @@ def product_of_experts_v1(M, N, D, mu, log_var, mask, mean, joint_log_var):
         for d in range(cuda.threadIdx.x, D, cuda.blockDim.x):
             least = Real(0)  # the prior's log variance
             for m in range(M):
-                if mask[m, n] and log_var[m, n, d] < least:
-                    least = log_var[m, n, d]
+                if mask[m, n]:  # what is masked is never read
+                    least = min(least, log_var[m, n, d])
             total, weighted = ratio(least, Real(0)), Real(0)
             for m in range(M):
-                if mask[m, n]:  # what is masked is never read
+                if mask[m, n]:
                     share = ratio(least, log_var[m, n, d])
                     total += share
                     weighted += share * mu[m, n, d]
@@ -82,12 +82,13 @@ def product_of_experts_v2(M, N, D, mu, log_var, mask, mean, joint_log_var):
             least, total, weighted = Real(0), Real(1), Real(0)  # the prior
             for m in range(M):
                 if mask[m, n]:
-                    scale = ratio(log_var[m, n, d], least)
-                    if log_var[m, n, d] < least:
-                        least = log_var[m, n, d]
-                        total, weighted = total * scale + Real(1), weighted * scale + mu[m, n, d]
+                    centre, own = mu[m, n, d], log_var[m, n, d]
+                    scale = ratio(own, least)
+                    if own < least:
+                        least = own
+                        total, weighted = total * scale + Real(1), weighted * scale + centre
                     else:
-                        total, weighted = total + scale, weighted + scale * mu[m, n, d]
+                        total, weighted = total + scale, weighted + scale * centre
             mean[n, d] = weighted / total
             joint_log_var[n, d] = least - math.log(total)
 

@@ -11,6 +11,7 @@ from ._cuda_elements import ratio, softplus_and_sigmoid
 
 LOG_2PI = math.log(2 * math.pi)
 ROWS, WIDTH = 16, 32  # the greatest block in which threads add up
+THREADS = ROWS * WIDTH
 WARP, ALL = 32, 0xFFFFFFFF  # the threads that a GPU runs in step, and all of them in a shuffle
 HELD = 8  # entries of a column that a thread keeps in registers
 
@@ -64,17 +65,18 @@ def add(top, total, other_top, other_total):
 @cuda.jit(device=True)
 def log_sum_down(top, total, tops, totals):
     """Add up the sums of the threads along threadIdx.y as in sum_down."""
-    x, y = cuda.threadIdx.x, cuda.threadIdx.y
-    tops[y, x], totals[y, x] = top, total
+    x, y, width = cuda.threadIdx.x, cuda.threadIdx.y, cuda.blockDim.x
+    own, half = y * width + x, cuda.blockDim.y // 2
+    tops[own], totals[own] = top, total
     cuda.syncthreads()
-    half = cuda.blockDim.y // 2
     while half > 0:
         if y < half:
-            top, total = add(top, total, tops[y + half, x], totals[y + half, x])
-            tops[y, x], totals[y, x] = top, total
+            other = own + half * width
+            top, total = add(top, total, tops[other], totals[other])
+            tops[own], totals[own] = top, total
         cuda.syncthreads()
         half //= 2
-    top, total = tops[0, x], totals[0, x]
+    top, total = tops[x], totals[x]
     cuda.syncthreads()
     return top, total
 
@@ -82,37 +84,48 @@ def log_sum_down(top, total, tops, totals):
 @cuda.jit(device=True)
 def log_sum_interleaved(top, total, tops, totals):
     """Add up likewise, with threads at work that are further and further apart."""
-    x, y = cuda.threadIdx.x, cuda.threadIdx.y
-    tops[y, x], totals[y, x] = top, total
+    x, y, width = cuda.threadIdx.x, cuda.threadIdx.y, cuda.blockDim.x
+    own, apart = y * width + x, 1
+    tops[own], totals[own] = top, total
     cuda.syncthreads()
-    apart = 1
     while apart < cuda.blockDim.y:
         if y % (2 * apart) == 0:
-            top, total = add(top, total, tops[y + apart, x], totals[y + apart, x])
-            tops[y, x], totals[y, x] = top, total
+            other = own + apart * width
+            top, total = add(top, total, tops[other], totals[other])
+            tops[own], totals[own] = top, total
         cuda.syncthreads()
         apart *= 2
-    top, total = tops[0, x], totals[0, x]
+    top, total = tops[x], totals[x]
     cuda.syncthreads()
     return top, total
 
 
 @cuda.jit(device=True)
-def log_sum_shuffled(top, total, tops, totals):
-    """Add up a warp's rows, whose threads read each other's registers; then the warps' sums."""
-    x, y, apart = cuda.threadIdx.x, cuda.threadIdx.y, cuda.blockDim.x
-    rows = min(WARP // cuda.blockDim.x, cuda.blockDim.y)  # of a warp
+def log_sum_in_warp(top, total, rows):
+    """Add up the rows of a warp, whose lanes read each other's registers: no barrier, no memory."""
+    apart = cuda.blockDim.x
     while apart < rows * cuda.blockDim.x:
         other_top = cuda.shfl_xor_sync(ALL, top, apart)
         other_total = cuda.shfl_xor_sync(ALL, total, apart)
         top, total = add(top, total, other_top, other_total)
         apart *= 2
+    return top, total
+
+
+@cuda.jit(device=True)
+def log_sum_shuffled(top, total, tops, totals):
+    """Add up each warp's rows, leave one row a warp in shared memory, and add up these likewise."""
+    x, y, width = cuda.threadIdx.x, cuda.threadIdx.y, cuda.blockDim.x
+    rows, Real = min(WARP // width, cuda.blockDim.y), type(top)
+    top, total = log_sum_in_warp(top, total, rows)
     if y % rows == 0:
-        tops[y // rows, x], totals[y // rows, x] = top, total
+        tops[y // rows * width + x], totals[y // rows * width + x] = top, total
     cuda.syncthreads()
-    top, total = tops[0, x], totals[0, x]
-    for warp in range(1, cuda.blockDim.y // rows):
-        top, total = add(top, total, tops[warp, x], totals[warp, x])
+    top, total = Real(-math.inf), Real(0)
+    for warp in range(y % rows, cuda.blockDim.y // rows, rows):
+        at = warp * width + x
+        top, total = add(top, total, tops[at], totals[at])
+    top, total = log_sum_in_warp(top, total, rows)
     cuda.syncthreads()
     return top, total
 
@@ -136,7 +149,7 @@ def importance_weights_v1(K, N, log_K, log_w, bound, weights):
     for n in range(first, N, cuda.gridDim.x * threads):
         top, total = Real(-math.inf), Real(0)
         for k in range(K):
-            top = log_w[k, n] if log_w[k, n] > top else top
+            top = max(top, log_w[k, n])
         for k in range(K):
             total += ratio(log_w[k, n], top)
         bound[n] = top + math.log(total) - log_K
@@ -163,8 +176,8 @@ def importance_weights_v1_running(K, N, log_K, log_w, bound, weights):
 def importance_weights_v2_interleaved(K, N, log_K, log_w, bound, weights):
     """Share a column among the threads of a block, so that more are at work than columns."""
     Real = log_w.dtype.type
-    tops = cuda.shared.array((ROWS, WIDTH), log_w.dtype)
-    totals = cuda.shared.array((ROWS, WIDTH), log_w.dtype)
+    tops = cuda.shared.array(THREADS, log_w.dtype)
+    totals = cuda.shared.array(THREADS, log_w.dtype)
     x, y, width = cuda.threadIdx.x, cuda.threadIdx.y, cuda.blockDim.x
     for first in range(cuda.blockIdx.x * width, N, cuda.gridDim.x * width):
         n = first + x
@@ -183,8 +196,8 @@ def importance_weights_v2_interleaved(K, N, log_K, log_w, bound, weights):
 def importance_weights_v2(K, N, log_K, log_w, bound, weights):
     """Let the tree's first threads go on: whole warps are at work, or end."""
     Real = log_w.dtype.type
-    tops = cuda.shared.array((ROWS, WIDTH), log_w.dtype)
-    totals = cuda.shared.array((ROWS, WIDTH), log_w.dtype)
+    tops = cuda.shared.array(THREADS, log_w.dtype)
+    totals = cuda.shared.array(THREADS, log_w.dtype)
     x, y, width = cuda.threadIdx.x, cuda.threadIdx.y, cuda.blockDim.x
     for first in range(cuda.blockIdx.x * width, N, cuda.gridDim.x * width):
         n = first + x
@@ -204,8 +217,8 @@ def importance_weights_v3(K, N, log_K, log_w, bound, weights):
     """Keep a thread's first HELD entries in registers, which are read only once."""
     Real = log_w.dtype.type
     held = cuda.local.array(HELD, log_w.dtype)
-    tops = cuda.shared.array((ROWS, WIDTH), log_w.dtype)
-    totals = cuda.shared.array((ROWS, WIDTH), log_w.dtype)
+    tops = cuda.shared.array(THREADS, log_w.dtype)
+    totals = cuda.shared.array(THREADS, log_w.dtype)
     x, y, width, step = cuda.threadIdx.x, cuda.threadIdx.y, cuda.blockDim.x, cuda.blockDim.y
     for first in range(cuda.blockIdx.x * width, N, cuda.gridDim.x * width):
         n = first + x
@@ -228,11 +241,11 @@ def importance_weights_v3(K, N, log_K, log_w, bound, weights):
 
 @cuda.jit
 def importance_weights_v3_shuffled(K, N, log_K, log_w, bound, weights):
-    """Add within a warp by shuffles, with no barrier; shared memory takes one sum a warp."""
+    """Add within a warp by shuffles: no barrier there, and less goes through shared memory."""
     Real = log_w.dtype.type
     held = cuda.local.array(HELD, log_w.dtype)
-    tops = cuda.shared.array((ROWS, WIDTH), log_w.dtype)
-    totals = cuda.shared.array((ROWS, WIDTH), log_w.dtype)
+    tops = cuda.shared.array(THREADS, log_w.dtype)
+    totals = cuda.shared.array(THREADS, log_w.dtype)
     x, y, width, step = cuda.threadIdx.x, cuda.threadIdx.y, cuda.blockDim.x, cuda.blockDim.y
     for first in range(cuda.blockIdx.x * width, N, cuda.gridDim.x * width):
         n = first + x
