@@ -50,6 +50,14 @@ ROWS = [  # the kind, the command line, what the sentence has
     ("an argument of doctor", "doctor numpy", "doctor: unrecognized arguments: numpy"),
     ("a value for --json", "doctor --json=yes", "--json: ignored explicit argument 'yes'"),
     ("an argument of kernels", "kernels cuda", "kernels: unrecognized arguments: cuda"),
+    ("no such kernel", "kernels --trace prodct", "--trace: expected one of product_of_experts_v1_"),
+    (
+        "a kernel nearly",
+        "kernels --trace bias_swich",
+        "found 'bias_swich'; did you mean bias_swish",
+    ),
+    ("a kernel without a name", "kernels --trace=", "--trace: expected one of .* found ''$"),
+    ("a function of the device", "kernels --trace sum_down", "--trace: .* found 'sum_down'"),
     ("a value for --accuracy", "kernels --accuracy=2", "--accuracy: ignored explicit .* '2'"),
     # ---- run, notebook
     ("no such lesson", "run 99", "no lesson 99; there are 00, 01"),

@@ -5,11 +5,24 @@ import re
 import numpy as np
 import pytest
 from mmvae_edu.kernels import _cuda_elements
-from mmvae_edu.kernels.simulator import BarrierMissed, Race, Unwritten, cuda, examples, record
-from mmvae_edu.kernels.simulator.text import plain
+from mmvae_edu.kernels.simulator import (
+    BarrierMissed,
+    Race,
+    Unwritten,
+    cuda,
+    examples,
+    record,
+    trace,
+)
+from mmvae_edu.kernels.simulator.text import plain, source
+from mmvae_edu.kernels.versions import EVERY
 from test_access import line_of
 
+from mmvae_edu import cli
+from mmvae_edu.course.exercises import exercises
+
 FULL = 0xFFFFFFFF
+EXAMPLES = {id.partition(".")[2] for id in exercises() if id.startswith("L24.")}
 
 # ---- global memory -----------------------------------------------------------------------------
 
@@ -632,3 +645,37 @@ def test_bad_launches_get_one_sentence(case):
     with pytest.raises((TypeError, ValueError)) as raised:
         record(kernel, blocks, threads, *args)
     assert str(raised.value) == sentence
+
+
+# ---- kernels --trace ---------------------------------------------------------------------------
+
+
+def test_every_kernel_can_be_traced():
+    device = {name for name in EVERY if source(EVERY[name]).startswith("@cuda.jit(device=True)")}
+    assert {*trace.NAMES} == {*EVERY} - device | EXAMPLES
+
+
+@pytest.mark.parametrize("name", trace.NAMES)
+def test_a_trace_shows_each_cost_beside_one_line(name):
+    seen, functions = trace.trace(name)
+    shown = [cost for lines in functions.values() for line in lines for cost in line.costs]
+    assert sorted(map(str, shown)) == sorted(map(str, seen.costs + seen.meetings))
+    assert seen.faults == []
+    for cost in seen.costs:
+        (text,) = (line.text for line in functions[cost.line.function] if cost in line.costs)
+        assert "[" in text
+
+
+def test_the_command_prints_lines_and_costs(capsys):
+    """D = 20 of 32 threads have work; their 80 bytes begin at 0 or 16 of a sector: 3 sectors."""
+    assert cli.main(["kernels", "--trace", "product_of_experts_v1"]) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 100
+    (row,) = (row for row in out.splitlines() if "write mean" in row)
+    assert row.split()[-7:] == ["write", "mean", "20", "20.0", "3.0", "83%", "–"]
+    assert "3 × 1 blocks of 32 × 8 threads: " in out
+    assert out.rstrip().endswith("no fault")
+
+
+def test_the_name_of_an_op_stands_for_its_last_version():
+    assert [*trace.trace("matmul")[1]] == ["matmul_tiled"]

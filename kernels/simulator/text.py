@@ -59,11 +59,18 @@ def edited(kernel, name, changes, helpers=()):
 
 def source(*functions):
     """Return the text of functions, one after the other."""
-    return "\n\n".join(_source(plain(function))[0] for function in functions)
+    return "\n\n".join(numbered(plain(function))[0] for function in functions)
+
+
+def called(kernel):
+    """List the functions of a kernel, each once: its own, and those of the device that it calls."""
+    function = plain(kernel)
+    inner = [each for device in _devices(function).values() for each in called(device)]
+    return list(dict.fromkeys([function, *inner]))
 
 
 @cache
-def _source(function):
+def numbered(function):
     """Return the text of a function, decorators included, and the number of its first line."""
     try:
         lines, first = inspect.getsourcelines(function)
@@ -84,7 +91,7 @@ def _bound(function, code, cuda):
 @cache
 def _paused(function, always=False):
     """Compile the function with its pauses; `always` a generator, even without a barrier."""
-    text, first = _source(function)
+    text, first = numbered(function)
     tree = ast.parse(text)
     definition = tree.body[0]
     definition.decorator_list = []

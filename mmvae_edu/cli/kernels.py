@@ -30,6 +30,10 @@ def add_commands(add):
         help="print registers, spills and occupancy of the CUDA C kernels, without a GPU; "
         "default %(const)s",
     )  # fmt: skip
+    kernels.add_argument(
+        "--trace", metavar="NAME",
+        help="print what each line of a kernel in Python asks of the memory, without a GPU",
+    )  # fmt: skip
 
 
 def _bench(arguments):
@@ -58,6 +62,11 @@ def _kernels(arguments):
     from .. import kernels
 
     console = Console()
+    if arguments.trace is not None:
+        from ..measure.kernel_trace import print_trace
+
+        print_trace(Console(markup=False), arguments.trace)  # mu[m, n] is no markup
+        return 0
     if arguments.accuracy:
         from ..measure.kernel_accuracy import print_accuracy
 
