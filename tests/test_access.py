@@ -609,7 +609,7 @@ def raises_late(x):
     ],
 )
 def test_what_is_no_fault_is_raised(kernel, problem, words, monkeypatch):
-    monkeypatch.setattr("mmvae_edu.kernels.simulator.launch.MOST", 1000)
+    monkeypatch.setattr("mmvae_edu.kernels.simulator.running.MOST", 1000)
     with pytest.raises(problem, match=words) as raised:
         record(kernel, 1, 2, np.zeros(3))
     lines, first = inspect.getsourcelines(plain(kernel))
