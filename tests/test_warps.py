@@ -362,7 +362,7 @@ def all_shuffles(x, y):
     y[lane, 0] = cuda.shfl_sync(FULL, lane, 35)  # 35 mod 32
     y[lane, 1] = cuda.shfl_up_sync(-1, lane, 3)
     y[lane, 2] = cuda.shfl_down_sync(FULL, lane, 3)
-    y[lane, 3] = cuda.shfl_xor_sync(FULL, lane, 33)  # a lane beyond the warp
+    y[lane, 3] = cuda.shfl_xor_sync(FULL, lane, 33)  # 33 mod 32
     y[lane, 4] = cuda.shfl_sync(FULL, lane, lane // 8 * 8)
 
 
@@ -397,7 +397,7 @@ def in_either_branch(x, y):
 LANES, ONE_TO_64 = np.arange(32.0), np.arange(1.0, 65)
 SHUFFLED = np.transpose([
     np.full(32, 3), np.maximum(LANES - 3, np.where(LANES < 3, LANES, 0)),
-    np.where(LANES > 28, LANES, LANES + 3), LANES, LANES // 8 * 8,
+    np.where(LANES > 28, LANES, LANES + 3), np.arange(32) ^ 1, LANES // 8 * 8,
 ])  # fmt: skip
 VOTED = np.tile([1, 0, 1, 0x01010101, 0], (32, 1))
 CORRECT = [

@@ -43,7 +43,7 @@ def record(kernel, blocks, threads, *args, method=None):
 
 
 def _dim3(name, side):
-    sides = side if isinstance(side, tuple) else (side,)
+    sides = side if isinstance(side, tuple | list) else (side,)
     whole = all(isinstance(n, int | np.integer) and n > 0 for n in sides)
     if not (whole and 0 < len(sides) <= 3):
         wanted = "expected a positive whole number or a tuple of up to three"

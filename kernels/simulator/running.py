@@ -203,10 +203,9 @@ def _apart_in_warp(warp):
 def _apart(threads):
     """Find a thread that waits at a barrier, and one that does not."""
     first = next((thread for thread in threads if thread.call), None)
-    for other in threads if first else ():
-        if other.lines() != first.lines():
-            return _pair(first, other, "the barrier")
-    return None
+    lines = first and first.lines()
+    other = first and next((thread for thread in threads if thread.lines() != lines), None)
+    return other and _pair(first, other, "the barrier")
 
 
 def _pair(thread, other, name):

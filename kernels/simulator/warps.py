@@ -11,7 +11,7 @@ from .arrays import Wait
 
 WARP = 32
 SOURCES = {  # (lane, which) → the lane whose value a shuffle gives; outside of the warp its own
-    "shfl_sync": lambda lane, which: which % WARP,
+    "shfl_sync": lambda lane, which: which,
     "shfl_up_sync": lambda lane, which: lane - which,
     "shfl_down_sync": lambda lane, which: lane + which,
     "shfl_xor_sync": lambda lane, which: lane ^ which,
@@ -72,7 +72,7 @@ def _result(thread, lanes, undefined):
     if call.name in VOTES:
         return VOTES[call.name]({lane: t.call.value for lane, t in lanes.items()})
     if call.name in SOURCES:
-        source = SOURCES[call.name](thread.lane, call.which)
+        source = SOURCES[call.name](thread.lane, call.which % WARP)  # as PTX: the last five bits
         source = source if 0 <= source < WARP else thread.lane
         if source in lanes:
             return lanes[source].call.value
