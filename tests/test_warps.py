@@ -658,11 +658,11 @@ def test_every_kernel_can_be_traced():
 @pytest.mark.parametrize("name", trace.NAMES)
 def test_a_trace_shows_each_cost_beside_one_line(name):
     seen, functions = trace.trace(name)
-    shown = [cost for lines in functions.values() for line in lines for cost in line.costs]
+    shown = [cost for lines in functions.values() for *_, costs in lines for cost in costs]
     assert sorted(map(str, shown)) == sorted(map(str, seen.costs + seen.meetings))
     assert seen.faults == []
     for cost in seen.costs:
-        (text,) = (line.text for line in functions[cost.line.function] if cost in line.costs)
+        (text,) = (text for _, text, costs in functions[cost.line.function] if cost in costs)
         assert "[" in text
 
 

@@ -43,7 +43,7 @@ class Line(NamedTuple):
 
 
 class Access(NamedTuple):
-    """One touch of one element.
+    """One touch of one element; with no memory, the arrival at a barrier or in a call of a warp.
 
     epoch: the number of barriers that the thread has passed.
     clock: for each lane of its warp, how many syncwarps of that lane lie before.
@@ -57,39 +57,11 @@ class Access(NamedTuple):
     clock: tuple
     line: Line
     turn: tuple
-    kind: str  # "read", "write" or "atomic"
-    memory: Memory
-    at: int  # the flat place in memory.values
+    kind: str  # "read", "write", "atomic", or the name of the barrier or call
+    memory: Memory | None = None
+    at: int | tuple | None = None  # the flat place in memory.values, or an index out of bounds
     unwritten: bool = False  # a read of what nobody has written
-
-
-class Wait(NamedTuple):
-    """One thread's arrival at a barrier, or at a call of its warp: `kind` is the name in `cuda`."""
-
-    block: tuple
-    thread: tuple
-    epoch: int
-    clock: tuple
-    line: Line
-    turn: tuple
-    kind: str
-    memory: None = None
-    at: None = None
-
-
-class Outside(NamedTuple):
-    """An index out of bounds, which ended its thread."""
-
-    block: tuple
-    thread: tuple
-    epoch: int
-    clock: tuple
-    line: Line
-    turn: tuple
-    kind: str
-    memory: Memory
-    index: tuple
-    shape: tuple  # of what was indexed
+    shape: tuple = ()  # of what an index out of bounds was used on
 
 
 class Exp(NamedTuple):
@@ -150,7 +122,7 @@ class Watched:
         """
         index = tuple(map(as_int, index if isinstance(index, tuple) else (index,)))
         if any(not 0 <= i < n for i, n in zip(index, self.shape, strict=False)):
-            self._note(Outside, frame, kind, self._memory, index, self.shape)
+            self._note(frame, kind, self._memory, index, shape=self.shape)
             raise Left
         places = self._places[index]
         if len(index) < self.ndim:
@@ -159,5 +131,5 @@ class Watched:
             return places
         at, written = int(places), self._memory.written
         unwritten = kind != "write" and written is not None and not written.flat[at]
-        self._note(Access, frame, kind, self._memory, at, unwritten)
+        self._note(frame, kind, self._memory, at, unwritten)
         return at

@@ -40,7 +40,7 @@ class Cost(NamedTuple):
 
 
 def costs(events, number):
-    """List the costs of accesses, or waits, by line, memory and kind; number: thread → int."""
+    """List the costs of accesses by line, memory and kind; number: thread → int."""
     together, rows = {}, {}
     for event in events:
         warp, lane = divmod(number(event.thread), WARP)
@@ -55,7 +55,7 @@ def costs(events, number):
 
 
 def _cost(line, name, kind, active):
-    """Return the cost of one warp access; active: lane → its Access or Wait."""
+    """Return the cost of one warp access; active: lane → its Access."""
     (memory, *_), sectors, used, passes = (e.memory for e in active.values()), 0, None, 0
     if memory:
         size = memory.values.itemsize

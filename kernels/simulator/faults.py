@@ -77,7 +77,7 @@ class Record:
     def __init__(self, grid, block, method=None):
         self.grid, self.block, self.method = grid, block, method
         self.accesses, self.waits, self.outside, self.apart, self.exps = [], [], [], [], []
-        self.undefined = []  # (Wait, lane): shuffles from a lane that takes no part
+        self.undefined = []  # (access, lane): shuffles from a lane that takes no part
 
     @cached_property
     def faults(self):
@@ -123,7 +123,7 @@ class Record:
             name, shape, line = first.memory.name, first.shape, first.line.number
             size = f"has {shape[0]} elements" if len(shape) == 1 else f"has shape {shape}"
             verb = "reads" if first.kind == "read" else "writes"
-            says = f"{self._who(first)} {verb} {name}[{', '.join(map(str, first.index))}] "
+            says = f"{self._who(first)} {verb} {name}[{', '.join(map(str, first.at))}] "
             says += f"on line {line}, but {name} {size}"
             says += _others(len(self.outside), "thread")
             return OutOfBounds(says, line, len(self.outside))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .arrays import Access, Exp, Left, Line, Memory, Outside, Wait, Watched
+from .arrays import Access, Exp, Left, Line, Memory, Watched
 from .faults import Apart
 from .text import ROUNDS
 from .warps import CALLS, WARP, Call, meet
@@ -42,6 +42,7 @@ class Thread:
     """A thread of the block that runs; `call` is where it stands: BARRIER, a Call or ENDED."""
 
     index: Dim3
+    warp: int
     lane: int
     steps: Generator
     clock: tuple = (0,) * WARP
@@ -67,7 +68,6 @@ class Running:
         self.gridDim, self.blockDim = seen.grid, seen.block
         self.blockIdx = self.thread = self.code = None
         self.seen, self.epoch, self.in_block, self.turns = seen, 0, {}, {}
-        self.events = {Access: seen.accesses, Wait: seen.waits, Outside: seen.outside}
         for name in CALLS:
             setattr(self, name, partial(self._call, name))
         self.shared = SimpleNamespace(array=self._shared_array)
@@ -89,7 +89,7 @@ class Running:
 
     def _shared_array(self, shape, dtype):
         frame = sys._getframe(1)
-        site = frame.f_code, _place(frame)[0]
+        site = frame.f_code, _position(frame)
         if site not in self.in_block:
             name = _assigned(frame, "shared")
             self.in_block[site] = Memory.empty(name, "shared", shape, dtype)
@@ -105,7 +105,7 @@ class Running:
         raise AttributeError(f"the recorder has no cuda.{name}")
 
     def syncthreads(self):
-        self.note(Wait, sys._getframe(1), "syncthreads")
+        self.note(sys._getframe(1), "syncthreads")
         return BARRIER
 
     def _call(self, name, *given):
@@ -117,30 +117,24 @@ class Running:
             if not isinstance(number, int | np.integer):
                 raise TypeError(f"cuda.{name}: {what}: expected a whole number, found {number}")
         mask, value, which = (*given, None, None)[:3]
-        event = self.note(Wait, sys._getframe(1), name)
+        event = self.note(sys._getframe(1), name)
         return Call(name, int(mask) & 2**WARP - 1, value, which, event)
 
-    def note(self, kind, frame, *what):
-        """Add and return what the thread whose turn it is does in a frame."""
-        thread, events = self.thread, self.events[kind]
-        line = Line(frame.f_lineno, frame.f_code.co_name)
-        where = self.blockIdx, thread.index, self.epoch, thread.clock, line, self._turn(frame)
-        events.append(kind(*where, *what))
+    def note(self, frame, kind, memory=None, at=None, unwritten=False, shape=()):
+        """Add and return the Access that the thread whose turn it is makes in a frame."""
+        thread, line, turn = self.thread, Line(frame.f_lineno, frame.f_code.co_name), _place(frame)
+        while frame.f_code is not self.code:  # what its callers do, up to the kernel
+            frame = frame.f_back
+            turn += _place(frame)
+        turn = self.turns.setdefault(turn, turn)  # one object for the many accesses of a turn
+        when = self.blockIdx, thread.index, self.epoch, thread.clock, line, turn
+        access = Access(*when, kind, memory, at, unwritten, shape)
+        events = self.seen.outside if shape else self.seen.accesses if memory else self.seen.waits
+        events.append(access)
         if len(events) > MOST:
             why = "does a loop ever end? If so, record smaller arrays"
             raise RuntimeError(f"more than {MOST:,} accesses: {why}")
-        return events[-1]
-
-    def _turn(self, frame):
-        """Return the instructions at which the frames of a kernel are, and their rounds of loops.
-
-        The same object for the same turn, since there are many accesses in each.
-        """
-        turn = (_place(frame),)
-        while frame.f_code is not self.code:
-            frame = frame.f_back
-            turn += (_place(frame),)
-        return self.turns.setdefault(turn, turn)
+        return access
 
     def note_exp(self, exp, x):
         """Add a call of exp, and return its value."""
@@ -150,20 +144,16 @@ class Running:
     def run_block(self, block, body, args):
         """Run every thread as far as its next barrier, then all again, until all have ended."""
         self.blockIdx, self.in_block, self.epoch, self.code = block, {}, 0, body.__code__
-        self.left = False
-        lanes = [
-            Thread(index, number % WARP, body(*args))
-            for number, index in enumerate(self.blockDim.indices())
-        ]
-        warps = [lanes[first : first + WARP] for first in range(0, len(lanes), WARP)]
-        apart = None
-        while any(thread.call for thread in lanes) and not (self.left or apart):
-            for warp in warps:
-                self._run_warp(warp)
-            apart = next(filter(None, map(_apart_in_warp, warps)), None) or _apart(lanes)
+        self.left, apart = False, None
+        numbered = enumerate(self.blockDim.indices())
+        threads = [Thread(index, *divmod(number, WARP), body(*args)) for number, index in numbered]
+        while any(thread.call for thread in threads) and not (self.left or apart):
+            for first in range(0, len(threads), WARP):
+                self._run_warp(threads[first : first + WARP])
+            apart = _apart(block, threads)
             self.epoch += 1
         if apart and not self.left:
-            self.seen.apart.append(Apart(block, *apart))
+            self.seen.apart.append(apart)
 
     def _run_warp(self, warp):
         """Run the lanes of a warp, all at a barrier, as far as the next; one may stay behind."""
@@ -179,10 +169,9 @@ class Running:
             ready = meet(warp, self.seen.undefined)
 
 
-def _place(frame):
-    """Return where the instruction of a frame stands in its text, and its rounds of loops."""
-    at = _positions(frame.f_code)[frame.f_lasti // 2]  # also where f_lasti is its cache's
-    return at, *frame.f_locals.get(ROUNDS, ())
+def _position(frame):
+    """Return where the instruction of a frame stands in its text."""
+    return _positions(frame.f_code)[frame.f_lasti // 2]  # also where f_lasti is its cache's
 
 
 @cache
@@ -190,30 +179,31 @@ def _positions(code):
     return tuple(code.co_positions())
 
 
-def _apart_in_warp(warp):
-    """Find a lane that waits in vain in a call of its warp, and one that it waits for."""
-    for thread in warp:
-        if isinstance(call := thread.call, Call):
-            named = [other for other in warp if call.names(other.lane)]
-            away = [other for other in named if not call.meets(other.call)]
-            return _pair(thread, away[0] if thread in named else None, call.name)
-    return None
+def _place(frame):
+    return ((_position(frame), *frame.f_locals.get(ROUNDS, ())),)
 
 
-def _apart(threads):
-    """Find a thread that waits at a barrier, and one that does not."""
-    first = next((thread for thread in threads if thread.call), None)
-    lines = first and first.lines()
-    other = first and next((thread for thread in threads if thread.lines() != lines), None)
-    return other and _pair(first, other, "the barrier")
-
-
-def _pair(thread, other, name):
-    """Return the fields of an Apart but for the block: where two threads are, in what differs."""
-    here, there = thread.lines(), other.lines() if other else ()
+def _apart(block, threads):
+    """Return an Apart for the first thread that waits in vain, if one does."""
+    calling = (thread for thread in threads if isinstance(thread.call, Call))
+    waiting = (thread for thread in threads if thread.call)
+    first = next(calling, None) or next(waiting, None)
+    if first is None:
+        return None
+    here, name = first.lines(), getattr(first.call, "name", "the barrier")
+    if first.call is BARRIER:
+        away = [thread for thread in threads if thread.lines() != here]
+    elif not first.call.names(first.lane):
+        return Apart(block, first.index, name, here[-1], None, ())
+    else:
+        named = (t for t in threads if t.warp == first.warp and first.call.names(t.lane))
+        away = [thread for thread in named if not first.call.meets(thread.call)]
+    if not away:
+        return None
+    there = away[0].lines()
     pairs = zip(here, there, strict=False)
-    at = next((pair for pair in pairs if pair[0] != pair[1]), (here[-1], there and there[-1]))
-    return thread.index, name, at[0], other and other.index, at[1]
+    line, other = next((p for p in pairs if p[0] != p[1]), (here[-1], there and there[-1]))
+    return Apart(block, first.index, name, line, away[0].index, other)
 
 
 def _atomic(combine, array, index, value):

@@ -1,7 +1,6 @@
 """Small launches of the library's kernels, each line beside what it costs."""
 
 import difflib
-from typing import NamedTuple
 
 import numpy as np
 
@@ -10,7 +9,6 @@ from ..arguments import arguments
 from ..table import TABLE
 from ..versions import EVERY, VERSIONS
 from . import examples
-from .costs import Cost
 from .launch import record
 from .text import called, numbered
 
@@ -32,18 +30,11 @@ OPS |= {op: op for op in TABLE if op in EVERY}
 NAMES = [*OPS | OTHERS]
 
 
-class TracedLine(NamedTuple):
-    """A line of a kernel, or of a device function that it calls, and the costs of its accesses."""
-
-    number: int
-    text: str
-    costs: list[Cost]
-
-
 def trace(name):
-    """Record a small launch of a kernel: the Record, and the lines of each of its functions.
+    """Record a small launch of a kernel; returns the Record, and its functions line by line.
 
-    The name of an op stands for its last version.  ValueError for another name.
+    Each function by name is a list: (number of the line, text, list of Costs).  The name of an op
+    stands for its last version.  ValueError for another name.
     """
     name = f"{name}_{VERSIONS[name][-1]}" if name in VERSIONS else name
     if name not in NAMES:
@@ -76,9 +67,8 @@ def _launched(name, kernel):
 
 def _lines(function, seen):
     text, first = numbered(function)
-    rows = [TracedLine(number, line, []) for number, line in enumerate(text.splitlines(), first)]
-    for cost in seen.costs + seen.meetings:
-        own = cost.line.function in (function.__name__, "<listcomp>")
-        if own and 0 <= cost.line.number - first < len(rows):
-            rows[cost.line.number - first].costs.append(cost)
-    return rows
+    costs = [c for c in seen.costs + seen.meetings if c.line.function == function.__name__]
+    return [
+        (number, line, [cost for cost in costs if cost.line.number == number])
+        for number, line in enumerate(text.splitlines(), first)
+    ]

@@ -7,7 +7,7 @@ for.  syncwarp orders the memory accesses of its lanes, a shuffle or a vote does
 import math
 from typing import NamedTuple
 
-from .arrays import Wait
+from .arrays import Access
 
 WARP = 32
 SOURCES = {  # (lane, which) → the lane whose value a shuffle gives; outside of the warp its own
@@ -35,7 +35,7 @@ class Call(NamedTuple):
     mask: int
     value: object
     which: int
-    event: Wait
+    event: Access
 
     def names(self, lane):
         return bool(self.mask >> lane & 1)
@@ -48,7 +48,7 @@ def meet(warp, undefined):
     """Complete one call for which all of its lanes wait: (thread, result) of each; [] if none.
 
     warp: the threads of a warp.  A lane whose source takes no part gets NaN, and stands then in the
-    list `undefined`: (its Wait, the source).
+    list `undefined`: (its event, the source).
     """
     for call in (t.call for t in warp if isinstance(t.call, Call) and t.call.names(t.lane)):
         lanes = {t.lane: t for t in warp if call.names(t.lane)}

@@ -26,7 +26,7 @@ def print_trace(console, name):
         console.width = max(console.width, 100)
     seen, functions = trace(name)
     for function, lines in functions.items():
-        if any(line.costs for line in lines):
+        if any(costs for *_, costs in lines):
             _table(function, lines, console.width).show(console)
     console.print(LEGEND, highlight=False)
     console.print(_summary(seen), highlight=False)
@@ -34,22 +34,23 @@ def print_trace(console, name):
 
 def _table(function, lines, width):
     """Make a table with a row a line of text, which is broken to what the width leaves."""
-    cells = [[list(map(cell, line.costs)) for cell in COLUMNS.values()] for line in lines]
+    cells = [[list(map(cell, costs)) for cell in COLUMNS.values()] for *_, costs in lines]
     for i, header in enumerate(COLUMNS):
         width -= 2 + max(map(len, sum((row[i] for row in cells), [header])))
     rows = [
-        [_broken(line, max(width - 2, 30)), *map("\n".join, row)]
-        for line, row in zip(lines, cells, strict=True)
+        [_broken(number, text, max(width - 2, 30)), *map("\n".join, row)]
+        for (number, text, _), row in zip(lines, cells, strict=True)
     ]
     return Table(function, ["", *COLUMNS], rows)
 
 
-def _broken(line, width):
+def _broken(number, text, width):
     """Return a line's number and text, indented by half, what goes on by more."""
-    code = line.text.lstrip()
-    margin = " " * ((len(line.text) - len(code)) // 2)
-    starts = {"initial_indent": f" {line.number}  {margin}", "subsequent_indent": 10 * " " + margin}
-    return textwrap.fill(code, width, **starts)
+    code = text.lstrip()
+    margin = " " * ((len(text) - len(code)) // 2)
+    return textwrap.fill(
+        code, width, initial_indent=f" {number}  {margin}", subsequent_indent=10 * " " + margin
+    )
 
 
 def _summary(seen):
