@@ -153,51 +153,6 @@ def test_noise_of_the_wrong_shape_is_refused(system, change):
         model.bound(theta, {"strokes": good()["strokes"]}, eps=eps)
 
 
-def test_theta_of_another_model_is_refused():
-    model = MVAE(MODALITIES, latent=2, hidden=(3,))
-    eps = np.zeros(model.noise_shape(N, 1))
-    with pytest.raises(ValueError, match=r"theta: expected shape \(\d+,\), found \(7,\)"):
-        model.bound(np.zeros(7), good(), eps=eps)
-
-
-@pytest.mark.parametrize(
-    ("build", "sentence"),
-    [
-        (lambda: MVAE({}), "modalities: expected at least one, found none"),
-        (lambda: VAE(MODALITIES), "VAE: expected 1 modality, found"),
-        (lambda: IWAE(MODALITIES), "IWAE: expected 1 modality, found"),
-        (lambda: MMVAE(MODALITIES, objective="x"), "objective: expected one of .*found 'x'"),
-        (lambda: MVAE(MODALITIES, kl="x"), "kl: expected one of .*found 'x'"),
-        (lambda: MVAE(MODALITIES, weights={"sound": 2}), r"weights: unknown modality \['sound'\]"),
-        (lambda: MVAE(MODALITIES, activation="gelu"), "activation: expected one of .*found 'gelu'"),
-        (lambda: MVAE(MODALITIES, weights=5), "weights: expected a dict .* found 5"),
-        (lambda: MVAE(MODALITIES, weights={"label": nan}), "weights..label..: .*, found nan"),
-        (lambda: MVAE(MODALITIES, weights={"label": -1}), "weights..label..: .* or more, found -1"),
-        (lambda: MVAE(MODALITIES, weights={"label": "x"}), "weights..label..: .* number, .* 'x'"),
-        (lambda: MVAE(MODALITIES, weights={"label": True}), "weights..label..: .* number, .* True"),
-        (lambda: MVAE(MODALITIES, hidden=8), "hidden: expected sizes such as .*found 8"),
-        (lambda: MVAE(MODALITIES, hidden=(8, 0)), "hidden: expected sizes"),
-        (lambda: MVAE(MODALITIES, hidden=(True,)), "hidden: expected sizes .* found .True"),
-        (lambda: MVAE(MODALITIES, latent=True), "latent: expected a whole number, .* found True"),
-        (lambda: MVAE(MODALITIES, hidden={"image": ((8,), (8,))}), "hidden: .*for every modality"),
-        (lambda: MVAE(MODALITIES, hidden=dict.fromkeys(MODALITIES, (8,))), "hidden: .*a pair"),
-        (lambda: MVAE(MODALITIES, hidden=dict.fromkeys(MODALITIES, (8, 8))), "hidden: .*a pair"),
-        (lambda: MVAE(["image"]), r"modalities: expected a dict name → likelihood, found \['im"),
-        (lambda: MVAE({0: Normal(2)}), "modalities: expected a str for each name, found 0"),
-        (lambda: MVAE(MODALITIES, subsets=-1), "subsets: expected a whole number, at least 0"),
-        (lambda: Categorical(0), "features: expected a whole number, at least 1, found 0"),
-        (lambda: Normal(2.0), "features: expected a whole number, at least 1, found 2.0"),
-        (lambda: Normal(2, scale=True), "scale: expected a positive number .* found True"),
-        (lambda: Normal(2, scale=inf), "scale: expected a positive number .* found inf"),
-        (lambda: Normal(2, scale=None), "scale: expected a positive number .* found None"),
-        (lambda: Binomial(2, n=0), "n: expected a whole number, at least 1, found 0"),
-    ],
-)
-def test_bad_models_are_refused(build, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        build()
-
-
 def test_a_mask_beside_checked_or_paired_data_is_refused():
     model = MVAE(MODALITIES, latent=2, hidden=(3,))
     theta, present = model.init(np.random.default_rng(0)), np.ones((3, N), bool)
@@ -229,25 +184,12 @@ def test_what_float32_cannot_hold_is_refused():
         model.fit(put("strokes", (3, 1), 1e39), steps=1, progress=False)
 
 
-def test_latents_may_be_of_any_numbers_but_not_of_another_size():
+def test_latents_may_be_of_any_numbers():
     model = MVAE(MODALITIES, latent=2, hidden=(3,))
     model.theta = model.init(np.random.default_rng(0))
     for z in [[0.5, 1.0]], np.array([[0.5, 1.0]]):
         assert model.decode(z)["image"].dtype == np.float32
-    for z in np.zeros((4, 3)), 1.0:
-        with pytest.raises(ValueError, match=r"z: expected shape \(…, 2\), found \("):
-            model.decode(z)
-
-
-def test_unknown_names_and_no_samples_are_refused():
-    model = MVAE(MODALITIES, latent=2, hidden=(3,))
-    model.theta = model.init(np.random.default_rng(0))
-    rng = np.random.default_rng(1)
-    with pytest.raises(ValueError, match="unknown modality 'sound'"):
-        model.generate(good(), "sound", rng=rng)
-    with pytest.raises(ValueError, match="K: expected a whole .*, at least 1, found 0"):
-        model.log_marginal(good(), K=0, rng=rng)
-    assert list(model.decode(np.zeros((1, 2), np.float32), "label")) == ["label"]
+    assert list(model.decode(z, "label")) == ["label"]
 
 
 class Tensor:

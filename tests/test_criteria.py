@@ -105,8 +105,6 @@ def test_a_class_below_0_is_refused_wherever_it_is_an_index():
 def test_confusion_is_given_the_label():
     label, predicted = np.array([0, 0, 0, 1, 1]), np.array([0, 1, 1, 1, 1])
     assert_allclose(confusion(label, predicted, classes=2), [[1 / 3, 2 / 3], [0, 1]])
-    with pytest.raises(ValueError, match="expected all 3 classes, found"):
-        confusion(label, predicted, classes=3)
 
 
 def test_the_correction_of_a_real_classifier_finds_the_true_rate():
@@ -161,22 +159,12 @@ def test_the_probe_takes_float32_and_agrees_with_the_trained_one():
     assert_array_equal(z, before)
 
 
-def test_a_probe_needs_two_folds():
-    with pytest.raises(ValueError, match="expected at least 2, found fold 3 alone"):
-        linear_probe(np.ones((4, 2)), np.array([0, 1, 1, 0]), folds=np.full(4, 3))
-
-
 @pytest.mark.parametrize("dtype", [float, bool])
 def test_synergy_of_hits_counts_both_ways(dtype):
     """+1 twice, −1 once, 0 once: the mean is 1/4, its error that of four differences."""
     gain, error = synergy(np.array([1, 1, 0, 1], dtype), np.array([False, False, True, True]))
     assert gain == 0.25
     assert_allclose(error, np.std([1, 1, -1, 0], ddof=1) / 2)
-
-
-def test_a_classifier_must_be_fitted():
-    with pytest.raises(ValueError, match="no parameters yet: fit first"):
-        Classifier(Normal(3)).predict(np.ones((2, 3)))
 
 
 def test_a_classifier_learns_and_counts():

@@ -378,35 +378,6 @@ def test_cvae_conditional_from_its_encoder_and_from_the_prior():
     assert_allclose(model.log_conditional(target, given, K=K, rng=rng), expected, atol=0.1)
 
 
-def test_what_cannot_be_estimated_is_said():
-    model, x, _ = conditional_setting()
-    rng, target, given = np.random.default_rng(13), pick(x, "a"), pick(x, "b")
-    with pytest.raises(ValueError, match=r"CVAE has no p\(a, b\), only p\(a \| b\): use condition"):
-        model.log_marginal(x, rng=rng)
-    with pytest.raises(ValueError, match="CVAE has no p"):
-        conditional_by_prior(model, model.theta, target, given, rng=rng)
-    with pytest.raises(ValueError, match=r"given: expected \['b'\], found \['a'\]"):
-        model.log_conditional(given, target, rng=rng)
-    model, _, x = setting("MVAE")
-    with pytest.raises(ValueError, match=r"found \['a'\] twice"):
-        model.log_conditional(pick(x, "ab"), pick(x, "a"), rng=rng)
-    with pytest.raises(ValueError, match=r"found \['b'\] twice"):
-        marginals(model, model.theta, [pick(x, "ab"), pick(x, "b")], given={}, rng=rng)
-    with pytest.raises(ValueError, match="given: expected a dict name → .* found a ndarray"):
-        model.log_marginal(x, given=x["a"], rng=rng)
-    with pytest.raises(ValueError, match="expected dicts name → .* found a NoneType"):
-        model.log_conditional(x, None, rng=rng)
-    with pytest.raises(ValueError, match="theta: found None; `fit` or `load`"):
-        marginal(model, None, x, rng=rng)
-    with pytest.raises(ValueError, match="K: expected a whole number, at least 1, found 1000.0"):
-        model.log_marginal(x, K=1e3, rng=rng)
-    with pytest.raises(ValueError, match="K: expected a whole number, at least 1, found 0"):
-        model.log_marginal(x, K=0, rng=rng)
-    fewer = {"a": x["a"][:2]}
-    with pytest.raises(ValueError, match="given: expected 5 examples as x, found 2"):
-        model.log_marginal(x, given=fewer, rng=rng)
-
-
 @pytest.mark.parametrize("system", [MVAE, JMVAE, BiVCCA])
 def test_classes_by_quadrature(system):
     """log p(c|x) of q(z|x), also on a device; the classes' probabilities sum to 1."""

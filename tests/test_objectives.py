@@ -78,11 +78,6 @@ def test_no_sample_counts_where_every_weight_is_0():
     assert_array_equal(effective_sample_size(log_w), [2, 0])
 
 
-def test_one_modality_has_no_proper_subsets():
-    with pytest.raises(ValueError, match="at least 2 modalities, found 1"):
-        sample_subsets(1, 3, np.random.default_rng(0))
-
-
 @pytest.mark.parametrize(("M", "k"), [(3, 3), (4, 2), (4, 10), (5, 7), (19, 1), (3, 5), (2, 2)])
 def test_distinct_subsets_differ_and_are_sample_subsets_up_to_its_first_repeat(M, k):
     """They are k, or all there are, of 2..M − 1 modalities."""

@@ -108,11 +108,6 @@ def test_jmvae_says_what_it_cannot_do():
     mask[0, 3] = False
     with pytest.raises(ValueError, match="given one modality or all 3; example 3 has 2"):
         model.encode(X, mask=mask)
-    with pytest.raises(ValueError, match="expected at least 2 modalities"):
-        JMVAE({"a": Normal(2)})
-    for alpha in -0.1, np.nan, np.inf:
-        with pytest.raises(ValueError, match="alpha: expected a finite number, 0 or more, found"):
-            JMVAE(model.modalities, alpha=alpha)
 
 
 @pytest.mark.parametrize(
@@ -126,14 +121,9 @@ def test_a_modality_cannot_have_the_name_of_a_systems_own_weights(system, own):
 # ---- BiVCCA ----
 
 
-def test_bivcca_shares_are_scaled_and_checked():
+def test_bivcca_shares_are_scaled():
     assert BiVCCA(PAIR).share == {"a": 0.5, "b": 0.5}
     assert BiVCCA(PAIR, share={"a": 3}).share == {"a": 0.75, "b": 0.25}
-    with pytest.raises(ValueError, match="share: unknown modality"):
-        BiVCCA(PAIR, share={"d": 1})
-    for part in 0, -1, np.nan, np.inf:
-        with pytest.raises(ValueError, match="share.*: expected (a finite|positive) number"):
-            BiVCCA(PAIR, share={"a": part})
 
 
 def test_bivcca_has_no_joint_posterior():
@@ -186,17 +176,6 @@ def test_cvae_says_what_it_cannot_do():
     mask[0, 2] = False
     with pytest.raises(ValueError, match=r"p\(a \| b\): every example needs its 'a'"):
         model.bound(model.theta, both, mask=mask, eps=eps)
-    with pytest.raises(ValueError, match="explains 'a' only, not 'b'"):
-        model.generate({"b": X["b"]}, "b", rng=np.random.default_rng(0))
-    with pytest.raises(ValueError, match="no p.b. to sample from"):
-        model.sample(3, rng=np.random.default_rng(0))
-    with pytest.raises(ValueError, match="condition: expected some of"):
-        CVAE(PAIR, condition="d")
-    with pytest.raises(ValueError, match=r"expected 1 modality besides \['a', 'b'\], found \[\]$"):
-        CVAE(PAIR, condition=["a", "b"])
-    sentence = r"besides \['c'\], found \['a', 'b'\]; MVAE and MMVAE take several"
-    with pytest.raises(ValueError, match=sentence):
-        CVAE(KINDS, condition="c")
 
 
 # ---- MoPoE and the Laplace MMVAE ----

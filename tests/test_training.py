@@ -16,7 +16,7 @@ from mmvae_edu.support import archives, settings
 from mmvae_edu.support.batches import Paired
 from mmvae_edu.training import drawn, mean_bound
 
-nan, inf = np.nan, np.inf
+nan = np.nan
 MODALITIES = {"ink": Normal(3, scale=0.5), "label": Categorical(4)}
 BASE = {"batch_size": 8, "learning_rate": 1e-2, "progress": False}  # 21 rows: 3 batches an epoch
 SYSTEMS = {
@@ -749,32 +749,10 @@ def test_the_graph_keeps_data_and_noise_apart(name, monkeypatch):
         ({"estimator": "magic"}, "estimator: VAE has no 'magic'"),
         ({"estimator": "doubly_reparameterised"}, "VAE has no 'doubly_reparameterised'"),
         ({"device": "tpu"}, 'device: expected "cpu" or "cuda"'),
-        ({"samples": 0}, "samples: expected a whole number, at least 1"),
-        ({"batch_size": 0}, "batch_size: expected a whole number, at least 1"),
-        ({"steps": 2.5}, "steps: expected a whole number, at least 1, found 2.5"),
-        ({"anneal": -5}, "anneal: expected a whole number, at least 0, found -5"),
-        ({"decay": -5}, "decay: expected a whole number, at least 0, found -5"),
-        ({"patience": 0}, "patience: expected a whole number, at least 1, found 0"),
         ({"estimator": "encode"}, "estimator: VAE has no 'encode'"),
         ({"binarise": "ink"}, "binarise: expected names of Bernoulli modalities, found 'ink'"),
         ({"binarise": ("sound",)}, "binarise: expected names .* found 'sound'"),
         ({"learning_rate": -1e-3}, "learning_rate: expected a finite number, 0 or more, .* -0.001"),
-        ({"learning_rate": nan}, "learning_rate: expected a finite number, 0 or more, found nan"),
-        ({"learning_rate": inf}, "learning_rate: expected a finite number, 0 or more, found inf"),
-        ({"learning_rate": None}, "learning_rate: expected a finite number, 0 or more, found None"),
-        ({"learning_rate": "x"}, "learning_rate: expected a finite number, 0 or more, found 'x'"),
-        ({"learning_rate": True}, "learning_rate: expected a finite number, 0 or more, found True"),
-        ({"steps": True}, "steps: expected a whole number, at least 1, found True"),
-        ({"steps": np.True_}, "steps: expected a whole number, at least 1, found .*True"),
-        ({"steps": "5"}, "steps: expected a whole number, at least 1, found '5'"),
-        ({"interval": None}, "interval: expected a whole number, at least 1, found None"),
-        ({"batch_size": nan}, "batch_size: expected a whole number, at least 1, found nan"),
-        ({"dtype": np.float16}, "dtype: expected float32 or float64, found .*float16"),
-        ({"dtype": None}, "dtype: expected float32 or float64, found None"),
-        ({"dtype": "real"}, "dtype: expected float32 or float64, found 'real'"),
-        ({"dtype": ">f4"}, "dtype: expected float32 or float64, found '>f4'"),
-        ({"seed": "x"}, "seed: expected a whole number, at least 0, found 'x'"),
-        ({"seed": -1}, "seed: expected a whole number, at least 0, found -1"),
         ({"seed": (0, 0.5)}, "seed: expected a whole number, at least 0, found 0.5"),
         ({"seed": ()}, r"seed: expected a whole number, at least 0, found \(\)"),
         ({"binarise": 5}, "binarise: expected names of Bernoulli modalities, found 5"),
