@@ -288,14 +288,6 @@ def the_objective_by_hand_adds_its_elbos(f, rng):
     return bound, _exact_elbos(w, x, twin, _masks(3, PAIRS[1:]))
 
 
-@claim("S7.6", of=subsampled_bound, tol=T0, oracle="O3 linear-Gaussian")
-def exact_experts_reach_the_evidence_of_every_term(f, rng):
-    """With exact experts every term of the objective is the log p(X) of its own subset."""
-    w, twin, x = affine(rng, FEATURES, 2, exact="expert")
-    bound, _ = f(w, x=x, subsets=PAIRS[2:], eps=sigma_points(5, 3, 2))
-    return bound, sum(twin.log_prob(x, _names(x, kept)) for kept in _masks(3, PAIRS[2:]))
-
-
 @claim("S7.6", of=subsampled_bound, tol=T0, oracle="O3 linear-Gaussian, every draw of subsets")
 def random_subsets_stand_for_all(f, rng):
     """Averaged over every draw of two subsets, Σ_j ELBO(X_j) is twice the mean ELBO(X),

@@ -158,14 +158,6 @@ def the_bootstrap_has_the_enumerated_percentiles(f, rng):
     return np.array(lhs), np.array(rhs)
 
 
-@claim("S8.T2", of=bootstrap_ci, tol=T0, oracle="the same values in other units")
-def the_bootstrap_follows_the_units(f, rng):
-    """In other units, or with another zero, the values have the same interval there."""
-    values, seed = rng.gamma(2.0, size=11), int(rng.integers(2**32))
-    ends = [f(v, np.random.default_rng(seed)) for v in (values, 3 * values - 7)]
-    return np.array(ends[1]), 3 * np.array(ends[0]) - 7
-
-
 @claim("S8.T2", of=bootstrap_ci, tol=T0, oracle="a single mean")
 def one_resample_has_no_spread(f, rng):
     """Of one resample both ends are its mean, at any level; of 2000, the default, they differ."""

@@ -89,15 +89,6 @@ def log_mean_exp_survives_every_scale(f, rng):
     return _values(f, lambda w, axis: w.sum(axis=axis) / digits.mpf(w.shape[axis]), rng)
 
 
-@claim("S9.2", of=log_mean_exp, tol=T0, oracle="equal terms")
-def the_mean_of_equal_weights_is_that_weight(f, rng):
-    """If all K log-weights are equal, log (1/K) Σ w is that log-weight, for every K."""
-    level = rng.normal(-300, 300, size=3)
-    return np.array([f(np.tile(level, (K, 1)), axis=0)[0] for K in (1, 2, 7)]), np.tile(
-        level, (3, 1)
-    )
-
-
 @claim("S9.2", of=log_mean_exp, tol=T0, oracle="hand calculation")
 def impossible_samples_count_in_K(f, rng):
     """A sample with log w = −∞ adds 0 to Σ w but counts in K; of nothing else the mean is −∞."""

@@ -2,7 +2,6 @@
 
 import math
 
-import mpmath
 import numpy as np
 
 from ..kernels.reference import importance_weights
@@ -10,6 +9,7 @@ from ..models import IWAE
 from ..objectives import effective_sample_size
 from ..oracles import bound_gradient, gaussian_grid, iwae_continuous, iwae_exact, log_normal
 from ..oracles import complex_step as differentiate
+from ..oracles.fifty_digits import exp, log, number
 from ..slides.s09_importance import dreg_grads, iwae_grad, normalised_weights, vae_grad
 from .gaussian_instances import (
     affine_model,
@@ -23,16 +23,23 @@ from .registry import T0, T1, T2C, claim
 # S9.5: w = p(x, z) / q(z|x), w̃ = w / Σ w
 
 
+def _log_weights(rng):
+    """Draw log-weights at the scales of a label, of slide 8's CelebA, and of a sharp density."""
+    return np.array([0.0, -6237.1, 700.0]) + rng.normal(0, 3, size=(5, 3))
+
+
+def _shares(log_w):
+    """Compute w̃ with 50 digits, (K, N)."""
+    w = exp(number(log_w))
+    return w / w.sum(axis=0)
+
+
 @claim("S9.5", "S9.2", of=importance_weights, tol=T1, oracle="O5 mpmath, 50 digits")
 def normalised_weights_are_shares(f, rng):
     """w̃_k = w_k / Σ_j w_j over the samples of each example, at any scale of log w."""
-    log_w = np.array([0.0, -6237.1, 700.0]) + rng.normal(0, 3, size=(5, 3))
-    with mpmath.workdps(50):
-        w = [[mpmath.exp(a) for a in row] for row in log_w]
-        totals = [mpmath.fsum(column) for column in zip(*w, strict=True)]
-        shares = [[float(a / s) for a, s in zip(row, totals, strict=True)] for row in w]
-        bound = [float(mpmath.log(total / 5)) for total in totals]
-    return np.vstack(f(log_w)), np.vstack([bound, shares])
+    log_w = _log_weights(rng)
+    bound = log(exp(number(log_w)).sum(axis=0) / 5).astype(float)
+    return np.vstack(f(log_w)), np.vstack([bound, _shares(log_w).astype(float)])
 
 
 @claim("S9.5", of=importance_weights, tol=T0, oracle="counting")
@@ -82,16 +89,18 @@ def double_reparameterisation_keeps_the_mean(f, rng):
 def _toy(mu, log_var, eps, x):
     """Compute log w of z ~ N(0, 1), x|z ~ N(z, 1), q = N(mu, var): (K, N)."""
     z = mu + np.exp(log_var / 2) * eps
-    log_q = log_normal_sum(z[..., None], mu[..., None], log_var[..., None])
-    return (
-        log_normal_sum(x[..., None], z[..., None], 0) + log_normal_sum(z[..., None], 0, 0) - log_q
-    )
+    return log_normal(x, z, 0.0) + log_normal(z, 0.0, 0.0) - log_normal(z, mu, log_var)
 
 
-def _toy_gradients(mu, log_var, eps, x):
-    """Compute ∇log w_k with respect to (mu, log_var), by complex step: (K, N, 2)."""
-    shifted = _toy(mu + 1e-30j, log_var, eps, x), _toy(mu, log_var + 1e-30j, eps, x)
-    return np.stack(shifted, axis=-1).imag / 1e-30
+def _toy_steps(mu, log_var, eps, x):
+    """Compute log w after complex steps in mu and in log_var: (K, N, 2)."""
+    steps = _toy(mu + 1e-30j, log_var, eps, x), _toy(mu, log_var + 1e-30j, eps, x)
+    return np.stack(steps, axis=-1)
+
+
+def _toy_gradients(*toy):
+    """Compute ∇log w_k with respect to (mu, log_var): (K, N, 2)."""
+    return _toy_steps(*toy).imag / 1e-30
 
 
 def _toy_draw(rng, K=4, N=3):
@@ -108,10 +117,8 @@ def _fixture():
 @claim("S9.3", of=vae_grad, tol=T2C, oracle="O7 complex step")
 def vae_gradient_weighs_samples_evenly(f, rng):
     """(1/K) Σ ∇log w_k is the gradient of the VAE bound at fixed noise."""
-    mu, log_var, *rest = toy = _toy_draw(rng)
-    shifted = [_toy(mu + 1e-30j, log_var, *rest), _toy(mu, log_var + 1e-30j, *rest)]
-    expected = np.stack([a.imag.sum(axis=0) / len(a) for a in shifted], axis=-1) / 1e-30
-    return f(_toy_gradients(*toy)), expected
+    toy = _toy_draw(rng)
+    return f(_toy_gradients(*toy)), (_toy_steps(*toy).sum(axis=0) / 4).imag / 1e-30
 
 
 @claim("S9.3", of=vae_grad, tol=T0, oracle="a fixture to 8 digits")
@@ -126,10 +133,9 @@ def vae_gradient_of_the_fixture(f, rng):
 @claim("S9.4", of=iwae_grad, tol=T2C, oracle="O7 complex step")
 def iwae_gradient_weighs_samples_by_their_share(f, rng):
     """Σ w̃_k ∇log w_k is the gradient of log (1/K) Σ w_k at fixed noise."""
-    mu, log_var, *rest = toy = _toy_draw(rng)
-    shifted = [_toy(mu + 1e-30j, log_var, *rest), _toy(mu, log_var + 1e-30j, *rest)]
-    expected = [np.log(np.exp(a).mean(axis=0)).imag / 1e-30 for a in shifted]
-    return f(_toy(*toy), _toy_gradients(*toy)), np.stack(expected, axis=-1)
+    toy = _toy_draw(rng)
+    bounds = np.log(np.exp(_toy_steps(*toy)).mean(axis=0))
+    return f(_toy(*toy), _toy_gradients(*toy)), bounds.imag / 1e-30
 
 
 @claim("S9.4", of=iwae_grad, tol=T1, oracle="O4 Frullani")
@@ -169,26 +175,11 @@ def iwae_gradient_of_the_fixture(f, rng):
 # ---- S9.5: w̃, and the effective sample size -----------------------------------------------------
 
 
-def _shares(log_w):
-    """Compute w̃ with 50 digits, (K, N)."""
-    columns = []
-    for column in log_w.T:
-        w = [mpmath.exp(a) for a in column]
-        columns.append([a / mpmath.fsum(w) for a in w])
-    return [list(row) for row in zip(*columns, strict=True)]
-
-
-def _log_weights(rng):
-    """Draw log-weights at the scales of a label, of slide 8's CelebA, and of a sharp density."""
-    return np.array([0.0, -6237.1, 700.0]) + rng.normal(0, 3, size=(5, 3))
-
-
 @claim("S9.5", of=normalised_weights, tol=T1, oracle="O5 mpmath, 50 digits")
 def a_share_is_a_weight_over_the_sum(f, rng):
     """w̃_k = w_k / Σ_j w_j over the samples of each example, whatever the scale of log w."""
     log_w = _log_weights(rng)
-    with mpmath.workdps(50):
-        return f(log_w), np.array(_shares(log_w), dtype=float)
+    return f(log_w), _shares(log_w).astype(float)
 
 
 @claim("S9.5", of=normalised_weights, tol=T0, oracle="counting")
@@ -205,9 +196,7 @@ def the_effective_sample_size_is_one_over_the_square(f, rng):
     log w.
     """
     log_w = _log_weights(rng)
-    with mpmath.workdps(50):
-        columns = zip(*_shares(log_w), strict=True)
-        return f(log_w), np.array([float(1 / mpmath.fsum(a**2 for a in c)) for c in columns])
+    return f(log_w), (1 / (_shares(log_w) ** 2).sum(axis=0)).astype(float)
 
 
 @claim("S9.5", of=effective_sample_size, tol=T0, oracle="counting")

@@ -320,13 +320,6 @@ def a_given_label_needs_no_correction(f, rng):
     return f(_seen(J, np.eye(3), second), np.eye(3), second), J
 
 
-@claim("S10.b", of=correct_for_classifiers, tol=T0, oracle="planted models")
-def corrected_coherence_of_a_coherent_model_is_one(f, rng):
-    """Classifiers that err see a coherent model disagree; corrected, its coherence is 1."""
-    J, (first, second) = np.diag(rng.dirichlet(np.ones(3))), _classifiers(rng)
-    return np.trace(f(_seen(J, first, second), first, second)), 1.0
-
-
 @claim("S10.b", of=correct_for_classifiers, tol=T0, oracle="O1 enumeration")
 def the_correction_is_unbiased(f, rng):
     """Corrected one generated pair at a time, the tables average to that of the true pairs."""

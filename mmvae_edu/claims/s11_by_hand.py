@@ -161,16 +161,6 @@ def crossing_over_averages_to_the_conditional_mean(f, rng):
     return made.mean(axis=0), twin.b["b"] + (x["c"] - twin.b["c"]) @ regression.T
 
 
-@claim("S10.c", of=cross_generate, tol=T0, oracle="O3 linear-Gaussian")
-def crossing_over_draws_from_the_posterior(f, rng):
-    """Each sample decodes its own z = μ + σ ε of the posterior p(z|x_m), not the mean alone."""
-    w, twin, x = affine(rng, FEATURES, 2, N=5, exact="posterior")
-    mean, cov = twin.posterior(x, ["c"])
-    eps = rng.standard_normal((3, 5, 2))
-    made = f(w, x["c"], **WAY, eps=eps)
-    return made, (mean + eps * np.sqrt(np.diag(cov))) @ twin.W["b"].T + twin.b["b"]
-
-
 @claim("S10.c", of=cross_generate, tol=T0, oracle="the formula, written out")
 def crossing_over_uses_encoder_m_and_decoder_n(f, rng):
     """The sample is decoder n of encoder m's z, with a hidden tanh layer in both networks."""

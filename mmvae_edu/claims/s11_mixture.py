@@ -3,13 +3,13 @@
 import itertools
 import math
 
-import mpmath
 import numpy as np
 
 from ..gradcheck import complex_step
 from ..models import MMVAE
 from ..objectives import iwae, mixture_elbo, mixture_iwae
 from ..oracles import iwae_exact, mixture_iwae_exact, stratified_iwae_exact
+from ..oracles.fifty_digits import LOG_2PI, exp, log, number
 from ..posteriors import log_mixture_weights, mixture_log_prob
 from ..slides.s11_mixture import looseness_gap, responsibility
 from .gaussian_instances import affine_model, expert_parameters
@@ -69,18 +69,10 @@ def the_mixture_averages_densities(f, rng):
     """log q_Φ is the logarithm of the mean of the present experts' densities."""
     z, mu, log_var, mask = _experts(rng)
     log_q, _ = f(z, mu, log_var, log_alpha=_log_alpha(mask))
-    rhs = np.empty(log_q.shape)
-    with mpmath.workdps(50):
-        for k, n in np.ndindex(*rhs.shape):
-            densities = [
-                mpmath.fprod(
-                    mpmath.npdf(float(z[k, n, d]), float(mu[m, n, d]), mpmath.exp(lv / 2))
-                    for d, lv in enumerate(log_var[m, n])
-                )
-                for m in np.flatnonzero(mask[:, n])
-            ]
-            rhs[k, n] = mpmath.log(mpmath.fsum(densities) / len(densities))
-    return log_q, rhs
+    squared = (number(z) - number(mu)[:, None]) ** 2 / exp(number(log_var))[:, None]
+    log_densities = -(LOG_2PI + number(log_var)[:, None] + squared).sum(axis=-1) / 2
+    densities = exp(log_densities) * mask[:, None]
+    return log_q, log(densities.sum(axis=0) / mask.sum(axis=0)).astype(float)
 
 
 @claim("S11.3", of=mixture_log_prob, tol=T1, oracle="O2 quadrature")

@@ -19,7 +19,7 @@ from ..slides.s13_tables import (
     log_conditional_is,
     over_seeds,
 )
-from .instances import discrete_model, every_draw, log_liks, log_mean, occupied_states
+from .instances import discrete_model, log_liks, log_mean, occupied_states
 from .registry import T0, T1, claim, terms
 
 SLIDES = resources.files("mmvae_edu.measure.tables").joinpath("slides.toml")
@@ -211,13 +211,6 @@ def both_conditionals_share_one_joint(f, rng):
     return f(x["m"], x["n"], *parts) + model.log_prob(x, ["n"]), other + model.log_prob(x, ["m"])
 
 
-@claim("S13.T3", of=log_conditional_exact_lg, tol=T1, oracle="O3 linear-Gaussian")
-def an_unrelated_modality_leaves_the_marginal(f, rng):
-    """Where x_n does not depend on z, log p(x_m|x_n) is log p(x_m)."""
-    model, x, (W, b, sigma) = _linear_gaussian(rng)
-    return f(x["m"], x["n"], (W[0], 0 * W[1]), b, sigma), model.log_prob(x, ["m"])
-
-
 # ---- by importance sampling -------------------------------------------------------------------
 
 
@@ -251,19 +244,6 @@ def an_exact_proposal_needs_no_weights(f, rng):
     terms = log_pxm, log_pxn, model.log_prior, np.log(model.posterior(x[0], [1]))
     found = f(*(term[states, None] for term in terms))
     return found, [math.log(math.fsum(np.exp(log_pxm[states])) / 7)]
-
-
-@claim("S13.T3", of=log_conditional_is, tol=T1, oracle="O1, all draws enumerated")
-def both_parts_have_the_same_samples(f, rng):
-    """On average the estimate is E log Σ w p(x_m|z) − E log Σ w, of the same K draws from q."""
-    model = discrete_model(rng, 3, symbols=(3, 5))
-    log_pxm, log_pxn = log_liks(model, [1, 2])
-    q = rng.dirichlet(np.full(3, 4.0))
-    states, chance = every_draw(q, K=3)
-    terms = [part[states[0]] for part in (log_pxm, log_pxn, model.log_prior, np.log(q))]
-    w = np.exp(terms[1] + terms[2] - terms[3])
-    parts = np.log((w * np.exp(terms[0])).sum(axis=0)) - np.log(w.sum(axis=0))
-    return chance @ f(*terms), math.fsum(chance * parts)
 
 
 @claim("S13.T3", of=log_conditional_is, tol=T1, oracle="shift by a constant")

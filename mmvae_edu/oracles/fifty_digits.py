@@ -17,7 +17,9 @@ from ..kernels.arrays import check_calls
 
 digits = mpmath.MPContext()
 digits.dps = 50
-number, exp, log = (np.frompyfunc(f, 1, 1) for f in (digits.mpf, digits.exp, digits.log))
+number, exp, log, log1p = (
+    np.frompyfunc(f, 1, 1) for f in (digits.mpf, digits.exp, digits.log, digits.log1p)
+)
 LOG_2PI = digits.log(2 * digits.pi)
 
 
