@@ -118,6 +118,12 @@ def log_mean(log_w, axis=0):
     return np.logaddexp.reduce(log_w, axis=axis) - np.log(log_w.shape[axis])
 
 
+def log_mean_weight(log_joint, mu, log_var, eps):
+    """Compute log (1/K) Σ_k p(x, z_k) / q(z_k), z_k = mu + std eps_k: eps (K, N, D) → (N,)."""
+    z = mu + np.sqrt(np.exp(log_var)) * eps
+    return log_mean(log_joint(z) - log_normal_sum(z, mu, log_var))
+
+
 def violation(smaller, larger):
     """Compute by how much smaller <= larger fails beyond rounding; returns that and zeros."""
     smaller, larger = np.asarray(smaller), np.asarray(larger)

@@ -10,6 +10,7 @@ from ..oracles import log_normal
 from ..slides.s06_weighted_elbo import log_joint_subset, subset_elbo
 from .gaussian_instances import (
     affine_model,
+    exact_posterior,
     expert_parameters,
     kl_to_prior,
     set_exact_encoders,
@@ -138,8 +139,7 @@ def beta_below_one_is_no_bound(f, rng):
     model, theta, twin, x = affine_model(VAE, rng, {"x": 4}, 2)
     set_exact_encoders(model.tree.views(theta), twin, prior=True)
     beta = rng.uniform(0.1, 0.9)
-    mean, cov = twin.posterior(x)
-    excess = (1 - beta) * kl_to_prior(mean, np.broadcast_to(np.log(np.diag(cov)), mean.shape))
+    excess = (1 - beta) * kl_to_prior(*exact_posterior(twin, x, [True]))
     bound, _ = f(model, theta, x, eps=sigma_points(1, 4, 2), beta=beta)
     return bound - twin.log_prob(x), excess
 
@@ -150,9 +150,8 @@ def lambda_above_one_is_no_bound_on_densities(f, rng):
     lam = rng.uniform(1.1, 2.0)
     model, theta, twin, x = affine_model(VAE, rng, {"x": 4}, 2, sigma=0.05, weights={"x": lam})
     set_exact_encoders(model.tree.views(theta), twin, prior=True)
-    mean, cov = twin.posterior(x)
-    log_var = np.broadcast_to(np.log(np.diag(cov)), mean.shape)
-    excess = (lam - 1) * twin.expected_log_lik(mean, log_var, x["x"], "x")
+    posterior = exact_posterior(twin, x, [True])
+    excess = (lam - 1) * twin.expected_log_lik(*posterior, x["x"], "x")
     bound, _ = f(model, theta, x, eps=sigma_points(1, 4, 2))
     return bound - twin.log_prob(x), np.maximum(excess, 0)
 

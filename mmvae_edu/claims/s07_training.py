@@ -98,25 +98,6 @@ def a_flat_step_keeps_the_joint_posterior(f, rng):
     return joint, exact_posterior(model, x, [True] * 3)
 
 
-@claim("S7.6", of=flat_direction, tol=T0, oracle="O3 linear-Gaussian, to 4 digits")
-def a_flat_step_costs_the_unimodal_terms(f, rng):
-    """The fixture's experts, moved by the flat part of a step, keep the joint gap at 0 and open
-    unimodal gaps of .0126 and .0986 nats."""
-    a, var, x = np.array([1.3, -0.7]), np.array([0.5, 0.3]), np.array([0.4, 1.1])
-    model = LinearGaussian(
-        {m: a[[m], None] for m in range(2)}, {0: [0], 1: [0]}, dict(enumerate(np.sqrt(var)))
-    )
-    data, common = {m: x[[m], None] for m in range(2)}, rng.standard_normal(2)
-    steps = (np.outer([1, -1], [0.25, 0.4]) + common).T[..., None, None]
-    dtau, deta = (d[:, 0, 0] for d in f(*steps))
-    tau, eta, gaps = a**2 / var + dtau, a * x / var + deta, []
-    for names in [0, 1], [0], [1]:
-        total = 1 + tau[names].sum()
-        q = np.reshape([eta[names].sum() / total, -np.log(total)], (2, 1, 1))
-        gaps.append((model.log_prob(data, names) - model.elbo(*q, data, names)).item())
-    return np.round(gaps, 4), np.array([0, 0.0126, 0.0986])
-
-
 @claim("S7.6", of=flat_direction, tol=T0, oracle="eigenvectors of the Fisher information")
 def flat_steps_span_the_null_space(f, rng):
     """A step's flat part is its projection on the directions of zero curvature of ELBO(x_1..M),

@@ -3,7 +3,8 @@
 import numpy as np
 
 from ...oracles import LinearGaussian
-from ..instances import log_mean, log_normal_sum
+from ..gaussian_instances import exact_posterior
+from ..instances import log_mean_weight
 from ..registry import T0, claim
 from .versions import close, hunted, load
 
@@ -17,21 +18,16 @@ def _instance(rng, M=2, K=5, N=3, D=2):
         return model.log_joint(z, x)
 
     mu, log_var = rng.normal(size=(2, M, N, D))
-    mu[1], cov = model.posterior(x)
-    log_var[1] = np.log(np.diag(cov))
+    mu[1], log_var[1] = exact_posterior(model, x, [True] * M)
     return mu, log_var, log_joint, model.log_prob(x), rng.normal(size=(K, N, D))
-
-
-def _exact(mu, log_var, log_joint, expert, eps):
-    z = mu[expert] + np.sqrt(np.exp(log_var[expert])) * eps
-    return log_mean(log_joint(z) - log_normal_sum(z, mu[expert], log_var[expert]))
 
 
 def check_11(file):
     """Expert 1, the exact posterior, gives log p(x); expert 0 the log of its mean weight."""
     mu, log_var, log_joint, evidence, eps = _instance(np.random.default_rng(1), M=3)
     first, second = (file.log_evidence(mu, log_var, log_joint, expert=m, eps=eps) for m in (0, 1))
-    return close(second, evidence) and close(first, _exact(mu, log_var, log_joint, 0, eps))
+    exact = log_mean_weight(log_joint, mu[0], log_var[0], eps)
+    return close(second, evidence) and close(first, exact)
 
 
 def fix_11(mu, log_var, log_joint, *, expert, eps, file):
@@ -49,4 +45,5 @@ def hunted_estimate_divides_by_its_proposal(f, rng):
     """Repaired or clean, the hunt's estimate from one expert divides by that expert's density."""
     mu, log_var, log_joint, _, eps = _instance(rng, M=3)
     found = [f(mu, log_var, log_joint, expert=m, eps=eps, file=load(11)) for m in range(3)]
-    return np.array(found), np.array([_exact(mu, log_var, log_joint, m, eps) for m in range(3)])
+    exact = [log_mean_weight(log_joint, *q, eps) for q in zip(mu, log_var, strict=True)]
+    return np.array(found), np.array(exact)
