@@ -16,7 +16,8 @@ from mmvae_edu.derivations.words import rows
 from mmvae_edu.objectives import elbo, iwae
 from mmvae_edu.ops import relu
 from mmvae_edu.oracles import symbolic
-from mmvae_edu.oracles.symbolic import Symbolic, exact, gradient_entries, moment
+from mmvae_edu.oracles.symbolic import moment
+from mmvae_edu.oracles.symbolic_pullbacks import Symbolic, exact, gradient_entries
 from mmvae_edu.posteriors import mixture_log_prob
 from mmvae_edu.tour.proofs import check_pullbacks
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..models.one_function import iwae, mmvae, mvae, vae
 from ..networks import mlp
-from ..oracles.symbolic import gradient_entries
+from ..oracles.symbolic_pullbacks import gradient_entries
 from ..slides.s06_weighted_elbo import subset_elbo
 from .examples import AXES, EXAMPLES
 

@@ -8,7 +8,8 @@ arrays, which computes nothing: an error of the library cannot hide in the oracl
     LinearGaussian     x_m = W_m z + b_m + sigma_m eps: everything in closed form
     iwae_exact, ...    IWAE and mixture bounds at any K without drawing a sample
     fifty_digits       the kernels' functions in arithmetic of 50 digits
-    symbolic           pullbacks and Gaussian integrals as expressions, by SymPy (O8)
+    symbolic           Gaussian integrals as expressions, by SymPy (O8)
+    symbolic_pullbacks pullbacks as expressions
 """
 
 from .discrete import DiscreteModel
