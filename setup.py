@@ -44,8 +44,8 @@ setup(
     install_requires=["numpy>=2.0", "numba>=0.61", "matplotlib>=3.8", "mpmath>=1.3", "rich>=13"]
     + ["latex2mathml>=3.77", "markdown-it-py>=3", "pygments>=2.17", "packaging>=22"],
     extras_require={
-        "cuda12": ["cupy-cuda12x>=14" + not_mac, "numba-cuda" + not_mac],
-        "cuda13": ["cupy-cuda13x>=14" + not_mac, "numba-cuda" + not_mac],
+        "cuda12": ["cupy-cuda12x[ctk]>=14" + not_mac, "numba-cuda[cu12]>=0.20" + not_mac],
+        "cuda13": ["cupy-cuda13x[ctk]>=14" + not_mac, "numba-cuda[cu13]>=0.20" + not_mac],
         "bench": ["torch>=2.4"],
         "data": ["pooch>=1.8", "scipy>=1.12"],
         "notebook": ["jupytext>=1.16", "ipywidgets>=8"],

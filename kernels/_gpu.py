@@ -26,16 +26,17 @@ class Device:
     column is shared; a grid has at most `blocks` blocks a side.  `address(array)` is a pointer; it
     is None where kernels take one number at a time.  Of importance weights a block has a `panel` of
     so many columns, each shared by so many threads, where K is large, and as many blocks are at
-    work as leave their panels in the `cache` of so many bytes, but one for each of the `cores`.
+    work as leave their panels in the cache, but one for each core: `chip()` gives the number of
+    cores and the bytes of the cache of the current device.
     """
 
     def __init__(
         self, name, xp, kernels, launch, matmul, address=None, threads=256, width=32, tall=16,
-        blocks=BLOCKS, panel=None, cores=BLOCKS, cache=0,
+        blocks=BLOCKS, panel=None, chip=lambda: (BLOCKS, 0),
     ):  # fmt: skip
         self.name, self.xp, self.launch, self.address = name, xp, launch, address
         self.threads, self.width, self.tall, self.blocks = threads, width, tall, blocks
-        self.panel, self.cores, self.cache = panel or (width, tall), cores, cache
+        self.panel, self.chip = panel or (width, tall), chip
         own = {name: getattr(reference, name) for name in TABLE if name not in kernels}
         own["matmul"] = matmul
         launchers = {name: partial(self._run, TABLE[name]) for name in kernels}
@@ -92,8 +93,9 @@ class Device:
         columns, most = self.panel
         shared = _power_of_2(-(-K // 8), most)
         width = min(self.width, columns * most // shared)
-        at_work = max(self.cores, self.cache // (K * width * itemsize))
-        at_work = at_work // self.cores * self.cores  # or the last ones would run almost alone
+        cores, cache = self.chip()
+        at_work = max(cores, cache // (K * width * itemsize))
+        at_work = at_work // cores * cores  # or the last ones would run almost alone
         return (min(self._blocks(N, width), at_work),), (width, shared)
 
     def elements(self, size, lanes, itemsize):

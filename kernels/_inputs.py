@@ -1,6 +1,6 @@
 """Input checks of the compiled backends, with their error messages."""
 
-from .arrays import FLOATS, check_plain
+from .arrays import FLOATS, check_device, check_plain
 
 
 class Inputs:
@@ -65,6 +65,7 @@ class Inputs:
                 f"{name}: {self.backend} takes {self.xp.__name__} arrays, found {kind}; "
                 f"convert it with {self.convert}{other}"
             )
+        check_device(name, array)
 
 
 def fit(kernel, name, shape, lengths):

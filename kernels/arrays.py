@@ -27,6 +27,7 @@ def check(name, value, kinds=NUMBERS):
     dtype = getattr(value, "dtype", None)
     if isinstance(dtype, np.dtype) and not isinstance(value, np.generic):
         check_plain(name, value)
+        check_device(name, value)
         if dtype == np.float16:
             raise ValueError(f"{name}: expected float32 or float64, found float16")
         if not dtype.isnative:
@@ -47,6 +48,15 @@ def check_plain(name, array):
         raise ValueError(
             f"{name}: expected a plain array, found a {type(array).__name__}; np.asarray makes "
             "one, and what is missing is said by a mask beside it"
+        )
+
+
+def check_device(name, array):
+    """Raise a ValueError for an array on another GPU than the current one."""
+    device = getattr(array, "device", "cpu")
+    if type(device).__module__.startswith("cupy") and device != type(device)():
+        raise ValueError(
+            f"{name}: expected an array on the current {type(device)()!r}, found one on {device!r}"
         )
 
 

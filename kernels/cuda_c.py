@@ -12,32 +12,10 @@ from functools import cache
 from ._cublas import Cublas
 from ._cuda_source import OPTIONS, source, templates
 from ._gpu import PANEL, UNTRIED, Device, last_versions
+from .gpu import usable_cupy
 from .table import TABLE
 
 KERNELS = last_versions(templates("".join(map(source, TABLE))), UNTRIED["cuda_c"])
-
-
-def _cupy():
-    """Return CuPy, if it finds a GPU and its compiler; else raise an ImportError."""
-    try:
-        import cupy
-    except ImportError:
-        raise ImportError(
-            "needs CuPy, which is not installed: pip install 'mmvae_edu[cuda13]' (or [cuda12])"
-        ) from None
-    try:
-        cupy.cuda.runtime.getDeviceCount()
-    except cupy.cuda.runtime.CUDARuntimeError as problem:
-        raise ImportError(f"CuPy finds no usable GPU here ({problem})") from None
-    try:
-        cupy.cuda.nvrtc.getVersion()
-    except Exception as problem:  # CuPy loads it on first use, and raises what its loader raises
-        first = str(problem).strip().partition("\n")[0]
-        raise ImportError(
-            f"CuPy finds no NVRTC to compile with ({first}): pip install 'cupy-cuda13x[ctk]' "
-            "(or cupy-cuda12x[ctk])"
-        ) from None
-    return cupy
 
 
 @cache
@@ -56,12 +34,20 @@ def _address(array):
     return array.data.ptr
 
 
-cupy = _cupy()
-chip = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.runtime.getDevice())
+@cache
+def _chip_of(number):
+    found = cupy.cuda.runtime.getDeviceProperties(number)
+    return found["multiProcessorCount"], found["l2CacheSize"]
+
+
+def _chip():
+    return _chip_of(cupy.cuda.runtime.getDevice())
+
+
+cupy = usable_cupy()
 device = Device(
-    "cuda_c", cupy, KERNELS, _launch, Cublas(cupy).matmul, address=_address, panel=PANEL,
-    cores=chip["multiProcessorCount"], cache=chip["l2CacheSize"],
-)  # fmt: skip
+    "cuda_c", cupy, KERNELS, _launch, Cublas(cupy).matmul, _address, panel=PANEL, chip=_chip
+)
 unchecked = device.unchecked
 ndarray = cupy.ndarray  # the arrays that it takes
 globals().update(vars(device.checked))  # product_of_experts and all others of the table

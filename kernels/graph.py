@@ -5,17 +5,22 @@ launches them all at once.
 """
 
 import threading
+from contextlib import suppress
+from textwrap import shorten
 
-_of_this_thread = threading.local()  # its stream to record on: cuBLAS keeps memory for each stream
-_recording = threading.Lock()  # waiting for the whole GPU would spoil another thread's recording
+recording = threading.RLock()  # waiting for the whole GPU would spoil another thread's recording
+
+
+class NotRecorded(RuntimeError):
+    """Says why a function cannot be recorded."""
 
 
 class Recorded:
     """A recorded call of function(); a call of this object repeats it on the same arrays.
 
     Write new numbers into the arrays that the function reads, then call.  From its second run on
-    the function may neither copy from or to the host nor wait for the GPU.  Every call overwrites
-    `outputs`, which the function returned while it was recorded.
+    the function may neither copy from or to the host nor wait for the GPU: NotRecorded says where
+    it does.  Every call overwrites `outputs`, which the function returned while it was recorded.
     """
 
     def __init__(self, function):
@@ -23,19 +28,27 @@ class Recorded:
 
         self.function = function  # holds the arrays that the graph reads and writes
         self.pool = cupy.cuda.MemoryPool()  # the graph's own, so that its memory is not reused
-        if not hasattr(_of_this_thread, "stream"):
-            _of_this_thread.stream = cupy.cuda.Stream(non_blocking=True)
-        stream = _of_this_thread.stream
-        with _recording:
+        self.stream = cupy.cuda.Stream(non_blocking=True)  # cuBLAS has memory for it as long as it
+        with recording:
             cupy.cuda.Device().synchronize()  # other streams may still be writing the arrays
-            with stream, cupy.cuda.using_allocator(self.pool.malloc):
+            with self.stream, cupy.cuda.using_allocator(self.pool.malloc):
                 function()  # compiles kernels, fills caches
-                stream.begin_capture()
-                try:
-                    self.outputs = function()
-                finally:
-                    self.graph = stream.end_capture()
-            stream.synchronize()
+                self.outputs, self.graph = self._record()
+            self.stream.synchronize()
+
+    def _record(self):
+        try:
+            self.stream.begin_capture()
+            try:
+                outputs = self.function()
+            except BaseException:
+                with suppress(Exception):  # it may have spoilt the recording, which this ends
+                    self.stream.end_capture()
+                raise
+            return outputs, self.stream.end_capture()
+        except Exception as problem:
+            found = shorten(f"{type(problem).__name__}: {problem}", 120, placeholder=" …")
+            raise NotRecorded(found) from problem
 
     def __call__(self):
         """Launch the graph on the current stream and return its outputs."""

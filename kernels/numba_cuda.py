@@ -16,27 +16,20 @@ import numpy as np
 from numba import cuda
 
 from ._gpu import UNTRIED, Device, last_versions
+from .gpu import need, usable_cupy
 from .versions import EVERY
 
 KERNELS = last_versions(EVERY, UNTRIED["numba_cuda"])
+SIMULATOR = "; NUMBA_ENABLE_CUDASIM=1, set before Python starts, runs the kernels in its simulator"
 
 
 def _array_library():
     """Return NumPy in the simulator, CuPy on a GPU; without either raise an ImportError."""
     if numba.config.ENABLE_CUDASIM:
         return np
-    if not cuda.is_available():
-        raise ImportError(
-            "Numba finds no GPU here: set NUMBA_ENABLE_CUDASIM=1 before Python starts "
-            "to run the kernels in Numba's simulator"
-        )
-    try:
-        import cupy
-    except ImportError:
-        raise ImportError(
-            "needs CuPy for arrays on the GPU: pip install 'mmvae_edu[cuda13]' (or [cuda12])"
-        ) from None
-    return cupy
+    need("a usable GPU, and Numba finds none here", lambda: len(cuda.gpus), fix=SIMULATOR)
+    need("NVVM to compile with, and Numba finds none", lambda: cuda.cudadrv.nvvm.NVVM())
+    return usable_cupy()
 
 
 xp = _array_library()

@@ -41,7 +41,7 @@ def log_binomial_coefficient(x, n):
     """Compute Σ_P log C(n, x): (N, P) → (N,).  0 at n = 1."""
     if n == 1:
         return 0
-    key = n, x.dtype, type(x)
+    key = n, x.dtype, type(x), str(getattr(x, "device", ""))
     if key not in _COEFFICIENTS:
         exact = accumulate(range(n), lambda c, k: c * (n - k) // (k + 1), initial=1)
         _COEFFICIENTS[key] = np.array([*map(log, exact)], dtype=x.dtype, like=x)

@@ -2,13 +2,14 @@
 
 import signal
 import threading
+import warnings
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
-from .kernels.graph import Recorded
+from .kernels.graph import NotRecorded, Recorded
 from .kernels.memory import kept_pages
 from .support import files
 from .support.checkpoints import State, resume, save
@@ -60,7 +61,7 @@ def fit(model, x, *, mask=None, validation=None, checkpoint=None, progress=True,
         while state.step < settings.steps and state.stale < patience:
             if (now := settings.weights_at(state.step)) != weights:
                 weights, objective = now, settings.objective(model, now)
-                gradient = gradient_of(objective, theta, settings.batch_size)
+                gradient = gradient_of(objective, theta, settings.batch_size, settings.graph)
             batch, arguments = next_batch(model, data, state, settings, rng, xp)
             if state.step == 0:
                 require_trainable(model, objective, theta, batch, **arguments)
@@ -143,10 +144,10 @@ def mean_gradient(objective, theta, batch, **arguments):
     return bound.sum(dtype=np.float64), pullback(np.full_like(bound, -1 / batch.size))
 
 
-def gradient_of(objective, theta, batch_size):
+def gradient_of(objective, theta, batch_size, graph=True):
     """Choose the fastest form of `mean_gradient` for the device of theta."""
-    on_host = isinstance(theta, np.ndarray)
-    return partial(mean_gradient, objective) if on_host else OnGpu(objective, batch_size)
+    plain = isinstance(theta, np.ndarray) or not graph
+    return partial(mean_gradient, objective) if plain else OnGpu(objective, batch_size)
 
 
 class OnGpu:
@@ -154,7 +155,9 @@ class OnGpu:
 
     The graph needs batches of `size` whose steps all run the same kernels.  A batch with missing
     values or random subsets therefore runs kernel by kernel; so does one of more than 8 modalities,
-    since CuPy joins them by a list that it copies from the host.
+    since CuPy joins them by a list that it copies from the host.  If the step cannot be recorded,
+    because the model waits for the GPU or has other kernels, a warning says why, and all batches
+    run kernel by kernel.
     """
 
     def __init__(self, objective, size):
@@ -166,7 +169,17 @@ class OnGpu:
         if not same or "sampled" in noise:
             return self.gradient(theta, batch, beta=beta, **noise)
         if self.graph is None or theta is not self.theta:
-            self._record(theta, batch, noise)
+            try:
+                self._record(theta, batch, noise)
+            except NotRecorded as problem:
+                self.size = None
+                warnings.warn(
+                    f"fit: a step on the GPU runs kernel by kernel, since no CUDA graph of it can "
+                    f"be recorded ({problem}); graph=False does so without this warning",
+                    RuntimeWarning,
+                    stacklevel=4,
+                )
+                return self.gradient(theta, batch, beta=beta, **noise)
         for kept, new in (self.x, batch.x), (self.noise, noise):
             for name, array in new.items():
                 kept[name][...] = array

@@ -18,7 +18,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from mmvae_edu.kernels import reference
+from mmvae_edu.kernels import arrays, gpu, reference
 from mmvae_edu.kernels._cublas import Cublas
 from mmvae_edu.kernels._cuda_source import expressions, source, templates
 from mmvae_edu.kernels._gpu import UNTRIED, last_versions
@@ -30,10 +30,13 @@ from test_kernels import (
     test_bad_input_gets_one_sentence,  # noqa: F401  run again here, with the GPU backends
     test_what_stands_under_a_mask_does_not_matter,  # noqa: F401
 )
+from test_structure import DeviceArray
 
 from mmvae_edu import kernels
+from mmvae_edu.likelihoods import _COEFFICIENTS, log_binomial_coefficient
 from mmvae_edu.measure.kernel_accuracy import OPS, accuracy_rows
 from mmvae_edu.measure.speed import kernels as bench_kernels
+from mmvae_edu.support.devices import namespace
 
 SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"  # in the process of the simulator
 HERE, KERNELS = Path(__file__).parent, Path(kernels.__file__).parent
@@ -105,7 +108,6 @@ def cuda_c_on_host(folder):
     cuda = SimpleNamespace(
         runtime=SimpleNamespace(
             getDeviceCount=lambda: 1,
-            CUDARuntimeError=RuntimeError,
             getDevice=lambda: 0,
             getDeviceProperties=lambda _: {"multiProcessorCount": 2, "l2CacheSize": 1000},
         ),
@@ -124,6 +126,7 @@ def cuda_c_on_host(folder):
     module = importlib.util.module_from_spec(spec)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "cupy", cupy)
+        patch.setattr(gpu, "load_library", lambda: None)
         spec.loader.exec_module(module)
     module.device.threads, module.device.tall, module.device.blocks = 64, 4, 2
     module.device.panel = (8, 8)
@@ -378,21 +381,29 @@ class BlasOnHost:
         return 0 if ldc >= m else 7
 
 
-@DTYPES
-@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 1, 5), (1, 7, 1), (4, 3, 6)])
-def test_products_of_any_layout_reach_cublas_as_it_reads(shape, dtype):
-    n, k, m = shape
-    stream = SimpleNamespace(ptr=5)
-    memory = SimpleNamespace(ptr=9)
+def cublas_on_host():
+    stream, memory = type("Stream", (), {"ptr": 5})(), SimpleNamespace(ptr=9)
     cupy = SimpleNamespace(
-        cuda=SimpleNamespace(get_current_stream=lambda: stream, Memory=lambda size: memory),
+        ndarray=HostArray,
+        cuda=SimpleNamespace(
+            get_current_stream=lambda: stream,
+            Memory=lambda size: memory,
+            runtime=SimpleNamespace(getDevice=lambda: 0),
+        ),
         empty=lambda shape, dtype: np.full(shape, np.nan, dtype).view(HostArray),
         ascontiguousarray=lambda array: np.ascontiguousarray(array).view(HostArray),
         matmul=np.matmul,
     )
     cublas = Cublas(cupy)
     cublas.library = BlasOnHost()
-    draw = Draw(3, dtype)
+    return cublas
+
+
+@DTYPES
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 1, 5), (1, 7, 1), (4, 3, 6)])
+def test_products_of_any_layout_reach_cublas_as_it_reads(shape, dtype):
+    n, k, m = shape
+    cublas, draw = cublas_on_host(), Draw(3, dtype)
     a, b = draw.normal(n, k), draw.normal(k, m)
     for left in a, a.T.copy().T, np.repeat(a, 2, axis=1)[:, ::2]:
         for right in b, b.T.copy().T, np.repeat(b, 2, axis=1)[:, ::2]:
@@ -407,6 +418,98 @@ def test_products_of_any_layout_reach_cublas_as_it_reads(shape, dtype):
     cublas.library.cublasSgemm_v2 = cublas.library.cublasDgemm_v2 = lambda *_: 13
     with pytest.raises(RuntimeError, match="status 13"):
         cublas.matmul(*operands)
+
+
+@pytest.mark.parametrize("kind", ["int32", "float16", "complex64", "float64 and float32", "1-D"])
+def test_products_that_cublas_is_not_asked_for_are_cupys(kind):
+    """The C function would read other numbers, or beyond the end."""
+    draw = Draw(3, np.float64)
+    a, b = draw.normal(4, 3) * 5, draw.normal(3, 6) * 5
+    if kind == "1-D":
+        a = a[0]
+    elif kind == "float64 and float32":
+        b = b.astype(np.float32)
+    else:
+        a, b = a.astype(kind), b.astype(kind)
+    found = cublas_on_host().matmul(a.view(HostArray), b.view(HostArray))
+    assert found.dtype == np.result_type(a, b)
+    np.testing.assert_array_equal(found, a @ b)
+
+
+@pytest.mark.parametrize(
+    ("out", "found"),
+    [
+        (np.zeros((6, 4), np.float32), r"float32 of shape \(6, 4\)"),
+        (np.zeros((4, 6)), r"float64 of shape \(4, 6\)"),
+        (np.zeros((4, 6), np.int32), r"int32 of shape \(4, 6\)"),
+        (np.zeros((4, 12), np.float32)[:, ::2], r"float32 of shape \(4, 6\) with gaps"),
+        (np.zeros((6, 4), np.float32).T, r"float32 of shape \(4, 6\) with gaps"),
+    ],
+)
+def test_a_product_is_written_only_where_it_fits(out, found):
+    a, b = np.ones((4, 3), np.float32), np.ones((3, 6), np.float32)
+    sentence = rf"out: expected contiguous float32 of shape \(4, 6\), found {found}$"
+    with pytest.raises(ValueError, match=sentence):
+        cublas_on_host().matmul(*(x.view(HostArray) for x in (a, b)), out=out.view(HostArray))
+    assert not out.any()
+
+
+# ---- several GPUs --------------------------------------------------------------------------------
+
+
+class Gpu:
+    """CuPy's Device, by default the current one; it has no hash."""
+
+    __module__, __hash__, current = "cupy.cuda.device", None, 0
+
+    def __init__(self, number=None):
+        self.number = Gpu.current if number is None else number
+
+    def __eq__(self, other):
+        return isinstance(other, Gpu) and self.number == other.number
+
+    def __repr__(self):
+        return f"<CUDA Device {self.number}>"
+
+
+def put_on(monkeypatch, kind, number):
+    monkeypatch.setattr(kind, "device", property(lambda _: Gpu(number)), raising=False)
+
+
+def test_an_array_on_another_gpu_than_the_current_one_gets_one_sentence(
+    monkeypatch, tmp_path_factory
+):
+    sentence = "expected an array on the current <CUDA Device 0>, found one on <CUDA Device 1>$"
+    module = cuda_c_on_host(tmp_path_factory.getbasetemp())
+    log_w, theta = np.ones((3, 2)).view(HostArray), DeviceArray(np.ones(3))
+    for number in 0, 1:
+        put_on(monkeypatch, HostArray, number)
+        put_on(monkeypatch, DeviceArray, number)
+        if number == 0:
+            module.device.checked.importance_weights(log_w)
+            arrays.check("theta", theta)
+    with pytest.raises(ValueError, match=f"log_w: {sentence}"):
+        module.importance_weights(log_w)
+    with pytest.raises(ValueError, match=f"theta: {sentence}"):
+        arrays.check("theta", theta)
+
+
+def test_what_is_kept_on_a_gpu_is_kept_for_each(monkeypatch, tmp_path_factory):
+    x = DeviceArray(np.array([[1.0, 2.0]]))
+    for number in 0, 1, 0:
+        monkeypatch.setattr(Gpu, "current", number)
+        put_on(monkeypatch, DeviceArray, number)
+        log_binomial_coefficient(x, 7)
+    kept = [key for key in _COEFFICIENTS if key[0] == 7 and key[2] is DeviceArray]
+    assert len(kept) == 2
+    module = cuda_c_on_host(tmp_path_factory.getbasetemp())
+    runtime, module.device.blocks = module.cupy.cuda.runtime, 99
+    runtime.getDeviceProperties = lambda n: {"multiProcessorCount": 2 + n, "l2CacheSize": 1000}
+    grids = []
+    for number in 0, 1, 0:
+        runtime.getDevice = lambda number=number: number
+        grids.append(module.device.panels(9, 1000, 1, 8)[0])
+    assert grids == [(2,), (3,), (2,)]
 
 
 # ---- compilers, simulator, absence ---------------------------------------------------------------
@@ -439,6 +542,67 @@ def test_an_absent_backend_says_why_in_one_sentence(name):
     backend = kernels._load(name)
     if isinstance(backend, str):
         assert "\n" not in backend
-        assert re.search("pip install|no usable GPU|NUMBA_ENABLE_CUDASIM", backend)
+        assert re.search("pip install|usable GPU|NUMBA_ENABLE_CUDASIM", backend)
     else:
         assert callable(backend.product_of_experts)
+
+
+def fails(*_):
+    raise RuntimeError("libsomething.so:\n  cannot open " + "a very long name " * 20)
+
+
+LACKING = {
+    "CuPy": ("sys.modules", "needs CuPy, which is not installed: pip install"),
+    "GPU": ("cuda.runtime.getDeviceCount", "needs a usable GPU, and CuPy finds none here"),
+    "NVRTC": ("cuda.nvrtc.getVersion", "needs NVRTC to compile with, and CuPy finds none"),
+    "cuBLAS": ("load_library", "needs cuBLAS for its products, and CuPy finds none"),
+    "NVVM": ("numba.cuda.cudadrv.nvvm.NVVM", "needs NVVM to compile with, and Numba finds none"),
+    "Numba's GPU": ("numba.cuda.gpus", "needs a usable GPU, and Numba finds none here"),
+}
+
+
+@pytest.mark.skipif(SIMULATED, reason="this is the simulator")
+@pytest.mark.parametrize("lacking", LACKING)
+def test_a_gpu_without_what_a_package_brings_gets_one_sentence(lacking, monkeypatch):
+    """`kernels.available()` of both backends, and `fit` with device="cuda"."""
+    library = SimpleNamespace(
+        runtime=SimpleNamespace(getDeviceCount=lambda: 1),
+        nvrtc=SimpleNamespace(getVersion=lambda: (13, 0)),
+    )
+    cupy = SimpleNamespace(cuda=library)
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    monkeypatch.setattr(gpu, "load_library", lambda: None)
+    monkeypatch.setattr("numba.cuda.gpus", ["a GPU"])
+    monkeypatch.setattr("numba.cuda.cudadrv.nvvm.NVVM", lambda: None)
+    assert namespace("cuda") is cupy
+    place, sentence = LACKING[lacking]
+    if place == "sys.modules":
+        monkeypatch.setitem(sys.modules, "cupy", None)
+    elif place == "load_library":
+        monkeypatch.setattr(gpu, place, fails)
+    elif place.startswith("numba"):
+        monkeypatch.setattr(place, fails)  # which has no length either
+    else:
+        owner, name = place.removeprefix("cuda.").split(".")
+        monkeypatch.setattr(getattr(library, owner), name, fails)
+    backends = ["numba_cuda"] if "Numba" in sentence else ["numba_cuda", "cuda_c"]
+    for name in backends:
+        monkeypatch.delitem(sys.modules, f"mmvae_edu.kernels.{name}", raising=False)
+        found = kernels._load.__wrapped__(name)
+        assert found.startswith(sentence)
+        assert "\n" not in found
+        assert len(found) < 250
+        assert "GPU" in lacking or "pip install 'mmvae_edu[cuda13]' (or [cuda12])" in found
+    if "Numba" not in sentence:
+        with pytest.raises(ValueError, match=f"device 'cuda' {sentence}"):
+            namespace("cuda")
+
+
+@pytest.mark.parametrize("extra", ["cuda12", "cuda13"])
+def test_the_extras_bring_compilers_and_cublas(extra):
+    """CuPy's own extra brings NVRTC and cuBLAS, numba-cuda's brings NVVM."""
+    text = (KERNELS.parent / "setup.py").read_text("utf-8")
+    (line,) = re.findall(rf'^ +"{extra}": (.*)', text, re.M)
+    number = extra.removeprefix("cuda")
+    assert f'"cupy-cuda{number}x[ctk]>=14"' in line
+    assert f'"numba-cuda[cu{number}]>=0.20"' in line

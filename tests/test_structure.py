@@ -144,6 +144,8 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
     real = property(lambda self: DeviceArray(self.host.real))
 
     def get(self):
+        if DeviceArray.recorded:
+            raise RuntimeError("a copy to the host, while a CUDA graph is recorded")
         return self.host.copy()
 
     def __len__(self):

@@ -105,11 +105,10 @@ def requirements(extra="", package="mmvae_edu"):
     from packaging.requirements import Requirement
 
     wanted = [Requirement(text) for text in requires(package) or []]
-    always = [r.name for r in wanted if not r.marker or r.marker.evaluate({"extra": ""})]
+    always = [r for r in wanted if not r.marker or r.marker.evaluate({"extra": ""})]
     if not extra:
-        return [r for r in wanted if r.name in always]
-    here = [r for r in wanted if r.marker and r.marker.evaluate({"extra": extra})]
-    return [r for r in here if r.name not in always]
+        return always
+    return [r for r in wanted if r not in always and r.marker.evaluate({"extra": extra})]
 
 
 def met(requirement):

@@ -5,25 +5,21 @@ All other code calls np functions, which CuPy arrays dispatch to CuPy.
 
 import numpy as np
 
+from ..kernels.gpu import usable_cupy
+
+STATES = 1 << 16  # streams of a generator on a GPU; CuPy's default depends on the chip
+
 
 def namespace(device="cpu"):
-    """Return numpy for "cpu", cupy for "cuda"; a ValueError if CuPy or a GPU is absent."""
+    """Return numpy for "cpu", cupy for "cuda"; a ValueError says what that lacks here."""
     if device == "cpu":
         return np
     if device != "cuda":
         raise ValueError(f'device: expected "cpu" or "cuda", found {device!r}')
     try:
-        import cupy
-    except ImportError:
-        raise ValueError(
-            "device 'cuda' needs CuPy, which is not installed: "
-            "pip install 'mmvae_edu[cuda13]' (or [cuda12])"
-        ) from None
-    try:
-        cupy.cuda.runtime.getDeviceCount()
-    except cupy.cuda.runtime.CUDARuntimeError as problem:
-        raise ValueError(f"device 'cuda': CuPy finds no usable GPU here ({problem})") from None
-    return cupy
+        return usable_cupy()
+    except ImportError as problem:
+        raise ValueError(f"device 'cuda' {problem}") from None
 
 
 def to_host(array):
@@ -43,4 +39,4 @@ def generator(rng, xp):
     """
     if xp is np:
         return rng
-    return xp.random.Generator(xp.random.Philox4x3210(int(rng.integers(2**63))))
+    return xp.random.Generator(xp.random.Philox4x3210(int(rng.integers(2**63)), size=STATES))

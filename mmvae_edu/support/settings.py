@@ -29,6 +29,7 @@ class Settings:
     interval       every so many steps: a record in the history, the validation bound,
                    a checkpoint
     patience       stop after so many records without a better validation bound
+    graph          record a step on a GPU as one CUDA graph; False launches kernel by kernel
     """
 
     steps: int = 1000
@@ -44,6 +45,7 @@ class Settings:
     patience: int | None = None
     dtype: type = np.float32
     device: str = "cpu"
+    graph: bool = True
     seed: int = 0
 
     def __post_init__(self):
@@ -59,6 +61,8 @@ class Settings:
             for seed in self.seed if several else [self.seed]:
                 whole_number("seed", seed, 0)
         float_type(self.dtype)
+        if not isinstance(self.graph, bool):
+            raise ValueError(f"graph: expected True or False, found {self.graph!r}")
         if self.weights is not None:
             object.__setattr__(self, "weights", schedules(self.weights))
         names = (self.binarise,) if isinstance(self.binarise, str) else self.binarise

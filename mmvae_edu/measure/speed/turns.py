@@ -20,7 +20,8 @@ from ...support.threads import VARIABLES
 WARM = 0.01  # seconds of runs before a turn counts: threads, caches, the processor's frequency
 TURN, LEAST, MOST = 0.1, 3, 25  # counted runs: for so many seconds, at least and at most so many
 SERIES = 0.02  # seconds of steps, one after the other, that are timed as one
-FLUSHED = 256 << 20  # bytes read between two runs of a kernel: more than any L2 cache holds
+FLUSHED = 1 << 30  # bytes read between two runs of a kernel: more than any L2 cache holds, and
+# 0.2 ms even at 5 TB/s, in which Python launches the next run
 
 
 @dataclass(frozen=True)
