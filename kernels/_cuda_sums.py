@@ -341,21 +341,3 @@ def binomial_log_prob(L, N, P, trials, logits, x, log_p):
             whole = sum_across(part, parts)  # outside the if: all threads meet
             if cuda.threadIdx.x == 0 and n < N:
                 log_p[l, n] = whole
-
-
-@cuda.jit
-def binomial_log_prob_value_and_grad(L, N, P, trials, logits, x, log_p, dlogits):
-    Real = logits.dtype.type
-    parts = cuda.shared.array((WIDTH, WIDTH), logits.dtype)
-    for first in range(cuda.blockIdx.x * cuda.blockDim.y, N, cuda.gridDim.x * cuda.blockDim.y):
-        n = first + cuda.threadIdx.y
-        for l in range(cuda.blockIdx.y, L, cuda.gridDim.y):
-            part = Real(0)
-            if n < N:
-                for p in range(cuda.threadIdx.x, P, cuda.blockDim.x):
-                    softplus, sigmoid = softplus_and_sigmoid(logits[l, n, p])
-                    part += x[n, p] * logits[l, n, p] - trials * softplus
-                    dlogits[l, n, p] = x[n, p] - trials * sigmoid
-            whole = sum_across(part, parts)
-            if cuda.threadIdx.x == 0 and n < N:
-                log_p[l, n] = whole

@@ -76,23 +76,6 @@ def binomial_log_prob(start, stop, n, logits, x, log_prob):
         log_prob[l, row] = total
 
 
-@compiled(SUMS)
-def binomial_log_prob_value_and_grad(start, stop, n, logits, x, log_prob, dlogits):
-    wide_vectors()
-    N, P = x.shape
-    zero, one = logits.dtype.type(0), logits.dtype.type(1)
-    for i in range(start, stop):
-        l, row = i // N, i % N
-        total = zero
-        for p in range(P):
-            logit = logits[l, row, p]
-            decay = exp_low(-abs(logit))
-            positive = logit if logit > zero else zero
-            total += x[row, p] * logit - n * (positive + log1p(decay))
-            dlogits[l, row, p] = x[row, p] - n * ((one if logit > zero else decay) / (one + decay))
-        log_prob[l, row] = total
-
-
 @compiled()
 def binomial_log_prob_vjp(start, stop, n, dlog_prob, logits, x, dlogits):
     wide_vectors()

@@ -6,8 +6,8 @@
 // Thread   every blockDim.x-th group of LANES features (16 bytes) of one row of P features.
 // Block    blockDim.y examples; the 8, 16 or 32 threads of a row lie in one warp and add up by
 //          shuffles.
-// Bytes    log_prob L N P numbers, value_and_grad and vjp 2 L N P; further L N, and N P for x,
-//          which the caches hold for the other L − 1 rows.
+// Bytes    log_prob L N P numbers, vjp 2 L N P; further L N, and N P for x, which the caches hold
+//          for the other L − 1 rows.
 //
 // softplus(l) = max(l, 0) + log(1 + e) and sigmoid(l) = (1 or e) / (1 + e) with e = exp(−|l|).
 
@@ -82,31 +82,6 @@ __global__ void binomial_log_prob(
                 sum += log_prob(l.at[i], count.at[i], n);
         }
         sum = across(sum);                                       // outside the loop: all threads meet
-        if (threadIdx.x == 0 && example < N)
-            log_p[row] = sum;
-    });
-}
-
-template <typename Real, int LANES>
-__global__ void binomial_log_prob_value_and_grad(
-    Int L, Int N, Int P, Real n, const Real *__restrict__ logits, const Real *__restrict__ x,
-    Real *__restrict__ log_p, Real *__restrict__ dlogits)
-{
-    using Lanes = Pack<Real, LANES>;
-    P /= LANES;
-    for_rows(L, N, [=](Int row, Int example) {
-        Real sum = 0;
-        for (Int p = threadIdx.x; example < N && p < P; p += blockDim.x) {
-            Lanes l = reinterpret_cast<const Lanes *>(logits)[row * P + p];
-            Lanes count = reinterpret_cast<const Lanes *>(x)[example * P + p], gradient;
-#pragma unroll
-            for (int i = 0; i < LANES; i++) {
-                sum += log_prob(l.at[i], count.at[i], n);
-                gradient.at[i] = slope(l.at[i], count.at[i], n);
-            }
-            reinterpret_cast<Lanes *>(dlogits)[row * P + p] = gradient;
-        }
-        sum = across(sum);
         if (threadIdx.x == 0 && example < N)
             log_p[row] = sum;
     });

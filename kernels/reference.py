@@ -119,11 +119,6 @@ def binomial_log_prob_vjp(dlog_p, logits, x, n=1):
     return dlog_p[..., None] * (x - float(n) * sigmoid(logits))
 
 
-def binomial_log_prob_value_and_grad(logits, x, n=1):
-    """The value and its derivative by the logits: one pass in the compiled backends."""
-    return binomial_log_prob(logits, x, n), x - float(n) * sigmoid(logits)
-
-
 def bias_swish(a, b, overwrite_a=False, slope=True):
     """y = (a + b) · sigmoid(a + b), and its derivative: a (N, H), b (H,) → (N, H) each.
 

@@ -111,8 +111,6 @@ ROWS = (
         "x(N P) logits(…L N P)", "value(…L N)", **BINOMIAL),
     row("binomial_log_prob_vjp", SCORES, "scores",
         "x(N P) logits(…L N P) dlog_p(…L N)", "grad(…L N P)", **BINOMIAL),
-    row("binomial_log_prob_value_and_grad", SCORES, "scores",
-        "x(N P) logits(…L N P)", "value(…L N) grad(…L N P)", **BINOMIAL),
     row("bias_swish", LAYER, "rows", "a(…N H) b(H)", "y(…N H) slope(…N H)"),
     row("bias_activation_vjp", LAYER, "",
         "dy(…N H) slope(…N H)", "da(…N H) db(H)", examples=("H",)),

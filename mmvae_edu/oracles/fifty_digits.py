@@ -77,17 +77,19 @@ def mixture_log_prob_vjp(dlog_q, responsibilities, z, mu, log_var):
     )
 
 
-def binomial_log_prob_value_and_grad(logits, x):
-    """Compute Σ_P x·l − softplus(l) and x − sigmoid(l)."""
-    logits, x = number(logits), number(x)
-    softplus, gate = log(1 + exp(logits)), 1 / (1 + exp(-logits))
-    value = (x * logits - softplus).sum(axis=-1)
-    return (value, (abs(x * logits) + softplus).sum(axis=-1)), (x - gate, x + gate)
-
-
 def binomial_log_prob(logits, x):
     """Compute Σ_P x·l − softplus(l)."""
-    return binomial_log_prob_value_and_grad(logits, x)[:1]
+    logits, x = number(logits), number(x)
+    softplus = log(1 + exp(logits))
+    size = (abs(x * logits) + softplus).sum(axis=-1)
+    return (((x * logits - softplus).sum(axis=-1), size),)
+
+
+def binomial_log_prob_vjp(dlog_p, logits, x):
+    """Compute dlog_p (x − sigmoid(l))."""
+    dlog_p, logits, x = number(dlog_p)[..., None], number(logits), number(x)
+    gate = 1 / (1 + exp(-logits))
+    return ((dlog_p * (x - gate), abs(dlog_p) * (x + gate)),)
 
 
 def bias_swish(a, b):

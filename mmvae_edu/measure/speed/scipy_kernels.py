@@ -24,5 +24,5 @@ def binomial_log_prob(logits, x):
     return (x * log_expit(logits) + (1 - x) * log_expit(-logits)).sum(axis=-1)
 
 
-def binomial_log_prob_value_and_grad(logits, x):
-    return binomial_log_prob(logits, x), x - expit(logits)
+def binomial_log_prob_vjp(dlog_p, logits, x):
+    return dlog_p[..., None] * (x - expit(logits))

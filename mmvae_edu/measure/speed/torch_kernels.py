@@ -48,10 +48,6 @@ def binomial_log_prob_vjp(dlog_p, logits, x):
     return dlog_p[..., None] * (x - torch.sigmoid(logits))
 
 
-def binomial_log_prob_value_and_grad(logits, x):
-    return binomial_log_prob(logits, x), x - torch.sigmoid(logits)
-
-
 def bias_swish(a, b):
     a = a + b
     gate = torch.sigmoid(a)
