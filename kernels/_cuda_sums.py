@@ -341,3 +341,22 @@ def binomial_log_prob(L, N, P, trials, logits, x, log_p):
             whole = sum_across(part, parts)  # outside the if: all threads meet
             if cuda.threadIdx.x == 0 and n < N:
                 log_p[l, n] = whole
+
+
+# ---- layers --------------------------------------------------------------------------------------
+
+
+@cuda.jit
+def bias_activation_vjp(N, H, dy, slope, da, db):
+    """Give a block some columns and all their rows."""
+    parts = cuda.shared.array((ROWS * WIDTH // 4, WIDTH), numba.float64)
+    width = cuda.blockDim.x
+    for first in range(cuda.blockIdx.x * width, H, cuda.gridDim.x * width):
+        h = first + cuda.threadIdx.x
+        part = 0.0
+        for n in range(cuda.threadIdx.y, N if h < H else 0, cuda.blockDim.y):
+            da[n, h] = dy[n, h] * slope[n, h]
+            part += da[n, h]
+        whole = sum_down(part, parts)  # outside the loop: all threads meet
+        if cuda.threadIdx.y == 0 and h < H:
+            db[h] = whole
