@@ -82,6 +82,22 @@ def triangle(x, y):
 
 
 @cuda.jit
+def nested(x, y):
+    """Lane i leaves out round i; in the others it reads x[0] to x[i − 1]."""
+    i = cuda.grid(1)
+    for j in range(4):
+        if j == i:
+            continue
+        k = 0
+        while True:
+            if k == i:
+                break
+            y[k, i] = x[k]
+            k += 1
+        y[j, i] = x[j]
+
+
+@cuda.jit
 def comprehension(x, y):
     i = cuda.grid(1)
     y[i] = sum([x[j, i] for j in range(len(x))])
@@ -147,6 +163,8 @@ GLOBAL = [  # kernel, blocks, threads, x, y; the cost: memory, kind, accesses, l
     # round j has lanes j, j + 2, ... 7: 4, 4, 3, 3, 2, 2, 1, 1 of 8, all at one element
     (triangle, 1, 8, f32(8), f32(8), "x", "read", 8, 20 / 8, 8, 4 / 32),
     (triangle, 1, 8, f32(8), f32(8), "y", "read", 8, 20 / 8, 8, 20 * 4 / 256),
+    # x[j]: 3 lanes in each of 4 rounds.  x[0]: 3, 2, 2, 2 lanes, x[1]: 2, 2, 1, 1, x[2]: 1, 1, 1
+    (nested, 1, 4, f32(4), f32(4, 4), "x", "read", 4 + 11, (12 + 9 + 6 + 3) / 15, 15, 4 / 32),
     (comprehension, 1, 32, f32(5, 32), f32(32), "x", "read", 5, 32, 20, 1),
     # a warp is four rows of 8: each row a sector
     (in_two_dimensions, (2, 1), (8, 8), f32(8, 16), f32(8, 16), "x", "read", 4, 32, 16, 1),
