@@ -238,18 +238,14 @@ def _checked(model, theta, x, mask):
 
 
 def _estimates(model, theta, parts, given, mask, K, rng, chunk):
+    """Reduce each part's log-weights to log p and the effective sample size, on the host."""
+    found = [[] for _ in parts]
     with np.errstate(over="ignore", invalid="ignore"):  # a sentence names what is not finite
-        found = [
-            [_reduced(log_w, model.backend(theta)) for log_w in weights]
-            for weights in _weights(model, theta, parts, given, mask, K, rng, chunk)
-        ]
-    return [_estimate(chunks, K) for chunks in zip(*found, strict=True)]
-
-
-def _reduced(log_w, kernels):
-    """Reduce (K, N) log-weights to log p and the effective sample size, on the host."""
-    log_p, _ = iwae(log_w, kernels=kernels)
-    return to_host(log_p), to_host(effective_sample_size(log_w))
+        for weights in _weights(model, theta, parts, given, mask, K, rng, chunk):
+            for chunks, log_w in zip(found, weights, strict=True):
+                log_p, _ = iwae(log_w, kernels=model.backend(theta))
+                chunks.append((to_host(log_p), to_host(effective_sample_size(log_w))))
+    return [_estimate(chunks, K) for chunks in found]
 
 
 def _estimate(chunks, K):

@@ -445,9 +445,8 @@ def _unflatten(like, leaves):
 
 def _split(vector, like):
     """Cut a vector into views of the shapes of `like`; shape () becomes a NumPy scalar."""
-    parts = np.split(vector, np.cumsum([*map(np.size, like.values())]))[:-1]
-    pairs = zip(like.items(), parts, strict=True)
-    return {path: part.reshape(np.shape(leaf))[()] for (path, leaf), part in pairs}
+    parts = _slices(like).items()
+    return {path: vector[part].reshape(np.shape(like[path]))[()] for path, part in parts}
 
 
 def _slices(leaves):

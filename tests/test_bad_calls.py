@@ -529,6 +529,7 @@ ROWS = {
     "theta of integers": (
         lambda: bound(theta=MODEL.theta.astype(int)), "theta: expected an array of numbers",
     ),
+    "theta of an estimate is None": (lambda: marginal(theta=None), "theta: found None; `fit` or"),
     "theta of an estimate is complex": (
         lambda: marginal(theta=MODEL.theta.astype(complex)), "theta: expected real numbers",
     ),
