@@ -293,23 +293,3 @@ def add(total, lost, term):
 def max_(x, y):
     """Return the greater; y if x is NaN."""
     return x if x > y else y
-
-
-@compiled(inline=True)
-def raised(shift, x, one):
-    """Return the shift, or x where that exceeds it by more than 1."""
-    return x if x > shift + one else shift
-
-
-@compiled(inline=True)
-def below(x):
-    """Return x, or the largest number for +∞, so that ∞ − ∞ is 0."""
-    largest = np.finfo(x).max
-    return largest if x > largest else x
-
-
-@compiled(inline=True)
-def finite(x):
-    """Return x, or the largest number of its sign for ±∞."""
-    largest = np.finfo(x).max
-    return largest if x > largest else -largest if x < -largest else x

@@ -8,86 +8,130 @@ import numpy as np
 from ._numba_arithmetic import (
     SUMS,
     add,
-    below,
     compiled,
     exp,
     exp_low,
-    finite,
     log,
     max_,
-    raised,
     wide_vectors,
 )  # fmt: skip
 
 LOG_2PI = float(np.log(2 * np.pi))
 ROWS, SAMPLES = 16, 8  # a mixture's tile: a cache line of examples, by so many samples
 TILE = ROWS * SAMPLES
+BLOCK, WIDTH = 32, 4096  # importance weights: a block's rows, and the columns of it at a time
 
 
 @compiled()
-def importance_weights(start, stop, log_K, log_w, bound, weights):
-    """Work on as many columns at a time as the first level cache holds sums of."""
+def importance_weights_of_blocks(start, stop, log_w, weights, top, total):
+    """Write exp(log w − top) of each block of rows to weights, and its sums to total.
+
+    top, total (blocks, N).  The blocks do not depend on the number of threads, nor do the results.
+    """
     wide_vectors()
     K, N = log_w.shape
-    terms, shares, log_sum = log_w.reshape(K, 1, N), weights.reshape(K, 1, N), bound.reshape(1, N)
-    width = 1024
-    shift = np.empty(width, log_w.dtype)
-    total, lost = np.empty_like(shift), np.empty_like(shift)
-    for first in range(start, stop, width):
-        columns = min(width, stop - first)
-        log_sum_exp(terms, first, shares, log_sum, 0, first, columns, shift, total, lost)
-    for n in range(start, stop):
-        bound[n] -= log_K
+    lost = np.empty(WIDTH, log_w.dtype)
+    for b in range(start, stop):
+        rows = b * BLOCK, min((b + 1) * BLOCK, K)
+        for first in range(0, N, WIDTH):
+            last = min(first + WIDTH, N)
+            sums = top[b, first:last], total[b, first:last], lost[: last - first]
+            exponentials(log_w, rows, first, last, weights, *sums)
+
+
+@compiled()
+def importance_weights_joined(start, stop, log_K, top, total, bound):
+    """Join the blocks' sums to the bound; write the factors of the blocks' weights over top."""
+    wide_vectors()
+    tops, bound = top, bound[start:stop]
+    top, lost = np.empty((2, len(bound)), tops.dtype)
+    sum_ = np.empty_like(top)
+    one = tops.dtype.type(1)
+    maxima(tops, (0, len(tops)), start, stop, top)
+    sum_[:] = lost[:] = 0
+    for b in range(len(tops)):
+        factor, terms = tops[b, start:stop], total[b, start:stop]
+        for j in range(len(top)):
+            share = relative(factor[j], top[j], one)
+            factor[j] = share
+            sum_[j], lost[j] = add(sum_[j], lost[j], share * terms[j])
+    for j in range(len(top)):
+        log_sum, sum_[j] = log_and_inverse(top[j], sum_[j], one)
+        bound[j] = log_sum - log_K
+    for b in range(len(tops)):
+        factor = tops[b, start:stop]
+        for j in range(len(top)):
+            factor[j] *= sum_[j]
+
+
+@compiled()
+def importance_weights_scaled(start, stop, factor, weights):
+    """Multiply the blocks of rows by their factors, from the last, which caches may still hold."""
+    wide_vectors()
+    for b in range(stop - 1, start - 1, -1):
+        of_block = factor[b]
+        for k in range(b * BLOCK, min((b + 1) * BLOCK, len(weights))):
+            row = weights[k]
+            for j in range(len(row)):
+                row[j] *= of_block[j]
 
 
 @compiled(inline=True)
-def log_sum_exp(a, first, weights, log_sum, k, n, columns, shift, total, lost):
-    """Write log Σ_i exp(a[i, 0, first …]) to log_sum[k, n …], its derivative to weights[:, k, n …].
+def exponentials(a, rows, first, last, out, top, total, lost):
+    """Write exp(a − top) of these rows and columns to out, and the columns' sums to total.
 
-    `a` is read twice, for the sums and for the weights.  The maximum would take a third pass, so
-    the shift is an entry that none exceeds by more than 1 so far: a greater one replaces it, and
-    the sum so far shrinks.  The sum is compensated (Kahan), so that 5,000 terms lose no more digits
-    than two.
+    The sums are compensated (Kahan), so that 5,000 terms lose no more digits than two.
     """
     wide_vectors()
-    real = a.dtype.type
-    one, fours = real(1), len(a) // 4 * 4
-    for j in range(columns):
-        shift[j] = -np.inf
-        total[j] = lost[j] = real(0)
-    for i in range(0, fours, 4):
-        a0, a1 = a[i, 0, first : first + columns], a[i + 1, 0, first : first + columns]
-        a2, a3 = a[i + 2, 0, first : first + columns], a[i + 3, 0, first : first + columns]
-        for j in range(columns):
-            low, high = max_(a0[j], a1[j]), max_(a2[j], a3[j])
-            before, shift[j] = finite(shift[j]), raised(shift[j], max_(low, high), one)
-            now = finite(shift[j])
-            shrink = exp_low(before - now)
-            e01 = exp_low(below(a0[j]) - now) + exp_low(below(a1[j]) - now)
-            e23 = exp_low(below(a2[j]) - now) + exp_low(below(a3[j]) - now)
-            sum_, lost[j] = total[j] * shrink, lost[j] * shrink
-            total[j], lost[j] = add(sum_, lost[j], e01 + e23)
-    for i in range(fours, len(a)):
-        row = a[i, 0, first : first + columns]
-        for j in range(columns):
-            before, shift[j] = finite(shift[j]), raised(shift[j], row[j], one)
-            now = finite(shift[j])
-            shrink = exp_low(before - now)
-            sum_, lost[j] = total[j] * shrink, lost[j] * shrink
-            total[j], lost[j] = add(sum_, lost[j], exp_low(below(row[j]) - now))
-    for j in range(columns):
-        nothing = total[j] == real(0)  # only −∞: the weights are 0
-        log_sum[k, n + j] = real(-np.inf) if nothing else shift[j] + log(total[j])
-        total[j] = one if nothing else one / total[j]
-        shift[j] = finite(shift[j])
-    for i in range(len(a)):
-        row, out = a[i, 0, first : first + columns], weights[i, k, n : n + columns]
-        for j in range(columns):
-            out[j] = exp_low(below(row[j]) - shift[j]) * total[j]
-    for j in range(columns):
-        if log_sum[k, n + j] == np.inf:  # the +∞ alone have weight, not the largest finite number
-            infinite = a[:, 0, first + j] == np.inf
-            weights[:, k, n + j] = infinite / infinite.sum()
+    one = a.dtype.type(1)
+    maxima(a, rows, first, last, top)
+    total[:] = lost[:] = 0
+    start, stop = rows
+    fours = start + (stop - start) // 4 * 4
+    for i in range(start, fours, 4):
+        row0, row1, row2, row3 = four_rows(a, i, first, last)
+        out0, out1, out2, out3 = four_rows(out, i, first, last)
+        for j in range(len(top)):
+            e0, e1 = relative(row0[j], top[j], one), relative(row1[j], top[j], one)
+            e2, e3 = relative(row2[j], top[j], one), relative(row3[j], top[j], one)
+            out0[j], out1[j], out2[j], out3[j] = e0, e1, e2, e3
+            total[j], lost[j] = add(total[j], lost[j], (e0 + e1) + (e2 + e3))
+    for i in range(fours, stop):
+        row, terms = a[i, first:last], out[i, first:last]
+        for j in range(len(top)):
+            term = relative(row[j], top[j], one)
+            terms[j] = term
+            total[j], lost[j] = add(total[j], lost[j], term)
+
+
+@compiled(inline=True)
+def four_rows(a, i, first, last):
+    return a[i, first:last], a[i + 1, first:last], a[i + 2, first:last], a[i + 3, first:last]
+
+
+@compiled(inline=True)
+def maxima(a, rows, first, last, top):
+    """Write the maximum of these rows, but a finite number for −∞, to top; NaN is passed over."""
+    wide_vectors()
+    top[:] = -np.finfo(a.dtype).max
+    for i in range(rows[0], rows[1]):
+        row = a[i, first:last]
+        for j in range(len(top)):
+            top[j] = max_(row[j], top[j])
+
+
+@compiled(inline=True)
+def relative(x, top, one):
+    """Return exp(x − top) for x ≤ top; ∞ − ∞ is 0."""
+    return one if x == top else exp_low(x - top)
+
+
+@compiled(inline=True)
+def log_and_inverse(top, total, one):
+    """Return log Σ exp(a) and 1 / Σ exp(a − top), from top and that sum; 0 is that of only −∞."""
+    nothing = total == one - one
+    log_sum = -one / total if nothing else top + log(total)
+    return log_sum, one if nothing else one / total
 
 
 @compiled(SUMS)
@@ -98,9 +142,10 @@ def mixture_log_prob(start, stop, z, mu, log_var, log_alpha, log_q, r):
     M = len(mu)
     precision = np.empty((ROWS, M, D), mu.dtype)
     constant = np.empty((M, ROWS), mu.dtype)
-    score, weights = np.empty((M, 1, TILE), mu.dtype), np.empty((M, 1, TILE), mu.dtype)
-    log_sum, shift = np.empty((1, TILE), mu.dtype), np.empty(TILE, mu.dtype)
-    total, lost = np.empty_like(shift), np.empty_like(shift)
+    score, weights = np.empty((2, M, TILE), mu.dtype)
+    top, lost = np.empty((2, TILE), mu.dtype)
+    total = np.empty_like(top)
+    one = mu.dtype.type(1)
     for n in range(start, stop, ROWS):
         rows = min(ROWS, stop - n)
         normalise(n, rows, log_var, log_alpha, precision, constant)
@@ -109,13 +154,16 @@ def mixture_log_prob(start, stop, z, mu, log_var, log_alpha, log_q, r):
             here = z[first : first + samples]
             score_tile(here, n, rows, mu, log_alpha, precision, constant, score)
             columns = samples * rows
-            log_sum_exp(score, 0, weights, log_sum, 0, 0, columns, shift, total, lost)
+            sums = top[:columns], total[:columns], lost[:columns]
+            exponentials(score, (0, M), 0, columns, weights, *sums)
+            for j in range(columns):
+                top[j], total[j] = log_and_inverse(top[j], total[j], one)
             for k in range(samples):
                 for i in range(rows):
-                    log_q[first + k, n + i] = log_sum[0, k * rows + i]
+                    log_q[first + k, n + i] = top[k * rows + i]
                 for m in range(M):
                     for i in range(rows):
-                        r[m, first + k, n + i] = weights[m, 0, k * rows + i]
+                        r[m, first + k, n + i] = weights[m, k * rows + i] * total[k * rows + i]
 
 
 @compiled(SUMS, inline=True)
@@ -148,7 +196,7 @@ def score_tile(z, n, rows, mu, log_alpha, precision, constant, score):
                     for d in range(z.shape[2]):
                         difference = z[k, n + i, d] - mu[m, n + i, d]
                         distance += difference * difference * precision[i, m, d]
-                score[m, 0, k * rows + i] = constant[m, i] - half * distance
+                score[m, k * rows + i] = constant[m, i] - half * distance
 
 
 @compiled()

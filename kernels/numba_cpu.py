@@ -74,9 +74,23 @@ def _in_threads(loop, edges, arguments):
         other.result()
 
 
+def _importance_weights(lengths, arguments):
+    """Deal out blocks of rows, since two threads with a half of each row would share its pages."""
+    log_K, log_w, bound, weights = arguments
+    blocks, most = -(-len(log_w) // mixtures.BLOCK), log_w.size // GRAIN
+    top, total = np.empty((2, blocks, len(bound)), log_w.dtype)
+    _deal(mixtures.importance_weights_of_blocks, blocks, most, log_w, weights, top, total)
+    _deal(
+        mixtures.importance_weights_joined, len(bound), top.size // GRAIN, log_K, top, total, bound
+    )
+    _deal(mixtures.importance_weights_scaled, blocks, most, top, weights)
+
+
 # ---- layers whose matrices lie column after column, as `networks._product` leaves them -----------
 
-LAUNCHERS = {name: _launcher(TABLE[name]) for name in LOOPS}
+LAUNCHERS = {name: _launcher(TABLE[name]) for name in LOOPS} | {
+    "importance_weights": _importance_weights,
+}
 _by_rows = {name: plain(TABLE[name], np, launch) for name, launch in LAUNCHERS.items()}
 
 

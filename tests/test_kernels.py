@@ -331,7 +331,7 @@ PLACES = {  # files → how a kernel begins there
     "*.cu": r"__global__ void (?:__launch_\S+ )?(\w+)\(",
     "_cuda_*.py": r"^@cuda\.jit\ndef (\w+)\(",
 }
-VARIANT = r"_v\d+(_[a-z]+)?$|_(naive|tiled)$|(_value)?_by_columns$"
+VARIANT = r"_v\d+(_[a-z]+)?$|_(naive|tiled)$|(_value)?_by_columns$|_(of_blocks|joined|scaled)$"
 HELPERS = {"log_sum_exp_and_weights", "pairwise_sum", "sigmoid", "softplus", "matmul"}
 TESTED_ALONE = {"adam_step", "bias_activation_vjp"}
 
