@@ -201,61 +201,77 @@ def score_tile(z, n, rows, mu, log_alpha, precision, constant, score):
 
 @compiled()
 def mixture_log_prob_vjp(start, stop, dlog_q, r, z, mu, log_var, dz, dmu, dlog_var):
-    """Sum over k as in log_sum_exp; an expert of responsibility 0 is not read."""
+    """Compute an example at a time; an expert of responsibility 0 is not read."""
     wide_vectors()
     K, N, D = z.shape
     M = len(mu)
     half, zero = mu.dtype.type(0.5), mu.dtype.type(0)
     tiny = np.finfo(mu.dtype).tiny
-    weight = np.empty((M, K), mu.dtype)
-    present = np.empty(M, np.bool_)
-    precision = np.empty((M, D), mu.dtype)
-    sums, lost = np.empty((2, D), mu.dtype), np.empty((2, D), mu.dtype)
+    weight, precision = np.empty(K, mu.dtype), np.empty(D, mu.dtype)
+    lost = np.empty((2, D), mu.dtype)
     for n in range(start, stop):
-        for m in range(M):
-            present[m] = False
-            for k in range(K):
-                product = dlog_q[k, n] * r[m, k, n]
-                weight[m, k] = zero if abs(product) < tiny else product  # subnormal ones are slow
-                present[m] |= r[m, k, n] != zero
-            if present[m]:
-                for d in range(D):
-                    precision[m, d] = exp(-log_var[m, n, d])
-                score_sums(
-                    weight[m], z, n, mu[m, n], precision[m], sums[0], sums[1], lost[0], lost[1]
-                )
-                for d in range(D):
-                    dmu[m, n, d], dlog_var[m, n, d] = sums[0, d], half * sums[1, d]
-            else:
-                dmu[m, n], dlog_var[m, n] = zero, zero
         for k in range(K):
             dz[k, n] = zero
-            for m in range(M):
-                if present[m]:
-                    for d in range(D):
-                        dz[k, n, d] -= weight[m, k] * precision[m, d] * (z[k, n, d] - mu[m, n, d])
+        for m in range(M):
+            present = False
+            for k in range(K):
+                product = dlog_q[k, n] * r[m, k, n]
+                weight[k] = zero if abs(product) < tiny else product  # subnormal ones are slow
+                present |= r[m, k, n] != zero
+            of_mu, of_log_var = dmu[m, n], dlog_var[m, n]
+            of_mu[:] = of_log_var[:] = lost[:] = zero
+            if present:
+                for d in range(D):
+                    precision[d] = exp(-log_var[m, n, d])
+                add_expert(weight, z, dz, n, mu[m, n], precision, of_mu, of_log_var, lost)
+                for d in range(D):
+                    of_log_var[d] *= half
 
 
 @compiled(inline=True)
-def score_sums(weight, z, n, mean, precision, of_mu, of_log_var, lost, lost_too):
-    """Sum w_k t_k and w_k (t_k d_k − 1) over k, with d_k = z_k − mean, t_k = precision · d_k."""
-    wide_vectors()
-    of_mu[:] = of_log_var[:] = lost[:] = lost_too[:] = 0
+def add_expert(weight, z, dz, n, mean, precision, of_mu, of_log_var, lost):
+    """Subtract w_k t_k from dz_k, and add w_k t_k and w_k (t_k d_k − 1) over k.
+
+    d_k = z_k − mean, t_k = precision · d_k.  The rows are arguments, so that none is an alias.
+    """
     fours = len(weight) // 4 * 4
+    sums = of_mu, of_log_var, lost[0], lost[1]
     for k in range(0, fours, 4):
-        w0, w1, w2, w3 = weight[k], weight[k + 1], weight[k + 2], weight[k + 3]
-        z0, z1, z2, z3 = z[k, n], z[k + 1, n], z[k + 2, n], z[k + 3, n]
-        for i in range(len(mean)):
-            d0, d1, d2, d3 = z0[i] - mean[i], z1[i] - mean[i], z2[i] - mean[i], z3[i] - mean[i]
-            t0, t1 = w0 * precision[i] * d0, w1 * precision[i] * d1
-            t2, t3 = w2 * precision[i] * d2, w3 * precision[i] * d3
-            of_mu[i], lost[i] = add(of_mu[i], lost[i], (t0 + t1) + (t2 + t3))
-            term = ((t0 * d0 - w0) + (t1 * d1 - w1)) + ((t2 * d2 - w2) + (t3 * d3 - w3))
-            of_log_var[i], lost_too[i] = add(of_log_var[i], lost_too[i], term)
+        w = weight[k], weight[k + 1], weight[k + 2], weight[k + 3]
+        rows = z[k, n], z[k + 1, n], z[k + 2, n], z[k + 3, n]
+        drows = dz[k, n], dz[k + 1, n], dz[k + 2, n], dz[k + 3, n]
+        add_four(w, rows, drows, mean, precision, sums)
     for k in range(fours, len(weight)):
-        for i in range(len(mean)):
-            difference = z[k, n, i] - mean[i]
-            term = weight[k] * precision[i] * difference
-            of_mu[i], lost[i] = add(of_mu[i], lost[i], term)
-            term = term * difference - weight[k]
-            of_log_var[i], lost_too[i] = add(of_log_var[i], lost_too[i], term)
+        add_one(weight[k], z[k, n], dz[k, n], mean, precision, sums)
+
+
+@compiled(inline=True)
+def add_four(weights, rows, drows, mean, precision, sums):
+    wide_vectors()
+    w0, w1, w2, w3 = weights
+    z0, z1, z2, z3 = rows
+    dz0, dz1, dz2, dz3 = drows
+    of_mu, of_log_var, lost, lost_too = sums
+    for i in range(len(mean)):
+        d0, d1, d2, d3 = z0[i] - mean[i], z1[i] - mean[i], z2[i] - mean[i], z3[i] - mean[i]
+        t0, t1 = w0 * precision[i] * d0, w1 * precision[i] * d1
+        t2, t3 = w2 * precision[i] * d2, w3 * precision[i] * d3
+        dz0[i] -= t0
+        dz1[i] -= t1
+        dz2[i] -= t2
+        dz3[i] -= t3
+        of_mu[i], lost[i] = add(of_mu[i], lost[i], (t0 + t1) + (t2 + t3))
+        term = ((t0 * d0 - w0) + (t1 * d1 - w1)) + ((t2 * d2 - w2) + (t3 * d3 - w3))
+        of_log_var[i], lost_too[i] = add(of_log_var[i], lost_too[i], term)
+
+
+@compiled(inline=True)
+def add_one(weight, row, drow, mean, precision, sums):
+    wide_vectors()
+    of_mu, of_log_var, lost, lost_too = sums
+    for i in range(len(mean)):
+        difference = row[i] - mean[i]
+        term = weight * precision[i] * difference
+        drow[i] -= term
+        of_mu[i], lost[i] = add(of_mu[i], lost[i], term)
+        of_log_var[i], lost_too[i] = add(of_log_var[i], lost_too[i], term * difference - weight)
