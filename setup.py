@@ -62,6 +62,8 @@ setup(
             "dask[distributed]>=2024.1",
             "cuda-bindings>=13" + not_mac,
             "nvidia-cuda-nvrtc>=13" + not_mac,
+            "nvidia-nvvm>=13" + not_mac,
+            "numba-cuda>=0.20" + not_mac,
             "sympy>=1.13",
             "build",
             "setuptools>=64",

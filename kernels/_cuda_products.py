@@ -21,7 +21,7 @@ def matmul_naive(rows, inner, columns, a, b, c):
 
 @cuda.jit
 def matmul_tiled(rows, inner, columns, a, b, c):
-    """Share tiles of a and b in shared memory: a thread reads one element of each for TILE."""
+    """Share tiles of a and b in shared memory: an element is read once for TILE threads."""
     Real = c.dtype.type
     of_a = cuda.shared.array((TILE, TILE), a.dtype)
     of_b = cuda.shared.array((TILE, TILE), b.dtype)

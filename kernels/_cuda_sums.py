@@ -159,7 +159,7 @@ def importance_weights_v1(K, N, log_K, log_w, bound, weights):
 
 @cuda.jit
 def importance_weights_v1_running(K, N, log_K, log_w, bound, weights):
-    """Read a column twice: a new greatest rescales the sum so far."""
+    """Read a column twice, not thrice: a new greatest rescales the sum so far."""
     Real = log_w.dtype.type
     block, threads = cuda.blockIdx.x, cuda.blockDim.x * cuda.blockDim.y
     first = block * threads + cuda.threadIdx.y * cuda.blockDim.x + cuda.threadIdx.x
@@ -194,7 +194,7 @@ def importance_weights_v2_interleaved(K, N, log_K, log_w, bound, weights):
 
 @cuda.jit
 def importance_weights_v2(K, N, log_K, log_w, bound, weights):
-    """Let the tree's first threads go on: whole warps are at work, or end."""
+    """Let the tree's first threads go on: whole warps work or rest, not some lanes of each."""
     Real = log_w.dtype.type
     tops = cuda.shared.array(THREADS, log_w.dtype)
     totals = cuda.shared.array(THREADS, log_w.dtype)
@@ -214,7 +214,7 @@ def importance_weights_v2(K, N, log_K, log_w, bound, weights):
 
 @cuda.jit
 def importance_weights_v3(K, N, log_K, log_w, bound, weights):
-    """Keep a thread's first HELD entries in registers, which are read only once."""
+    """Keep a thread's first HELD entries in registers: they are read once, not twice."""
     Real = log_w.dtype.type
     held = cuda.local.array(HELD, log_w.dtype)
     tops = cuda.shared.array(THREADS, log_w.dtype)
@@ -241,7 +241,7 @@ def importance_weights_v3(K, N, log_K, log_w, bound, weights):
 
 @cuda.jit
 def importance_weights_v3_shuffled(K, N, log_K, log_w, bound, weights):
-    """Add within a warp by shuffles: no barrier there, and less goes through shared memory."""
+    """Add within a warp by shuffles: fewer barriers, and less goes through shared memory."""
     Real = log_w.dtype.type
     held = cuda.local.array(HELD, log_w.dtype)
     tops = cuda.shared.array(THREADS, log_w.dtype)

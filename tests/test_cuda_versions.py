@@ -1,10 +1,12 @@
 """Every kernel of numba_cuda, in all versions: right, without faults, and float32 throughout.
 
-The access recorder runs them, so that no GPU is needed; the barriers are all needed.
+The access recorder runs them, so that no GPU is needed.  All barriers are needed, and the costs of
+the versions are those counted by hand.
 """
 
 import importlib
 import re
+from collections import Counter
 from inspect import signature
 from types import SimpleNamespace
 
@@ -16,9 +18,13 @@ from mmvae_edu.kernels._gpu import Device
 from mmvae_edu.kernels.simulator import Race, edited, record
 from mmvae_edu.kernels.simulator.text import plain, source
 from mmvae_edu.kernels.table import TABLE
-from mmvae_edu.kernels.versions import EVERY
+from mmvae_edu.kernels.versions import EVERY, VERSIONS
 from numba import cuda
 from test_kernels import VARIANT, Draw, check_parity, wide
+
+from mmvae_edu import cli
+from mmvae_edu.measure import kernel_versions
+from mmvae_edu.measure.kernel_versions import counts, small_launch
 
 DEVICE = {name for name in EVERY if source(EVERY[name]).startswith("@cuda.jit(device=True)")}
 NAMES = [name for name in EVERY if name not in DEVICE]
@@ -110,12 +116,99 @@ def test_every_barrier_is_needed(name, function, number):
     parts = body.split(BARRIER)
     without = f"{BARRIER.join(parts[: number + 1])}pass{BARRIER.join(parts[number + 1 :])}"
     kernel = edited(EVERY[name], name, {body: without}, helpers(name))
-    faults = []
+    faults, shape = [], (1, 40, 18, 1) if op_of(name) == "importance_weights" else (2, 9, 18, 9)
     try:
-        check(name, kernel, Draw(0, np.float64), (2, 90, 18, 9), faults)
+        check(name, kernel, Draw(0, np.float64), shape, faults)
     except AssertionError:
         pass  # the values are wrong, or the types where nothing has been written
     assert Race in map(type, faults)
+
+
+# ---- costs, counted by hand ----------------------------------------------------------------------
+
+
+def by_hand():
+    """Yield op, version: warps, accesses, lanes, sectors, bytes, passes, barriers, shuffles.
+
+    A warp access to 32 neighbouring numbers takes 4 sectors, all 128 bytes used.  One to 32 numbers
+    far apart takes 32; to 32 bools of the mask, or to one of them, it takes 1.
+    """
+    E, R = 2 * 32, 32  # the warp accesses to the 2 experts' rows of 32 numbers, and to a result's
+    product = 5 * E + 2 * R  # the mask twice, log_var twice, mu, mean, joint_log_var
+    far, near = 2 * E + 32 * (product - 2 * E), 2 * E + 4 * (product - 2 * E)
+    used = 32 * 2 * E + 128 * (product - 2 * E), 2 * E + 128 * (product - 2 * E)
+    yield "product_of_experts", "v1_strided", (8, product, 32 * product, far, used[0], 0, 0, 0)
+    yield "product_of_experts", "v1", (8, product, 32 * product, near, used[1], 0, 0, 0)
+    once = 3 * E + 2 * R
+    near, used = E + 4 * (once - E), E + 128 * (once - E)
+    yield "product_of_experts", "v2", (8, once, 32 * once, near, used, 0, 0, 0)
+
+    W, op = 128, "importance_weights"  # the warp accesses to 128 x 32 entries
+    for version, times in ("v1", 4), ("v1_running", 3):
+        all_ = times * W + 1  # and one to 32 bounds
+        yield op, version, (1, all_, 32 * all_, 4 * all_, 128 * all_, 0, 0, 0)
+    # In 4 blocks of 8 columns and 16 rows a warp has 4 rows, whose 8 numbers are a sector; 8 lanes
+    # write the bounds of a block.  The tree reads and writes `tops` and `totals` once a step, with
+    # 8, 4, 2 and 1 of the rows, which lie in so many warps; before it all write, and then read.
+    ends, rows = 2 * 2 * 16, 8 + 4 + 2 + 1
+    for version, times, steps in (
+        ("v2_interleaved", 3, 4 + 4 + 2 + 1), ("v2", 3, 2 + 1 + 1 + 1), ("v3", 2, 2 + 1 + 1 + 1)
+    ):  # fmt: skip
+        tree, lanes = ends + 4 * 4 * steps, 32 * ends + 4 * 4 * 8 * rows
+        sectors = 4 * times * W + 4
+        yield op, version, (
+            16, times * W + 4 + tree, 32 * (times * W + 1) + lanes, sectors, 32 * sectors,
+            tree, 6 * 16, 0,
+        )  # fmt: skip
+    # 8 lanes of a warp write its sums, and all read; it shuffles 2 numbers over 2 and 2 distances.
+    yield op, "v3_shuffled", (
+        16, 2 * W + 4 + ends, 32 * (2 * W + 1) + 2 * 16 * (8 + 32), 4 * (2 * W + 1),
+        128 * (2 * W + 1), ends, 2 * 16, 2 * 4 * 16,
+    )  # fmt: skip
+
+    # Each of 32 warps computes 2 rows of 16 numbers of c.  A step of the naive product reads two
+    # numbers of a, in two rows, and 16 of b, in 2 sectors; one of 2 pairs of tiles takes 2 reads of
+    # 2 rows of 16, 2 writes and 16 times 2 reads of shared memory, and 2 barriers.
+    steps, c = 32 * 32, 32
+    yield "matmul", "naive", (
+        32, 2 * steps + c, 32 * (2 * steps + c), 2 * steps + 2 * steps + 4 * c,
+        8 * steps + 64 * steps + 128 * c, 0, 0, 0,
+    )  # fmt: skip
+    tiles = 2 * 32
+    moved, shared = 2 * tiles + c, 2 * tiles + 2 * steps
+    yield "matmul", "tiled", (
+        32, moved + shared, 32 * (moved + shared), 4 * moved, 128 * moved, shared, 2 * tiles, 0
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_counts_of_versions_are_those_made_by_hand():
+    assert {op: tuple(v for o, v, _ in by_hand() if o == op) for op in VERSIONS} == VERSIONS
+    found = {(op, row.version): row for op in VERSIONS for row in counts(op)}
+    for op, version, (warps, accesses, lanes, sectors, used, *others) in by_hand():
+        row = found[op, version]
+        assert row[2:4] == (warps, accesses), version
+        assert row.lanes * accesses == pytest.approx(lanes), version
+        assert row.sectors == sectors, version
+        assert row.used * 32 * sectors == pytest.approx(used), version
+        assert [row.passes, row.barriers, row.shuffles] == others, version
+
+
+@pytest.mark.parametrize(("version", "times"), [("naive", 32), ("tiled", 32 / 16)])
+def test_a_product_reads_an_element_once_for_each_thread_or_tile(version, times):
+    blocks, threads, arguments = small_launch("matmul", version)
+    accesses = record(EVERY[f"matmul_{version}"], blocks, threads, *arguments).accesses
+    reads = Counter((a.memory.name, a.at) for a in accesses if a.memory.name in ("a", "b"))
+    assert len(reads) == 2 * 32 * 32
+    assert set(reads.values()) == {times}
+
+
+def test_versions_are_printed(capsys, monkeypatch):
+    monkeypatch.setattr(kernel_versions, "VERSIONS", {"product_of_experts": ("v1_strided", "v1")})
+    assert cli.main(["kernels", "--versions"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"v1_strided +8 +384 +32.0 +8320 +14%", said)
+    assert "v1: Give neighbouring threads neighbouring dimensions" in said
 
 
 # ---- types ---------------------------------------------------------------------------------------
@@ -123,6 +216,7 @@ def test_every_barrier_is_needed(name, function, number):
 
 def ptx(kernel, types):
     """Compile a kernel to PTX; Numba would ask for a GPU only to compile device functions."""
+    pytest.importorskip("numba_cuda", reason="Numba's own CUDA target does not compile min and max")
     try:
         importlib.import_module("numba.cuda.cudadrv.nvvm").NVVM()
     except Exception as problem:  # what the loader of the library raises

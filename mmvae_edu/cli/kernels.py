@@ -34,6 +34,10 @@ def add_commands(add):
         "--trace", metavar="NAME",
         help="print what each line of a kernel in Python asks of the memory, without a GPU",
     )  # fmt: skip
+    kernels.add_argument(
+        "--versions", action="store_true",
+        help="print what each version of a kernel adds, and what --trace counts in sum",
+    )  # fmt: skip
 
 
 def _bench(arguments):
@@ -71,6 +75,11 @@ def _kernels(arguments):
         from ..measure.kernel_accuracy import print_accuracy
 
         print_accuracy(console)
+        return 0
+    if arguments.versions:
+        from ..measure.kernel_versions import print_versions
+
+        print_versions(console)
         return 0
     if arguments.static:
         from ..measure.kernel_resources import print_resources
