@@ -11,7 +11,7 @@ from ._cuda_elements import ratio, softplus_and_sigmoid
 
 LOG_2PI = math.log(2 * math.pi)
 ROWS, WIDTH = 16, 32  # the greatest block in which threads add up
-THREADS = ROWS * WIDTH
+THREADS, TALL = ROWS * WIDTH, 128  # TALL: of a narrow one
 WARP, ALL = 32, 0xFFFFFFFF  # the threads that a GPU runs in step, and all of them in a shuffle
 HELD = 8  # entries of a column that a thread keeps in registers
 
@@ -349,11 +349,11 @@ def binomial_log_prob(L, N, P, trials, logits, x, log_p):
 @cuda.jit
 def bias_activation_vjp(N, H, dy, slope, da, db):
     """Give a block some columns and all their rows."""
-    parts = cuda.shared.array((ROWS * WIDTH // 4, WIDTH), numba.float64)
+    parts = cuda.shared.array((TALL, WIDTH), dy.dtype)
     width = cuda.blockDim.x
     for first in range(cuda.blockIdx.x * width, H, cuda.gridDim.x * width):
         h = first + cuda.threadIdx.x
-        part = 0.0
+        part = dy.dtype.type(0)
         for n in range(cuda.threadIdx.y, N if h < H else 0, cuda.blockDim.y):
             da[n, h] = dy[n, h] * slope[n, h]
             part += da[n, h]

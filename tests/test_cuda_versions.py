@@ -46,6 +46,15 @@ def check_bias_swish(backend, _, draw, shape):
         np.testing.assert_allclose(got, want, rtol=eps, atol=eps)
 
 
+def check_bias_activation_vjp(backend, _, draw, shape):
+    M, K, N, D = shape
+    dy, slope = draw.normal(2, M * K, N * D)
+    (da, db), eps = backend.bias_activation_vjp(dy, slope), 4 * np.finfo(draw.dtype).eps
+    want_da, want_db = reference.bias_activation_vjp(*wide([dy, slope]))
+    np.testing.assert_allclose(da, want_da, rtol=eps)
+    np.testing.assert_allclose(db, want_db, rtol=0, atol=eps * abs(want_da).sum(axis=0).max())
+
+
 def check_adam_step(backend, _, draw, shape):
     mine = draw.normal(4, np.prod(shape)) ** 2
     yours = wide(mine)
@@ -61,7 +70,12 @@ def check_matmul(backend, _, draw, shape):
     np.testing.assert_allclose(backend.matmul(a, b), a @ b, rtol=0, atol=atol)
 
 
-CHECKS = {"bias_swish": check_bias_swish, "adam_step": check_adam_step, "matmul": check_matmul}
+CHECKS = {
+    "bias_swish": check_bias_swish,
+    "bias_activation_vjp": check_bias_activation_vjp,
+    "adam_step": check_adam_step,
+    "matmul": check_matmul,
+}
 
 
 def check(name, kernel, draw, shape, faults):
