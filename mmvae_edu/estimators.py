@@ -4,7 +4,7 @@
 """
 
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from math import log
 
 import numpy as np
@@ -15,7 +15,9 @@ from .objectives import effective_sample_size, iwae
 from .ops import log_sum_exp
 from .support.batches import Batch
 from .support.checks import random_generator, real_numbers, whole_number
-from .support.devices import to_host
+from .support.devices import generator, namespace, to_host
+
+ON_GPU = 100_000  # rows (examples × samples) that are decoded at once on a GPU
 
 
 @dataclass(frozen=True)
@@ -217,12 +219,13 @@ def _chunks(N, K, chunk, theta, rng):
     """Yield rows of the N examples, their Streams, and how many to decode at once: `chunk`."""
     if chunk is not None:
         whole_number("chunk", chunk, 1)
-    chunk = chunk or (5_000 if isinstance(theta, np.ndarray) else 100_000)
+    on_host = isinstance(theta, np.ndarray)
+    chunk, streams = chunk or (5_000 if on_host else ON_GPU), Streams if on_host else StreamsOnGpu
     root, step = int(random_generator(rng).integers(2**63)), max(1, chunk // K)
     with kept_pages():
         for start in range(0, N, step):
             rows = np.arange(start, min(start + step, N))
-            yield rows, Streams(root, rows), chunk
+            yield rows, streams(root, rows), chunk
 
 
 def _checked(model, theta, x, mask):
@@ -278,7 +281,11 @@ class Streams:
     """
 
     def __init__(self, root, rows):
-        self.streams = [np.random.default_rng((root, n)) for n in rows.tolist()]
+        self.root, self.rows = root, rows
+
+    @cached_property
+    def streams(self):
+        return [np.random.default_rng((self.root, n)) for n in self.rows.tolist()]
 
     def standard_normal(self, shape, dtype=np.float64):
         return self._draw("standard_normal", shape, dtype=dtype)
@@ -296,3 +303,24 @@ class Streams:
         K, N, *rest = shape
         draws = [getattr(stream, law)(size=(K, *rest), **arguments) for stream in self.streams]
         return np.stack(draws, axis=1)
+
+
+class StreamsOnGpu(Streams):
+    """The same for arrays on a GPU, which draws fast, but is slow to make a generator.
+
+    A block of neighbouring examples, as many as are decoded at once by default, has one generator
+    a draw: all of the block is drawn, and the rows in question are taken.
+    """
+
+    draws = 0
+
+    def _draw(self, law, shape, **arguments):
+        K, N, *rest = shape
+        block, found, xp = max(1, ON_GPU // K), [], namespace("cuda")
+        start, stop = self.rows[0], self.rows[-1] + 1
+        for b in range(start // block, -(-stop // block)):
+            rng = generator(np.random.default_rng((self.root, b, self.draws)), xp)
+            drawn = getattr(rng, law)(size=(K, block, *rest), **arguments)
+            found.append(drawn[:, max(start - b * block, 0) : stop - b * block])
+        self.draws += 1
+        return np.concatenate(found, axis=1)

@@ -13,7 +13,7 @@ from .kernels.graph import NotRecorded, Recorded
 from .kernels.memory import kept_pages
 from .support import files
 from .support.checkpoints import State, resume, save
-from .support.devices import generator, like, namespace, to_host
+from .support.devices import generator, namespace, to_host
 from .support.settings import checked
 from .support.trainable import require_finite, require_ordinary, require_trainable
 
@@ -221,12 +221,10 @@ def record(model, state, held_out, settings):
 def mean_bound(model, theta, batch, samples=1, seed=0, chunk=1000):
     """Compute the mean bound at β = 1 with noise fixed by the seed, in nats an example."""
     rng = np.random.default_rng(seed or 0)  # fixed for None too
-    total = 0.0
+    xp, total = namespace("cpu" if isinstance(theta, np.ndarray) else "cuda"), 0.0
     for start in range(0, batch.size, chunk):
         part = batch.take(np.arange(start, min(start + chunk, batch.size)))
-        noise = model.draw_noise(rng, part.size, samples, theta.real.dtype)
-        if "eps" in noise:
-            noise["eps"] = like(noise["eps"], theta)
+        noise = model.draw_noise(rng, part.size, samples, theta.real.dtype, xp)
         total += float(to_host(model.bound(theta, part, **noise)[0].sum()))
     return total / batch.size
 

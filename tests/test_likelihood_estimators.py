@@ -7,6 +7,7 @@ Proposals are at least as wide as the target's posterior: a narrower one has no 
 
 from dataclasses import replace
 from itertools import chain, combinations
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -186,8 +187,9 @@ def test_parts_share_their_samples(name):
 
 
 @EVERY
-def test_estimates_never_leave_the_device(name):
+def test_estimates_never_leave_the_device(name, monkeypatch):
     """The stand-in for CuPy arrays refuses every round trip but the result's."""
+    monkeypatch.setattr(estimators, "StreamsOnGpu", estimators.Streams)  # the same noise
     model, _, x = setting(name)
     model.kernels = reference
     parts, theta = [pick(x, [m]) for m in x], model.theta
@@ -199,6 +201,37 @@ def test_estimates_never_leave_the_device(name):
         for a, b in zip(on_host, on_device, strict=True):
             assert_allclose(b.log_p, a.log_p, rtol=1e-10)
             assert_allclose(b.ess, a.ess, rtol=1e-9)
+
+
+@pytest.mark.parametrize("K", [1, 3, 7, 20])
+def test_streams_on_a_gpu_do_not_depend_on_chunks(K, monkeypatch):
+    random = SimpleNamespace(
+        Philox4x3210=lambda seed, size: seed, Generator=np.random.default_rng
+    )  # CuPy's part, played by NumPy
+    monkeypatch.setattr(estimators, "namespace", lambda device: SimpleNamespace(random=random))
+    monkeypatch.setattr(estimators, "ON_GPU", 12)
+
+    def drawn(*chunks):
+        streams, start = [], 0
+        for n in chunks:
+            streams.append((n, estimators.StreamsOnGpu(5, np.arange(start, start + n))))
+            start += n
+        normal, exponential = (
+            np.concatenate([getattr(s, law)((K, n, 2), np.float32) for n, s in streams], axis=1)
+            for law in ("standard_normal", "standard_exponential")
+        )
+        signs = np.concatenate([s.integers(0, 2, (K, n, 2)) for n, s in streams], axis=1)
+        starts = np.concatenate([s.integers(0, np.full(n, 1000)) for n, s in streams])
+        assert normal.dtype == exponential.dtype == np.float32
+        return normal, exponential, signs, starts
+
+    whole = drawn(29)
+    for chunks in (5, 24), (12, 12, 5), (1,) * 29:
+        for a, b in zip(drawn(*chunks), whole, strict=True):
+            assert_array_equal(a, b)
+    assert len(np.unique(whole[0])) == whole[0].size == K * 29 * 2  # no number twice
+    host = estimators.Streams(5, np.arange(29))
+    assert_array_equal(whole[3], host.integers(0, np.full(29, 1000)))
 
 
 def test_no_more_rows_are_decoded_at_once_than_the_chunk():
@@ -379,8 +412,9 @@ def test_cvae_conditional_from_its_encoder_and_from_the_prior():
 
 
 @pytest.mark.parametrize("system", [MVAE, JMVAE, BiVCCA])
-def test_classes_by_quadrature(system):
+def test_classes_by_quadrature(system, monkeypatch):
     """log p(c|x) of q(z|x), also on a device; the classes' probabilities sum to 1."""
+    monkeypatch.setattr(estimators, "StreamsOnGpu", estimators.Streams)  # the same noise
     model = system({"a": Normal(2), "c": Categorical(3)}, latent=1, hidden=())
     theta = model.theta = np.random.default_rng(3).standard_normal(model.tree.size)
     given = {"a": np.array([[0.3, -1.2], [0.0, 0.5]])}

@@ -749,6 +749,7 @@ def test_the_graph_keeps_data_and_noise_apart(name, monkeypatch):
         ({"estimator": "magic"}, "estimator: VAE has no 'magic'"),
         ({"estimator": "doubly_reparameterised"}, "VAE has no 'doubly_reparameterised'"),
         ({"device": "tpu"}, 'device: expected "cpu" or "cuda"'),
+        ({"graph": 1}, "graph: expected True or False, found 1"),
         ({"estimator": "encode"}, "estimator: VAE has no 'encode'"),
         ({"binarise": "ink"}, "binarise: expected names of Bernoulli modalities, found 'ink'"),
         ({"binarise": ("sound",)}, "binarise: expected names .* found 'sound'"),
