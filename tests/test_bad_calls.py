@@ -554,6 +554,12 @@ ROWS = {
         lambda: MODEL.fit(Paired(X, {"a": np.array([0.0]), "b": np.array([0])})),
         "rows['a']: expected an array of numbers",
     ),
+    "rows of one modality alone": (
+        lambda: MODEL.fit(Paired(X, {"a": np.array([0])})), "Paired: expected",
+    ),
+    "rows of no pair": (
+        lambda: MODEL.fit(Paired(X, dict.fromkeys("ab", np.zeros(0, int)))), "Paired: rows['a']",
+    ),
     "rows of two lengths": (
         lambda: MODEL.fit(Paired(X, {"a": np.array([0]), "b": np.array([0, 1])})),
         "Paired: expected rows of one length",

@@ -25,6 +25,7 @@ from mmvae_edu.claims.examples import (
     differentiable,
 )
 from mmvae_edu.claims.inputs import EXTREMES, KERNELS, VALUES, axes
+from mmvae_edu.course.trees import leaves, mapped
 from mmvae_edu.gradcheck import check_pullback, complex_step
 from mmvae_edu.models.base import without_negligible
 
@@ -288,21 +289,11 @@ def test_agrees_with_another_librarys_gradient(op, draw):
         assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10 * max(1, np.abs(theirs).max()))
 
 
-def leaves(tree):
-    if isinstance(tree, dict):
-        return [leaf for name in sorted(tree) for leaf in leaves(tree[name])]
-    if isinstance(tree, list | tuple):
-        return [leaf for branch in tree for leaf in leaves(branch)]
-    return [tree]
-
-
 def to_float32(tree):
-    if isinstance(tree, dict):
-        return {name: to_float32(branch) for name, branch in tree.items()}
-    if isinstance(tree, list | tuple):
-        return [to_float32(branch) for branch in tree]
-    is_float = getattr(tree, "dtype", None) == np.float64
-    return tree.astype(np.float32) if is_float else tree
+    def narrow(leaf):
+        return leaf.astype(np.float32) if getattr(leaf, "dtype", None) == np.float64 else leaf
+
+    return mapped(narrow, tree)
 
 
 @rows(lambda op: not re.search("one_function|hunt", op.__module__))  # written for float64

@@ -11,6 +11,7 @@ from mmvae_edu import mistakes
 from mmvae_edu.claims.examples import EXAMPLES
 from mmvae_edu.claims.proofs import NOT_PROVED, SYSTEMS, TWO, entries, label, single_ops
 from mmvae_edu.cli import main
+from mmvae_edu.course.trees import leaves
 from mmvae_edu.derivations import Unreadable, check, read
 from mmvae_edu.derivations.words import rows
 from mmvae_edu.objectives import elbo, iwae
@@ -36,17 +37,9 @@ def test_a_pullback_is_the_derivative_as_an_expression(op):
     assert [(entry.name, entry.difference) for entry in found if not entry.proved] == []
 
 
-def flat(outputs):
-    if isinstance(outputs, dict):
-        outputs = outputs.values()
-    elif not isinstance(outputs, tuple | list):
-        return [np.asarray(outputs)]
-    return [array for part in outputs for array in flat(part)]
-
-
 def same(found, expected):
-    pairs = zip(flat(found), flat(expected), strict=True)
-    return all(a.shape == b.shape and np.allclose(a, b, equal_nan=True) for a, b in pairs)
+    pairs = zip(leaves(found), leaves(expected), strict=True)
+    return all(np.shape(a) == np.shape(b) and np.allclose(a, b, equal_nan=True) for a, b in pairs)
 
 
 def has_a_wrong_gradient_only(f, op):
@@ -57,7 +50,7 @@ def has_a_wrong_gradient_only(f, op):
         (found, f_pullback), (value, pullback) = f(*args, **constants), op(*args, **constants)
         if not same(found, value):
             return False
-        floats = [part for part in flat(value) if part.dtype.kind == "f"]
+        floats = [part for part in leaves(value) if part.dtype.kind == "f"]
         cotangents = [np.random.default_rng(1).standard_normal(part.shape) for part in floats]
         differs = differs or not same(f_pullback(*cotangents), pullback(*cotangents))
     return differs

@@ -63,10 +63,3 @@ def experts(w, x):
 def log_likelihood(w, x, z):
     """Compute {name: log p(x_m|z)} of unit-variance Gaussians, z (…, N, D); (…, N) each."""
     return {m: log_normal_sum(x[m], network(w[m]["decoder"], z), np.zeros(1)) for m in x}
-
-
-def flat(nested):
-    """Join weights or gradients, nested in dicts, in the order of their names."""
-    if isinstance(nested, dict):
-        return np.concatenate([flat(nested[name]) for name in sorted(nested)])
-    return np.ravel(nested)

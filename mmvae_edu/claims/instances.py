@@ -132,6 +132,15 @@ def violation(smaller, larger):
     return excess, np.zeros_like(excess)
 
 
+def flat(tree):
+    """Copy the numbers of a tree into one vector, a dict's in the order of its names."""
+    if isinstance(tree, dict):
+        tree = [tree[name] for name in sorted(tree)]
+    if isinstance(tree, tuple | list):
+        return np.concatenate([np.zeros(0), *map(flat, tree)])
+    return np.array(tree, dtype=float).ravel()
+
+
 def noise_grid(draws, nodes=101, reach=7.5):
     """List every combination of `draws` standard normals on a grid, and its probability.
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from .examples import AXES, EXAMPLES, is_array
 from .inputs import EXTREMES, forms_of, rows_of
+from .instances import flat
 from .registry import Claim, Tolerance
 
 SAME = Tolerance("T1", "the same numbers, also where they are sums of thousands", 1e-10)
@@ -200,7 +201,7 @@ def _drawing(of):
             values, state = [], _global_state()
             for generator in generators[0], *generators:
                 given = (_named(of, args) | {"rng": generator}).values()
-                values.append(_flat(f(*given, **constants)))
+                values.append(flat(f(*given, **constants)))
             repeated += [np.array_equal(values[0], again) for again in values[1:]]
             repeated.append(_global_state() != state)
         return np.array(repeated, float), np.zeros(len(repeated))
@@ -259,16 +260,7 @@ def _split(result):
 
 
 def _numbers(value, pullback, dys):
-    return np.concatenate([_flat(value), _flat(pullback(*dys) if pullback else [])])
-
-
-def _flat(tree):
-    """Copy the numbers of a tree into one vector, a dict's in the order of its names."""
-    if isinstance(tree, dict):
-        tree = [tree[name] for name in sorted(tree)]
-    if isinstance(tree, tuple | list):
-        return np.concatenate([np.zeros(0), *map(_flat, tree)])
-    return np.array(tree, dtype=float).ravel()
+    return np.concatenate([flat(value), flat(pullback(*dys) if pullback else [])])
 
 
 def _changed(of, case, moves, rng):

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..ops import log_mean_exp, log_sum_exp
 from ..oracles.fifty_digits import digits, exp, log, number
+from .instances import flat
 from .registry import T0, T1, claim
 
 
@@ -20,7 +21,7 @@ def _values(f, sums, rng):
     for a, axis in _at_three_scales(rng):
         lhs.append(f(a, axis=axis)[0])
         rhs.append(log(sums(exp(number(a)), axis)).astype(float))
-    return _flat(lhs), _flat(rhs)
+    return flat(lhs), flat(rhs)
 
 
 def _shares(f, rng):
@@ -32,7 +33,7 @@ def _shares(f, rng):
         lhs.append(pullback(dy))
         share = w / w.sum(axis=axis, keepdims=True)
         rhs.append(np.expand_dims(dy, axis) * share.astype(float))
-    return _flat(lhs), _flat(rhs)
+    return flat(lhs), flat(rhs)
 
 
 def _impossible(f, rng):
@@ -42,11 +43,7 @@ def _impossible(f, rng):
     value, pullback = f(column, axis=0)
     share = 1 / (1 + np.exp(b - a))
     exact = np.array([np.logaddexp(a, b), 1, share, 0, 0, 0, 1 - share, 0])
-    return _flat([value[0], value[1] == -np.inf, pullback(np.ones(2))]), exact
-
-
-def _flat(parts):
-    return np.concatenate([np.ravel(part) for part in parts])
+    return flat([value[0], value[1] == -np.inf, pullback(np.ones(2))]), exact
 
 
 # ---- log Σ_k w_k ------------------------------------------------------------------------------

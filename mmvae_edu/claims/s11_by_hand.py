@@ -9,9 +9,9 @@ from ..models.one_function.mmvae import cross_generate, mmvae_bound
 from ..networks import mlp
 from ..objectives import mixture_iwae
 from ..oracles import bound_gradient, mixture_iwae_continuous
-from .by_hand_instances import affine, experts, flat, network, random_data, two_layers
+from .by_hand_instances import affine, experts, network, random_data, two_layers
 from .gaussian_instances import sigma_points
-from .instances import log_mean, log_normal_sum, noise_grid, repeated
+from .instances import flat, log_mean, log_normal_sum, noise_grid, repeated
 from .registry import T0, T1, claim, terms
 
 FEATURES = {"a": 2, "b": 4, "c": 3}
