@@ -40,7 +40,6 @@ from mmvae_edu.models import (
 )
 from mmvae_edu.oracles import (
     DiscreteModel,
-    LinearGaussian,
     discrete,
     fifty_digits,
     importance,
@@ -107,7 +106,6 @@ def test_every_argument_of_every_function_is_looked_at(name):
 
 # ---- calls that are right, each array of which is then replaced ----------------------------------
 
-ORACLE = LinearGaussian.random(np.random.default_rng(0), 2, {"a": 3, "b": 2})
 TWO = {"a": Normal(3), "b": Categorical(2)}
 OPTIONS = {"latent": 2, "hidden": (3,)}
 N = 4
