@@ -82,15 +82,16 @@ def _spread_evenly(log_w):
 
 def _mean_over_experts(stratum_bound, weights, present):
     """Average over present strata (M, N) → (N,), given each stratum's derivative (M, K, N)."""
-    if present is None:
-        present = np.ones_like(stratum_bound, dtype=bool)
-    count = np.maximum(present.sum(axis=0), 1).astype(weights.dtype)
-    bound = np.where(present, stratum_bound, 0).sum(axis=0) / count
+    count = len(stratum_bound)
+    if present is not None:
+        count = np.maximum(present.sum(axis=0), 1).astype(weights.dtype)
+        stratum_bound = np.where(present, stratum_bound, 0)
+        weights = np.where(present[:, None], weights, 0)
 
     def mean_over_experts_pullback(dbound):
-        return np.where(present[:, None], (dbound / count) * weights, 0)
+        return (dbound / count) * weights
 
-    return bound, mean_over_experts_pullback
+    return stratum_bound.sum(axis=0) / count, mean_over_experts_pullback
 
 
 def log_prior_ratio(z, mu, log_var, *, closed_form=False):

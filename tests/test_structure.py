@@ -185,7 +185,7 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
     def __array_function__(self, func, types, args, kwargs):
         kwargs.pop("like", None)
         if func in (np.asarray, np.array):
-            return DeviceArray(func(*unwrap(args, host_arrays=True), **kwargs))
+            return DeviceArray(func(*unwrap(args, host_arrays=True), **kwargs, order="A"))
         if any(t not in (DeviceArray, np.ndarray) for t in types):
             return NotImplemented
         if kwargs.get("shape") == ():

@@ -150,8 +150,7 @@ class FunctionalModel:
             )
             outputs.append(output)
             pullbacks.append(mlp_pullback)
-        outputs = np.stack(outputs)
-        mu, log_var = outputs[..., : self.latent], outputs[..., self.latent :]
+        mu, log_var = split(outputs)
 
         def encode_experts_pullback(dmu, dlog_var, dw):
             """Write the encoders' gradients into dw; those of absent modalities are 0."""
@@ -186,7 +185,7 @@ class FunctionalModel:
             log_px_z, likelihood_pullback = self.modalities[name].log_prob(
                 w[name]["likelihood"], outputs, x=batch.x[name], kernels=self.backend(z)
             )
-            total[terms] += weights[name] * _keep(log_px_z, counts)
+            total[terms] += _weighted(weights[name], log_px_z, counts)
             if pullback:
                 decoded.append((name, terms, counts, mlp_pullback, likelihood_pullback))
 
@@ -195,7 +194,7 @@ class FunctionalModel:
             zero_absent(dw, batch, "decoder", "likelihood")
             dtotal, dz = without_negligible(dtotal), np.zeros_like(z)
             for name, terms, counts, mlp_pullback, likelihood_pullback in decoded:
-                dlog_px_z = weights[name] * _keep(dtotal[terms], counts)
+                dlog_px_z = _weighted(weights[name], dtotal[terms], counts)
                 _, doutputs = likelihood_pullback(dlog_px_z, out=dw[name]["likelihood"])
                 dz[terms] += mlp_pullback(doutputs, out=dw[name]["decoder"])[1]
             return dz
@@ -258,9 +257,20 @@ def cotangent(dbound, bound):
     return dbound if dbound.shape == bound.shape else np.broadcast_to(dbound, bound.shape)
 
 
-def _keep(log_prob, counts):
-    """Set log_prob (T, K, N) to 0 where a term does not score a row, by counts (T, N) bool."""
-    return log_prob if counts is None else np.where(counts[:, None], log_prob, 0)
+def split(outputs):
+    """Split M encoders' outputs (N, 2D): mu and log_var (M, N, D), each contiguous."""
+    N, width = outputs[0].shape
+    halves = np.empty_like(outputs[0], shape=(2, len(outputs), N, width // 2))
+    for m, output in enumerate(outputs):
+        halves[:, m] = np.moveaxis(output.reshape(N, 2, -1), 1, 0)
+    return halves[0], halves[1]
+
+
+def _weighted(weight, log_prob, counts):
+    """Weigh log_prob (T, K, N) by λ; 0 where a term does not score a row, by counts (T, N) bool."""
+    if counts is not None:
+        log_prob = np.where(counts[:, None], log_prob, 0)
+    return log_prob if weight == 1 else weight * log_prob
 
 
 def zero_absent(dw, batch, *parts):

@@ -64,7 +64,8 @@ class MMVAE(MultimodalVAE):
         bound, reduce_pullback = self.reduce(log_w, present)
         normalised = reduce_pullback(np.ones_like(bound))  # w̃ among the draws within one logarithm
         if self.objective == "iwae":
-            normalised = normalised * present.sum(axis=0).astype(normalised.dtype)
+            count = len(log_w) if present is None else present.sum(axis=0).astype(log_w.dtype)
+            normalised = normalised * count
         elif self.objective == "elbo":
             normalised = np.ones_like(log_w)
 
@@ -84,12 +85,14 @@ class MMVAE(MultimodalVAE):
         """Compute log w = Σ_j λ_j log p(x_j|z) + β [log p(z) − log q_Φ(z|X)], z_m^k ~ q_m.
 
         (M, K, N); those of absent experts are finite and not to be used.  Also returns which
-        experts are present (M, N), and the pullback dlog_w → dtheta.
+        experts are present (M, N), None if all are, and the pullback dlog_w → dtheta.
         """
         batch, w = self.checked_batch(theta, x, mask, eps)
         beta = number(beta, theta)
         (mu, log_var), present, strata, components_pullback = self.components(w, batch)
-        present, eps = batch.on_device(present), eps[evenly(strata)]
+        log_alpha = batch.on_device(log_mixture_weights(present, dtype=mu.dtype))
+        present = None if present.all() else batch.on_device(present)
+        eps = eps[evenly(strata)]
         M, K, N, D = eps.shape
         family = self.family(mu)
         z, sample_pullback = self.reparameterise(mu, log_var, eps=eps)  # z_m^k: (M, K, N, D)
@@ -97,7 +100,6 @@ class MMVAE(MultimodalVAE):
             w, batch, z, weights=self.weights, scored=np.stack([batch.present] * M)
         )
         log_pz, prior_pullback = self.log_prior(w, z)
-        log_alpha = log_mixture_weights(present, dtype=mu.dtype)
         z_all = z.reshape(M * K, N, D)
         log_q, r = family.mixture_log_prob(z_all, mu, log_var, log_alpha)  # log q_Φ   [S11.3]
 
