@@ -22,7 +22,7 @@ from mmvae_edu.support.batches import Batch
 OPERATIONS = "sum mean max min any all reshape astype copy __getitem__ __setitem__".split()
 OPERATIONS += ["__array_ufunc__", "__array_function__"]
 MOST = {  # products, kernels of ours, others
-    "MVAE": (42, 14, 111),
+    "MVAE": (42, 14, 112),
     "MMVAE": (42, 15, 101),
 }
 

@@ -1,6 +1,5 @@
 """MVAE: a product of experts, trained on sub-sampled sets (Wu and Goodman 2018).      [S6, S7]"""
 
-from functools import lru_cache
 from itertools import compress
 
 import numpy as np
@@ -67,16 +66,14 @@ class MVAE(MultimodalVAE):
         )
         log_ratio, ratio_pullback = self.log_ratio(z, mean, joint_log_var)
         terms = (log_px_z + beta * log_ratio).mean(axis=1)  # one ELBO(X) each: (T, N)
-        counted = None if counted.all() else batch.on_device(counted)
-        bound = (terms if counted is None else np.where(counted, terms, 0)).sum(axis=0)
+        counted = batch.on_device(counted)
+        bound = np.where(counted, terms, 0).sum(axis=0)
 
         def bound_pullback(dbound):
             dbound = cotangent(dbound, bound)
             dtheta = np.empty_like(theta)
             dw = self.tree.views(dtheta)
-            dterms = dbound[None] / eps.shape[1]
-            if counted is not None:
-                dterms = np.where(counted, dterms, 0)
+            dterms = np.where(counted, dbound, 0) / eps.shape[1]
             dlog_w = np.broadcast_to(dterms[:, None], log_px_z.shape)
             dz, dmean, djoint_log_var = ratio_pullback(beta * dlog_w)
             path_dmean, path_dlog_var = sample_pullback(dz + decode_pullback(dlog_w, dw))
@@ -90,8 +87,6 @@ class MVAE(MultimodalVAE):
         """List each term's experts (T, M, N) in the batch, and the rows that count it (T, N)."""
         if self.subsets and sampled is None:
             raise ValueError("sampled: expected the random subsets that draw_noise gives with eps")
-        if sampled is None and batch.mask is None:  # the same in every step
-            return complete_terms(len(self.modalities), tuple(batch.index), batch.size)
         subsets, counted = subsampled_terms(batch.present_in(self.modalities), sampled)
         return subsets[:, batch.index], counted
 
@@ -115,12 +110,3 @@ class MVAE(MultimodalVAE):
         """Compute q(z|X) of the present modalities: mean, log_var (N, D).          [S7.5]"""
         (mean, joint_log_var), _ = self.fuse(mu, log_var, batch.on_device(batch.present[None]))
         return mean[0], joint_log_var[0]
-
-
-@lru_cache(maxsize=8)
-def complete_terms(M, index, N):
-    """Compute `scored_subsets` of N rows that all have the modalities of these positions in M."""
-    present = np.zeros((M, N), dtype=bool)
-    present[list(index)] = True
-    subsets, counted = subsampled_terms(present)
-    return subsets[:, index], counted
