@@ -16,7 +16,8 @@ SIZES = {"K": 3, "L": 2, "M": 3, "N": 20, "D": 20, "P": 50, "H": 40, "size": 100
 LARGER = {"importance_weights": {"K": 40}, "mixture_log_prob_vjp": {"K": 9}}
 OPTIONS = {"adam_step": {"step": 1, "learning_rate": 1e-3}}
 PRODUCT = (3, 2), (16, 16), 20, 20, 48, (20, 20), (20, 48), (20, 48)
-OTHERS = {  # kernels outside of the table: blocks, threads, numbers and the shapes of arrays
+OTHERS = {  # kernels without a grid in the table: blocks, threads, numbers, shapes of arrays
+    "bias_activation_vjp": (2, (32, 8), 20, 40, (20, 40), (20, 40), (20, 40), (40,)),
     "matmul_naive": PRODUCT,
     "matmul_tiled": PRODUCT,
     "precision_kernel": (2, 32, 50, (50,), (50,)),
