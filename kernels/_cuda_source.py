@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 OPTIONS = ("-std=c++17",)  # of the compiler
-KERNEL = r"template <typename Real(?:, int (\w+))?>\s+__global__ void (?:__launch_\S+ )?(\w+)\("
+BOUNDS = r"(?:__launch_bounds__\(.*\) )?"
+KERNEL = rf"template <typename Real(?:, int (\w+))?>\s+__global__ void {BOUNDS}(\w+)\("
 
 
 def source(op):

@@ -12,9 +12,13 @@ from .table import TABLE
 
 BLOCKS = 65_535  # a side of the grid: every kernel strides over what is left
 UNTRIED = {  # kernels that have not run on a GPU: the version before stays in use, or `reference`
-    "cuda_c": set(),
-    "numba_cuda": {"importance_weights_v3"},
-}
+    "cuda_c": {
+        "product_of_experts_v4", "importance_weights_v4", "binomial_log_prob_v2",
+        "bias_activation_vjp", "adam_step_v2",
+    },
+    "numba_cuda": {"importance_weights_v3", "bias_activation_vjp"},
+}  # fmt: skip
+GRIDS = {"importance_weights_v4": "packed_panels", "adam_step_v2": "packs"}  # not the table's
 PANEL = (16, 64)  # of `cuda_c`, for importance weights; see Device
 
 
@@ -35,6 +39,7 @@ class Device:
         blocks=BLOCKS, panel=None, chip=lambda: (BLOCKS, 0),
     ):  # fmt: skip
         self.name, self.xp, self.launch, self.address = name, xp, launch, address
+        self.kernels = kernels
         self.threads, self.width, self.tall, self.blocks = threads, width, tall, blocks
         self.panel, self.chip = panel or (width, tall), chip
         own = {name: getattr(reference, name) for name in TABLE if name not in kernels}
@@ -50,7 +55,9 @@ class Device:
             found = ", ".join(str(array.dtype) for array in arrays)
             raise TypeError(f"{kernel.name}: expected arrays of one dtype, found {found}")
         lanes = self._lanes(kernel, lengths, arrays)
-        grid, block = self.layout(kernel, lengths, lanes, dtype.itemsize)
+        version = self.kernels[kernel.name]
+        version = getattr(version, "__name__", version).partition("<")[0]
+        grid, block = self.layout(kernel, version, lengths, lanes, dtype.itemsize)
         if all(grid):  # an empty array needs no threads
             self.launch(kernel.name, grid, block, *lengths, *arguments, lanes=lanes)
 
@@ -62,9 +69,9 @@ class Device:
         aligned = self.address and not any(self.address(array) % 16 for array in rows)
         return lanes if aligned and lengths[-1] % lanes == 0 else 1
 
-    def layout(self, kernel, lengths, lanes, itemsize):
-        """Return the grid and the block of a kernel for these lengths of its axes."""
-        return getattr(self, kernel.grid)(*lengths, lanes, itemsize)
+    def layout(self, kernel, version, lengths, lanes, itemsize):
+        """Return the grid and the block of a version of a kernel for these lengths of its axes."""
+        return getattr(self, GRIDS.get(version, kernel.grid))(*lengths, lanes, itemsize)
 
     # ---- grids: the lengths of a kernel's axes, lanes and bytes of a number → (grid, block) ----
 
@@ -74,14 +81,14 @@ class Device:
         return self._rows(N, D // lanes)
 
     def samples(self, K, M, N, D, lanes, itemsize):
-        """Let rows of threads add up; the grid's second side is over K, 8 samples a block."""
+        """Let rows of threads add up; the grid's second side is over K, by 8 samples."""
         (blocks,), block = self._rows(N, D // lanes, least=8)
-        return (blocks, self._blocks(K, 8)), block
+        return (blocks, self._side(-(-K // 8), blocks)), block
 
     def scores(self, L, N, P, lanes, itemsize):
         """Let rows of threads add up; the grid's second side is over L."""
         (blocks,), block = self._rows(N, P // lanes, least=8)
-        return (blocks, self._blocks(L, 1)), block
+        return (blocks, self._side(L, blocks)), block
 
     def sums(self, K, M, N, D, lanes, itemsize):
         """Lay threads along N D; if K is large several share a dimension's sum over samples."""
@@ -90,7 +97,14 @@ class Device:
 
     def panels(self, K, N, lanes, itemsize):
         """Lay threads along N; if K is large several share a column."""
+        return self._panels(K, N, itemsize, *self.panel)
+
+    def packed_panels(self, K, N, lanes, itemsize):
+        """Lay half as many threads over panels as wide, each along as many columns as lanes."""
         columns, most = self.panel
+        return self._panels(K, N // lanes, lanes * itemsize, columns // lanes, lanes * most // 2)
+
+    def _panels(self, K, N, itemsize, columns, most):
         shared = _power_of_2(-(-K // 8), most)
         width = min(self.width, columns * most // shared)
         cores, cache = self.chip()
@@ -98,14 +112,31 @@ class Device:
         at_work = at_work // cores * cores  # or the last ones would run almost alone
         return (min(self._blocks(N, width), at_work),), (width, shared)
 
+    def columns(self, N, H, lanes, itemsize):
+        """Lay threads along H, the others of a block along N; narrow blocks if H is short."""
+        width = max(4, _power_of_2(H // lanes // self.cores, most=self.width))
+        shared = _power_of_2(N, most=self.panel[0] * self.panel[1] // width)
+        return (self._blocks(H // lanes, width),), (width, shared)
+
     def elements(self, size, lanes, itemsize):
         """Lay threads along the only axis."""
         return (self._blocks(size, lanes * self.threads),), (self.threads, 1)
+
+    def packs(self, size, lanes, itemsize):
+        """Lay threads along the only axis, each over 16 bytes of it."""
+        return self.elements(size, 16 // itemsize, itemsize)
 
     def _rows(self, N, D, least=1):
         across = max(_power_of_2(D, most=self.width), least)
         rows = self.threads // across
         return (self._blocks(N, rows),), (across, rows)
+
+    def _side(self, work, blocks):
+        """Share work out over the grid's second side where the first leaves cores idle.
+
+        A block that takes all of it finds again in its first-level cache what it has read before.
+        """
+        return self._blocks(work, max(1, work * blocks // (8 * self.cores)))
 
     def _blocks(self, work, each):
         return min(-(-work // each), self.blocks)

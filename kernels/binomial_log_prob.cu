@@ -6,8 +6,11 @@
 // Thread   every blockDim.x-th group of LANES features (16 bytes) of one row of P features.
 // Block    blockDim.y examples; the 8, 16 or 32 threads of a row lie in one warp and add up by
 //          shuffles.
-// Bytes    log_prob L N P numbers, vjp 2 L N P; further L N, and N P for x, which the caches hold
-//          for the other L − 1 rows.
+// Bytes    log_prob L N P numbers, vjp 2 L N P; further L N, and N P for x: where there are enough
+//          examples for all blocks a block takes all L rows of its own, one after the other, and
+//          finds x in the first-level cache.
+//
+// v2 takes one logarithm for 4 · LANES features: Σ log(1 + e) = log Π (1 + e).
 //
 // softplus(l) = max(l, 0) + log(1 + e) and sigmoid(l) = (1 or e) / (1 + e) with e = exp(−|l|).
 
@@ -82,6 +85,42 @@ __global__ void binomial_log_prob(
                 sum += log_prob(l.at[i], count.at[i], n);
         }
         sum = across(sum);                                       // outside the loop: all threads meet
+        if (threadIdx.x == 0 && example < N)
+            log_p[row] = sum;
+    });
+}
+
+// ---- v2: with q = Π (1 + e) − 1, which keeps what a product near 1 would lose ---------------------
+
+template <typename Real, int LANES>
+__global__ void binomial_log_prob_v2(
+    Int L, Int N, Int P, Real n, const Real *__restrict__ logits, const Real *__restrict__ x,
+    Real *__restrict__ log_p)
+{
+    using Lanes = Pack<Real, LANES>;
+    constexpr int TURNS = 4;                                     // q < 2^(TURNS · LANES)
+    P /= LANES;
+    for_rows(L, N, [=](Int row, Int example) {
+        Real sum = 0;
+        for (Int first = threadIdx.x; example < N && first < P; first += TURNS * blockDim.x) {
+            Real q = 0;
+#pragma unroll
+            for (int turn = 0; turn < TURNS; turn++) {
+                const Int p = first + turn * blockDim.x;
+                if (p < P) {
+                    Lanes l = reinterpret_cast<const Lanes *>(logits)[row * P + p];
+                    Lanes count = reinterpret_cast<const Lanes *>(x)[example * P + p];
+#pragma unroll
+                    for (int i = 0; i < LANES; i++) {
+                        const Real e = exp(-fabs(l.at[i]));
+                        sum += count.at[i] * l.at[i] - n * (l.at[i] > 0 ? l.at[i] : 0);
+                        q += e + q * e;
+                    }
+                }
+            }
+            sum -= n * log1p(q);
+        }
+        sum = across(sum);
         if (threadIdx.x == 0 && example < N)
             log_p[row] = sum;
     });

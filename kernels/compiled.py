@@ -103,8 +103,9 @@ def blocks(arch):
     device = Device("cuda_c", np, {}, None, None, panel=PANEL)
     for code in sorted({source(op) for op in TABLE} - {""}):
         for kernel in compile_file(code, arch)[0]:
-            pattern = r"(\w+?)(?:_v\d+)?<(\w+)(?:, (\d))?>"
-            op, real, lanes = re.fullmatch(pattern, kernel.name).groups()
-            lengths, itemsize = TABLE[op].sizes.values(), 4 if real == "float" else 8
-            _, (width, height) = device.layout(TABLE[op], lengths, int(lanes or 1), itemsize)
+            pattern = r"((\w+?)(?:_v\d+)?)<(\w+)(?:, (\d))?>"
+            version, op, real, lanes = re.fullmatch(pattern, kernel.name).groups()
+            row, itemsize = TABLE[op], 4 if real == "float" else 8
+            sizes = (row.sizes.values(), int(lanes or 1), itemsize)
+            _, (width, height) = device.layout(row, version, *sizes)
             yield kernel, width * height

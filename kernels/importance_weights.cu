@@ -4,12 +4,13 @@
 //
 // Layout   log_w, weights (K, N), bound (N,); a column is one example, and neighbouring threads
 //          read neighbouring columns of one row.
-// Thread   v1: a column.  v2: every blockDim.y-th entry of a column.  v3: every blockDim.y-th group
-//          of HELD rows of a column.
-// Block    v2, v3: blockDim.x columns; the partial sums meet in shared memory, in a tree.
-// Bytes    2 K N + N numbers.  v1 reads log_w three times, v2 twice, v3 once up to
-//          K = HELD · blockDim.y; beyond, its second reading finds in the second-level cache what
-//          the few columns of the blocks at work left there.
+// Thread   v1: a column.  v2: every blockDim.y-th entry of a column.  v3: HELD such entries at a
+//          time.  v4: a few at a time of LANES neighbouring columns (16 bytes).
+// Block    v2 to v4: the columns of blockDim.x threads; the partial sums meet in shared memory, in a
+//          tree.
+// Bytes    2 K N + N numbers.  v1 reads log_w three times, v2 twice, v3 and v4 once where the
+//          registers of a block hold all K; beyond, their second reading finds in the second-level
+//          cache what the few columns of the blocks at work left there.
 //
 // −∞ weighs 0; a column of only −∞ gives −∞ and weights 0; +∞ is shared; NaN stays NaN.
 
@@ -179,5 +180,103 @@ __global__ void __launch_bounds__(1024) importance_weights_v3(
         }
         if (threadIdx.y == 0 && n < N)
             bound[n] = sum.value() - log_K;
+    }
+}
+
+// ---- v4: LANES columns a thread, in loads and stores of 16 bytes, by blocks of half as many threads
+
+template <typename Real, int LANES>
+struct alignas(sizeof(Real) * LANES) Pack { Real at[LANES]; };
+
+// What __stcs can store at once.
+template <typename Real, int LANES> struct Vector { using type = Real; };
+template <> struct Vector<float, 4> { using type = float4; };
+template <> struct Vector<double, 2> { using type = double2; };
+
+// As above, for LANES columns.
+template <typename Real, int LANES>
+__device__ void tree(LogSum<Real> (&sum)[LANES])
+{
+    __shared__ Pack<Real, LANES> top[512], total[512];
+    const int width = blockDim.x, own = threadIdx.y * width + threadIdx.x;
+    for (int half = blockDim.y; half > 0; half /= 2) {
+#pragma unroll
+        for (int i = 0; i < LANES; i++) {
+            if (threadIdx.y < half && half < blockDim.y)
+                sum[i].add(top[own + half * width].at[i], total[own + half * width].at[i]);
+            top[own].at[i] = sum[i].top;
+            total[own].at[i] = sum[i].total;
+        }
+        __syncthreads();
+    }
+#pragma unroll
+    for (int i = 0; i < LANES; i++) {
+        sum[i].top = top[threadIdx.x].at[i];
+        sum[i].total = total[threadIdx.x].at[i];
+    }
+    __syncthreads();                                             // before the next use of the memory
+}
+
+template <typename Real, int LANES>
+__global__ void __launch_bounds__(512, 8 / sizeof(Real)) importance_weights_v4(
+    Int K, Int N, Real log_K, const Real *__restrict__ log_w, Real *__restrict__ bound,
+    Real *__restrict__ weights)
+{
+    using Lanes = Pack<Real, LANES>;
+    using Stored = typename Vector<Real, LANES>::type;
+    constexpr int ROWS = 16 / sizeof(Real);                      // at a time
+    const int step = blockDim.y;
+    const Int last = (K - 1) / (ROWS * step) * (ROWS * step) + threadIdx.y; // of the last group
+    N /= LANES;
+    for (Int first = blockIdx.x * Int(blockDim.x); first < N; first += gridDim.x * Int(blockDim.x)) {
+        const Int n = first + threadIdx.x, rows = n < N ? K : 0; // no early return: the tree needs all
+        LogSum<Real> sum[LANES];
+        Lanes held[ROWS];
+        auto load = [&](Int k) {
+#pragma unroll
+            for (int h = 0; h < ROWS; h++) {
+#pragma unroll
+                for (int i = 0; i < LANES; i++)
+                    held[h].at[i] = log(Real(0));
+                if (k + h * step < rows)
+                    held[h] = reinterpret_cast<const Lanes *>(log_w)[(k + h * step) * N + n];
+            }
+        };
+        for (Int k = threadIdx.y; k <= last; k += ROWS * step) {
+            load(k);
+#pragma unroll
+            for (int i = 0; i < LANES; i++) {
+                Real top = held[0].at[i], total = 0;             // one rescaling for ROWS terms
+#pragma unroll
+                for (int h = 1; h < ROWS; h++)
+                    top = fmax(top, held[h].at[i]);              // not NaN, which the total will be
+#pragma unroll
+                for (int h = 0; h < ROWS; h++)
+                    total += ratio(held[h].at[i], top);
+                sum[i].add(top, total);
+            }
+        }
+        tree(sum);
+        Real share[LANES];
+#pragma unroll
+        for (int i = 0; i < LANES; i++)
+            share[i] = sum[i].share();
+        for (Int k = last; k >= 0; k -= ROWS * step) {
+            if (k < last)
+                load(k);
+#pragma unroll
+            for (int h = 0; h < ROWS; h++) {
+#pragma unroll
+                for (int i = 0; i < LANES; i++)
+                    held[h].at[i] = ratio(held[h].at[i], sum[i].top) * share[i];
+                auto place = reinterpret_cast<Stored *>(weights) + (k + h * step) * N + n;
+                if (k + h * step < rows)                         // past the cache, to leave log_w in it
+                    __stcs(place, reinterpret_cast<const Stored &>(held[h]));
+            }
+        }
+        if (threadIdx.y == 0 && n < N)
+#pragma unroll
+            for (int i = 0; i < LANES; i++)
+                bound[n * LANES + i] = sum[i].value() - log_K;
     }
 }

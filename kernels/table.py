@@ -112,7 +112,7 @@ ROWS = (
     row("binomial_log_prob_vjp", SCORES, "scores",
         "x(N P) logits(…L N P) dlog_p(…L N)", "grad(…L N P)", **BINOMIAL),
     row("bias_swish", LAYER, "rows", "a(…N H) b(H)", "y(…N H) slope(…N H)"),
-    row("bias_activation_vjp", LAYER, "",
+    row("bias_activation_vjp", LAYER, "columns",
         "dy(…N H) slope(…N H)", "da(…N H) db(H)", examples=("H",)),
     row("adam_step", {"size": 2_588_186}, "elements",
         "theta(size) grad(size) m(size) v(size)", "",

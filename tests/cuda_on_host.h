@@ -16,6 +16,8 @@
 #define __launch_bounds__(...)
 
 struct Index { unsigned x, y; };
+struct float4 { float x, y, z, w; };
+struct double2 { double x, y; };
 static Index gridDim, blockDim, blockIdx;
 static thread_local Index threadIdx;
 static std::optional<std::barrier<>> block_barrier;

@@ -143,11 +143,18 @@ def binomial_log_prob_vjp(draw, M, K, N, D):
     return (draw.normal(K, N), *args), magnitudes
 
 
+def bias_activation_vjp(draw, M, K, N, D):
+    def magnitudes(dy, slope):
+        return abs(dy * slope), abs(dy * slope).sum(axis=(0, 1))
+
+    return (draw.normal(K, N, D), draw.normal(K, N, D)), magnitudes
+
+
 CASES = {
     case.__name__: case
     for case in (
         product_of_experts, product_of_experts_vjp, importance_weights, mixture_log_prob,
-        mixture_log_prob_vjp, binomial_log_prob, binomial_log_prob_vjp,
+        mixture_log_prob_vjp, binomial_log_prob, binomial_log_prob_vjp, bias_activation_vjp,
     )
 }  # fmt: skip
 
@@ -328,12 +335,12 @@ FOLDER = Path(kernels.__file__).parent
 PLACES = {  # files → how a kernel begins there
     "reference.py": r"^def ([a-z]\w*)\(",
     "_numba_*.py": r"^def (\w+)\(\s*start, stop",
-    "*.cu": r"__global__ void (?:__launch_\S+ )?(\w+)\(",
+    "*.cu": r"__global__ void (?:__launch_bounds__\(.*\) )?(\w+)\(",
     "_cuda_*.py": r"^@cuda\.jit\ndef (\w+)\(",
 }
 VARIANT = r"_v\d+(_[a-z]+)?$|_(naive|tiled)$|(_value)?_by_columns$|_(of_blocks|joined|scaled)$"
 HELPERS = {"log_sum_exp_and_weights", "pairwise_sum", "sigmoid", "softplus", "matmul"}
-TESTED_ALONE = {"adam_step", "bias_activation_vjp"}
+TESTED_ALONE = {"adam_step"}
 
 
 def differences(table):
