@@ -114,7 +114,7 @@ class Device:
 
     def columns(self, N, H, lanes, itemsize):
         """Lay threads along H, the others of a block along N; narrow blocks if H is short."""
-        width = max(4, _power_of_2(H // lanes // self.cores, most=self.width))
+        width = max(4, _power_of_2(H // lanes // self.chip()[0], most=self.width))
         shared = _power_of_2(N, most=self.panel[0] * self.panel[1] // width)
         return (self._blocks(H // lanes, width),), (width, shared)
 
@@ -136,7 +136,7 @@ class Device:
 
         A block that takes all of it finds again in its first-level cache what it has read before.
         """
-        return self._blocks(work, max(1, work * blocks // (8 * self.cores)))
+        return self._blocks(work, max(1, work * blocks // (8 * self.chip()[0])))
 
     def _blocks(self, work, each):
         return min(-(-work // each), self.blocks)

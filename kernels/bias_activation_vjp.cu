@@ -14,7 +14,7 @@ template <typename Real, int LANES>
 struct alignas(sizeof(Real) * LANES) Pack { Real at[LANES]; };
 
 template <typename Real, int LANES>
-__global__ void __launch_bounds__(1024) bias_activation_vjp(
+__global__ void __launch_bounds__(1024, 1) bias_activation_vjp(
     Int N, Int H, const Real *__restrict__ dy, const Real *__restrict__ slope,
     Real *__restrict__ da, Real *__restrict__ db)
 {
