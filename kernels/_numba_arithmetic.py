@@ -282,6 +282,19 @@ def _log1p(x):
 
 
 @compiled(inline=True)
+def log1p_wide(x, one):
+    """Return log(1 + x) for x ≥ 0; (x − (sum − 1)) / sum restores what 1 + x loses."""
+    sum_ = one + x
+    return log(sum_) + (x - (sum_ - one)) / sum_
+
+
+@compiled(inline=True)
+def times(product, e):
+    """Return (1 + product)(1 + e) − 1."""
+    return product * e + (product + e)
+
+
+@compiled(inline=True)
 def add(total, lost, term):
     """Return total + term, and the error of that sum for the next call (Kahan)."""
     corrected = term - lost

@@ -6,7 +6,19 @@ the interpreter lock, so that threads run the pieces of one call at the same tim
 
 import numpy as np
 
-from ._numba_arithmetic import SUMS, compiled, exp, exp_low, log, log1p, wide_vectors
+from ._numba_arithmetic import (
+    SUMS,
+    compiled,
+    exp,
+    exp_low,
+    log,
+    log1p,
+    log1p_wide,
+    times,
+    wide_vectors,
+)  # fmt: skip
+
+LANES, FACTORS = 64, 100  # binomial: products at a time, and factors of each, which are ≤ 2
 
 
 @compiled()
@@ -63,16 +75,33 @@ def product_of_experts_vjp(
 
 @compiled(SUMS)
 def binomial_log_prob(start, stop, n, logits, x, log_prob):
-    """Score each row of logits (L, N, P), an example, against its row of x (N, P)."""
+    """Score each row of logits (L, N, P), an example, against its row of x (N, P).
+
+    Σ log(1 + e) is the logarithm of a product: in long rows one serves up to FACTORS numbers.
+    """
     wide_vectors()
     N, P = x.shape
+    zero, one = n - n, logits.dtype.type(1)
+    alone = P if P < 4 * LANES else 0
+    product = np.empty(LANES, logits.dtype)  # less 1, so that a small e keeps its digits
     for i in range(start, stop):
         l, row = i // N, i % N
-        total = n - n
-        for p in range(P):
+        total = zero
+        for p in range(alone):
             logit = logits[l, row, p]
-            positive = logit if logit > n - n else n - n
+            positive = logit if logit > zero else zero
             total += x[row, p] * logit - n * (positive + log1p(exp_low(-abs(logit))))
+        for first in range(alone, P, FACTORS * LANES):
+            last = min(P, first + FACTORS * LANES)
+            product[:] = zero
+            for block in range(first, last, LANES):
+                own, of_x = logits[l, row, block:last], x[row, block:last]
+                for j in range(min(LANES, len(own))):
+                    positive = own[j] if own[j] > zero else zero
+                    total += of_x[j] * own[j] - n * positive
+                    product[j] = times(product[j], exp_low(-abs(own[j])))
+            for j in range(LANES):
+                total -= n * log1p_wide(product[j], one)
         log_prob[l, row] = total
 
 

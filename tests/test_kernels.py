@@ -224,6 +224,8 @@ def check_parity(backend, name, draw, shape):
     N=st.sampled_from(SIZES), D=st.sampled_from((1, 3, 16, 33)), masked=st.booleans(),
 )  # fmt: skip
 @example(seed=0, M=1, K=5000, N=33, D=1, masked=True)
+@example(seed=0, M=1, K=2, N=31, D=300, masked=True)
+@example(seed=1, M=1, K=2, N=3, D=7000, masked=False)
 @settings(max_examples=12, deadline=None, derandomize=True)
 def test_parity(name, dtype, seed, M, K, N, D, masked):
     if M * K * N * D > 2_000_000:

@@ -77,7 +77,7 @@ def contenders():
 
 def inputs(op, dtype, extreme, N, rng):
     """Draw the arrays of an op; None for a mask."""
-    lengths = {"K": 10, "M": 3, "N": N, "D": 8, "L": 1, "P": 200, "H": 200, "size": 200}
+    lengths = {"K": 10, "M": 3, "N": N, "D": 8, "L": 1, "P": 300, "H": 200, "size": 200}
     lengths["K"] *= 100 if op == "importance_weights" else 1
 
     def normal(scale):
