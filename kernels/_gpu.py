@@ -30,8 +30,8 @@ class Device:
     column is shared; a grid has at most `blocks` blocks a side.  `address(array)` is a pointer; it
     is None where kernels take one number at a time.  Of importance weights a block has a `panel` of
     so many columns, each shared by so many threads, where K is large, and as many blocks are at
-    work as leave their panels in the cache, but one for each core: `chip()` gives the number of
-    cores and the bytes of the cache of the current device.
+    work as leave their panels in the `cache` of so many bytes, but one for each of the `cores`:
+    chip() gives both numbers, of the current device.
     """
 
     def __init__(
@@ -47,6 +47,9 @@ class Device:
         launchers = {name: partial(self._run, TABLE[name]) for name in kernels}
         convert = f"{xp.__name__}.asarray"
         self.checked, self.unchecked = functions(name, xp, convert, launchers, own)
+
+    cores = property(lambda self: self.chip()[0])
+    cache = property(lambda self: self.chip()[1])
 
     def _run(self, kernel, lengths, arguments):
         arrays = arguments[-len(kernel.inputs) - len(kernel.outputs) :]
@@ -107,9 +110,8 @@ class Device:
     def _panels(self, K, N, itemsize, columns, most):
         shared = _power_of_2(-(-K // 8), most)
         width = min(self.width, columns * most // shared)
-        cores, cache = self.chip()
-        at_work = max(cores, cache // (K * width * itemsize))
-        at_work = at_work // cores * cores  # or the last ones would run almost alone
+        at_work = max(self.cores, self.cache // (K * width * itemsize))
+        at_work = at_work // self.cores * self.cores  # or the last ones would run almost alone
         return (min(self._blocks(N, width), at_work),), (width, shared)
 
     def columns(self, N, H, lanes, itemsize):
