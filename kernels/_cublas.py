@@ -6,7 +6,7 @@ CuPy's own `matmul` calls the same functions, but not while a CUDA graph is bein
 import ctypes
 import threading
 import weakref
-from functools import cached_property
+from functools import cache, cached_property
 
 from .arrays import FLOATS
 from .graph import recording
@@ -95,6 +95,7 @@ class Cublas:
         return handle
 
 
+@cache
 def load_library():
     """Load cuBLAS from where CuPy finds it."""
     from cuda.pathfinder import load_nvidia_dynamic_lib  # CuPy 14 brings it

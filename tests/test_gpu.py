@@ -15,6 +15,7 @@ from test_systems import ON_DEVICE
 
 from mmvae_edu import models, training
 from mmvae_edu.cli import main
+from mmvae_edu.estimators import marginal
 from mmvae_edu.likelihoods import Bernoulli, Categorical
 from mmvae_edu.models import MMVAE, MVAE, LaplaceMMVAE
 from mmvae_edu.support.batches import Batch, check_batch
@@ -76,6 +77,23 @@ def test_nobody_is_given_the_memory_of_a_graph(cupy):
         assert_array_equal(a, to_host(b))
 
 
+def test_a_graph_outlives_the_thread_that_recorded_it(cupy):
+    model, theta, batch, rng = problem("MVAE, sampled KL", np.float64)
+    theta, gradient = cupy.asarray(theta), training.OnGpu(model.bound, batch.size)
+    noise = model.draw_noise(rng, 6, 2, np.float64, cupy)
+    found = []
+
+    def run():
+        found.append([to_host(a) for a in gradient(theta, moved(batch, cupy), beta=1.0, **noise)])
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    run()
+    for a, b in zip(*found, strict=True):
+        assert_array_equal(a, b)
+
+
 def pairs(n=300):
     rng = np.random.default_rng(1)
     label = rng.integers(0, 4, n)
@@ -98,6 +116,31 @@ def test_training_improves_resumes_bit_for_bit_and_repeats(system, tmp_path):
     fit(20, checkpoint=tmp_path / "parts.npz")
     assert_array_equal(fit(60, checkpoint=tmp_path / "parts.npz")[1], theta)
     assert_array_equal(fit(60)[1], theta)
+
+
+def test_other_kernels_train_kernel_by_kernel_after_one_warning():
+    modalities = {"ink": Bernoulli(12), "label": Categorical(4)}
+    options = {"steps": 6, "batch_size": 64, "device": "cuda", "progress": False}
+    found = []
+    for graph in True, False:
+        model = MVAE(modalities, latent=3, hidden=(16,), kernels=reference)
+        if graph:
+            with pytest.warns(RuntimeWarning, match="kernel by kernel") as said:
+                model.fit(pairs(), **options)
+            assert len(said) == 1
+        else:
+            model.fit(pairs(), graph=False, **options)
+        found.append(to_host(model.theta))
+    assert_array_equal(*found)
+
+
+def test_estimates_on_the_gpu_do_not_depend_on_the_chunk(cupy):
+    model, theta, batch, _ = problem("MMVAE, iwae", np.float32)
+    found = [
+        marginal(model, cupy.asarray(theta), moved(batch, cupy).x, K=50, rng=0, chunk=chunk)
+        for chunk in (100, None)
+    ]
+    assert_allclose(found[0].log_p, found[1].log_p, rtol=1e-5)
 
 
 def test_noise_is_drawn_on_the_gpu_from_the_seed(cupy):
