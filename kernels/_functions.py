@@ -30,15 +30,18 @@ def functions(backend, xp, convert, launchers, own):
 
 
 def guarded(kernel, inputs, function):
-    """Put a function behind checks of its inputs, with the signature of the reference."""
+    """Put a function behind checks, with the signature of the reference and `out`."""
 
     @wraps(getattr(reference, kernel.name))
-    def checked(*args, **options):
+    def checked(*args, out=None, **options):
         bound = kernel.signature.bind(*args, **options)
         bound.apply_defaults()
         options = bound.arguments
         arrays = {name: options.pop(name) for name in kernel.arrays}
-        inputs.check(kernel, arrays, options)
+        lengths = inputs.check(kernel, arrays, options)
+        if out is not None:
+            inputs.check_out(kernel, out, arrays, lengths)
+            options["out"] = out
         return function(*arrays.values(), **options)
 
     return checked
@@ -47,8 +50,9 @@ def guarded(kernel, inputs, function):
 def plain(kernel, xp, launch):
     """Make the kernel's function without checks; it takes every array, for a mask also None.
 
-    Inputs are made contiguous, outputs are new, and several axes become one while the compiled code
-    runs.  An output is None if an option of its name is False.
+    Inputs are made contiguous, and several axes become one while the compiled code runs.  Outputs
+    are new, or `out`: contiguous arrays, a tuple if there are several outputs.  An output is None
+    if an option of its name is False.
     """
     names, sizes = kernel.arrays, kernel.sizes
     axes, sources = _sources(kernel)
@@ -61,10 +65,10 @@ def plain(kernel, xp, launch):
     optional = [(i, name) for i, name in enumerate(kernel.outputs) if name in kernel.options]
 
     @wraps(getattr(reference, kernel.name))
-    def unchecked(*arguments, **options):
+    def unchecked(*arguments, out=None, **options):
         arrays, others = list(arguments[: len(names)]), arguments[len(names) :]
         options.update(zip(kernel.options, others, strict=False))
-        shape, outputs = (), []
+        shape = ()
         for i in sources:
             shape += arrays[i].shape
         if several:
@@ -77,12 +81,18 @@ def plain(kernel, xp, launch):
         for i in several:
             arrays[i] = arrays[i].reshape(shapes[i](lengths))
         dtype = arrays[0].dtype
-        for shape in output_shapes:
-            outputs.append(xp.empty(shape(lengths), dtype))
+        if out is None:
+            outputs = [xp.empty(shape(lengths), dtype) for shape in output_shapes]
+        else:
+            given = out if isinstance(out, tuple) else (out,)
+            pairs = zip(given, output_shapes, strict=True)
+            outputs = [array.reshape(shape(lengths)) for array, shape in pairs]
         constants = list(map(dtype.type, kernel.constants(*lengths, **options)))
         launch(lengths, constants + arrays + outputs)
         for i in split:
             outputs[i] = outputs[i].reshape(*lead, *outputs[i].shape[1:])
+        if out is not None:
+            outputs = list(given)
         for i, name in optional:
             if not options.get(name, True):
                 outputs[i] = None

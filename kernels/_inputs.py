@@ -15,7 +15,8 @@ class Inputs:
     def check(self, kernel, arrays, options):
         """Raise a TypeError or ValueError unless the arguments fit the kernel's row of the table.
 
-        arrays: name → array, for a mask also None; options: the other arguments.
+        arrays: name → array, for a mask also None; options: the other arguments.  Returns the
+        lengths of the axes.
         """
         kernel.check(**options)
         self._check_dtypes(kernel, arrays)
@@ -35,6 +36,42 @@ class Inputs:
                 raise ValueError(
                     f"{name}: it is changed in place; expected a writable contiguous array"
                 )
+        return lengths
+
+    def check_out(self, kernel, out, arrays, lengths):
+        """Raise an error unless the kernel can write its outputs to `out`.
+
+        arrays: the inputs, which no output may overlap; lengths: of their axes.
+        """
+        names, several = list(kernel.outputs), isinstance(out, tuple)
+        given = out if several else (out,)
+        if len(given) != len(names) or several != (len(names) > 1):
+            tuple_of = f"a tuple of {len(names)} arrays, {', '.join(names)}"
+            expected = tuple_of if len(names) > 1 else "one array" if names else "none"
+            found = f"a tuple of {len(out)}" if several else type(out).__name__
+            raise ValueError(f"out: {kernel.name} expected {expected}, found {found}")
+        inputs = {name: array for name, array in arrays.items() if array is not None}
+        dtype = next(array.dtype for name, array in inputs.items() if name != "mask")
+        taken = {f"input {name}": array for name, array in inputs.items()}
+        for name, array in zip(names, given, strict=True):
+            axes, shape = kernel.outputs[name], ()
+            if name in kernel.several:
+                axes, shape = axes[1:], lengths["…"]
+            shape += tuple(lengths[axis] for axis in axes)
+            self._check_output(f"out, {name}", array, dtype, shape, taken)
+            taken[f"output {name}"] = array
+
+    def _check_output(self, where, array, dtype, shape, taken):
+        self._check_library(where, array)
+        if array.dtype != dtype or array.shape != shape:
+            found = f"{array.dtype} of shape {array.shape}"
+            raise ValueError(f"{where}: expected {dtype} of shape {shape}, found {found}")
+        if not (array.flags.c_contiguous and getattr(array.flags, "writeable", True)):
+            found = "a read-only one" if array.flags.c_contiguous else f"strides {array.strides}"
+            raise ValueError(f"{where}: expected a writable contiguous array, found {found}")
+        for other, memory in taken.items():
+            if self.xp.may_share_memory(array, memory):
+                raise ValueError(f"{where}: expected memory of its own, found that of the {other}")
 
     def _check_dtypes(self, kernel, arrays):
         """Raise a TypeError unless all but the mask have the largest one's dtype, a float."""

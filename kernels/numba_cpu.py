@@ -94,9 +94,9 @@ LAUNCHERS = {name: _launcher(TABLE[name]) for name in LOOPS} | {
 _by_rows = {name: plain(TABLE[name], np, launch) for name, launch in LAUNCHERS.items()}
 
 
-def _bias_swish(a, b, overwrite_a=False, slope=True):
-    if a.ndim != 2 or not a.flags.fnc:
-        return _by_rows["bias_swish"](a, b, slope=slope)
+def _bias_swish(a, b, overwrite_a=False, slope=True, out=None):
+    if out is not None or a.ndim != 2 or not a.flags.fnc:
+        return _by_rows["bias_swish"](a, b, slope=slope, out=out)
     a, b, most = a.T, np.ascontiguousarray(b), a.size // GRAIN
     dy_da = a if overwrite_a else np.empty(a.shape, a.dtype)
     if not slope:
@@ -107,9 +107,9 @@ def _bias_swish(a, b, overwrite_a=False, slope=True):
     return y.T, dy_da.T
 
 
-def _bias_activation_vjp(dy, slope, overwrite_dy=False):
-    if dy.ndim != 2 or not (dy.flags.fnc and slope.flags.fnc):
-        return _by_rows["bias_activation_vjp"](dy, slope)
+def _bias_activation_vjp(dy, slope, overwrite_dy=False, out=None):
+    if out is not None or dy.ndim != 2 or not (dy.flags.fnc and slope.flags.fnc):
+        return _by_rows["bias_activation_vjp"](dy, slope, out=out)
     dy, slope = dy.T, slope.T
     da = dy if overwrite_dy else np.empty(dy.shape, dy.dtype)
     db = np.empty(len(dy), dy.dtype)

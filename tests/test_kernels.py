@@ -15,6 +15,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from mmvae_edu.kernels import memory, reference
+from mmvae_edu.kernels.arguments import arguments
 from mmvae_edu.kernels.table import TABLE
 
 from mmvae_edu import kernels, training
@@ -498,6 +499,97 @@ def test_bad_input_gets_one_sentence(backend, name, change, message):
     with pytest.raises((TypeError, ValueError), match=message) as problem:
         getattr(backend, name)(*args)
     assert "\n" not in str(problem.value)
+
+
+WITH_OUTPUTS = [name for name, row in TABLE.items() if row.outputs]
+
+
+def call_and_outputs(name, dtype=np.float64):
+    """Arguments of a kernel, and arrays of NaN for its outputs, in order."""
+    args = arguments(
+        name, dict(zip("KLMNDPH", range(2, 9), strict=True)), Draw(6, dtype).rng, dtype
+    )
+    found = getattr(reference, name)(*args)
+    found = found if isinstance(found, tuple) else (found,)
+    return args, [np.full_like(array, np.nan) for array in found]
+
+
+def as_out(outputs):
+    return tuple(outputs) if len(outputs) > 1 else outputs[0]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", WITH_OUTPUTS)
+def test_outputs_are_written_to_out(backend, name, dtype):
+    args, outputs = call_and_outputs(name, dtype)
+    for functions in backend, backend.unchecked:
+        expected = getattr(functions, name)(*args)
+        returned = getattr(functions, name)(*args, out=as_out(outputs))
+        returned, expected = (v if isinstance(v, tuple) else (v,) for v in (returned, expected))
+        for got, want, array in zip(returned, expected, outputs, strict=True):
+            assert got is array
+            np.testing.assert_array_equal(got, want)
+            array[:] = np.nan
+
+
+def read_only(array):
+    array.flags.writeable = False
+    return array
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda array: array.astype(np.float32),
+            "expected float64 of shape .*, found float32",
+        ),
+        (lambda array: array[..., :-1], "expected float64 of shape .*, found float64 of"),
+        (lambda array: np.repeat(array, 2, axis=-1)[..., ::2], "contiguous.*, found strides"),
+        (lambda array: read_only(array), "writable.*, found a read-only"),
+        (lambda array: array.tolist(), "takes numpy arrays, found builtins.list"),
+    ],
+)
+@pytest.mark.parametrize("name", WITH_OUTPUTS)
+def test_a_bad_out_gets_one_sentence(backend, name, change, message):
+    args, outputs = call_and_outputs(name)
+    outputs[-1] = change(outputs[-1])
+    with pytest.raises((TypeError, ValueError), match=f"^out, .*{message}") as problem:
+        getattr(backend, name)(*args, out=as_out(outputs))
+    assert "\n" not in str(problem.value)
+    assert all(np.isnan(array).all() for array in outputs[:-1])
+
+
+@pytest.mark.parametrize("name", WITH_OUTPUTS)
+def test_out_has_memory_of_its_own(backend, name):
+    args, outputs = call_and_outputs(name)
+    shared = np.zeros(max(array.size for array in [*args, *outputs] if array is not None) + 1)
+    i = next(i for i, array in enumerate(args) if array is not None)
+    args[i] = shared[: args[i].size].reshape(args[i].shape)
+    outputs[0] = shared[1 : outputs[0].size + 1].reshape(outputs[0].shape)
+    with pytest.raises(ValueError, match="memory of its own, found that of the input"):
+        getattr(backend, name)(*args, out=as_out(outputs))
+
+
+@pytest.mark.parametrize(
+    ("name", "out", "message"),
+    [
+        (
+            "importance_weights",
+            (np.ones(3),),
+            "a tuple of 2 arrays, bound, weights, found a",
+        ),
+        ("importance_weights", np.ones(3), "a tuple of 2 arrays, .*, found ndarray"),
+        ("binomial_log_prob", (np.ones(3),), "one array, found a tuple of 1"),
+        ("adam_step", np.ones(3), "none, found ndarray"),
+    ],
+)
+def test_as_many_outs_as_outputs(backend, name, out, message):
+    lengths = dict.fromkeys([*"KLNP", "size"], 3)
+    args = arguments(name, lengths, np.random.default_rng(6), np.float64)
+    options = {"step": 1, "learning_rate": 0.1} if name == "adam_step" else {}
+    with pytest.raises(ValueError, match=f"^out: {name} expected {message}"):
+        getattr(backend, name)(*args, out=out, **options)
 
 
 def test_adam_refuses_a_view_it_cannot_update():
