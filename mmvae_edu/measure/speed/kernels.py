@@ -7,6 +7,7 @@ import numpy as np
 
 from ... import kernels
 from ...kernels import reference
+from ...kernels._cuda_source import source, templates
 from ...kernels.arguments import arguments
 from ...kernels.memory import keep_pages
 from ...kernels.table import TABLE
@@ -19,18 +20,23 @@ SCALES = {
     "cpu": {"small": 1 / 16, "stated": 1, "large": 4},
     "cuda": {"small": 8, "stated": 32, "large": 64},  # beyond its L2 cache
 }
-EARLIER = {"product_of_experts": ("v1", "v2"), "importance_weights": ("v1", "v2")}  # in CUDA C
+OTHERS = {  # versions in CUDA C that are not in use: earlier ones, and those to be tried on a GPU
+    "product_of_experts": ("v1", "v2", "v4"),
+    "importance_weights": ("v1", "v2", "v4"),
+    "binomial_log_prob": ("v2",),
+    "adam_step": ("v2",),
+}
 
 
 def bench_kernel(kernel, *, rounds=5, peers=True, threads=2, device="cpu", scales=None):
     """Time one kernel at each scale, from the smallest: rows of its size, bytes and turns.
 
-    bytes must move at least; "copy" is np.copyto of as many, the limit that memory sets.  "v1" and
-    "v2" are earlier versions of ours, on a GPU.
+    bytes must move at least; "copy" is np.copyto of as many, the limit that memory sets.  "v1",
+    "v2" and so on are other versions of ours, on a GPU.
     """
     stated, scaled = TABLE[kernel].sizes, TABLE[kernel].examples[-1]
     names = ["ours", "copy", "reference", *(("torch eager", "torch compile") if peers else ())]
-    names += EARLIER.get(kernel, ()) if device == "cuda" else ()
+    names += OTHERS.get(kernel, ()) if device == "cuda" else ()
     sizes, cases = [], []
     for scale, times in (scales or SCALES[device]).items():
         size = stated | {scaled: max(1, int(stated[scaled] * times))}
@@ -79,22 +85,25 @@ def make_kernel(name, kernel, size, threads, device):
         sample = inputs(kernel, dict.fromkeys(size, 8), np.random.default_rng(1))
         torch_kernels.check(kernel, sample)
         return torch_kernels.make(kernel, arrays, name == "torch compile", threads)
-    if name in EARLIER.get(kernel, ()):
-        return earlier(f"{kernel}_{name}<{{real}}>", kernel, arrays)
-    backend = reference if name == "reference" else kernels.inner(arrays[0])
     options = {"step": 3, "learning_rate": 1e-3} if kernel == "adam_step" else {}
+    if name in OTHERS.get(kernel, ()):
+        return other_version(f"{kernel}_{name}", kernel, arrays, **options)
+    backend = reference if name == "reference" else kernels.inner(arrays[0])
     return partial(getattr(backend, kernel), *arrays, **options)
 
 
-def earlier(version, kernel, arrays):
-    """Make our call with an earlier version of the kernel, which reads one number at a time."""
+def other_version(name, kernel, arrays, **options):
+    """Make our call with another version of the kernel."""
     from ...kernels import cuda_c
+
+    version = templates(source(kernel))[name]
 
     def run():
         now, address = cuda_c.KERNELS[kernel], cuda_c.device.address
-        cuda_c.KERNELS[kernel], cuda_c.device.address = version, None
+        wide = "{lanes}" in version  # or it reads one number at a time
+        cuda_c.KERNELS[kernel], cuda_c.device.address = version, address if wide else None
         try:
-            getattr(cuda_c, kernel)(*arrays)
+            getattr(cuda_c, kernel)(*arrays, **options)
         finally:  # or a version that fails would be timed as ours
             cuda_c.KERNELS[kernel], cuda_c.device.address = now, address
 
