@@ -52,8 +52,7 @@ def nvrtc():
     except Exception as problem:  # a wheel is absent; the library's loader has its own exceptions
         reason = str(problem).strip().partition("\n")[0]
         raise ValueError(
-            "compiling without a GPU needs NVRTC: "
-            f"`pip install cuda-bindings nvidia-cuda-nvrtc` ({reason})"
+            f"compiling without a GPU needs NVRTC: pip install 'mmvae_edu[test]' ({reason})"
         ) from None
     return nvrtc
 
