@@ -30,32 +30,6 @@ def test_help_and_version(capsys):
         assert text in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        [],
-        ["tuor"],
-        ["tour", "--only", "everything"],
-        ["tour", "--seed", "one"],
-        ["train", "VAE", "--steps", "0"],
-        ["bench", "--threads", "0"],
-    ],
-)
-def test_usage_errors_exit_64(arguments, capsys):
-    with pytest.raises(SystemExit) as stop:
-        cli.main(arguments)
-    assert stop.value.code == 64
-    assert "mmvae-edu" in capsys.readouterr().err
-
-
-def test_an_unwritable_folder_is_one_sentence(tmp_path, capsys):
-    (tmp_path / "file").write_text("in the way")
-    assert cli.main(["tour", "--out", str(tmp_path / "file" / "out")]) == 64
-    error = capsys.readouterr().err
-    assert "cannot write here" in error
-    assert error.count("\n") == 1
-
-
 @pytest.fixture
 def two_claims(monkeypatch):
     """{name: Claim} of the two that are checked; the report of all has a test below."""
@@ -122,16 +96,6 @@ def test_train_saves_a_model_that_generates(tmp_path, capsys):
     image = {"image": np.full((2, 64), 8.0, np.float32)}
     strokes = MMVAE.load(path).generate(image, "strokes", rng=np.random.default_rng(0))
     assert strokes["strokes"].shape == (2, 16)
-
-
-def test_train_knows_where_to_write_before_it_starts(tmp_path, capsys):
-    same = str(tmp_path / "m.npz")
-    for options in ["--out", str(tmp_path)], ["--out", same, "--checkpoint", same]:
-        assert cli.main(["train", "VAE", *options]) == 64
-        error = capsys.readouterr().err
-        assert re.search(f"--out {options[1]}: (that is|cannot write here .it is a folder)", error)
-        assert error.count("\n") == 1
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", models.SYSTEMS)

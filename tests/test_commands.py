@@ -104,20 +104,6 @@ def test_a_reader_who_stops_reading(folder):
         assert b"Traceback" not in process.stderr.read()
 
 
-def test_an_unwritable_place_is_one_sentence(folder, capsys):
-    blocked = folder.parent / "file"
-    for file in folder / "file", blocked:
-        file.write_text("in the way")
-    for arguments in (
-        ["report", "-o", str(folder / "file" / "r.html")],
-        ["report", "-o", str(folder)],
-        ["notebook", "05", "-o", str(folder / "file" / "x.ipynb")],
-        ["start", str(blocked)],
-    ):
-        assert cli.main(arguments) == 64
-        assert re.fullmatch(r"mmvae-edu: .*cannot write here.*\n", capsys.readouterr().err)
-
-
 # ---- doctor -----------------------------------------------------------------------------------
 
 
@@ -383,8 +369,6 @@ def test_a_notebook_is_not_overwritten_by_accident(tmp_path, monkeypatch, capsys
     assert own.read_text() == "mine"
     assert cli.main(["notebook", "05", "--force"]) == 0
     assert len(cells(own)) > 3
-    assert cli.main(["notebook", "05", "-o", "x.py"]) == 64
-    assert cli.main(["notebook", "77"]) == 64
 
 
 def test_without_jupytext_the_pip_command_is_named(tmp_path, monkeypatch, capsys):
@@ -694,12 +678,6 @@ def test_a_file_outside_the_folder_is_refused(folder, capsys):
     assert cli.main(["check", str(own)]) == 2
 
 
-@pytest.mark.parametrize("place", ["/nowhere", ".."])
-def test_a_file_that_does_not_exist_is_named(place, folder, capsys):
-    assert cli.main(["check", f"{place}/{VAE_GRAD.stub.name}"]) == 64
-    assert f"{place}/{VAE_GRAD.stub.name}: there is no such file\n" in capsys.readouterr().err
-
-
 def test_a_hint_fits_the_mistake_and_is_remembered(folder, capsys, monkeypatch):
     hints = dict(enumerate(VAE_GRAD.hints, 1))
 
@@ -747,13 +725,6 @@ def test_reset_all_keeps_everything(folder, capsys):
     assert (folder / f"{VAE_GRAD.stub.name}.bak1").read_text() == RIGHT
     assert (folder / f"{progress.FILE}.bak1").read_bytes() == kept
     assert progress.load(folder) == {}
-
-
-@pytest.mark.parametrize("arguments", [["reset"], ["reset", "kl_gauss", "--all"]])
-def test_reset_takes_one_or_all(arguments, folder):
-    with pytest.raises(SystemExit) as stop:
-        cli.main(arguments)
-    assert stop.value.code == 64
 
 
 def test_reset_brings_back_a_function_that_is_gone(folder):
@@ -805,10 +776,3 @@ def test_start_refuses_the_stubs_own_folder(capsys):
     assert cli.main(["start", str(stubs)]) == 64
     assert "choose another folder" in capsys.readouterr().err
     assert sorted(path.name for path in stubs.iterdir()) == before
-
-
-def test_start_refuses_a_folder_inside_another(folder, monkeypatch, capsys):
-    monkeypatch.chdir(folder)
-    assert cli.main(["start"]) == 64
-    assert "would be inside" in capsys.readouterr().err
-    assert not (folder / progress.DEFAULT).exists()

@@ -716,20 +716,6 @@ def test_reset_of_a_file_that_does_not_parse_wipes_nothing(folder, capsys):
     assert path.read_text() == exercises()["L03.elbo"].stub.read_text()
 
 
-@pytest.mark.parametrize(
-    "arguments", [["check", "L99"], ["hint", "05"], ["solution", "nothing"], ["reset", "L05"]]
-)
-def test_usage_errors_exit_64(folder, arguments, capsys):
-    assert cli.main(arguments) == 64
-    assert capsys.readouterr().err.count("\n") == 1
-
-
-def test_without_a_folder_the_command_says_how_to_make_one(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    assert cli.main(["check"]) == 64
-    assert "mmvae-edu start" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("inside", [False, True])
 def test_a_copied_folder_without_its_progress_is_recognised(inside, folder, capsys, monkeypatch):
     (folder / progress.FILE).unlink()

@@ -242,39 +242,6 @@ def test_what_is_no_name_is_refused_by_the_arguments_name(name):
             fit(name)
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["train", "VAE", "--out", ""],
-        ["train", "VAE", "--checkpoint", ""],
-        ["tour", "--out", ""],
-        ["report", "-o", ""],
-        ["report", "--tour", ""],
-        ["notebook", "05", "-o", ""],
-        ["bench", "--out", ""],
-        ["reproduce", "mnist", "--out", ""],
-        ["data", "import", "mnist", "--from", ""],
-        ["start", ""],
-    ],
-    ids=" ".join,
-)
-def test_an_empty_name_is_refused_on_the_command_line(arguments, capsys):
-    with pytest.raises(SystemExit, match="64"):
-        cli.main(arguments)
-    name = arguments[-2] if arguments[-2].startswith("-") else "DIR"
-    assert name in (error := capsys.readouterr().err)
-    assert "expected the name of a file or folder, found ''" in error
-
-
-@POSIX
-@pytest.mark.parametrize("command", [["train", "VAE"], ["bench"], ["report"]], ids=" ".join)
-def test_a_device_is_refused_before_the_work(command, capsys):
-    assert cli.main([*command, "--out", "/dev/null"]) == 64
-    error = "mmvae-edu: --out /dev/null: cannot write here (it is no regular file)\n"
-    assert capsys.readouterr().err == error
-    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
-
-
 WRITING = """write_text write_bytes savefig savez savez_compressed savetxt tofile copyfile copytree
     touch rename symlink_to hardlink_to mkstemp NamedTemporaryFile truncate""".split()
 MODULES = {"shutil": {"copy", "copy2", "move"}, "os": {"replace"}, "np": {"save"}, "json": {"dump"}}

@@ -111,22 +111,6 @@ def test_an_output_that_is_no_float_has_no_gradient(tmp_path):
     assert cli.main(["gradcheck", f"{path}:quotient_of_experts"]) == 0
 
 
-@pytest.mark.parametrize(
-    ("target", "words"),
-    [
-        ("mine.py", "expected FILE:FUNCTION"),
-        ("none.py:cube", "there is no such file"),
-        ("mine.py:cub", "defines no function cub; there are todo, cube, none"),
-        ("mine.py:cube", "must define example(rng), which returns (args, constants)"),
-    ],
-)
-def test_gradcheck_says_what_it_needs(target, words, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "mine.py").write_text(MINE.format(slope=3))
-    assert cli.main(["gradcheck", target]) == 64
-    assert words in capsys.readouterr().err
-
-
 def test_gradcheck_knows_the_inputs_and_terms_of_exercises(tmp_path, capsys):
     path = tmp_path / "mine.py"
     path.write_text(dedent(L1))

@@ -223,8 +223,6 @@ def test_a_group_runs_a_system_where_it_is():
 def test_unknown_names():
     with pytest.raises(ValueError, match="no experiment 'table9'"):
         jobs("table9")
-    with pytest.raises(ValueError, match="table2 has no system 'GAN'; it has 'VAE', 'BiVCCA'"):
-        jobs("table2", systems=["GAN"])
 
 
 def test_the_file_of_experiments_is_named_where_it_is_wrong(tmp_path, monkeypatch):
@@ -737,13 +735,6 @@ def test_a_terminal_sees_how_far_each_job_is(tmp_path, monkeypatch):
     assert progress.epoch_and_bound(store.checkpoint(tmp_path, job))[0] == 2
 
 
-def test_numbers_that_make_no_sense(capsys):
-    for option in (["--epochs", "0"], ["--workers", "0"], ["--seeds", "-1"], ["--threads", "x"]):
-        with pytest.raises(SystemExit, match="64"):
-            cli.main(["reproduce", "mnist", *option])
-        assert f"argument {option[0]}: " in capsys.readouterr().err
-
-
 @pytest.mark.skipif(shutil.which("ps") is None, reason="needs ps")
 def test_a_job_ends_with_the_process_that_waits_for_it(tmp_path):
     """As when a cluster kills its worker: nothing goes on writing the same checkpoint."""
@@ -787,8 +778,6 @@ def test_a_scheduler_that_is_not_there():
     pytest.importorskip("distributed")
     with pytest.raises(ValueError, match="no Dask scheduler answers at tcp://127.0.0.1:9"):
         on_a_cluster("tcp://127.0.0.1:9", timeout=1)
-    with pytest.raises(ValueError, match="--scheduler: expected an address"):
-        on_a_cluster("")
 
 
 def test_a_cluster_tries_again_only_what_may_succeed(tmp_path, monkeypatch):
