@@ -31,6 +31,7 @@ OTHERS = {  # versions in CUDA C that are not in use: earlier ones, and those to
 def bench_kernel(kernel, *, rounds=5, peers=True, threads=2, device="cpu", scales=None):
     """Time one kernel at each scale, from the smallest: rows of its size, bytes and turns.
 
+    Ours and PyTorch's compiled code write to outputs made beforehand, the others make new ones.
     bytes must move at least; "copy" is np.copyto of as many, the limit that memory sets.  "v1",
     "v2" and so on are other versions of ours, on a GPU.
     """
@@ -88,8 +89,15 @@ def make_kernel(name, kernel, size, threads, device):
     options = {"step": 3, "learning_rate": 1e-3} if kernel == "adam_step" else {}
     if name in OTHERS.get(kernel, ()):
         return other_version(f"{kernel}_{name}", kernel, arrays, **options)
-    backend = reference if name == "reference" else kernels.inner(arrays[0])
-    return partial(getattr(backend, kernel), *arrays, **options)
+    if name == "reference":
+        return partial(getattr(reference, kernel), *arrays, **options)
+    call = partial(getattr(kernels.inner(arrays[0]), kernel), *arrays, **options)
+    return to_outputs(kernel, call)
+
+
+def to_outputs(kernel, call):
+    """Let a call of a kernel write to the outputs of a first one."""
+    return partial(call, out=call()) if TABLE[kernel].outputs else call
 
 
 def other_version(name, kernel, arrays, **options):
@@ -97,13 +105,14 @@ def other_version(name, kernel, arrays, **options):
     from ...kernels import cuda_c
 
     version = templates(source(kernel))[name]
+    call = to_outputs(kernel, partial(getattr(cuda_c, kernel), *arrays, **options))
 
     def run():
         now, address = cuda_c.KERNELS[kernel], cuda_c.device.address
         wide = "{lanes}" in version  # or it reads one number at a time
         cuda_c.KERNELS[kernel], cuda_c.device.address = version, address if wide else None
         try:
-            getattr(cuda_c, kernel)(*arrays, **options)
+            call()
         finally:  # or a version that fails would be timed as ours
             cuda_c.KERNELS[kernel], cuda_c.device.address = now, address
 
