@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import time
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ from mmvae_edu.kernels.table import TABLE
 from rich.console import Console
 
 from mmvae_edu.measure import speed
-from mmvae_edu.measure.speed import growth, turns
+from mmvae_edu.measure.speed import growth, roof, turns
 from mmvae_edu.measure.speed.epoch import PEERS as EPOCH_PEERS
 from mmvae_edu.measure.speed.epoch import bench_epoch, epoch_table, make_epoch
 from mmvae_edu.measure.speed.evaluation import bench_evaluation, decoder_products, evaluation_table
@@ -202,6 +203,39 @@ def test_growth_says_what_failed_and_is_json():
     }
     steady = {1: Turns(2.0), 2: Turns(4.0), 4: Turns(16.0)}
     assert growth.slope(steady) == pytest.approx(2)
+
+
+OPERATIONS = {  # of a formula, by hand, for the numbers of its largest array
+    "adam_step": 3 + 4 + 3 + 3,  # m, v, the denominator, theta
+    "bias_activation_vjp": 2,  # a product, and a sum over N
+    "binomial_log_prob_vjp": 7,  # −a, exp, 1 +, the quotient, n ·, x −, dlog_p ·
+}
+NUMBERS = {"adam_step": 7, "bias_activation_vjp": 3, "binomial_log_prob_vjp": 3}  # that must move
+
+
+@pytest.mark.parametrize("kernel", OPERATIONS)
+def test_operations_of_a_formula_are_counted(kernel):
+    by_hand = OPERATIONS[kernel] / NUMBERS[kernel] / 4
+    assert roof.intensity(kernel) == pytest.approx(by_hand, rel=2e-3)  # but for b(H), dlog_p(N)
+
+
+def test_the_roof_is_the_lower_of_two():
+    turns = {"update": Turns(1000), "product": Turns(1000), "low": Turns(1000), "high": Turns(2000)}
+    moved = {"update": 4e9, "product": 4e9, "low": 2e9, "high": 1e9}
+    operations = {"update": 0, "product": 20e9, "low": 4e9, "high": 10e9}
+    text = shown(roof.roof_table(moved, operations, turns))
+    assert "fewer than 5.0 operations a byte" in text
+    assert re.search(r"low +2.00 +2.0 +4.0 +50%", text)  # of 4 GB/s · 2 operations a byte
+    assert re.search(r"high +10.00 +0.5 +5.0 +25%", text)  # of 20e9 operations a second
+    assert "failed" in shown(roof.roof_table(moved, operations, turns | {"low": Turns()}))
+
+
+@pytest.mark.slow
+def test_the_roof_is_measured(monkeypatch):
+    monkeypatch.setattr(roof, "TABLE", {"bias_swish": TABLE["bias_swish"]})
+    text = shown(roof.roof_table(**roof.bench_roof(rounds=1, scale=1 / 64)))
+    assert "bias_swish" in text
+    assert "failed" not in text
 
 
 # ---- on a GPU, whose part is played ----

@@ -12,7 +12,9 @@ def add_commands(add):
         example="bench --only kernels",
     )  # fmt: skip
     bench.add_argument("--gpu", action="store_true", help="on the GPU, at sizes beyond its cache")
-    bench.add_argument("--only", choices=["kernels", "steps", "growth"], help="run one part")
+    bench.add_argument(
+        "--only", choices=["kernels", "roof", "steps", "growth"], help="run one part"
+    )
     bench.add_argument(
         "--threads", type=whole(1), default=2, metavar="N", help="default %(default)s"
     )

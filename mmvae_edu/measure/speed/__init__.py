@@ -1,4 +1,4 @@
-"""Benchmarks: kernels and training steps beside their peers, and the growth of a step's cost.
+"""Benchmarks: kernels and training steps beside their peers, the roofline, a step's growing cost.
 
 Medians of interleaved runs, one process a contender, on a GPU one for all; see `turns`.
 The peers come with the `bench` extra; without it their columns are absent.
@@ -18,7 +18,7 @@ from ...kernels.table import TABLE
 from ...support import files
 from ...support.devices import namespace
 
-PARTS = ("kernels", "steps", "growth")
+PARTS = ("kernels", "roof", "steps", "growth")
 
 
 def bench(console, *, device="cpu", parts=PARTS, threads=2, out=None):
@@ -27,6 +27,7 @@ def bench(console, *, device="cpu", parts=PARTS, threads=2, out=None):
     from .evaluation import bench_evaluation, evaluation_table
     from .growth import bench_growth, growth_table
     from .kernels import bench_kernel, kernel_table
+    from .roof import bench_roof, roof_table
     from .steps import CASES, bench_step, step_table
 
     namespace(device)  # raises now if there is no such device
@@ -43,6 +44,9 @@ def bench(console, *, device="cpu", parts=PARTS, threads=2, out=None):
         for kernel in TABLE:
             rows = bench_kernel(kernel, **options)
             results["kernels"] += show(console, kernel_table(rows), rows)
+    if "roof" in parts:
+        row = results["roof"] = bench_roof(threads=threads, device=device)
+        show(console, roof_table(**row), [row], "roof")
     if "steps" in parts:
         for case in CASES:
             row = bench_step(*case, **options)
