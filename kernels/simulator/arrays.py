@@ -26,6 +26,11 @@ class Memory:
         return cls(name, role, np.full(shape, junk, dtype), np.zeros(shape, dtype=bool))
 
     @cached_property
+    def places(self):
+        """The flat place of each element."""
+        return np.arange(self.values.size).reshape(self.values.shape)
+
+    @cached_property
     def addresses(self):
         """The byte at which each element begins; memory begins at a multiple of 256 bytes."""
         index = np.indices(self.values.shape, sparse=True)
@@ -83,7 +88,7 @@ class Watched:
 
     def __init__(self, memory, note, places=None):
         if places is None:
-            places = np.arange(memory.values.size).reshape(memory.values.shape)
+            places = memory.places
         self._memory, self._note, self._places = memory, note, places
         self.shape, self.ndim, self.size = places.shape, places.ndim, places.size
         self.dtype = memory.values.dtype

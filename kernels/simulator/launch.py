@@ -37,6 +37,7 @@ def record(kernel, blocks, threads, *args, method=None):
         for block in cuda.gridDim.indices():
             cuda.run_block(block, body, args)
     except Exception:
+        cuda.seen.method = None  # it is demanded of a whole launch
         if not cuda.seen.faults:
             raise
     return cuda.seen
