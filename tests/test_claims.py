@@ -8,6 +8,7 @@ from inspect import signature
 import numpy as np
 import pytest
 from mmvae_edu.kernels.reference import adam_step
+from mmvae_edu.kernels.simulator.examples_of_warps import transpose_kernel
 
 from mmvae_edu.claims import CLAIMS, POWER, T4, mutants_of, registry, run, s00_first_check
 from mmvae_edu.claims.examples import EXAMPLES
@@ -21,7 +22,7 @@ from mmvae_edu.slides.s09_importance import dreg_grads
 EXPECTED = [equation.id for equation in load_equations()]
 BEYOND_THE_SLIDES = {s00_first_check.two_plus_two, adam_step, stratified_iwae, dreg_grads}
 BEYOND_THE_SLIDES |= {s11_mixture.cross_reconstruction, s11_mixture.reconstruction_cap}
-BEYOND_THE_SLIDES |= {IWAE.doubly_reparameterised, MMVAE.doubly_reparameterised}
+BEYOND_THE_SLIDES |= {IWAE.doubly_reparameterised, MMVAE.doubly_reparameterised, transpose_kernel}
 OF = dict.fromkeys([claim.of for claim in CLAIMS.values()] + list(registry.FUNCTIONS))
 PAIRS = [(f, mutant) for f in OF for mutant in mutants_of(f)]
 

@@ -413,7 +413,7 @@ def test_names_of_no_lesson(command, name, near, capsys):
     assert cli.main([command, name]) == 64
     error = capsys.readouterr().err
     assert f"no lesson {name or repr(name)}; there are 00, 01" in error
-    assert error.endswith(f"; did you mean {near}?\n" if near else "24\n")
+    assert error.endswith(f"; did you mean {near}?\n" if near else "25\n")
     assert error.count("\n") == 1
 
 

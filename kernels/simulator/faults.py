@@ -54,7 +54,22 @@ class NotShared(OtherMethod):
     """No value goes from one thread to another through shared memory."""
 
 
-KINDS = (OutOfBounds, BarrierMissed, Race, Unwritten, Idle, Repeated, NotShared)
+class Uncoalesced(OtherMethod):
+    """A warp touches more sectors than hold its elements; in warp accesses."""
+
+
+class BankConflict(OtherMethod):
+    """A warp's access to shared memory takes more than one pass; in passes."""
+
+
+class NotShuffled(OtherMethod):
+    """Values go through shared memory that a warp's lanes could hand each other; in accesses."""
+
+
+KINDS = (
+    OutOfBounds, BarrierMissed, Race, Unwritten,
+    Idle, Repeated, NotShared, Uncoalesced, BankConflict, NotShuffled,
+)  # fmt: skip
 
 
 class Apart(NamedTuple):
@@ -142,14 +157,12 @@ class Record:
 
     def _race(self):
         for a, b in self._races:
-            says = (
-                f"{self._who(a)} {_verb(a)} {a.memory.element(a.at)} on line {a.line.number} and "
-            )
+            says = f"{self._who(a)} {verb(a)} {a.memory.element(a.at)} on line {a.line.number} and "
             if a.block == b.block:
-                says += f"thread {_index(b.thread, self.block)} {_verb(b)} it on line "
+                says += f"thread {_index(b.thread, self.block)} {verb(b)} it on line "
                 says += f"{b.line.number}, with no barrier between them"
             else:
-                says += f"{self._who(b)} {_verb(b)} it on line {b.line.number}: "
+                says += f"{self._who(b)} {verb(b)} it on line {b.line.number}: "
                 says += "nothing orders two blocks"
             says += _others(len(self._races), "pair")
             return Race(says, a.line.number, len(self._races))
@@ -227,7 +240,7 @@ def _elsewhere(apart):
     return f"waits on line {apart.there.number}"
 
 
-def _verb(access):
+def verb(access):
     return {"read": "reads", "write": "writes", "atomic": "updates"}[access.kind]
 
 

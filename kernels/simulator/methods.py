@@ -17,7 +17,7 @@ def one_thread_an_element(seen):
             says = (
                 f"{seen.who(*busy[0])} writes {len(touched[busy[0]])} elements of {memory.name}, "
             )
-            return Idle(f"{says}where its share is {share}", _line(seen.accesses), len(busy))
+            return Idle(f"{says}where its share is {share}", first_line(seen.accesses), len(busy))
     return None
 
 
@@ -27,7 +27,7 @@ def one_block_an_example(seen):
         accesses = [a for a in seen.accesses if a.block == block]
         if found := _in_a_block(seen, block, accesses):
             kind, says, threads = found
-            return kind(says, _line(accesses), threads)
+            return kind(says, first_line(accesses), threads)
     return None
 
 
@@ -56,7 +56,8 @@ def _in_a_block(seen, block, accesses):
     if len(exps) > 2 * (samples + threads):
         says = f"{seen.which(block)} computes exp {len(exps)} times for {samples} samples"
         return Repeated, says, len(set(exps))
-    if samples > 1 and not _is_shared(accesses):
+    shuffles = any(wait.kind.startswith("shfl") for wait in seen.waits)
+    if samples > 1 and not shuffles and not _is_shared(accesses):
         return NotShared, f"no value goes through shared memory in {seen.which(block)}", threads
     return None
 
@@ -101,5 +102,5 @@ def _is_shared(accesses):
     return any(len(threads) > 1 for threads in users.values())
 
 
-def _line(accesses):
+def first_line(accesses):
     return accesses[0].line.number if accesses else None

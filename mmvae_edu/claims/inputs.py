@@ -14,6 +14,7 @@ from .. import criteria, gaussian, likelihoods, objectives, ops, posteriors
 from ..gaussian import standard_normal_log_prob
 from ..kernels import reference
 from ..kernels.simulator import examples as threads
+from ..kernels.simulator import examples_of_warps as warps
 from ..models.one_function import mmvae
 from ..oracles import iwae_exact
 from ..slides import (
@@ -342,6 +343,10 @@ KERNELS = {  # their arguments' axes
     threads.shares_kernel: {"log_w": "KN", "weights": "KN"},
     threads.block_max_kernel: {"log_w": "KN", "top": "N"},
     threads.log_mean_exp_kernel: {"log_w": "KN", "bound": "N"},
+    warps.sample_kernel: {},
+    warps.transpose_kernel: {"x": "NP", "y": "PN"},
+    warps.row_sum_kernel: {"x": "NP", "total": "N"},
+    warps.distance_kernel: {"x": "NP", "mu": "NP", "distance": "N"},
 }
 
 

@@ -1,0 +1,65 @@
+"""Lesson 25's exercises: the sentence on an answer whose values are right and whose cost is not.
+
+The answers stand in `students/answers`, where `test_student_answers` checks all of them.
+"""
+
+import re
+
+import numpy as np
+import pytest
+from mmvae_edu.kernels.simulator import examples_of_warps, methods_of_warps, record
+from test_student_answers import answers
+
+X = np.ones((2, 140), np.float32)
+LAUNCHES = {  # kernel → blocks, threads, inputs, the shape of the output, method
+    "sample_kernel": (2, 32, 3 * [np.ones(581, np.float32)], 581, "by_neighbours"),
+    "transpose_kernel": ((1, 2), (32, 32), [np.ones((40, 20), np.float32)], (20, 40), "by_tiles"),
+    "row_sum_kernel": (2, 64, [X], 2, "by_whole_warps"),
+    "distance_kernel": (2, 64, [X, X], 2, "by_shuffles"),
+}
+SENTENCES = {
+    "sample_kernel, a piece a thread":
+        r"line \d+ reads 29 sectors of mu a warp access, where 3.6 hold its bytes",
+    "sample_kernel, four at once":
+        r"line \d+ reads 15 sectors of mu a warp access, where 3.6 hold its bytes",
+    "sample_kernel, a thread of each block works": r"thread 0 of block 0 writes 291 elements of z, "
+        r"where its share is 10",
+    "transpose_kernel, no padding":
+        r"line \d+ reads tile in 20 passes of shared memory a warp access, where 1 would do",
+    "transpose_kernel, no tile":
+        r"line \d+ writes 20 sectors of y a warp access, where 2.5 hold its bytes",
+    "row_sum_kernel, interleaved": r"32 threads in 2 warps run line \d+ together, where 1 would "
+        r"hold them",
+    "row_sum_kernel, strided places":
+        r"line \d+ reads s in 1\.\d+ passes of shared memory a warp access, where 1 would do",
+    "row_sum_kernel, thread 0 adds": r"thread 0 of block 0 reads 64 numbers of shared memory, "
+        r"where a tree over 64 threads needs at most 14 in each",
+    "row_sum_kernel, an atomic for all":
+        r"line \d+ updates whole in 28 passes of shared memory a warp access, where 1 would do",
+    "distance_kernel, a tree for all": r"no value goes from lane to lane by a shuffle",
+    "distance_kernel, shuffles at the end only": r"block 0 writes 64 numbers to shared memory, "
+        r"where 2 hold a sum of each warp",
+}  # fmt: skip
+
+
+def fault_of(kernel, name):
+    blocks, threads, inputs, shape, method = LAUNCHES[name]
+    arrays = *inputs, np.zeros(shape, np.float32)
+    method = getattr(methods_of_warps, method)
+    return record(kernel, blocks, threads, *arrays, method=method).faults
+
+
+@pytest.mark.parametrize("name", SENTENCES)
+def test_a_costly_answer_gets_one_sentence(name, tmp_path):
+    (source,) = (p.values[3] for p in answers("wrong") if p.id == f"L25.{name}")
+    path, scope = tmp_path / "answer.py", {}
+    path.write_text(source, "utf-8")
+    exec(compile(source, path, "exec"), scope)
+    kernel, _, _ = name.partition(", ")
+    (fault,) = fault_of(scope[kernel], kernel)
+    assert re.fullmatch(SENTENCES[name], str(fault)), fault
+
+
+@pytest.mark.parametrize("name", LAUNCHES)
+def test_the_librarys_kernel_costs_no_more(name):
+    assert fault_of(getattr(examples_of_warps, name), name) == []
