@@ -1,0 +1,220 @@
+# %% [markdown]
+# # L25  What a warp costs, and the roof
+#
+# L24's kernels are right. What does one cost a GPU, and how fast can it be at most? Both can be
+# counted without a GPU: the recorder knows which thread touches what, and when.
+
+# %%
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+from mmvae_edu.kernels.simulator import cuda, edited, record
+from mmvae_edu.kernels.versions import VERSIONS
+
+from mmvae_edu import kernels
+from mmvae_edu.course import holds, keep, outcome, predict
+from mmvae_edu.measure.kernel_versions import counts
+from mmvae_edu.report import plots
+
+# %% [markdown]
+# ## A warp moves sectors
+#
+# 32 threads with consecutive numbers are a **warp**. Its 32 **lanes** run each instruction
+# together, and memory answers them together, in **sectors** of 32 bytes. Of float32, 4 bytes each,
+# 32 neighbours fill 4 sectors: the access is **coalesced**. Lanes that read far apart fetch a
+# sector each, and use an eighth of it.
+#
+# A thread adds up a row. Then, with the indices of `x` exchanged, a column.
+
+
+# %%
+@cuda.jit
+def row(x, total):
+    t = cuda.grid(1)
+    for k in range(x.shape[0]):
+        total[t] += x[t, k]
+
+
+predict("25-sectors", "A thread a row: how many sectors does a warp touch as it reads x?")
+x, total = np.ones((64, 64), np.float32), np.zeros(64, np.float32)
+for kernel in row, edited(row, "column", {"x[t, k]": "x[k, t]"}):
+    cost = record(kernel, 2, 32, x, total).total(memory="x")
+    sectors = cost.sectors / cost.accesses
+    print(
+        f"{kernel.__name__}: {sectors:.0f} sectors an access, {cost.used:.1%} of their bytes used"
+    )
+    if kernel is row:
+        outcome("25-sectors", sectors)
+
+# %% [markdown]
+# So let threads that are neighbours touch numbers that are. (L24's `log_w[k, n]`, with a thread for
+# each $k$, is of the first kind; the library gives neighbouring threads neighbouring columns.)
+#
+# ## Shared memory has 32 banks
+#
+# There, numbers that follow each other lie in different **banks**, number $i$ in bank
+# $i \bmod 32$, and a bank serves one number at a time. Lanes that ask a bank for different numbers
+# wait for each other: a **bank conflict** takes more than one **pass**.
+#
+# ## Predict, then run
+#
+# A tile is filled by rows and read by columns. Its rows may be longer than the 32 numbers in use.
+
+
+# %%
+@cuda.jit
+def turn(x, y):
+    tile = cuda.shared.array((32, 32), np.float32)
+    column, row = cuda.threadIdx.x, cuda.threadIdx.y
+    tile[row, column] = x[row, column]
+    cuda.syncthreads()
+    y[row, column] = tile[column, row]
+
+
+predict("25-passes", "In rows of 36 numbers, how many passes does it take to read a column?")
+x = np.arange(1024, dtype=np.float32).reshape(32, 32)
+for length in 32, 33, 34, 36, 40:
+    longer = edited(turn, "turn_padded", {"(32, 32)": f"(32, {length})"})
+    cost = record(longer, 1, (32, 32), x, np.zeros_like(x)).total(memory="tile", kind="read")
+    print(f"rows of {length}: {cost.passes / cost.accesses:.0f} passes")
+    if length == 36:
+        outcome("25-passes", cost.passes / cost.accesses)
+
+# %% [markdown]
+# ## Lanes that wait
+#
+# Where the lanes of a warp disagree in an `if` (**divergence**), it runs both sides, one after the
+# other, and some lanes wait. Here every second thread of a tree adds, then every fourth, …
+
+
+# %%
+@cuda.jit
+def tree(x, total):
+    parts = cuda.shared.array(256, np.float32)
+    t, apart = cuda.threadIdx.x, 1
+    parts[t] = x[t]
+    cuda.syncthreads()
+    while apart < cuda.blockDim.x:
+        if t % (2 * apart) == 0:
+            parts[t] += parts[t + apart]
+        cuda.syncthreads()
+        apart *= 2
+    if t == 0:
+        total[0] = parts[0]
+
+
+seen, busy = record(tree, 1, 256, np.ones(256, np.float32), total), {}
+for access in seen.accesses:
+    if access.memory.name == "parts" and access.kind == "write" and access.epoch > 0:
+        busy.setdefault(access.epoch, []).append(access.thread.x)
+print("threads that add:  ", *map(len, busy.values()))
+print("warps they keep:   ", *(len({t // 32 for t in threads}) for threads in busy.values()))
+print("warps they'd fill: ", *(math.ceil(len(threads) / 32) for threads in busy.values()))
+
+# %% [markdown]
+# Within a warp there is no need of shared memory, nor of barriers. In a **shuffle** each lane gets
+# the number of another one, here of that whose number differs in one bit; after five all have the
+# sum. All lanes that the mask `ALL` names must take part.
+#
+#     for step in (16, 8, 4, 2, 1):
+#         own += cuda.shfl_xor_sync(ALL, own, step)
+#
+# A warp that waits for memory leaves the processor to others: **occupancy** is the share of its
+# places for warps that are taken, and registers and shared memory limit it. By **Little's law** the
+# bytes on their way must be bandwidth times latency, by many warps or by many loads in each.
+#
+# ## From version to version
+#
+# Each version of a kernel of the library adds one idea, its docstring. Small launches, counted:
+# `mmvae-edu kernels --versions` shows more columns, and `--trace importance_weights_v3` each line.
+
+# %%
+print("  warps  sectors  used  lanes  passes  barriers  shuffles")
+for op in VERSIONS:
+    for row in counts(op):
+        print(f"{op}, {row.version}: {row.idea}")
+        print(f"{row.warps:7} {row.sectors:8} {row.used:5.0%} {row.lanes:6.1f}", end="")
+        print(f"{row.passes:8} {row.barriers:9} {row.shuffles:9}")
+
+# %% [markdown]
+# The last two are the matrix product. The naive one reads two numbers for each multiplication and
+# addition. In the tiled one shared memory serves 16 threads with each number read.
+#
+# ## The roof
+#
+# Count a kernel's operations $I$ for each byte that must move, its **arithmetic intensity**. With
+# a memory of bandwidth $B$ and arithmetic of rate $P$ it does at most
+#
+# $$\min(P,\; I \cdot B)$$
+#
+# operations a second, its **roof**. Left of the ridge $P/B$ memory bounds it, however clever its
+# arithmetic.
+#
+# Here bytes are those of inputs and outputs. Operations are those of the formula, in
+# `kernels.reference`, an $\exp$ as one. $B$ is that of an update in place, and $P$ that of a large
+# matrix product. `mmvae-edu bench --only roof` measures yours in half a minute. Below is a
+# committed run of it.
+#
+# ## Predict, then run
+
+# %%
+file = Path(kernels.__file__).with_name("results") / "cpu-amd-roof.json"
+machine, run = json.loads(file.read_text("utf-8")).values()
+work, names = run["operations"], [name for name in run["operations"] if name != "update"]
+what = f"On {machine['device']} with {machine['threads']} threads"
+predict("25-bound", f"{what}, how many of the {len(names) - 1} kernels does memory bound?")
+second = {name: turns["milliseconds"] / 1000 for name, turns in run["turns"].items()}
+B, P = run["bytes"]["update"] / second["update"], work["product"] / second["product"]
+rows = []
+for name in names:
+    intensity, rate = work[name] / run["bytes"][name], work[name] / second[name]
+    rows.append((intensity, rate / 1e9, rate / min(P, intensity * B), name))
+rows.sort()
+bound = [row for row in rows if row[0] < P / B]
+best = max(bound, key=lambda row: row[2])
+finding = f"{what} memory bounds {len(bound)} of {len(names) - 1} kernels: they do fewer than\n"
+finding += f"{P / B:.1f} operations a byte. Nearest to its roof is {best[3]}, at {best[2]:.0%}"
+figure, axis = plots.canvas(9, 5.5)
+axis.set_title(finding, loc="left")
+ridge = np.array([0.1, P / B, 1000])
+axis.plot(ridge, np.minimum(P, ridge * B) / 1e9, color=plots.INK)
+axis.text(0.28, B * 0.32 / 1e9, f"{B / 1e9:.0f} GB/s", ha="right")
+axis.text(20, P * 1.08 / 1e9, f"{P / 1e9:.0f} · 10⁹ operations a second")
+for number, (intensity, rate, _, _) in enumerate(rows, 1):
+    kind = int(intensity > P / B)
+    axis.plot(intensity, rate, plots.MARKERS[kind], color=plots.COLOURS[kind])
+    axis.annotate(number, (intensity, rate), (6, -12), textcoords="offset points")
+names = [f"{n:2}  {name}, {reached:.0%}" for n, (*_, reached, name) in enumerate(rows, 1)]
+axis.text(0.55, 0.03, "\n".join(names), transform=axis.transAxes, fontsize=10)
+axis.set(xscale="log", yscale="log", xlabel="operations a byte", ylabel="10⁹ operations a second")
+outcome("25-bound", len(bound))
+header = ["operations a byte", "10⁹ operations a second", "of its roof", "kernel"]
+keep(figure, "25-roof", alt=finding.replace("\n", " "), numbers=[header, *rows])
+
+# %% [markdown]
+# Only fusion moves a kernel to the right: what one kernel leaves in registers, the next need not
+# read. A kernel far below its roof waits for something else: an $\exp$ is many instructions, and a
+# reduction down columns reads memory in short pieces.
+#
+# ## The claims
+#
+# Your turn after them: `mmvae-edu check L25`, four kernels whose sectors, passes and lanes count.
+
+# %%
+holds(
+    "a_warp_draws_neighbours",
+    "a_tile_turns_columns_into_rows",
+    "a_tree_keeps_its_warps_whole",
+    "warps_add_up_by_shuffles",
+)
+
+# %% [markdown]
+# ## Sources
+#
+# - NVIDIA, *CUDA C++ Programming Guide*: warps, shuffles, occupancy; *CUDA C++ Best Practices
+#   Guide*: coalesced access, bank conflicts, the transpose.
+# - Harris (2007), *Optimizing Parallel Reduction in CUDA*: the trees, step by step.
+# - Williams, Waterman and Patterson (2009), *Roofline: An Insightful Visual Performance Model for
+#   Multicore Architectures*.
