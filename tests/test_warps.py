@@ -275,7 +275,9 @@ def test_passes_counted_by_hand(case):
 
 
 @pytest.mark.parametrize(
-    ("kernel", "passes"), [(all_into_one, 32 + 8), (by_fours, 4 + 4)], ids=lambda p: str(p)
+    ("kernel", "passes"),
+    [(all_into_one, 32 + 8), (by_fours, 4 + 4)],
+    ids=["all into one", "by fours"],
 )
 def test_atomic_updates_of_one_address_follow_each_other(kernel, passes):
     seen = record(kernel, 1, 40, f32(40), f32(10))
