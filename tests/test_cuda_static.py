@@ -54,7 +54,7 @@ def test_kernels_compile_without_warnings_doubles_and_local_memory(path, arch):
     ("body", "fault"),
     [
         ("x[0] = x[1] * 0.1;", r"\.f64"),
-        ("Real all[64]; for (int i = 0; i < 64; i++) all[i] = x[i]; x[0] = all[int(x[1])];",
+        ("Real all[64]; for (int i = 0; i < 64; i++) all[int(x[i])] = x[i]; x[0] = all[int(x[1])];",
          "256 bytes of stack, 0 spilled"),
         ("int unused;", "never referenced"),
     ],
