@@ -131,7 +131,7 @@ def cuda_c_on_host(folder):
         ones=lambda shape, dtype: np.ones(shape, dtype).view(HostArray),
         asarray=lambda array: np.array(array).view(HostArray),
         ascontiguousarray=lambda array: np.asanyarray(array, order="C"),
-        asnumpy=np.asarray,
+        asnumpy=np.asarray, may_share_memory=np.may_share_memory,
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "cupy", cupy)
@@ -247,22 +247,27 @@ def test_the_benchmark_times_other_versions(module, monkeypatch):
         launched.append(module.KERNELS[op])
         launch(op, *args, **options)
 
-    monkeypatch.setattr(module.device, "launch", watched)
+    def broken(op, *args, **options):
+        raise RuntimeError(op)
+
     monkeypatch.setattr(kernels, "cuda_c", module, raising=False)
     monkeypatch.setitem(sys.modules, "mmvae_edu.kernels.cuda_c", module)
     for name, names in bench_kernels.OTHERS.items():
+        monkeypatch.setattr(module.device, "launch", watched)
         in_use, size = module.KERNELS[name], dict(N=4, K=3, M=2, D=8, L=2, P=5, size=9)
         options = {"step": 3, "learning_rate": 1e-3} if name == "adam_step" else {}
         arguments = bench_kernels.inputs(name, size, np.random.default_rng(0))
         arguments = [None if a is None else module.device.xp.asarray(a) for a in arguments]
         for each in names:
-            bench_kernels.other_version(f"{name}_{each}", name, arguments, **options)()
+            call = bench_kernels.other_version(f"{name}_{each}", name, arguments, **options)
+            launched.clear()  # what made the outputs
+            call()
             assert launched.pop().startswith(f"{name}_{each}<")
         getattr(module, name)(*arguments, **options)
-        assert launched.pop() == in_use
-        assert not launched
-        with pytest.raises(TypeError):  # and so it stays when a version fails
-            bench_kernels.other_version(f"{name}_{names[0]}", name, [])()
+        assert launched == [in_use]
+        monkeypatch.setattr(module.device, "launch", broken)
+        with pytest.raises(RuntimeError, match=name):  # and so it stays when a version fails
+            call()
         assert module.KERNELS[name] == in_use
         assert module.device.address is not None
 
