@@ -17,7 +17,8 @@ import numpy as np
 from ...support.devices import namespace
 from ...support.threads import VARIABLES
 
-WARM = 0.01  # seconds of runs before a turn counts: threads, caches, the processor's frequency
+WARM = 0.01  # seconds of runs before a turn counts: caches, the processor's frequency
+SPREAD = 0.1  # the same on a CPU: Linux takes so long to give a woken thread a core of its own
 TURN, LEAST, MOST = 0.1, 3, 25  # counted runs: for so many seconds, at least and at most so many
 SERIES = 0.02  # seconds of steps, one after the other, that are timed as one
 FLUSHED = 1 << 30  # bytes read between two runs of a kernel: more than any L2 cache holds, and
@@ -137,6 +138,7 @@ class Contender:
 
     clock = staticmethod(milliseconds)
     peak = staticmethod(peak_memory)
+    warm = SPREAD
 
     def set_up(self, make, arguments):
         self.run = None  # frees the last case's arrays
@@ -147,7 +149,7 @@ class Contender:
     def turn(self):
         """Time a turn: the milliseconds of each counted run."""
         start = time.perf_counter()
-        while time.perf_counter() < start + WARM:
+        while time.perf_counter() < start + self.warm:
             self.clock(self.run)
         times, start = [], time.perf_counter()
         while len(times) < LEAST or (len(times) < MOST and time.perf_counter() < start + TURN):
@@ -157,6 +159,8 @@ class Contender:
 
 class GpuContender(Contender):
     """The same on a GPU; its peak is what setting up takes of the GPU's memory."""
+
+    warm = WARM
 
     def __init__(self, clock):
         self.clock = clock
