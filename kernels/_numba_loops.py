@@ -18,6 +18,7 @@ from ._numba_arithmetic import (
     wide_vectors,
 )  # fmt: skip
 
+ROWS = 16  # the backward pass of a product of experts: examples of one expert at a time
 LANES, FACTORS = 64, 100  # binomial: products at a time, and factors of each, which are ≤ 2
 
 
@@ -57,20 +58,22 @@ def product_of_experts(start, stop, mu, log_var, mask, mean, joint_log_var):
 def product_of_experts_vjp(
     start, stop, dmean, djoint_log_var, mu, log_var, mask, mean, joint_log_var, dmu, dlog_var
 ):
+    """Work on ROWS examples of one expert at a time, which are contiguous in memory."""
     wide_vectors()
     M, N, D = mu.shape
     real = mu.dtype.type
-    for n in range(start, stop):
+    for first in range(start, stop, ROWS):
         for m in range(M):
-            if mask[m, n]:
-                for d in range(D):
-                    share = exp(joint_log_var[n, d] - log_var[m, n, d])
-                    from_mean = (mu[m, n, d] - mean[n, d]) * dmean[n, d]
-                    dmu[m, n, d] = share * dmean[n, d]
-                    dlog_var[m, n, d] = share * (djoint_log_var[n, d] - from_mean)
-            else:
-                for d in range(D):
-                    dmu[m, n, d] = dlog_var[m, n, d] = real(0)
+            for n in range(first, min(first + ROWS, stop)):
+                if mask[m, n]:
+                    for d in range(D):
+                        share = exp(joint_log_var[n, d] - log_var[m, n, d])
+                        from_mean = (mu[m, n, d] - mean[n, d]) * dmean[n, d]
+                        dmu[m, n, d] = share * dmean[n, d]
+                        dlog_var[m, n, d] = share * (djoint_log_var[n, d] - from_mean)
+                else:
+                    for d in range(D):
+                        dmu[m, n, d] = dlog_var[m, n, d] = real(0)
 
 
 @compiled(SUMS)
