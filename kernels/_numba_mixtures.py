@@ -172,8 +172,8 @@ def normalise(n, rows, log_var, log_alpha, precision, constant):
     wide_vectors()
     M, _, D = log_var.shape
     half, log_2pi = log_var.dtype.type(0.5), log_var.dtype.type(LOG_2PI)
-    for i in range(rows):
-        for m in range(M):
+    for m in range(M):
+        for i in range(rows):
             constant[m, i] = log_alpha[m, n + i]
             if log_alpha[m, n + i] > -np.inf:
                 normaliser = half - half
