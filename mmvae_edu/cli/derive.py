@@ -45,8 +45,7 @@ def _derive(arguments):
 
 def _result(path):
     """Check a file: (exit code, rows, Checked or the reason why a line cannot be read)."""
-    from ..derivations import Unreadable, check, read
-    from ..derivations.gaussians import UNTESTED
+    from ..derivations import UNTESTED, Unreadable, check, read
     from ..derivations.words import rows
 
     try:

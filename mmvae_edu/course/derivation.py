@@ -4,7 +4,7 @@ import re
 
 from ..derivations import Unreadable, check, read
 from ..derivations.checking import Tester, conclusion
-from ..derivations.syntax import Dist, Negative, Number, Op, plain
+from ..derivations.syntax import Dist, Negative, Number, Op
 from ..derivations.words import counterexample, rows
 from .examine import NOT_ATTEMPTED, RIGHT, WRONG, Verdict
 
@@ -103,3 +103,19 @@ def _depends(tester, node, beginnings):
 
 def _relation(chain):
     return conclusion([step.relation for step in chain[1:]])
+
+
+def plain(node):
+    """Leave out what changes nothing: factors 1, terms 0, and what is multiplied by 0."""
+    match node := node.mapped(plain):
+        case Op("*", Number(1.0), kept) | Op("*" | "/" | "**", kept, Number(1.0)):
+            return kept
+        case Op("*" | "/", Number(0.0)) | Op("*", _, Number(0.0)) | Negative(Number(0.0)):
+            return Number(0.0)
+        case Op("+", Number(0.0), kept) | Op("+" | "-", kept, Number(0.0)):
+            return kept
+        case Op("-", Number(0.0), kept):
+            return plain(Negative(kept))
+        case Negative(Negative(kept)):
+            return kept
+    return node

@@ -5,17 +5,18 @@ pass.  An inequality is also searched for a counterexample, uphill on the tables
 """
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import pairwise
 
 import numpy as np
 
-from .models import UNMET, USUAL, Law, Model, unbound
+from .models import UNMET, USUAL, Law, Model
 from .reading import Unreadable
-from .syntax import Blank, Func, free, targets
+from .syntax import Func, free, targets, unbound
 
 EQUAL, BOUND, WITHOUT, CLIMBS = 10, 30, 8, 120  # models for a relation, and steps uphill
 RELATIVE, ABSOLUTE = 1e-9, 1e-11
-DENSITIES = Law(cells=True)
+DENSITIES, PLAIN = Law(cells=True), Law(plain=True)
 ROOTS = {"log": "logarithm", "sqrt": "root"}
 
 
@@ -49,9 +50,6 @@ class Checked:
 
     derivation: object
     chains: list  # of lists of Outcome
-
-    def over(self, chain):
-        return distributed(chain)
 
     @property
     def outcomes(self):
@@ -94,11 +92,9 @@ class Tester:
 
     def demand_range(self, step):
         """Refuse an index that runs further than its variables or numbers do."""
-        if any(isinstance(node, Blank) for node in step.node.walk()):
-            return
         try:
-            for model in [*self.drawn(Law(plain=True), 1), *self.drawn(USUAL, EQUAL)]:
-                for env in model.environments(*free_indices(step.node)):
+            for model in [*self.drawn(PLAIN, 1), *self.drawn(USUAL, EQUAL)]:
+                for env in model.environments(step.node):
                     model.value(step.node, env)
         except KeyError as problem:
             found = problem.args[0]
@@ -109,10 +105,8 @@ class Tester:
 
     def demand_finite(self, step):
         """Refuse a line that has no finite value where all probabilities are positive."""
-        if any(isinstance(node, Blank) for node in step.node.walk()):
-            return
         model = self.drawn(USUAL, 1)[0]
-        for env in model.environments(*free_indices(step.node)):
+        for env in model.environments(step.node):
             if np.isfinite(model.value(step.node, env)).all():
                 continue
             for node in step.node.walk():
@@ -146,7 +140,7 @@ class Tester:
 def compare(model, left, right, relation, over):
     """Return the worst Failure of a relation in one model, or None where it holds."""
     worst = None
-    for env in model.environments(*free_indices(left, right)):
+    for env in model.environments(left, right):
         u, v = (model.value(node, env) for node in (left, right))
         with np.errstate(all="ignore"):
             excess = _excess(u, v, relation, model.positions(over))
@@ -156,10 +150,6 @@ def compare(model, left, right, relation, over):
             state = {axis: at[i] for i, axis in enumerate(model.axes) if u.shape[i] > 1}
             worst = Failure(model, state, env, float(u[at]), float(v[at]), float(excess[at]))
     return worst
-
-
-def free_indices(*nodes):
-    return [node for node in nodes if unbound(node)]
 
 
 def _excess(u, v, relation, axes):
@@ -188,7 +178,7 @@ def climb(tester, left, right, relation, over):
 
     def gap(model):
         found = []
-        for env in model.environments(*free_indices(left, right)):
+        for env in model.environments(left, right):
             u, v = (model.value(node, env) for node in (left, right))
             found.append(np.nanmin(sign * (v - u) / (1e-3 + abs(u) + abs(v))))
         return min(found)
@@ -211,10 +201,28 @@ def climb(tester, left, right, relation, over):
 def check(derivation, seed=0):
     """Check every line of a derivation in finite models; returns Checked."""
     tester = Tester(derivation, seed)
-    for chain in derivation.chains:
-        for step in chain:
-            tester.demand_range(step)
-    return Checked(derivation, [_check_chain(tester, chain) for chain in derivation.chains])
+    for demand in tester.demand_range, tester.demand_finite:
+        for chain in derivation.chains:
+            for step in chain:
+                if not step.blank:
+                    demand(step)
+    return check_lines(derivation, partial(_outcome, tester))
+
+
+def check_lines(derivation, judge):
+    """Let judge(before, step, over) give the Outcome of every line that can be tested."""
+
+    def outcome(before, step, over):
+        if before.blank or step.blank:
+            return Outcome(step, None)
+        if step.relation == "approx":
+            return Outcome(step, True, note="an approximation: not tested")
+        return judge(before, step, over)
+
+    return Checked(derivation, [
+        [outcome(before, step, distributed(chain)) for before, step in pairwise(chain)]
+        for chain in derivation.chains
+    ])  # fmt: skip
 
 
 def distributed(chain):
@@ -223,34 +231,16 @@ def distributed(chain):
     return tuple(v for v in targets(first) if v in free(first))
 
 
-def _check_chain(tester, chain):
-    over, outcomes = distributed(chain), []
-    for step in chain:
-        tester.demand_finite(step)
-    for before, step in zip(chain, chain[1:], strict=False):
-        left, right = before.node, step.node
-        if any(isinstance(n, Blank) for side in (left, right) for n in side.walk()):
-            outcomes.append(Outcome(step, None))
-            continue
-        if step.relation == "approx":
-            outcomes.append(Outcome(step, True, note="an approximation: not tested"))
-            continue
-        count = BOUND if step.relation in ("<=", ">=") else EQUAL
-        failure = tester.fails(left, right, step.relation, over, count=count)
-        if not failure and step.relation in ("<=", ">="):
-            failure = climb(tester, left, right, step.relation, over)
-        outcome = Outcome(step, not failure, failure=failure)
-        if failure:
-            outcome.failure = _plain_failure(tester, left, right, step.relation, over) or failure
-        else:
-            outcome.needs = tester.needs(left, right, step.relation, over)
-        outcomes.append(outcome)
-    return outcomes
-
-
-def _plain_failure(tester, left, right, relation, over):
-    """Return a counterexample with 2 states and whole numbers, if there is one."""
-    return tester.fails(left, right, relation, over, Law(plain=True), BOUND)
+def _outcome(tester, before, step, over):
+    line = before.node, step.node, step.relation, over
+    bound = step.relation in ("<=", ">=")
+    failure = tester.fails(*line, count=BOUND if bound else EQUAL)
+    if not failure and bound:
+        failure = climb(tester, *line)
+    if failure:
+        plain = tester.fails(*line, PLAIN, BOUND)  # 2 states and whole numbers are easier to read
+        return Outcome(step, False, failure=plain or failure)
+    return Outcome(step, True, tester.needs(*line))
 
 
 def conclusion(relations):

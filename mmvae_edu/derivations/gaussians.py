@@ -4,16 +4,18 @@ Variables are real numbers and sums over them integrals.  A line that holds is p
 one is refuted by numbers.  Expressions are built from the course's trees, never from the text.
 """
 
+import operator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
+import sympy
 
 from ..oracles import symbolic
-from .checking import Checked, Failure, Outcome, distributed
+from .checking import Failure, Outcome, check_lines
 from .reading import Unreadable
 from .syntax import (
-    Blank,
     Dist,
     Divergence,
     Entropy,
@@ -25,11 +27,16 @@ from .syntax import (
     Op,
     Over,
     Symbol,
-)  # fmt: skip
+    written_out,
+)
+
+OPERATIONS = {
+    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv,
+    "**": operator.pow,
+}  # fmt: skip
 
 POINTS, STEEPEST = 12, 30  # at which a line is tried, and the degree of an expression
 REAL, POSITIVE = (-3, -2, "-3/2", -1, "-1/2", "1/2", 1, "3/2", 2, 3), ("1/2", 1, "3/2", 2, 3)
-UNTESTED, OPEN = f"not tested: {symbolic.INSTALL}", "neither proved nor refuted"
 
 
 @dataclass
@@ -54,8 +61,6 @@ class Algebra:
             self.signed.add(str(assumed.left))
 
     def symbol(self, name):
-        import sympy
-
         sign = {"positive": True} if name in self.signed else {"real": True}
         return self.symbols.setdefault(name, sympy.Symbol(name, **sign))
 
@@ -69,8 +74,6 @@ class Algebra:
             raise Unreadable(step.line, str(problem)) from None
 
     def value(self, node):
-        import sympy
-
         match node:
             case Number(value):
                 return sympy.Rational(*Fraction(repr(value)).as_integer_ratio())
@@ -87,32 +90,16 @@ class Algebra:
                 return self.value(body)
             case Dist():
                 raise symbolic.Unknown(f"{node} is no Gaussian: define it by `let`")
-            case Over(kind="sum", over=tuple()):
-                return self.integral(self.value(node.body), node.over)
-            case Expect():
-                return self.integral(self.value(node.weight) * self.value(node.body), node.over)
-            case Divergence():
-                a, b = self.value(node.a), self.value(node.b)
-                return self.integral(a * sympy.log(a / b), node.over)
-            case Entropy():
-                a = self.value(node.a)
-                return self.integral(-a * sympy.log(a), node.over)
-            case Func():
-                return getattr(sympy, node.name)(self.value(node.body))
-            case Negative():
-                return -self.value(node.body)
-            case Op():
-                a, b = self.value(node.a), self.value(node.b)
-                match node.sign:
-                    case "+":
-                        return a + b
-                    case "-":
-                        return a - b
-                    case "*":
-                        return a * b
-                    case "/":
-                        return a / b
-                return a**b
+            case Over("sum", tuple(variables), body):
+                return self.integral(self.value(body), variables)
+            case Expect() | Divergence() | Entropy():
+                return self.value(written_out(node))
+            case Func(name, body):
+                return getattr(sympy, name)(self.value(body))
+            case Negative(body):
+                return -self.value(body)
+            case Op(sign, a, b):
+                return OPERATIONS[sign](self.value(a), self.value(b))
         raise symbolic.Unknown(f"{node} is not in the grammar of Gaussians")
 
     def integral(self, f, variables):
@@ -139,29 +126,15 @@ def degree(node):
 
 def check(derivation):
     """Check every line of a derivation about Gaussians; returns Checked."""
-    return Checked(derivation, [_check_chain(derivation, chain) for chain in derivation.chains])
-
-
-def _check_chain(derivation, chain):
-    over, outcomes = distributed(chain), []
-    for before, step in zip(chain, chain[1:], strict=False):
-        nodes = [*before.node.walk(), *step.node.walk()]
-        if any(isinstance(node, Blank) for node in nodes):
-            outcomes.append(Outcome(step, None))
-        elif step.relation == "approx":
-            outcomes.append(Outcome(step, True, note="an approximation: not tested"))
-        elif not symbolic.available():
-            outcomes.append(Outcome(step, None, note=UNTESTED))
-        else:
-            outcomes.append(_outcome(derivation, before, step, over))
-    return outcomes
+    return check_lines(derivation, partial(_outcome, derivation))
 
 
 def _outcome(derivation, before, step, over):
     relation = Relation(derivation, before, step, over)
     if not relation.proved():
-        failure = relation.failure()
-        return Outcome(step, False if failure else None, [], failure, "" if failure else OPEN)
+        if failure := relation.failure():
+            return Outcome(step, False, failure=failure)
+        return Outcome(step, None, note="neither proved nor refuted")
     needs = [a.name for a in derivation.assumptions if _needed(derivation, a, before, step, over)]
     return Outcome(step, True, needs, note="proved")
 
@@ -182,8 +155,6 @@ class Relation:
     """A line and the one before as expressions u and v, and what is 0 where it holds."""
 
     def __init__(self, derivation, before, step, over):
-        import sympy
-
         algebra = Algebra(derivation)
         self.sign, self.line = step.relation, step.line
         self.u, self.v = algebra.expression(before), algebra.expression(step)
@@ -195,8 +166,6 @@ class Relation:
             self.gap = sympy.Add(*(sympy.Dummy(real=True) * ratio.diff(z) for z in along))
 
     def proved(self):
-        import sympy
-
         if self.sign == "=":
             return symbolic.equal(self.u, self.v)
         if self.sign == "propto":
@@ -233,8 +202,6 @@ class Relation:
         return None
 
     def hints(self):
-        import sympy
-
         if self.sign == "propto":
             return ["the ratio of the two sides is no positive constant"]
         gap = sympy.simplify(symbolic.logarithms_split(self.gap))
@@ -242,8 +209,6 @@ class Relation:
 
 
 def _drawn(rng, symbol):
-    import sympy
-
     values = POSITIVE if symbol.is_positive else REAL
     return sympy.Rational(values[rng.integers(len(values))])
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from .checking import BOUND, Tester, climb, free_indices
+from .checking import BOUND, Tester, climb
 from .reading import Assumption, Unreadable
 from .syntax import (
     Dist,
@@ -18,7 +18,8 @@ from .syntax import (
     free,
     renamed,
     targets,
-)  # fmt: skip
+    unbound,
+)
 
 OPPOSITE = {"<=": ">=", ">=": "<="}
 EXCHANGED = {"+": "-", "-": "+", "*": "/", "/": "*"}
@@ -34,20 +35,18 @@ def hints(derivation, left, right, relation, over):
         except (KeyError, Unreadable):  # a network that the derivation lacks, say
             return False
 
-    nodes = [node for node in derivation.nodes for node in node.walk()]
+    nodes = derivation.nodes
     before = {v.base for v in free(left)}
     if new := [v for v in free(right) if v.base not in before]:
         yield (
             f"this line depends on {new[0]}, the one before does not: "
             f"is sum[{new[0].base}] or E[...] missing?"
         )
-    names = sorted({n.name for n in nodes if isinstance(n, Symbol)})
     factors = [Number(-1.0), Number(2.0), Number(0.5)]
-    for name in map(Symbol, names):
+    for name in map(Symbol, sorted({node.name for node in nodes if isinstance(node, Symbol)})):
         factors += [name, Op("/", Number(1.0), name), Op("-", name, Number(1.0))]
-    factors = [] if any(isinstance(f, Symbol) and f.index for f in factors) else factors
     for factor in factors if relation == "=" else ():
-        if not free_indices(factor) and holds(Op("*", factor, left), right):
+        if holds(Op("*", factor, left), right):
             yield f"the right side is {factor} times the left"
             break
     for term in _terms(nodes) if relation != "propto" else ():
@@ -59,16 +58,16 @@ def hints(derivation, left, right, relation, over):
             break
     if relation == "=" and over and holds(left, right, "propto"):
         yield f"the sides are proportional only: they differ by a factor without {over[0]}"
-    whole = _variables(derivation, nodes)
     for tree, old, new in _renamed(right, nodes):
         if holds(left, tree, relation):
             yield f"write {new} for {old}, which is another variable of p"
             break
+    whole = _variables(derivation, nodes)
     for assumed in _independences(whole, nodes):
-        other = replace(derivation, assumptions=[*derivation.assumptions, assumed])
-        test = Tester(other), left, right, relation, over
-        if not test[0].fails(*test[1:], count=BOUND) and not (
-            relation in OPPOSITE and climb(*test)
+        other = Tester(replace(derivation, assumptions=[*derivation.assumptions, assumed]))
+        line = left, right, relation, over
+        if not other.fails(*line, count=BOUND) and not (
+            relation in OPPOSITE and climb(other, *line)
         ):
             yield f"right if you assume {assumed.text}"
             break
@@ -81,7 +80,7 @@ def hints(derivation, left, right, relation, over):
                     old, new = f"'{old.sign}'", f"'{new.sign}'"
                 yield f"it holds with {new} in the place of {old}"
                 break
-    for sign in ("=", OPPOSITE.get(relation)) if relation in OPPOSITE else ():
+    for sign in ("=", OPPOSITE[relation]) if relation in OPPOSITE else ():
         if holds(left, right, sign):
             yield f"{sign} holds in all models that were tried"
             break
@@ -89,7 +88,7 @@ def hints(derivation, left, right, relation, over):
 
 def _terms(nodes):
     """List what may have been forgotten: logs, divergences, entropies, logs of counts."""
-    dists = [n for n in nodes if isinstance(n, Dist) and not free_indices(n)]
+    dists = [node for node in nodes if isinstance(node, Dist) and not unbound(node)]
     dists = list(dict.fromkeys(dists + [part for d in dists for part in _parts(d)]))
     found = [Func("log", dist) for dist in dists]
     for a in dists:
@@ -101,31 +100,36 @@ def _terms(nodes):
 
 def _renamed(right, nodes):
     """Yield (tree, old, new) where a summed variable of the line has another's name."""
-    known = {v for n in nodes if isinstance(n, Dist) for v in (*n.left, *n.right)}
-    own = {v for n in right.walk() if isinstance(n, Dist) for v in (*n.left, *n.right)}
+    known, own = _named(nodes), _named(right.walk())
     for old in sorted(own - set(free(right)), key=str):
         for new in sorted(known - own, key=str):
             if new.index == old.index:
                 yield renamed(right, old, new), old, new
 
 
+def _named(nodes):
+    return {v for node in nodes if isinstance(node, Dist) for v in node.variables}
+
+
 def _parts(dist):
     """List the marginals and conditionals of what a joint distribution is about."""
-    variables = (*dist.left, *dist.right)
-    if dist.name != "p" or len(variables) > 3:
+    if dist.name != "p" or len(dist.variables) > 3:
         return []
-    rest = [tuple(w for w in variables if w != v) for v in variables]
     return [
         Dist("p", left, right)
-        for v, others in zip(variables, rest, strict=True) if others
+        for v in dist.variables if (others := _less(dist.variables, v))
         for left, right in (((v,), ()), ((v,), others), (others, (v,)))
     ]  # fmt: skip
 
 
+def _less(variables, v):
+    return tuple(w for w in variables if w != v)
+
+
 def _variables(derivation, nodes):
     """List the variables of p, families as a whole."""
-    own = [v for n in nodes if isinstance(n, Dist) and n.name == "p" for v in (*n.left, *n.right)]
     counts, families = derivation.counts, derivation.families
+    own = [v for n in nodes if isinstance(n, Dist) and n.name == "p" for v in n.variables]
     whole = [Var(v.base, (1, counts[v.base])) if v.base in families and v.base in counts
              else v for v in own]  # fmt: skip
     return [v for v in dict.fromkeys(whole) if not isinstance(v.index, str)]
@@ -133,9 +137,8 @@ def _variables(derivation, nodes):
 
 def _independences(whole, nodes):
     """Propose that all variables of p are independent given one of them, or given nothing."""
-    asked = {
-        (a.base, b.base) for n in nodes if isinstance(n, Dist) for a in n.left for b in n.right
-    }
+    dists = [node for node in nodes if isinstance(node, Dist)]
+    asked = {(a.base, b.base) for dist in dists for a in dist.left for b in dist.right}
     for given in [*((v,) for v in whole), ()]:
         rest = [v for v in whole if v not in given]
         pointless = any((a.base, b.base) in asked for a in rest for b in rest)  # p(z | x) is used
@@ -153,16 +156,14 @@ def _edits(node, joints, variables):
             return [Divergence(targets(node.b), node.b, node.a)]
         case Dist(body=None) if node.name in joints and node.right:
             left, right = node.left, node.right
-            return [
-                replace(node, left=right, right=left),
-                *[replace(node, left=(*left, v), right=tuple(w for w in right if w != v))
-                  for v in right],
-                *[replace(node, right=tuple(w for w in right if w != v)) for v in right],
-            ]  # fmt: skip
+            rest = [(v, _less(right, v)) for v in right]
+            moved = [replace(node, left=(*left, v), right=others) for v, others in rest]
+            dropped = [replace(node, right=others) for _, others in rest]
+            return [replace(node, left=right, right=left), *moved, *dropped]
         case Dist(body=None) if node.name in joints:
             others = [v for v in variables if v not in node.left]
             return [replace(node, right=(v,)) for v in others] + [
-                replace(node, left=tuple(w for w in node.left if w != v), right=(v,) * given)
+                replace(node, left=_less(node.left, v), right=(v,) * given)
                 for v in node.left for given in (1, 0) if len(node.left) > 1
             ]  # fmt: skip
         case Over(kind="sum" | "mean", over=str()):

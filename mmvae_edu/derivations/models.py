@@ -2,12 +2,13 @@
 
 `p`, and any name that is used without a bar, is one joint table, from which every marginal and
 conditional is computed.  Other names are networks: a table of their own for each signature.
-Variables have 2 to 4 states, counts are 2 or 3, and K draws are enumerated.  Every array has one
-axis for each variable, of length 1 where it does not depend on it.
+Variables have 2 to 4 states, counts are 2 or 3, and K draws are enumerated.
 """
 
 import itertools
 import math
+import operator
+from copy import copy
 from dataclasses import dataclass
 from functools import reduce
 
@@ -26,11 +27,29 @@ from .syntax import (
     Op,
     Over,
     Symbol,
-)  # fmt: skip
+    unbound,
+    without,
+    written_out,
+)
 
-UNMET = "no model satisfies this assumption"
-STEP = 1e-30  # of the complex step behind grad
-LARGEST, MOST = 300_000, 50  # numbers in an array, and terms of a sum over an index
+
+def times(a, b):
+    """Multiply; a factor 0 makes the product 0, whatever the other is."""
+    product = a * b
+    zero = (a == 0) | (b == 0)
+    return np.where(zero, 0, product) if zero.any() else product
+
+
+def over(a, b):
+    """Divide; 0 divided by anything is 0."""
+    quotient = a / b
+    return np.where(a == 0, 0, quotient) if (a == 0).any() else quotient
+
+
+OPERATIONS = {"+": operator.add, "-": operator.sub, "*": times, "/": over, "**": operator.pow}
+
+
+LARGEST = 300_000  # numbers in an array
 
 
 @dataclass(frozen=True)
@@ -51,123 +70,128 @@ class Law:
     plain: bool = False
 
 
-USUAL = Law()
+class Layout:
+    """The counts, the axes with their states, and the tables' keys of one random model."""
 
-
-class Model:
-    """One random model of a derivation; `value` computes an expression in it."""
-
-    def __init__(self, derivation, rng, law=USUAL):
-        self.derivation, self.law, self.cache = derivation, law, {}
+    def __init__(self, derivation, rng, law):
+        self.derivation = derivation
         self.counts = {c: 2 if law.plain else int(rng.integers(2, 4)) for c in COUNTS}
-        self._lay_out(rng)
-        self.scales = {name: _scale(rng) for name in [law.scaled] if name}
-        self.logits = {key: self._logits(rng, key) for key in self.keys}
-        self.masks = {key: self._mask(rng, key) for key in self.keys if key[0] == law.zeros}
-        self.constants = rng.uniform(0.3, 3, 64)
-        self.numbers = self._numbers(rng)
-        self.direction = {key: rng.normal(size=self.logits[key].shape) for key in self.keys}
-        with np.errstate(all="ignore"):
-            self.build()
-
-    # -- variables, their axes, and the tables that there are
-
-    def _lay_out(self, rng):
-        nodes = [part for node in self.derivation.nodes for part in node.walk()]
-        dists = [part for part in nodes if isinstance(part, Dist)]
-        variables = {v for d in dists for v in (*d.left, *d.right)}
-        for assumed in self.derivation.assumptions:
-            if assumed.relation == "independent":
-                variables |= {v for group in (*assumed.left, assumed.right) for v in group}
-        axes = {axis for v in variables for axis in self._all(v)}
-        self.axes = sorted(axes, key=lambda a: (a[0], a[1] or 0))
-        self.at = {axis: position for position, axis in enumerate(self.axes)}
-        roles = list(dict.fromkeys(self.role(axis) for axis in self.axes))
-        states = {role: 2 if self.law.plain else int(rng.integers(2, 5)) for role in roles}
-        while math.prod(states[self.role(a)] for a in self.axes) > LARGEST:
-            if (most := max(states, key=states.get)) and states[most] == 2:
-                raise Unreadable(1, f"{len(self.axes)} variables are too many to enumerate")
-            states[most] -= 1
-        self.states = {axis: states[self.role(axis)] for axis in self.axes}
-        sizes = {
-            role: 10 ** rng.uniform(-3, 1, n) if self.law.cells else np.ones(n)
-            for role, n in states.items()
-        }
-        self.sizes = {axis: self._along(sizes[self.role(axis)], axis) for axis in self.axes}
-        for role in roles:  # of a variable that has only its numbered draws
-            if role not in self.at:
-                self._add_axis(role, states[role], sizes[role])
+        dists = [node for node in derivation.nodes if isinstance(node, Dist)]
+        independent = [v for assumed in derivation.assumptions for v in assumed.variables]
+        self._make_axes({v for d in dists for v in d.variables} | {*independent}, rng, law)
         self.keys = {}  # of each table: (roles left, roles right)
         for d in dists:
-            if d.body is None and d.name not in self.derivation.joints:
-                for env in self.environments(d):
-                    key = self.key(d, env)
+            if d.body is None and d.name not in derivation.joints:
+                for key in (self.key(d, env) for env in self.environments(d)):
                     self.keys[key] = key[2:]
-        for name in self.derivation.joints:
-            own = [v for d in dists if d.name == name and not d.body for v in (*d.left, *d.right)]
-            if name == "p":
-                for assumed in self.derivation.assumptions:
-                    if assumed.relation == "independent":
-                        own += [v for group in (*assumed.left, assumed.right) for v in group]
-            own = sorted({self.role(a) for v in own for a in self._all(v)}, key=self.at.get)
+        for name in derivation.joints:
+            own = [v for d in dists if d.name == name and not d.body for v in d.variables]
+            own = self.roles(own + (independent if name == "p" else []))
             if own:
-                self.keys[name,] = (tuple(own), ())
+                self.keys[name,] = (tuple(sorted(set(own), key=self.at.get)), ())
         self.keys = dict(sorted(self.keys.items(), key=str))
 
-    def _add_axis(self, role, n, size):
-        self.at[role] = len(self.axes)
-        self.axes.append(role)
-        self.states[role] = n
-        self.sizes = {a: s[..., None] for a, s in self.sizes.items()}
-        self.sizes[role] = self._along(size, role)
+    def _make_axes(self, variables, rng, law):
+        used = sorted(set(self.axes_of(variables)), key=lambda a: (a[0], a[1] or 0))
+        roles = list(dict.fromkeys(map(self.role, used)))
+        states = {role: 2 if law.plain else int(rng.integers(2, 5)) for role in roles}
+        while math.prod(states[self.role(axis)] for axis in used) > LARGEST:
+            if (most := max(states, key=states.get)) and states[most] == 2:
+                raise Unreadable(1, f"{len(used)} variables are too many to enumerate")
+            states[most] -= 1
+        sizes = {
+            role: 10 ** rng.uniform(-3, 1, n) if law.cells else np.ones(n)
+            for role, n in states.items()
+        }
+        self.axes = [*used, *(role for role in roles if role not in used)]
+        self.at = {axis: position for position, axis in enumerate(self.axes)}
+        self.states = {axis: states[self.role(axis)] for axis in self.axes}
+        self.sizes = {axis: self.along(sizes[self.role(axis)], axis) for axis in self.axes}
 
-    def _all(self, v):
-        """List all axes (base, number) that a variable may stand for."""
-        if v.index is None:
-            return [(v.base, None)]
-        if isinstance(v.index, int):
-            return [(v.base, v.index)]
-        return [(v.base, i) for i in range(1, self.length(v.base, v.index) + 1)]
+    def axes_of(self, variables, env=None):
+        """List the axes of variables: where an index is a letter, env's or, without, all."""
+        found = []
+        for v in variables:
+            if v.index is None or isinstance(v.index, int):
+                found.append((v.base, v.index))
+            elif env is not None and isinstance(v.index, str):
+                found.append((v.base, env[v.index]))
+            else:
+                found += [(v.base, i) for i in range(1, self._length(v) + 1)]
+        return found
 
-    def length(self, base, index=None):
-        letter = self.derivation.counts.get(base)
-        if letter is None:
-            letter = index[1] if isinstance(index, tuple) else _letter(index)
-        if base in self.derivation.least and base not in self.derivation.counts:
-            return self.derivation.least[base]
-        return max(self.counts[letter], self.derivation.least.get(base, 1))
+    def roles(self, variables, env=None):
+        return [self.role(axis) for axis in self.axes_of(variables, env)]
 
     def role(self, axis):
         """Return the variable of a distribution: that of the draw z[2] is z."""
         return axis if axis[0] in self.derivation.families else (axis[0], None)
 
-    def _along(self, array, axis):
+    def _length(self, v):
+        """Return the number of variables of a family, or of draws."""
+        letters, least = self.derivation.counts, self.derivation.least
+        if v.base in least and v.base not in letters:
+            return least[v.base]
+        own = v.index[1] if isinstance(v.index, tuple) else RANGES.get(v.index, "N")
+        return max(self.counts[letters.get(v.base, own)], least.get(v.base, 1))
+
+    def key(self, d, env):
+        """Return the key of a probability's table: name, index, roles left and right."""
+        left, right = (tuple(self.roles(side, env)) for side in (d.left, d.right))
+        return (d.name, env.get(d.index, d.index), left, right)
+
+    def environments(self, *nodes):
+        """List the values of the indices that are free in nodes, or in a probability's."""
+        nodes = [node for node in nodes if unbound(node)]
+        letters = sorted({letter for node in nodes for letter in unbound(node)})
+        used = {
+            v.index: self._length(v)
+            for node in nodes for part in node.walk() if isinstance(part, Dist)
+            for v in part.variables if isinstance(v.index, str)
+        }  # fmt: skip
+        ends = [used.get(i, self.counts[RANGES.get(i, "N")]) for i in letters]
+        numbers = itertools.product(*(range(1, end + 1) for end in ends))
+        return [dict(zip(letters, at, strict=True)) for at in numbers]
+
+    def along(self, array, axis):
+        """Lay a list of numbers along one axis."""
         shape = [1] * len(self.axes)
         shape[self.at[axis]] = len(array)
         return np.asarray(array).reshape(shape)
 
-    def concrete(self, v, env):
-        """List the axes of a variable, with its index looked up in env."""
-        if v.index is None or isinstance(v.index, int | tuple):
-            return self._all(v)
-        return [(v.base, env[v.index])]
+    def positions(self, variables):
+        """List the positions of variables' axes."""
+        return tuple(self.at[axis] for axis in self.axes_of(variables))
 
-    def key(self, d, env):
-        left, right = ([self.role(a) for v in side for a in self.concrete(v, env)]
-                       for side in (d.left, d.right))  # fmt: skip
-        index = env.get(d.index, d.index)
-        return (d.name, index, tuple(left), tuple(right))
+    def total(self, table, axes):
+        """Sum a table over axes, each state times its size."""
+        for axis in axes:
+            table = (table * self.sizes[axis]).sum(axis=self.at[axis], keepdims=True)
+        return table
 
-    def environments(self, *nodes):
-        """List the values of the indices that are free in nodes, or in a probability's."""
-        letters = sorted({letter for node in nodes for letter in unbound(node)})
-        used = {
-            v.index: self.length(v.base, v.index)
-            for node in nodes for part in node.walk() if isinstance(part, Dist)
-            for v in (*part.left, *part.right) if isinstance(v.index, str)
-        }  # fmt: skip
-        ranges = [range(1, used.get(i, self.counts[_letter(i)]) + 1) for i in letters]
-        return [dict(zip(letters, at, strict=True)) for at in itertools.product(*ranges)]
+
+UNMET = "no model satisfies this assumption"
+STEP = 1e-30  # of the complex step behind grad
+MOST = 50  # terms of a sum over an index
+USUAL = Law()
+
+
+class Model(Layout):
+    """One random model of a derivation; `value` computes an expression in it."""
+
+    def __init__(self, derivation, rng, law=USUAL):
+        super().__init__(derivation, rng, law)
+        self.law, self.cache = law, {}
+        self.assumed = [a for a in derivation.assumptions if a.line not in law.off]
+        self.scales = {}
+        if law.scaled:
+            self.scales[law.scaled] = float(np.exp(rng.choice([-1, 1]) * rng.uniform(0.3, 1)))
+        self.logits = {key: self._logits(rng, key) for key in self.keys}
+        self.masks = {key: self._mask(rng, key) for key in self.keys if key[0] == law.zeros}
+        self.constants = rng.uniform(0.3, 3, 64)
+        self.numbers = self._numbers(rng)
+        self.direction = {key: rng.normal(size=self.logits[key].shape) for key in self.keys}
+        self._build()
 
     # -- the tables
 
@@ -185,113 +209,102 @@ class Model:
         first = left[rng.integers(len(left))]
         others = [role for role in (*left, *right) if role != first]
         zero = np.array(True)
-        for axis in [first, *rng.permutation(len(others))[:1]]:
-            axis = axis if isinstance(axis, tuple) else others[axis]
-            state = rng.integers(self.states[axis])
-            zero = zero & self._along(np.arange(self.states[axis]) == state, axis)
+        for role in [first, *(others[i] for i in rng.permutation(len(others))[:1])]:
+            state = rng.integers(self.states[role])
+            zero = zero & self.along(np.arange(self.states[role]) == state, role)
         return ~np.broadcast_to(zero, self.logits[key].shape)
 
     def _numbers(self, rng):
         """Draw every named number, of either sign unless an assumption says otherwise."""
-        signs = [a for a in self.derivation.assumptions
-                 if isinstance(a.left, Symbol) and a.relation in ("<=", ">=", "<", ">")
-                 and a.line not in self.law.off]  # fmt: skip
+        signs = [a for a in self.assumed
+                 if isinstance(a.left, Symbol) and a.relation not in ("=", "propto")]  # fmt: skip
         numbers, last = {}, max(4, *self.derivation.least.values(), 0)
         for node in self.derivation.nodes:
-            for part in node.walk():
-                if not isinstance(part, Symbol) or part.name in COUNTS:
-                    continue
-                for index in [None] if part.index is None else range(1, last + 1):
-                    limits = [
-                        a for a in signs if a.left.name == part.name
-                        and (isinstance(a.left.index, str) or a.left.index == index)
-                    ]  # fmt: skip
-                    numbers.setdefault((part.name, index), self._number(rng, limits))
+            if not isinstance(node, Symbol) or node.name in COUNTS:
+                continue
+            for index in [None] if node.index is None else range(1, last + 1):
+                limits = [
+                    a for a in signs if a.left.name == node.name
+                    and (isinstance(a.left.index, str) or a.left.index == index)
+                ]  # fmt: skip
+                numbers.setdefault((node.name, index), self._number(rng, limits))
         return numbers
 
     def _number(self, rng, limits):
-        bounds = [(a.relation, float(self._constant(a))) for a in limits]
+        if not limits:
+            fraction = rng.normal(0, 2) % 1
+            return rng.integers(-5, 6) + fraction or 0.5
+        for assumed in limits:
+            if any(isinstance(part, Dist) for part in assumed.right.walk()):
+                raise Unreadable(assumed.line, "a number is compared with a number")
+        bounds = [(a.relation, self.value(a.right).item()) for a in limits]
         for scale in np.geomspace(0.1, 10, 400):
-            found = rng.normal(0, 20 * scale if not limits else 1 + scale)
-            found = rng.integers(-5, 6) + found % 1 if not limits else found
-            if all(found >= b if r[0] == ">" else found <= b for r, b in bounds):
-                return found if found else 0.5
+            found = rng.normal(0, 1 + scale)
+            if all(found >= b if sign[0] == ">" else found <= b for sign, b in bounds):
+                return found or 0.5
         raise Unreadable(limits[0].line, "no number satisfies this assumption")
 
-    def _constant(self, assumed):
-        if any(isinstance(part, Dist) for part in assumed.right.walk()):
-            raise Unreadable(assumed.line, "a number is compared with a number")
-        return self.value(assumed.right).item()
-
-    def build(self):
+    def _build(self):
         """Compute the tables from the logits, under every assumption that is on."""
         self.cache, self.tables = {}, {}
-        for key, (left, _) in self.keys.items():
-            table = np.exp(self.logits[key])
-            table = table * self.masks[key] if key in self.masks else table
-            table = table / self._sum(table, left)
-            for role in left if not self.law.plain else ():
-                table = table / self.sizes[role]
-            self.tables[key] = table * self.scales.get(key[0], 1.0)
-        on = [a for a in self.derivation.assumptions if a.line not in self.law.off]
-        equations = [a for a in on if a.relation in ("=", "propto")]
-        for assumed in on:
-            if assumed.relation == "independent":
-                self._make_independent(assumed)
-        for assumed in equations:
-            for env in self.environments(assumed.left, assumed.right):
-                self.cache = {}
-                self._satisfy(assumed, env)
-        self.cache = {}
-
-    def _sum(self, table, roles):
-        return table.sum(axis=tuple(self.at[role] for role in roles), keepdims=True)
+        with np.errstate(all="ignore"):
+            for key, (left, _) in self.keys.items():
+                table = np.exp(self.logits[key]) * self.masks.get(key, 1)
+                axes = tuple(self.at[role] for role in left)
+                table = table / table.sum(axis=axes, keepdims=True)
+                for role in left if not self.law.plain else ():
+                    table = table / self.sizes[role]
+                self.tables[key] = table * self.scales.get(key[0], 1.0)
+            for assumed in self.assumed:
+                if assumed.relation == "independent":
+                    self._make_independent(assumed)
+            for assumed in self.assumed:
+                if assumed.relation in ("=", "propto"):
+                    for env in self.environments(assumed.left, assumed.right):
+                        self._satisfy(assumed, env)
+                        self.cache = {}
 
     def marginal(self, name, roles):
         """Sum the joint table of name over all variables but these roles."""
         key = ("marginal", name, frozenset(roles))
         if key not in self.cache:
-            table = self.tables[name,]
-            for role in self.keys[name,][0]:
-                if role not in roles:
-                    table = (table * self.sizes[role]).sum(axis=self.at[role], keepdims=True)
-            self.cache[key] = table
+            others = [role for role in self.keys[name,][0] if role not in roles]
+            self.cache[key] = self.total(self.tables[name,], others)
         return self.cache[key]
 
     def _make_independent(self, assumed):
-        given = [self.role(a) for v in assumed.right for a in self._all(v)]
-        groups = [[self.role(a) for v in group for a in self._all(v)] for group in assumed.left]
+        given, groups = self.roles(assumed.right), [self.roles(group) for group in assumed.left]
         if len(groups) == 1:  # independent(x[1:N] | z)
             groups = [[role] for role in groups[0]]
-        among = [*itertools.chain(*groups), *given]
         product = self.marginal("p", given)
         for group in groups:
-            product = times(product, over(self.marginal("p", [*group, *given]),
-                                          self.marginal("p", given)))  # fmt: skip
-        self.tables["p",] = times(product, self._given("p", among))
+            own = over(self.marginal("p", [*group, *given]), self.marginal("p", given))
+            product = times(product, own)
+        self.tables["p",] = times(product, self._given("p", self.roles(assumed.variables)))
         self.cache = {}
 
     def _given(self, name, roles):
         """Compute the distribution of all other variables of a joint table, given these."""
         others = [role for role in self.keys[name,][0] if role not in roles]
         together = self.marginal(name, roles)
-        uniform = 1 / self._cells_sum(np.ones_like(self.tables[name,].real), others)
+        uniform = 1 / self.total(np.ones_like(self.tables[name,].real), others)
         return np.where(together == 0, uniform, over(self.tables[name,], together))
 
     def _satisfy(self, assumed, env):
         """Change one table such that an assumed equation holds."""
         sides = [(assumed.left, assumed.right), (assumed.right, assumed.left)]
+
+        def normalised(table, axes):
+            return over(table, self.total(table, axes)) if assumed.relation == "propto" else table
+
         for own, other in sides:  # q(z | x) = …
             if isinstance(own, Symbol):
                 at = own.index if own.index is None else env[own.index]
                 self.numbers[own.name, at] = self.value(other, env).real.item()
                 return
             if self._is_network(own):
-                table = self.value(other, env)
                 key = self.key(own, env)
-                if assumed.relation == "propto":
-                    table = over(table, self._cells_sum(table, key[2]))
-                self._set(key, table)
+                self._set(key, normalised(self.value(other, env), key[2]))
                 return
         for own, other in sides:  # … = q(z | x) * …
             for part in own.walk():
@@ -306,12 +319,10 @@ class Model:
         for own, other in sides:  # p(x1, x2 | z) = …
             if isinstance(own, Dist) and own.body is None:
                 _, _, left, right = self.key(own, env)
-                table = self.value(other, env)
-                if assumed.relation == "propto":
-                    table = over(table, self._cells_sum(table, left))
+                table = normalised(self.value(other, env), left)
                 rest = self._given(own.name, [*left, *right])
                 joint = times(times(self.marginal(own.name, right), table), rest)
-                self.tables[own.name,] = joint / self._cells_sum(joint, self.keys[own.name,][0])
+                self.tables[own.name,] = joint / self.total(joint, self.keys[own.name,][0])
                 return
         raise Unreadable(assumed.line, f"{UNMET}: write one side as one distribution")
 
@@ -319,42 +330,34 @@ class Model:
         joints = self.derivation.joints
         return isinstance(node, Dist) and node.body is None and node.name not in joints
 
-    def _cells_sum(self, table, roles):
-        for role in roles:
-            table = (table * self.sizes[role]).sum(axis=self.at[role], keepdims=True)
-        return table
-
     def _set(self, key, table):
-        self.tables[key] = np.broadcast_to(table, np.broadcast_shapes(
-            table.shape, self.logits[key].shape))  # fmt: skip
+        shape = np.broadcast_shapes(table.shape, self.logits[key].shape)
+        self.tables[key] = np.broadcast_to(table, shape)
 
     # -- values
 
+    def _with(self, logits, numbers):
+        model = copy(self)
+        model.logits, model.numbers = logits, dict(numbers)
+        model._build()
+        return model
+
     def shifted(self, name=None):
         """Return this model a small imaginary step away, in the logits of name or of all."""
-        model = object.__new__(Model)
-        model.__dict__.update(self.__dict__)
-        model.numbers = dict(self.numbers)
         moved = [key for key in self.keys if name in (None, key[0])]
-        model.logits = {
+        logits = {
             key: logits + (1j * STEP * self.direction[key] if key in moved else 0)
             for key, logits in self.logits.items()
         }
-        model.build()
-        return model
+        return self._with(logits, self.numbers)
 
     def moved(self, rng, size):
         """Return a model whose logits and numbers are a random step away."""
-        model = object.__new__(Model)
-        model.__dict__.update(self.__dict__)
-        model.logits = {
+        logits = {
             key: logits + size * rng.normal(size=logits.shape) * (rng.random(logits.shape) < 0.5)
             for key, logits in self.logits.items()
         }
-        model.numbers = self._numbers(rng) if rng.random() < 0.3 else dict(self.numbers)
-        with np.errstate(all="ignore"):
-            model.build()
-        return model
+        return self._with(logits, self._numbers(rng) if rng.random() < 0.3 else self.numbers)
 
     def value(self, node, env=None):
         """Compute an expression: an array with one axis for each variable."""
@@ -368,66 +371,57 @@ class Model:
     def _value(self, node, env):
         match node:
             case Number(value):
-                return np.full([1] * len(self.axes), value)
+                return self._constant(value)
+            case Symbol(name, None) if name in self.counts:
+                return self._constant(float(self.counts[name]))
             case Symbol(name, index):
-                number = self.counts.get(name) if index is None else None
-                if number is None:
-                    number = self.numbers[name, env.get(index, index)]
-                return np.full([1] * len(self.axes), float(number))
+                return self._constant(float(self.numbers[name, env.get(index, index)]))
             case Dist(body=None):
                 return self._probability(node, env)
             case Dist():
                 return self.value(node.body, env)
             case Over(over=str()):
-                last = self.value(node.last, env).real.item()
-                if not last < MOST:
-                    raise Unreadable(1, f"{node.kind}[{node.over}:{node.last}] has {last:g} terms")
-                values = [
-                    self.value(node.body, {**env, node.over: i}) for i in range(1, round(last) + 1)
-                ]
-                if node.kind == "prod":
-                    return reduce(times, values, np.ones([1] * len(self.axes)))
-                total = reduce(np.add, values, np.zeros([1] * len(self.axes)))
-                return total / len(values) if node.kind == "mean" else total
-            case Over():
-                return self._over(node.kind, node.over, self.value(node.body, env), env)
-            case Expect():
-                product = times(self.value(node.weight, env), self.value(node.body, env))
-                return self._over("sum", node.over, product, env)
-            case Divergence():
-                a, b = self.value(node.a, env), self.value(node.b, env)
-                return self._over("sum", node.over, times(a, np.log(over(a, b))), env)
-            case Entropy():
-                a = self.value(node.a, env)
-                return self._over("sum", node.over, -times(a, np.log(a)), env)
-            case Grad():
-                return self.shifted(node.name).value(node.body, env).imag / STEP
-            case Func():
-                return getattr(np, node.name)(self.value(node.body, env))
-            case Negative():
-                return -self.value(node.body, env)
-            case Op():
-                return self._operation(node, env)
+                return self._over_index(node, env)
+            case Over("prod", variables, body):
+                return self._product(self.value(body, env), self.axes_of(variables, env))
+            case Over(_, variables, body):
+                return self.total(self.value(body, env), self.axes_of(variables, env))
+            case Expect() | Divergence() | Entropy():
+                return self.value(written_out(node), env)
+            case Grad(name, body):
+                return self.shifted(name).value(body, env).imag / STEP
+            case Func(name, body):
+                return getattr(np, name)(self.value(body, env))
+            case Negative(body):
+                return -self.value(body, env)
+            case Op(sign, a, b):
+                return OPERATIONS[sign](self.value(a, env), self.value(b, env))
         raise TypeError(node)
 
-    def _operation(self, node, env):
-        a, b = self.value(node.a, env), self.value(node.b, env)
-        match node.sign:
-            case "+":
-                return a + b
-            case "-":
-                return a - b
-            case "*":
-                return times(a, b)
-            case "/":
-                return over(a, b)
-        return a**b
+    def _constant(self, value):
+        return np.full([1] * len(self.axes), value)
+
+    def _over_index(self, node, env):
+        last = self.value(node.last, env).real.item()
+        if not last < MOST:
+            raise Unreadable(1, f"{node.kind}[{node.over}:{node.last}] has {last:g} terms")
+        indices = range(1, round(last) + 1)
+        values = [self.value(node.body, {**env, node.over: i}) for i in indices]
+        if node.kind == "prod":
+            return reduce(times, values, self._constant(1.0))
+        total = reduce(np.add, values, self._constant(0.0))
+        return total / len(values) if node.kind == "mean" else total
+
+    def _product(self, value, axes):
+        for axis in axes:
+            shape = list(value.shape)
+            shape[self.at[axis]] = self.states[axis]
+            value = np.broadcast_to(value, shape).prod(axis=self.at[axis], keepdims=True)
+        return value
 
     def _probability(self, d, env):
-        left, right = (
-            [a for v in side for a in self.concrete(v, env)] for side in (d.left, d.right)
-        )
-        roles = [self.role(a) for a in (*left, *right)]
+        left, right = (self.axes_of(side, env) for side in (d.left, d.right))
+        roles = [self.role(axis) for axis in (*left, *right)]
         if d.name in self.derivation.joints:
             if beyond := set(roles) - set(self.keys[d.name,][0]):
                 raise KeyError(min(beyond))
@@ -440,64 +434,3 @@ class Model:
             if role != axis:
                 table = np.swapaxes(table, self.at[role], self.at[axis])
         return table
-
-    def _over(self, kind, variables, value, env):
-        for axis in [a for v in variables for a in self.concrete(v, env)]:
-            if kind == "prod":
-                shape = list(value.shape)
-                shape[self.at[axis]] = self.states[axis]
-                value = np.broadcast_to(value, shape).prod(axis=self.at[axis], keepdims=True)
-            else:
-                value = (value * self.sizes[axis]).sum(axis=self.at[axis], keepdims=True)
-        return value
-
-    def positions(self, variables):
-        """List the positions of variables' axes."""
-        return tuple(self.at[a] for v in variables for a in self._all(v))
-
-
-def times(a, b):
-    """Multiply; a factor 0 makes the product 0, whatever the other is."""
-    product = a * b
-    zero = (a == 0) | (b == 0)
-    return np.where(zero, 0, product) if zero.any() else product
-
-
-def over(a, b):
-    """Divide; 0 divided by anything is 0."""
-    quotient = a / b
-    return np.where(a == 0, 0, quotient) if (a == 0).any() else quotient
-
-
-def without(node, part):
-    """Replace a factor of node by 1; None where it is no factor."""
-    if node is part:
-        return Number(1.0)
-    if isinstance(node, Op) and node.sign in "*/":
-        if (a := without(node.a, part)) is not None:
-            return Op(node.sign, a, node.b)
-        if node.sign == "*" and (b := without(node.b, part)) is not None:
-            return Op("*", node.a, b)
-    return None
-
-
-def unbound(node):
-    """Collect the letters of indices that no sum, product or mean in node binds."""
-    match node:
-        case Over(over=str()):
-            return (unbound(node.body) | unbound(node.last)) - {node.over}
-        case Dist():
-            own = {v.index for v in (*node.left, *node.right)} | {node.index}
-            inside = unbound(node.body) if node.body else set()
-            return {i for i in own if isinstance(i, str)} | inside
-        case Symbol():
-            return {node.index} if isinstance(node.index, str) else set()
-    return {i for child in node.children() for i in unbound(child)}
-
-
-def _letter(index):
-    return RANGES.get(index, "N") if isinstance(index, str) else "N"
-
-
-def _scale(rng):
-    return float(np.exp(rng.choice([-1, 1]) * rng.uniform(0.3, 1)))

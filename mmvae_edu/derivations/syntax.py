@@ -23,8 +23,16 @@ class Var:
 class Node:
     """A part of an expression; its fields that are nodes are its children."""
 
+    def _nodes(self):
+        parts = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: part for name, part in parts.items() if isinstance(part, Node)}
+
     def children(self):
-        return [part for f in fields(self) if isinstance(part := getattr(self, f.name), Node)]
+        return list(self._nodes().values())
+
+    def mapped(self, change):
+        """Return this node with change(child) for each child."""
+        return replace(self, **{name: change(child) for name, child in self._nodes().items()})
 
     def walk(self):
         """Yield this node and all below it."""
@@ -36,19 +44,14 @@ class Node:
         """Yield (tree, old, new) of each tree in which one node becomes one of edit(node)."""
         for new in edit(self):
             yield new, self, new
-        for f in fields(self):
-            if isinstance(child := getattr(self, f.name), Node):
-                for changed, old, new in child.edits(edit):
-                    yield replace(self, **{f.name: changed}), old, new
+        for name, child in self._nodes().items():
+            for changed, old, new in child.edits(edit):
+                yield replace(self, **{name: changed}), old, new
 
     def replaced(self, new):
         """Return this tree with new(node) for each node where that is not None."""
-        if (other := new(self)) is not None:
-            return other
-        parts = {f.name: getattr(self, f.name) for f in fields(self)}
-        return replace(
-            self, **{k: v.replaced(new) for k, v in parts.items() if isinstance(v, Node)}
-        )
+        other = new(self)
+        return self.mapped(lambda child: child.replaced(new)) if other is None else other
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,10 @@ class Dist(Node):
     right: tuple = ()
     index: object = None
     body: Node | None = None
+
+    @property
+    def variables(self):
+        return (*self.left, *self.right)
 
     def __str__(self):
         bar = " | " + ", ".join(map(str, self.right)) if self.right else ""
@@ -206,19 +213,41 @@ def _brackets(index):
     return f"[{index[0]}:{index[1]}]" if isinstance(index, tuple) else f"[{index}]"
 
 
+def written_out(node):
+    """Write an expectation, a divergence or an entropy as the sum that it is."""
+    match node:
+        case Expect(over, weight, body):
+            term = Op("*", weight, body)
+        case Divergence(over, a, b):
+            term = Op("*", a, Func("log", Op("/", a, b)))
+        case Entropy(over, a):
+            term = Negative(Op("*", a, Func("log", a)))
+    return Over("sum", over, term)
+
+
 def free(node):
     """List the variables that node depends on, in order, once each."""
+    if isinstance(node, Dist):
+        return list(dict.fromkeys(node.variables))
+    over = getattr(node, "over", ())
+    bound = () if isinstance(over, str) else over
+    whole = {v.base for v in bound if isinstance(v.index, tuple)}  # x[1:N] binds each x[i]
+    inside = dict.fromkeys(v for child in node.children() for v in free(child))
+    return [v for v in inside if v not in bound and v.base not in whole]
+
+
+def unbound(node):
+    """Collect the letters of indices that no sum, product or mean in node binds."""
     match node:
+        case Over(over=str()):
+            return (unbound(node.body) | unbound(node.last)) - {node.over}
         case Dist():
-            found = [*node.left, *node.right]
-        case Over() | Expect() | Divergence() | Entropy():
-            inside = [v for child in node.children() for v in free(child)]
-            bound = () if isinstance(node.over, str) else node.over
-            whole = {v.base for v in bound if isinstance(v.index, tuple)}  # x[1:N] binds each x[i]
-            found = [v for v in inside if v not in bound and v.base not in whole]
-        case _:
-            found = [v for child in node.children() for v in free(child)]
-    return list(dict.fromkeys(found))
+            own = {v.index for v in node.variables} | {node.index}
+            inside = unbound(node.body) if node.body else set()
+            return {i for i in own if isinstance(i, str)} | inside
+        case Symbol():
+            return {node.index} if isinstance(node.index, str) else set()
+    return {i for child in node.children() for i in unbound(child)}
 
 
 def targets(node):
@@ -241,34 +270,21 @@ def _outer(node):
 
 def renamed(node, old, new):
     """Write the variable `new` for `old` everywhere in node."""
-    changed = {}
-    for f in fields(node):
-        part = getattr(node, f.name)
-        if isinstance(part, Node):
-            changed[f.name] = renamed(part, old, new)
-        elif isinstance(part, tuple):
-            changed[f.name] = tuple(new if v == old else v for v in part)
-    return replace(node, **changed)
-
-
-def plain(node):
-    """Leave out what changes nothing: factors 1, terms 0, and what is multiplied by 0."""
     parts = {f.name: getattr(node, f.name) for f in fields(node)}
-    node = replace(node, **{k: plain(v) for k, v in parts.items() if isinstance(v, Node)})
-    match node:
-        case Op(sign="*", a=Number(1.0), b=kept) | Op(sign="*" | "/" | "**", a=kept, b=Number(1.0)):
-            return kept
-        case (
-            Op(sign="*", a=Number(0.0))
-            | Op(sign="*", b=Number(0.0))
-            | Op(sign="/", a=Number(0.0))
-            | Negative(Number(0.0))
-        ):
-            return Number(0.0)
-        case Op(sign="+", a=Number(0.0), b=kept) | Op(sign="+" | "-", a=kept, b=Number(0.0)):
-            return kept
-        case Op(sign="-", a=Number(0.0), b=kept):
-            return plain(Negative(kept))
-        case Negative(Negative(kept)):
-            return kept
-    return node
+    own = {
+        name: tuple(new if v == old else v for v in part)
+        for name, part in parts.items() if isinstance(part, tuple)
+    }  # fmt: skip
+    return replace(node, **own).mapped(lambda child: renamed(child, old, new))
+
+
+def without(node, part):
+    """Replace a factor of node by 1; None where it is no factor."""
+    if node is part:
+        return Number(1.0)
+    if isinstance(node, Op) and node.sign in "*/":
+        if (a := without(node.a, part)) is not None:
+            return Op(node.sign, a, node.b)
+        if node.sign == "*" and (b := without(node.b, part)) is not None:
+            return Op("*", node.a, b)
+    return None

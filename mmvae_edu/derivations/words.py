@@ -4,10 +4,10 @@ from fractions import Fraction
 
 import numpy as np
 
-from .checking import conclusion
+from .checking import conclusion, distributed
 from .hints import hints
 from .models import Model
-from .syntax import Symbol
+from .syntax import Symbol, Var
 
 
 def rows(checked):
@@ -28,23 +28,23 @@ def _row(checked, chain, before, outcome):
         "needs": outcome.needs, "note": outcome.note,
     }  # fmt: skip
     if failure:
-        over = checked.over(chain)
         row |= {"left": failure.left, "right": failure.right, "at": at(checked, failure)}
-        sides = before.node, step.node
-        found = hints(checked.derivation, *sides, step.relation, over)
+        line = before.node, step.node, step.relation, distributed(chain)
+        found = hints(checked.derivation, *line)
         row["hints"] = list(found if failure.hints is None else failure.hints)
     return row
 
 
 def at(checked, failure):
     """Write the state in which a line fails: "x[1] = 1, z = 0, N = 2"."""
-    parts = [f"{_name(axis)} = {state}" for axis, state in failure.state.items()]
+    parts = [f"{Var(*axis)} = {state}" for axis, state in failure.state.items()]
     parts += [f"{letter} = {value}" for letter, value in failure.indices.items()]
-    nodes = [part for node in checked.derivation.nodes for part in node.walk()]
-    counts = {n.name for n in nodes if isinstance(n, Symbol)} & set(failure.model.counts)
+    symbols = {node.name for node in checked.derivation.nodes if isinstance(node, Symbol)}
+    counts = symbols & set(failure.model.counts)
     parts += [f"{name} = {failure.model.counts[name]}" for name in sorted(counts)]
-    numbers = [(name, i, v) for (name, i), v in failure.model.numbers.items() if i in (None, 1, 2)]
-    parts += [f"{name}{'' if i is None else f'[{i}]'} = {v:.3g}" for name, i, v in numbers]
+    for (name, index), value in failure.model.numbers.items():
+        if index in (None, 1, 2):
+            parts.append(f"{Symbol(name, index)} = {value:.3g}")
     return ", ".join(parts)
 
 
@@ -86,15 +86,10 @@ def tables(model: Model):
         table = model.tables[key]
         for index in np.ndindex(*table.shape):
             states = {axis: i for axis, i in zip(model.axes, index, strict=True)}
-            sides = [", ".join(f"{_name(r)}={states[r]}" for r in side) for side in (left, right)]
+            sides = [", ".join(f"{Var(*r)}={states[r]}" for r in side) for side in (left, right)]
             number = Fraction(float(table[index].real)).limit_denominator(9999)
-            name = key[0] + (f"[{key[1]}]" if len(key) > 1 and key[1] is not None else "")
-            found.append(f"{name}({' | '.join(filter(None, sides))}) = {number}")
+            found.append(f"{Var(*key[:2])}({' | '.join(filter(None, sides))}) = {number}")
     return found
-
-
-def _name(axis):
-    return axis[0] + ("" if axis[1] is None else f"[{axis[1]}]")
 
 
 def summary(checked):
