@@ -6,7 +6,8 @@ from importlib import resources
 
 from ..oracles import symbolic
 from . import checking
-from .reading import Unreadable, read
+from .lines import Unreadable
+from .reading import read
 
 __all__ = ["Unreadable", "check", "checked", "course", "lines_of", "read", "text_of"]
 

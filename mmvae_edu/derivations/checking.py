@@ -10,8 +10,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from .models import UNMET, USUAL, Law, Model
-from .reading import Unreadable
+from .layout import Law
+from .lines import Unreadable
+from .models import UNMET, USUAL, Model
 from .syntax import Func, free, targets, unbound
 
 EQUAL, BOUND, WITHOUT, CLIMBS = 10, 30, 8, 120  # models for a relation, and steps uphill

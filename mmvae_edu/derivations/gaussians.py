@@ -14,7 +14,7 @@ import sympy
 
 from ..oracles import symbolic
 from .checking import Failure, Outcome, check_lines
-from .reading import Unreadable
+from .lines import Unreadable
 from .syntax import (
     Dist,
     Divergence,

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from .checking import BOUND, Tester, climb
-from .reading import Assumption, Unreadable
+from .lines import Unreadable
+from .reading import Assumption
 from .syntax import (
     Dist,
     Divergence,
