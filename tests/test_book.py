@@ -10,8 +10,8 @@ from browser import Browser
 
 from mmvae_edu import book, cli
 from mmvae_edu.book import frame, pages, prose
-from mmvae_edu.book.cells import cells
 from mmvae_edu.course import overview
+from mmvae_edu.course.cells import cells
 from mmvae_edu.course.overview import Lesson
 from mmvae_edu.support import files
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
+from ..course.cells import cells
 from ..course.process import SURROUNDINGS
 from ..course.recorded import described
 from ..support import files
 from ..support.clones import python
-from .cells import cells
 
 SHARPER = 1.5  # pixels of a figure for one of the page
 SETTINGS = {**SURROUNDINGS, "PYTHONHASHSEED": "0", "COLUMNS": "88", "NO_COLOR": "1"}

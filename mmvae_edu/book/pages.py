@@ -8,12 +8,12 @@ from importlib import resources
 from pathlib import Path
 
 from ..course import exercises
+from ..course.cells import cells
 from ..derivations import lines_of
 from ..report.page import equation, scripts
 from ..slides.equations import load_equations, load_items
 from ..support import files
 from . import code, experts
-from .cells import cells
 from .frame import Page
 from .prose import Prose
 
