@@ -82,7 +82,7 @@ def test_step_waits_at_each_cell_until_ctrl_d(typed, lesson, monkeypatch, capsys
 
     monkeypatch.setattr(sys, "stdin", type("Terminal", (), {"isatty": lambda self: True})())
     monkeypatch.setattr("builtins.input", input)
-    path = lesson(LESSON + '\n# %%\nprint("end")\n')
+    path = lesson(LESSON + '\n# %% measured times\nprint("end")\n')
     assert cli.main(["run", "99", "--step"]) == 0
     code, lines = path.read_text().splitlines(), []
     for prompt in asked:

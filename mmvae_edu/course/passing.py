@@ -5,6 +5,7 @@ import sys
 import types
 
 from ..support.terminal import at_terminal, say
+from .cells import cells
 
 
 def run(path, *, step=False):
@@ -40,13 +41,13 @@ def _with_headings(path):
     The call has the statement's line, so a debugger steps from line to line of the file.
     """
     text = path.read_text("utf-8")
-    tree, lines = ast.parse(text, str(path)), text.splitlines()
+    tree, found = ast.parse(text, str(path)), cells(text)
     body, last = [], 0
     for statement in tree.body:
-        above = lines[last : statement.lineno - 1]
-        if "# %%" in above:
-            text_cells = above[: above.index("# %%")]
-            headings = [line[2:] for line in text_cells if line.startswith("# #")]
+        above = [cell for cell in found if last < cell.line <= statement.lineno]
+        if not all(cell.prose for cell in above):
+            prose = [line for cell in above if cell.prose for line in cell.text.splitlines()]
+            headings = [line for line in prose if line.startswith("#")]
             call = ast.parse(f"__passing__({headings}, {statement.lineno})")
             body += ast.increment_lineno(call, statement.lineno - 1).body
         body.append(statement)
