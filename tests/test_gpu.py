@@ -4,14 +4,12 @@
 """
 
 import threading
-from copy import copy
 
 import numpy as np
 import pytest
 from mmvae_edu.kernels import reference
 from numpy.testing import assert_allclose, assert_array_equal
-from test_structure import SYSTEMS, setting
-from test_systems import ON_DEVICE
+from test_structure import SYSTEMS, build, setting
 
 from mmvae_edu import models, training
 from mmvae_edu.cli import main
@@ -35,12 +33,9 @@ def moved(batch, xp):
     return Batch({k: xp.asarray(v) for k, v in batch.x.items()}, batch.present, batch.index)
 
 
-MODELS = {name: make() for name, make in SYSTEMS.items()} | ON_DEVICE
-
-
 def problem(name, dtype):
     """A model on its best kernels, parameters, a batch and noise, on the host."""
-    model, rng = copy(MODELS[name]), np.random.default_rng(0)
+    model, rng = build(name), np.random.default_rng(0)
     model.kernels = None
     _, _, batch, _ = setting("MVAE", False, dtype)
     theta = model.init(rng, dtype)
@@ -49,7 +44,7 @@ def problem(name, dtype):
 
 
 @DTYPES
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SYSTEMS)
 def test_the_same_noise_gives_the_same_bound_and_gradient(name, dtype, cupy):
     """Kernel by kernel and as a graph, for two batches and a third that is smaller."""
     model, theta, batch, rng = problem(name, dtype)

@@ -156,11 +156,8 @@ def sign_flip(grads):
     return grads[0], -grads[1], grads[2]
 
 
-def factor(c):
-    def change(grads):
-        return grads[0], grads[1], c * grads[2]
-
-    return change
+def longer_b(grads):
+    return grads[0], grads[1], 1.0005 * grads[2]
 
 
 def bad_leaf(grads):
@@ -181,8 +178,7 @@ def second_expert(grads):
 LINEAR = normal((7, 3), (3, 4), (4,))
 WRONG = {
     "sign flip": (linear, LINEAR, sign_flip, r"linear: gradient of W\[[012], [0123]\] is"),
-    "factor 1.001": (linear, LINEAR, factor(1.001), r"linear: gradient of b\[[0123]\] is"),
-    "factor 1.0005": (linear, LINEAR, factor(1.0005), r"linear: gradient of b\[[0123]\] is"),
+    "factor 1.0005": (linear, LINEAR, longer_b, r"linear: gradient of b\[[0123]\] is"),
     "nested leaf": (
         mlp,
         mlp_inputs(),
@@ -246,39 +242,6 @@ def test_one_wrong_coordinate_in_ten_thousand_is_found(check, index):
     (x,) = normal((100, 100))
     with pytest.raises(GradientError, match=rf"sinh: gradient of x\[{index[0]}, {index[1]}\] is"):
         check(sinh, x, rng=default_rng(1))
-
-
-def test_small_gradient_is_not_hidden_by_a_large_one():
-    def scales(x, b):
-        def scales_pullback(dy, dz):
-            return 1e4 * dy, -1e-4 * dz
-
-        return (1e4 * x, 1e-4 * b), scales_pullback
-
-    with pytest.raises(GradientError, match=r"scales: gradient of b\["):
-        check_pullback(scales, *normal((4,), (4,)), rng=default_rng(1))
-
-
-def test_missing_sum_over_the_batch():
-    def shift(x, b):
-        def shift_pullback(dy):
-            return dy, dy[0]
-
-        return x + b, shift_pullback
-
-    with pytest.raises(GradientError, match=r"shift: gradient of b\["):
-        check_pullback(shift, *normal((5, 3), (3,)), rng=default_rng(1))
-
-
-def test_transposed_cotangent_of_a_square_matrix():
-    def product(A, B):
-        def product_pullback(dC):
-            return dC.T @ B.T, A.T @ dC
-
-        return A @ B, product_pullback
-
-    with pytest.raises(GradientError, match=r"product: gradient of A\["):
-        check_pullback(product, *normal((4, 4), (4, 4)), rng=default_rng(1))
 
 
 def test_softmax_wrong_by_seventeen_passes_only_for_a_cotangent_of_ones():

@@ -1,21 +1,18 @@
-"""MVAE-Q, JMVAE, BiVCCA, CVAE, MVAE19, MoPoE, Laplace MMVAE: sizes, refusals, samples, devices.
+"""MVAE-Q, JMVAE, BiVCCA, CVAE, MVAE19, MoPoE, Laplace MMVAE: sizes, refusals, samples, kernels.
 
-test_models checks their gradients, masks, dtypes and files with all others', test_linear_gaussian
-their exact values, test_optima their training.
+test_models checks their gradients, masks, dtypes and files with all others', test_structure their
+steps on a device, test_linear_gaussian their exact values, test_optima their training.
 """
 
 import numpy as np
 import pytest
 from mmvae_edu.kernels import reference
 from numpy.testing import assert_allclose, assert_array_equal
-from test_structure import MODALITIES, OPTIONS, DeviceArray, check_recorded, steps
 
-from mmvae_edu import models
 from mmvae_edu.likelihoods import Bernoulli, Categorical, Laplace, Normal
 from mmvae_edu.models import CVAE, JMVAE, MVAE, MVAEQ, VAE, BiVCCA, LaplaceMMVAE, MoPoE
 from mmvae_edu.models.mmvae import stratified_experts
 from mmvae_edu.models.one_function.mvae import subsampled_bound
-from mmvae_edu.support.batches import Batch, check_batch
 from mmvae_edu.support.parameters import leaves
 
 D, N, K = 3, 6, 4
@@ -240,7 +237,7 @@ def test_mvae_is_its_one_function_version(k):
             assert_allclose(leaf, dw[name][network][layer], rtol=1e-10, atol=1e-12)
 
 
-# ---- backends and devices ----
+# ---- backends ----
 
 
 @pytest.mark.parametrize("system", [MVAE, MVAEQ, MoPoE, BiVCCA, JMVAE])
@@ -257,60 +254,3 @@ def test_compiled_kernels_change_nothing(system):
         results.append([bound, pullback(np.ones(N)), np.array(alone), drawn])
     for ours, theirs in zip(*results, strict=True):
         assert_allclose(ours, theirs, rtol=1e-11, atol=1e-12)
-
-
-def small(name):
-    """A system of at most four modalities."""
-    needs = models.SYSTEMS[name]
-    modalities = dict(list(MODALITIES.items())[: needs.modalities])
-    condition = {"condition": list(modalities)[-1]} if needs.condition else {}
-    subsets = {"subsets": 1} if name == "MVAEQ" else {}
-    return getattr(models, name)(modalities, **condition, **subsets, **OPTIONS)
-
-
-OTHERS = {"VAE", "IWAE", "MVAE", "MMVAE"}  # in test_structure
-ON_DEVICE = {name: small(name) for name in models.SYSTEMS if name not in OTHERS}
-
-
-def six_examples(model, rng, dtype):
-    x = {
-        "image": rng.integers(0, 17, (6, 4)),
-        "label": np.eye(3)[rng.integers(0, 3, 6)],
-        "pen": rng.standard_normal((6, 2)),
-        "ink": rng.standard_normal((6, 2)),
-    }
-    return {key: x[key].astype(dtype) for key in model.modalities}
-
-
-@pytest.mark.parametrize("name", ON_DEVICE)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_one_code_path_on_the_device(name, dtype):
-    model, rng = ON_DEVICE[name], np.random.default_rng(0)
-    x = six_examples(model, rng, dtype)
-    mask = np.ones((len(x), 6), dtype=bool)
-    if not isinstance(model, CVAE | JMVAE):
-        mask[0, 2:4], mask[1:, 5] = False, False
-    theta = model.init(rng, dtype)
-    batch = check_batch(model.modalities, x, mask, theta)
-    noise = model.draw_noise(rng, 6, 2, dtype)
-    values = {key: DeviceArray(values) for key, values in batch.x.items()}
-    device = Batch(values, batch.present, batch.index)
-    on_host = steps(model.bound, theta.copy(), batch, noise)
-    noise = noise | {"eps": DeviceArray(noise["eps"])}
-    on_device = steps(model.bound, DeviceArray(theta.copy()), device, noise)
-    for a, b in zip(on_host, on_device, strict=True):
-        assert isinstance(b, DeviceArray)
-        assert b.dtype == dtype
-        assert_allclose(b.get(), a, rtol=1e-12 if dtype == np.float64 else 2e-5, atol=1e-7)
-    arguments = DeviceArray(theta.copy()), device
-    for term in model.terms(*arguments, **noise):
-        assert all(isinstance(part, np.ndarray) for part in term[1:])
-
-
-@pytest.mark.parametrize("name", ON_DEVICE)
-def test_their_steps_can_be_recorded_as_a_cuda_graph(name, monkeypatch):
-    model, rng = ON_DEVICE[name], np.random.default_rng(0)
-    theta = model.init(rng, np.float64)
-    batch = check_batch(model.modalities, six_examples(model, rng, np.float64), None, theta)
-    noise = model.draw_noise(rng, 6, 2, np.float64)
-    check_recorded(model, theta, batch, noise, monkeypatch)
