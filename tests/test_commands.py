@@ -97,13 +97,6 @@ def test_a_closed_output_is_no_fault():
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_a_reader_who_stops_reading(folder):
-    command = [sys.executable, "-m", "mmvae_edu", "status"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        process.stdout.close()
-        assert b"Traceback" not in process.stderr.read()
-
-
 # ---- doctor -----------------------------------------------------------------------------------
 
 

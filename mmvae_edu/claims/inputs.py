@@ -43,16 +43,9 @@ class Drawn(Example):
         return self.draw(rng, sizes)
 
 
-def _table(law=np.log):
-    """Draw a table of three variables, and arguments that follow it."""
-
-    def draw(*following):
-        def args(rng, sizes):
-            return (law(random_table(rng)), *following), {}
-
-        return Drawn(args)
-
-    return draw
+def _table(*following, law=np.log, table=random_table):
+    """Draw a table of three variables, or its logarithms, followed by these arguments."""
+    return Drawn(lambda rng, sizes: ((law(table(rng)), *following), {}))
 
 
 def _sparse_table(rng, shape=(3, 2, 4)):
@@ -178,9 +171,9 @@ FOUR_LOGS = ["KN log_weight"] * 4
 HITS, N_HITS = np.arange(0, 24, dtype=float), 23
 
 VALUES = {
-    s04_mean_field.chain_rule_logp: [_table()((2, 0, 1)), _table()((0, 1, 2))],
-    s04_mean_field.product_of_marginals: [_table(np.array)()],
-    s04_mean_field.total_correlation: [_table(np.array)()],
+    s04_mean_field.chain_rule_logp: [_table((2, 0, 1)), _table((0, 1, 2))],
+    s04_mean_field.product_of_marginals: [_table(law=np.array)],
+    s04_mean_field.total_correlation: [_table(law=np.array)],
     s04_mean_field.cavi_step: [_cavi()],
     s04_mean_field.gaussian_mean_field: [
         Drawn(lambda rng, sizes: (_gaussian(rng, sizes["D"]), {}), "D")
@@ -288,15 +281,9 @@ EXTREMES = {
     likelihoods.binomial_log_prob: {ANY_SIZE: Example("KNP huge", x="NP counts", n=5)},
     likelihoods.categorical_log_prob: {ANY_SIZE: Example("KNV huge", x="NV one_hot")},
     gaussian.gaussian_log_prob: {"far from mu": Example("KND huge", "ND", "ND")},
-    s04_mean_field.chain_rule_logp: {
-        ZEROS: Drawn(lambda rng, sizes: ((_log(_sparse_table(rng)), (1, 2, 0)), {}))
-    },
-    s04_mean_field.product_of_marginals: {
-        ZEROS: Drawn(lambda rng, sizes: ((_sparse_table(rng),), {}))
-    },
-    s04_mean_field.total_correlation: {
-        ZEROS: Drawn(lambda rng, sizes: ((_sparse_table(rng),), {}))
-    },
+    s04_mean_field.chain_rule_logp: {ZEROS: _table((1, 2, 0), law=_log, table=_sparse_table)},
+    s04_mean_field.product_of_marginals: {ZEROS: _table(law=np.array, table=_sparse_table)},
+    s04_mean_field.total_correlation: {ZEROS: _table(law=np.array, table=_sparse_table)},
     s04_mean_field.cavi_step: {
         "where a state of x_i has P = 0": _cavi(impossible=True),
         "where some q are 0": _cavi(certain=True),

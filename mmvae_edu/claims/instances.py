@@ -5,10 +5,18 @@ Generic on purpose: asymmetric, no unit scales, all sizes distinct.
 
 import itertools
 import math
+import tomllib
+from importlib import resources
 
 import numpy as np
 
 from ..oracles import DiscreteModel
+
+
+def printed(table, parse=float):
+    """Read the rows of a slide's table, by data set and system."""
+    file = resources.files("mmvae_edu.measure.tables").joinpath("slides.toml")
+    return tomllib.loads(file.read_text("utf-8"), parse_float=parse)[table]["rows"]
 
 
 def random_table(rng, shape=(2, 3, 4)):

@@ -2,27 +2,23 @@
 
 import itertools
 import math
-import tomllib
 from collections import Counter
 from decimal import Decimal
-from importlib import resources
 
 import numpy as np
 
 from ..slides.s08_table_2 import bootstrap_ci, consistency_report
-from .instances import random_table
+from .instances import printed, random_table
 from .registry import T0, T1, claim
 
-SLIDES = resources.files("mmvae_edu.measure.tables").joinpath("slides.toml")
 TEN_CLASSES = ("binary-mnist", "mnist", "fashion-mnist")
 
 
 def _printed():
     """Read the slide's rows with all three blocks: (data set, system) → three Decimals."""
-    rows = tomllib.loads(SLIDES.read_text("utf-8"), parse_float=Decimal)["S8.T2"]["rows"]
     return {
         (data, system): cells
-        for data, systems in rows.items()
+        for data, systems in printed("S8.T2", Decimal).items()
         for system, cells in systems.items()
         if len(cells) == 3 and not any(cell.is_nan() for cell in cells)
     }

@@ -2,9 +2,7 @@
 
 import itertools
 import math
-import tomllib
 from decimal import Decimal
-from importlib import resources
 
 import mpmath
 import numpy as np
@@ -19,17 +17,15 @@ from ..slides.s13_tables import (
     log_conditional_is,
     over_seeds,
 )
-from .instances import discrete_model, log_liks, log_mean, occupied_states
+from .instances import discrete_model, log_liks, log_mean, occupied_states, printed
 from .registry import T0, T1, claim, terms
 
-SLIDES = resources.files("mmvae_edu.measure.tables").joinpath("slides.toml")
 FEATURES = 784, 3072  # MNIST, SVHN
 
 
 def table3(parse=float):
     """Read the slide's Table 3, its rows by system: (2 systems, 2 modalities, 4 columns)."""
-    rows = tomllib.loads(SLIDES.read_text("utf-8"), parse_float=parse)["S13.T3"]["rows"]
-    found = rows["mnist-svhn"]
+    found = printed("S13.T3", parse)["mnist-svhn"]
     return [
         [found[f"{system}, m = {m}"] for m in ("MNIST", "SVHN")] for system in ("MMVAE", "MVAE")
     ]
