@@ -28,6 +28,16 @@ def pytest_collection_modifyitems(items):
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder of exercises, in the current one."""
+    from mmvae_edu import cli
+
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["start", "mine"]) == 0
+    return tmp_path / "mine"
+
+
 def copy_clone(folder):
     """Copy the files of the project into a new folder; returns the folder."""
     tracked = subprocess.run(

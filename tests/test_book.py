@@ -92,12 +92,6 @@ def test_an_idea_that_the_lesson_does_not_speak_of_is_one_sentence():
     assert missing == ["lessons.toml: L99 does not speak of 'Bayes'"]
 
 
-def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path, capsys):
-    (tmp_path / "file").write_text("")
-    assert cli.main(["book", "-o", str(tmp_path / "file" / "book")]) == 64
-    assert re.fullmatch(r"mmvae-edu: .*book: cannot write here .*\n", capsys.readouterr().err)
-
-
 LESSON = """# %% [markdown]
 # # L99  Fails
 #

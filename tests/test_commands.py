@@ -31,13 +31,6 @@ RIGHT = "def vae_grad(g):\n    return g.mean(0)\n"
 WRONG = "def vae_grad(g):\n    return g.sum(0)\n"  # the mistake summed_gradient
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert cli.main(["start", "mine"]) == 0
-    return tmp_path / "mine"
-
-
 def write(folder, text, exercise=VAE_GRAD):
     path = folder / exercise.stub.name
     path.write_text(text, encoding="utf-8")

@@ -617,13 +617,6 @@ def test_locked_only_inside_and_by_every_name():
 # ---- the folder and the commands --------------------------------------------------------------
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert cli.main(["start", "mine"]) == 0
-    return tmp_path / "mine"
-
-
 def test_start_never_overwrites(folder, capsys):
     own = folder / "05_neg_kl.py"
     own.write_text("mine")

@@ -7,6 +7,7 @@ call of a pullback is the exact expectation of the estimator.
 import numpy as np
 import pytest
 
+from mmvae_edu.claims.gaussian_instances import encoders_of
 from mmvae_edu.claims.instances import noise_grid, repeated
 from mmvae_edu.likelihoods import Bernoulli, Normal
 from mmvae_edu.mistakes import edits_of
@@ -142,8 +143,7 @@ def test_a_masked_expert_is_no_expert():
 
 
 def encoders(model, gradient):
-    views = model.tree.views(gradient[:-1])
-    return np.concatenate([views[m]["encoder"][k].ravel() for m in views for k in ("W0", "b0")])
+    return encoders_of(model.tree.views(gradient[:-1]))
 
 
 def test_the_usual_form_is_biased_for_a_mixture():

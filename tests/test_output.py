@@ -27,13 +27,6 @@ def run(*arguments, cwd, **surroundings):
     )  # fmt: skip
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert cli.main(["start", "mine"]) == 0
-    return tmp_path / "mine"
-
-
 # ---- encodings --------------------------------------------------------------------------------
 
 

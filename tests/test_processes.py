@@ -28,13 +28,6 @@ MEAN = "def vae_grad(g): return g.mean(0)\n"
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX")
 
 
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert cli.main(["start", "mine"]) == 0
-    return tmp_path / "mine"
-
-
 def check(tmp_path, source, **limits):
     (tmp_path / NAME).write_text(source)
     return checker.check_file(VAE_GRAD, tmp_path, limits=Limits(**limits))

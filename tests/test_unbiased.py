@@ -9,14 +9,14 @@ from numpy.testing import assert_allclose
 
 from mmvae_edu import check_unbiased
 from mmvae_edu.claims.gaussian_instances import (
-    affine_encoder_gradient,
+    encoders_of,
+    exact_bound,
     expert_parameters,
     one_dimensional,
 )
 from mmvae_edu.claims.instances import repeated
 from mmvae_edu.gradcheck import GradientError
 from mmvae_edu.models import MMVAE
-from mmvae_edu.oracles import bound_gradient, mixture_iwae_continuous
 
 COPIES = 400
 
@@ -25,13 +25,8 @@ COPIES = 400
 def mmvae():
     """MMVAE with one observation: model, theta, x and the encoders' exact gradient at K = 2."""
     model, theta, twin, x = one_dimensional(MMVAE, np.random.default_rng(0), {"a": 2, "b": 3})
-    mu, log_var = (part.ravel() for part in expert_parameters(model, theta, x))
-
-    def log_joint(z):
-        return twin.log_joint(z.reshape(-1, 1), x).reshape(z.shape)
-
-    gradients = bound_gradient(mixture_iwae_continuous, log_joint, mu, log_var, 2)
-    return model, theta, x, affine_encoder_gradient(x, *gradients)
+    exact = exact_bound(twin, x, *expert_parameters(model, theta, x)[..., 0, 0])
+    return model, theta, x, exact[:-1]
 
 
 def bound(model, theta, x, eps):
@@ -60,8 +55,8 @@ def draw(form, model, theta, x):
 
     def estimator(rng):
         eps = model.draw_noise(rng, COPIES, 2, np.float64)["eps"]
-        views = model.tree.views(form(model, theta, many, eps)(np.full(COPIES, 1 / COPIES)))
-        return np.concatenate([views[m]["encoder"][k].ravel() for m in views for k in ("W0", "b0")])
+        gradient = form(model, theta, many, eps)(np.full(COPIES, 1 / COPIES))
+        return encoders_of(model.tree.views(gradient))
 
     return estimator
 

@@ -61,7 +61,7 @@ def expert_parameters(model, theta, x):
     """Compute mu, log_var (M, N, D) of a model with affine networks."""
     views = model.tree.views(theta)
     outputs = [x[m] @ views[m]["encoder"]["W0"] + views[m]["encoder"]["b0"] for m in x]
-    return np.split(np.array(outputs), 2, axis=-1)
+    return np.array(np.split(np.array(outputs), 2, axis=-1))
 
 
 def sigma_points(T, N, D):
@@ -96,26 +96,32 @@ def over_all_noise(f, system, rng, features):
     each has a logarithm of its own.
     """
     model, theta, twin, x = one_dimensional(system, rng, features)
-    mu, log_var = (a.ravel() for a in expert_parameters(model, theta, x))
+    eps, chance = noise_grid(2)
+    eps = np.broadcast_to(eps[:, :, None], (len(x), *eps.shape, 1))
+    bound, pullback = f(model, theta, repeated(x, len(chance)), eps=eps)
+    found = np.append(encoders_of(model.tree.views(pullback(chance))), chance @ bound)
+    return found, exact_bound(twin, x, *expert_parameters(model, theta, x)[..., 0, 0])
+
+
+def encoders_of(gradient):
+    """Join the gradient of the affine encoders."""
+    encoders = [networks["encoder"] for networks in gradient.values()]
+    return np.concatenate([dw[name].ravel() for dw in encoders for name in ("W0", "b0")])
+
+
+def exact_bound(twin, x, mu, log_var):
+    """Compute the affine encoders' exact gradient of L_2, as `encoders_of`, and L_2, at one x.
+
+    mu, log_var (M,): the encoders' outputs, of one latent dimension.
+    """
 
     def log_joint(z):
         return twin.log_joint(z.reshape(-1, 1), x).reshape(z.shape)
 
-    exact = mixture_iwae_continuous(log_joint, mu, log_var, 2, nodes=401)
-    gradients = bound_gradient(mixture_iwae_continuous, log_joint, mu, log_var, 2)
-    expected = np.append(affine_encoder_gradient(x, *gradients), exact)
+    def bound(*arguments):
+        return mixture_iwae_continuous(*arguments, nodes=401)
 
-    eps, chance = noise_grid(2)
-    eps = np.broadcast_to(eps[:, :, None], (len(x), *eps.shape, 1))
-    bound, pullback = f(model, theta, repeated(x, len(chance)), eps=eps)
-    views = model.tree.views(pullback(chance))
-    encoders = [views[m]["encoder"][k].ravel() for m in views for k in ("W0", "b0")]
-    return np.concatenate([*encoders, [chance @ bound]]), expected
-
-
-def affine_encoder_gradient(x, dmu, dlog_var):
-    """Compute the encoders' flat gradient of a bound with dmu, dlog_var (M,) at one x."""
-    parts = []
-    for m, d in zip(x, np.stack([dmu, dlog_var], axis=-1), strict=True):
+    gradients, parts = bound_gradient(bound, log_joint, mu, log_var, 2), []
+    for m, d in zip(x, np.stack(gradients, axis=-1), strict=True):
         parts += [np.outer(x[m][0], d).ravel(), d]
-    return np.concatenate(parts)
+    return np.concatenate([*parts, [bound(log_joint, mu, log_var, 2)]])

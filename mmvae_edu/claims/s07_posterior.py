@@ -32,19 +32,16 @@ def over_all_x(rng, lhs, rhs):
 @claim("S7.1", of=posterior_joint, tol=T0, oracle="O1 enumeration")
 def bayes_with_independent_modalities(f, rng):
     """p(z|x_1..N) is p(z) Π p(x_i|z) over its sum over z, for every x and N = 2, 3, 4."""
+    return over_all_x(rng, _from_likelihoods(f), lambda model, x: model.posterior(x))
 
-    def from_likelihoods(model, x):
-        return f(model.log_prior, log_liks(model, x))
 
-    return over_all_x(rng, from_likelihoods, lambda model, x: model.posterior(x))
+def _from_likelihoods(f):
+    return lambda model, x: f(model.log_prior, log_liks(model, x))
 
 
 @claim("S7.2", of=posterior_joint, tol=T0, oracle="O1 enumeration")
 def likelihoods_may_be_replaced(f, rng):
     """p(z)/p(x_1..N) Π [p(z|x_i) p(x_i)/p(z)] is the joint posterior too."""
-
-    def from_likelihoods(model, x):
-        return f(model.log_prior, log_liks(model, x))
 
     def substituted(model, x):
         ratios = [
@@ -53,7 +50,7 @@ def likelihoods_may_be_replaced(f, rng):
         ]
         return np.prod(ratios, axis=0) * np.exp(model.log_prior - model.log_evidence(x))
 
-    return over_all_x(rng, from_likelihoods, substituted)
+    return over_all_x(rng, _from_likelihoods(f), substituted)
 
 
 @claim("S7.2", of=posterior, tol=T0, oracle="O1 enumeration")
