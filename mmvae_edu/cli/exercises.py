@@ -1,19 +1,18 @@
 """The commands of the exercises: start, status, check, watch, hint, solution, reset, dev-check."""
 
-import difflib
 import inspect
 import json
 import sys
 import time
-from pathlib import Path
 
 from ..claims.registry import LEGEND
 from ..course import checker, derivation, progress, source
 from ..course.examine import NOT_ATTEMPTED
-from ..course.exercises import DerivationExercise, current, exercises, select
+from ..course.exercises import DerivationExercise
 from ..course.status import following, show, status_of, statuses
 from ..support.terminal import say
 from .arguments import filename, whole
+from .names import choose, one
 
 CODES = (
     "Checks your solutions. Exit code: 0 right, 1 wrong, 2 not attempted, 3 the checker's own "
@@ -74,47 +73,6 @@ def add_commands(add):
         example="dev-check --seeds 1",
     )  # fmt: skip
     dev.add_argument("--seeds", type=whole(1), default=3, metavar="N", help="default %(default)s")
-
-
-def choose(names):
-    """Select exercises by names, also a file's; for an unknown name suggest the nearest one."""
-    names = [id for name in names for id in _named(name)]
-    known = [known for id, e in exercises().items() for known in (id, *id.split("."), e.stub.name)]
-    for name in names:
-        lesson = f"L{name.zfill(2)}" if name.isdigit() else name
-        if lesson not in known or name.endswith((".py", ".derive")):
-            near = difflib.get_close_matches(name, known, 1, 0.5)
-            meant = f"; did you mean {near[0]}?" if near else ""
-            raise ValueError(
-                f"no exercise {name or repr(name)}{meant} (`mmvae-edu status` lists them)"
-            )
-    return select(names)
-
-
-def _named(name):
-    """List the ids that a name stands for: those of a file, also if it has the number of once.
-
-    ValueError if the path leads elsewhere than to the learner's folder; a name alone is enough.
-    """
-    path = Path(name)
-    if path.suffix not in (".py", ".derive"):
-        return [current(name)]
-    folder = progress.find_folder()
-    alone = path.name == str(path) and not path.is_file()
-    if not alone and path.resolve().parent != folder.resolve():
-        if not path.exists():
-            raise ValueError(f"{path}: there is no such file")
-        raise ValueError(f"{path} is not in {folder}, where the exercises are checked")
-    stubs = {id: e.stub for id, e in exercises().items()}
-    own = {stub: progress.own_file(folder, stub).name for stub in {*stubs.values()}}
-    return [id for id, s in stubs.items() if path.name in (s.name, own[s])] or [path.name]
-
-
-def _one(name):
-    chosen = choose([name])
-    if len(chosen) > 1:
-        raise ValueError(f"{name} is several exercises: {', '.join(e.id for e in chosen)}")
-    return chosen[0]
 
 
 def _start(arguments):
@@ -254,7 +212,7 @@ def _solved(now):
 
 
 def _hint(arguments):
-    exercise = _one(arguments.id)
+    exercise = one(arguments.id)
     now = _last_status(exercise)
     if arguments.number:
         numbers = [int(arguments.number)]
@@ -282,7 +240,7 @@ def next_hint(exercise, now):
 
 
 def _solution(arguments):
-    exercise = _one(arguments.id)
+    exercise = one(arguments.id)
     if not arguments.give_up and not _solved(_last_status(exercise)):
         say(f"{exercise.id} is not solved yet: `mmvae-edu check {exercise.id}`, or --give-up")
         return 1
@@ -307,7 +265,7 @@ def _reset(arguments):
         backups = progress.reset_all(folder)
         say(f"{folder}: all files are stubs again; kept: {', '.join(p.name for p in backups)}")
         return 0
-    exercise = _one(arguments.id)
+    exercise = one(arguments.id)
     kept = progress.reset(folder, exercise)
     say(f"{exercise.id} is a stub again" + (f"; your file is kept as {kept}" if kept else ""))
     return 0
