@@ -129,6 +129,25 @@ def test_validation_noise_is_fixed_without_a_seed_too():
     assert len({entry["validation"] for entry in model.fit(x, **options)}) == 1
 
 
+def test_a_finished_run_resumes_to_itself(tmp_path):
+    model, x, options = prepared("VAE")
+    history = model.fit(x, checkpoint=tmp_path / "run.npz", **options)
+    again, _, _ = prepared("VAE")
+    assert again.fit(x, checkpoint=tmp_path / "run.npz", **options) == history
+    assert_array_equal(again.theta, model.theta)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
+def test_truncated_checkpoints_are_refused(share, tmp_path):
+    model, x, options = prepared("VAE")
+    path = tmp_path / "run.npz"
+    model.fit(x, checkpoint=path, **options)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ValueError, match="not written by mmvae_edu, or not to its end"):
+        model.fit(x, checkpoint=path, **options)
+
+
 def test_ctrl_c_restores_the_handler_and_without_checkpoint_keeps_the_parameters():
     model, x, options = prepared("VAE")
     before = signal.getsignal(signal.SIGINT)
