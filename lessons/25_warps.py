@@ -1,8 +1,9 @@
 # %% [markdown]
 # # L25  What a warp costs, and the roof
 #
-# L24's kernels are right. What does one cost a GPU, and how fast can it be at most? Both can be
-# counted without a GPU: the recorder knows which thread touches what, and when.
+# L24's kernels are right. What does one cost a GPU, and how fast can it be at most? The cost can be
+# counted without a GPU: the recorder knows which thread touches what, and when. The limit needs two
+# measured rates besides.
 
 # %%
 import json
@@ -21,10 +22,10 @@ from mmvae_edu.report import plots
 # %% [markdown]
 # ## A warp moves sectors
 #
-# 32 threads with consecutive numbers are a **warp**. Its 32 **lanes** run each instruction
-# together, and memory answers them together, in **sectors** of 32 bytes. Of float32, 4 bytes each,
-# 32 neighbours fill 4 sectors: the access is **coalesced**. Lanes that read far apart fetch a
-# sector each, and use an eighth of it.
+# 32 threads with consecutive numbers are a **warp**. Those of its 32 **lanes** that stand at the
+# same instruction run it together, and memory answers them together, in **sectors** of 32 bytes. Of
+# float32, 4 bytes each, 32 neighbours fill 4 sectors: the access is **coalesced**. Lanes that read
+# far apart fetch a sector each, and use an eighth of it.
 #
 # A thread adds up a row. Then, with the indices of `x` exchanged, a column.
 
@@ -50,13 +51,15 @@ for kernel in row, edited(row, "column", {"x[t, k]": "x[k, t]"}):
 
 # %% [markdown]
 # So let threads that are neighbours touch numbers that are. (L24's `log_w[k, n]`, with a thread for
-# each $k$, is of the first kind; the library gives neighbouring threads neighbouring columns.)
+# each $k$, is of the first kind; the library gives neighbouring threads neighbouring columns.) The
+# recorder has no cache. In a GPU's the rest of a sector may wait for the next `k`, unless other
+# warps push it out.
 #
 # ## Shared memory has 32 banks
 #
-# There, numbers that follow each other lie in different **banks**, number $i$ in bank
-# $i \bmod 32$, and a bank serves one number at a time. Lanes that ask a bank for different numbers
-# wait for each other: a **bank conflict** takes more than one **pass**.
+# There, numbers of 4 bytes that follow each other lie in different **banks**, number $i$ in bank
+# $i \bmod 32$, and a bank serves one number at a time, to all who ask for it. Lanes that ask a bank
+# for different numbers wait for each other: a **bank conflict** takes more than one **pass**.
 #
 # ## Predict, then run
 #
@@ -83,6 +86,10 @@ for length in 32, 33, 34, 36, 40:
         outcome("25-passes", cost.passes / cost.accesses)
 
 # %% [markdown]
+# With rows of length $L$, neighbours in a column are $L$ numbers apart, and so are their banks,
+# modulo 32. They use $32 / \gcd(L, 32)$ banks, each for $\gcd(L, 32)$ lanes. So a 33rd number is
+# enough.
+#
 # ## Lanes that wait
 #
 # Where the lanes of a warp disagree in an `if` (**divergence**), it runs both sides, one after the
@@ -114,21 +121,26 @@ print("warps they keep:   ", *(len({t // 32 for t in threads}) for threads in bu
 print("warps they'd fill: ", *(math.ceil(len(threads) / 32) for threads in busy.values()))
 
 # %% [markdown]
-# Within a warp there is no need of shared memory, nor of barriers. In a **shuffle** each lane gets
-# the number of another one, here of that whose number differs in one bit; after five all have the
-# sum. All lanes that the mask `ALL` names must take part.
+# A warp can add up without shared memory and barriers. In a **shuffle** each lane gets the value of
+# another one, here of that whose number differs in one bit; after five all have the sum. All lanes
+# that the mask `ALL` names must take part.
 #
 #     for step in (16, 8, 4, 2, 1):
 #         own += cuda.shfl_xor_sync(ALL, own, step)
 #
+# (Since Volta, 2017, nothing else keeps lanes in step: those that exchange values through memory
+# need `cuda.syncwarp()` in between.)
+#
 # A warp that waits for memory leaves the processor to others: **occupancy** is the share of its
-# places for warps that are taken, and registers and shared memory limit it. By **Little's law** the
-# bytes on their way must be bandwidth times latency, by many warps or by many loads in each.
+# places for warps that are taken. Registers, shared memory and the size of blocks limit it. By
+# **Little's law** a memory is busy all the time only if bandwidth times latency bytes are on their
+# way: of many warps, or of many loads in each.
 #
 # ## From version to version
 #
-# Each version of a kernel of the library adds one idea, its docstring. Small launches, counted:
-# `mmvae-edu kernels --versions` shows more columns, and `--trace importance_weights_v3` each line.
+# Each version of a kernel of the library adds one idea, which its docstring says. Small launches,
+# counted: `mmvae-edu kernels --versions` shows more columns, and `--trace importance_weights_v3`
+# each line.
 
 # %%
 print("  warps  sectors  used  lanes  passes  barriers  shuffles")
@@ -140,7 +152,8 @@ for op in VERSIONS:
 
 # %% [markdown]
 # The last two are the matrix product. The naive one reads two numbers for each multiplication and
-# addition. In the tiled one shared memory serves 16 threads with each number read.
+# addition. In the tiled one shared memory serves 16 threads with each number read. It touches an
+# eighth of the sectors of $a$ and $b$, not a sixteenth: in the naive one lanes share some, too.
 #
 # ## The roof
 #
@@ -149,7 +162,7 @@ for op in VERSIONS:
 #
 # $$\min(P,\; I \cdot B)$$
 #
-# operations a second, its **roof**. Left of the ridge $P/B$ memory bounds it, however clever its
+# operations a second, its **roof**. Left of the ridge $P/B$ memory sets it, however clever the
 # arithmetic.
 #
 # Here bytes are those of inputs and outputs. Operations are those of the formula, in
@@ -164,7 +177,7 @@ file = Path(kernels.__file__).with_name("results") / "cpu-amd-roof.json"
 machine, run = json.loads(file.read_text("utf-8")).values()
 work, names = run["operations"], [name for name in run["operations"] if name != "update"]
 what = f"On {machine['device']} with {machine['threads']} threads"
-predict("25-bound", f"{what}, how many of the {len(names) - 1} kernels does memory bound?")
+predict("25-bound", f"{what}, memory sets the roof of how many of {len(names) - 1} kernels?")
 second = {name: turns["milliseconds"] / 1000 for name, turns in run["turns"].items()}
 B, P = run["bytes"]["update"] / second["update"], work["product"] / second["product"]
 rows = []
@@ -174,8 +187,9 @@ for name in names:
 rows.sort()
 bound = [row for row in rows if row[0] < P / B]
 best = max(bound, key=lambda row: row[2])
-finding = f"{what} memory bounds {len(bound)} of {len(names) - 1} kernels: they do fewer than\n"
-finding += f"{P / B:.1f} operations a byte. Nearest to its roof is {best[3]}, at {best[2]:.0%}"
+finding = f"{what} memory sets the roof of {len(bound)} of {len(names) - 1} kernels: fewer than\n"
+finding += f"{P / B:.1f} operations a byte, an exp as one. "
+finding += f"Nearest to its roof is {best[3]}, at {best[2]:.0%}"
 figure, axis = plots.canvas(9, 5.5)
 axis.set_title(finding, loc="left")
 ridge = np.array([0.1, P / B, 1000])
@@ -187,6 +201,7 @@ for number, (intensity, rate, _, _) in enumerate(rows, 1):
     axis.plot(intensity, rate, plots.MARKERS[kind], color=plots.COLOURS[kind])
     axis.annotate(number, (intensity, rate), (6, -12), textcoords="offset points")
 names = [f"{n:2}  {name}, {reached:.0%}" for n, (*_, reached, name) in enumerate(rows, 1)]
+names = ["reached of its roof:", *names]
 axis.text(0.55, 0.03, "\n".join(names), transform=axis.transAxes, fontsize=10)
 axis.set(xscale="log", yscale="log", xlabel="operations a byte", ylabel="10⁹ operations a second")
 outcome("25-bound", len(bound))
@@ -194,9 +209,11 @@ header = ["operations a byte", "10⁹ operations a second", "of its roof", "kern
 keep(figure, "25-roof", alt=finding.replace("\n", " "), numbers=[header, *rows])
 
 # %% [markdown]
-# Only fusion moves a kernel to the right: what one kernel leaves in registers, the next need not
-# read. A kernel far below its roof waits for something else: an $\exp$ is many instructions, and a
-# reduction down columns reads memory in short pieces.
+# Fusion moves work to the right: what one kernel leaves in registers, the next need not read. So do
+# numbers of fewer bytes. A roof is a bound, not a diagnosis: a kernel far below it waits for
+# something else. That may be arithmetic: were $\exp$ and $\log$ counted as the 20 or so additions
+# and multiplications that they are, the formula of `binomial_log_prob` would lie right of the ridge.
+# Or it may be memory read in short pieces, as in a sum down columns.
 #
 # ## The claims
 #
