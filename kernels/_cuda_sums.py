@@ -12,7 +12,7 @@ from ._cuda_elements import ratio, softplus_and_sigmoid
 LOG_2PI = math.log(2 * math.pi)
 ROWS, WIDTH = 16, 32  # the greatest block in which threads add up
 THREADS, TALL = ROWS * WIDTH, 128  # TALL: of a narrow one
-WARP, ALL = 32, 0xFFFFFFFF  # the threads that a GPU runs in step, and all of them in a shuffle
+WARP, ALL = 32, 0xFFFFFFFF  # the threads of a warp, and all of them in a shuffle
 HELD = 8  # entries of a column that a thread keeps in registers
 
 

@@ -136,7 +136,7 @@ class Device:
     def _side(self, work, blocks):
         """Share work out over the grid's second side where the first leaves cores idle.
 
-        A block that takes all of it finds again in its first-level cache what it has read before.
+        A block that takes all of it may find in its first-level cache what it has read before.
         """
         return self._blocks(work, max(1, work * blocks // (8 * self.chip()[0])))
 

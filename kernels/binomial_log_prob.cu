@@ -7,8 +7,8 @@
 // Block    blockDim.y examples; the 8, 16 or 32 threads of a row lie in one warp and add up by
 //          shuffles.
 // Bytes    log_prob L N P numbers, vjp 2 L N P; further L N, and N P for x: where there are enough
-//          examples for all blocks a block takes all L rows of its own, one after the other, and
-//          finds x in the first-level cache.
+//          examples for all blocks a block takes all L rows of its own, one after the other, so
+//          that x may stay in the first-level cache.
 //
 // v2 takes one logarithm for 4 · LANES features: Σ log(1 + e) = log Π (1 + e).
 //
@@ -20,7 +20,7 @@ template <typename Real, int LANES>
 struct alignas(sizeof(Real) * LANES) Pack { Real at[LANES]; };
 
 // log(1 + e) for 0 ≤ e ≤ 1.  The float is a minimax polynomial, within 1.5 ulp: log1pf, made for
-// all numbers, takes so many instructions that memory would wait.
+// all numbers, takes more instructions.
 __device__ inline double log_1_plus(double e) { return log1p(e); }
 
 __device__ inline float log_1_plus(float e)

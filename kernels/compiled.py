@@ -36,7 +36,8 @@ class Compiled:
     def warps(self, threads):
         """Count the warps that a multiprocessor holds at once in blocks of so many threads."""
         most, blocks, memory = CHIPS[self.arch]
-        shared = self.shared + 1024 * (self.arch >= 80)  # the system's
+        unit = 128 if self.arch >= 80 else 256  # bytes that are allotted at once
+        shared = -(-self.shared // unit) * unit + 1024 * (self.arch >= 80)  # the system's
         by_registers = 4 * (16_384 // (32 * -(-self.registers // 8) * 8))  # in each of 4 quarters
         each = -(-threads // 32)
         by_shared = memory // shared if shared else blocks

@@ -9,8 +9,8 @@
 // Block    v2 to v4: the columns of blockDim.x threads; the partial sums meet in shared memory, in a
 //          tree.
 // Bytes    2 K N + N numbers.  v1 reads log_w three times, v2 twice, v3 and v4 once where the
-//          registers of a block hold all K; beyond, their second reading finds in the second-level
-//          cache what the few columns of the blocks at work left there.
+//          registers of a block hold all K; beyond, their second reading is to find in the
+//          second-level cache what the few columns of the blocks at work left there.
 //
 // −∞ weighs 0; a column of only −∞ gives −∞ and weights 0; +∞ is shared; NaN stays NaN.
 
@@ -128,7 +128,7 @@ __device__ void load(Real (&held)[HELD], const Real *column, Int k, int step, In
     }
 }
 
-// The other way, past the cache, to leave log_w in it.
+// The other way; the cache may evict these first, to keep log_w.
 template <typename Real>
 __device__ void store(const Real (&held)[HELD], Real *column, Int k, int step, Int rows, Int N)
 {
@@ -270,7 +270,7 @@ __global__ void __launch_bounds__(512, 8 / sizeof(Real)) importance_weights_v4(
                 for (int i = 0; i < LANES; i++)
                     held[h].at[i] = ratio(held[h].at[i], sum[i].top) * share[i];
                 auto place = reinterpret_cast<Stored *>(weights) + (k + h * step) * N + n;
-                if (k + h * step < rows)                         // past the cache, to leave log_w in it
+                if (k + h * step < rows)                         // evicted first, to keep log_w cached
                     __stcs(place, reinterpret_cast<const Stored &>(held[h]));
             }
         }

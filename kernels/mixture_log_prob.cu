@@ -7,10 +7,11 @@
 // Block    log_prob: blockDim.y examples; the 8, 16 or 32 threads of an example lie in one warp and
 //          add up by shuffles.  vjp: blockDim.x threads for the dimensions, blockDim.y for the
 //          samples, whose sums meet in a tree.
-// Bytes    log_prob (K + 2 M) N D + 2 M K N + (K + M) N numbers: where there are enough examples for
-//          all blocks a block takes all K samples of its own, TILE at a time, and finds mu and
-//          log_var in the first-level cache.  z stays in registers for all experts, unless an example
-//          has more than LANES · blockDim.x dimensions.  vjp (2 K + 4 M) N D + (M + 1) K N, where
+// Bytes    log_prob (K + 2 M) N D + M K N + (K + M) N numbers: where there are enough examples for
+//          all blocks a block takes all K samples of its own, TILE at a time, so that mu and log_var
+//          may stay in the first-level cache.  z stays in registers for all experts, unless an
+//          example has more than LANES · blockDim.x dimensions.  r holds scores first, which are
+//          read back soon: from a cache, or 2 M K N more.  vjp (2 K + 4 M) N D + (M + 1) K N, where
 //          one thread has all K samples.
 //
 // An absent expert has log α = −∞ and r = 0, and what stands in its place is never used.

@@ -212,8 +212,8 @@ keep(figure, "25-roof", alt=finding.replace("\n", " "), numbers=[header, *rows])
 # Fusion moves work to the right: what one kernel leaves in registers, the next need not read. So do
 # numbers of fewer bytes. A roof is a bound, not a diagnosis: a kernel far below it waits for
 # something else. That may be arithmetic: were $\exp$ and $\log$ counted as the 20 or so additions
-# and multiplications that they are, the formula of `binomial_log_prob` would lie right of the ridge.
-# Or it may be memory read in short pieces, as in a sum down columns.
+# and multiplications that they are, the formula of `binomial_log_prob` would lie right of the
+# ridge. Or it may be memory read in short pieces, as in a sum down columns.
 #
 # ## The claims
 #

@@ -78,6 +78,8 @@ def test_what_nvrtc_does_not_compile_is_shown(arch):
         (90, 128, 0, 32, 16),
         (90, 64, 16384, 1024, 32),
         (90, 32, 100 << 10, 256, 16),  # two blocks' shared memory
+        (90, 32, (228 << 10) // 15 - 1024, 32, 14),  # 15 blocks' but for the unit of 128 bytes
+        (75, 32, (64 << 10) // 11, 32, 10),  # 11 blocks' but for the unit of 256 bytes
         (75, 16, 0, 32, 16),  # 16 blocks
         (86, 40, 0, 1024, 32),  # 1536 threads: one block
     ],

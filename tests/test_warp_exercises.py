@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from mmvae_edu.kernels.simulator import examples_of_warps, methods_of_warps, record
+from mmvae_edu.kernels.simulator import edited, examples_of_warps, methods_of_warps, record
 from test_student_answers import answers
 
 X = np.ones((2, 140), np.float32)
@@ -63,3 +63,17 @@ def test_a_costly_answer_gets_one_sentence(name, tmp_path):
 @pytest.mark.parametrize("name", LAUNCHES)
 def test_the_librarys_kernel_costs_no_more(name):
     assert fault_of(getattr(examples_of_warps, name), name) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "sentences"),
+    [
+        ("transpose_kernel", "(TILE, PADDED), np.float32", "(TILE, PADDED), np.float64", []),
+        ("row_sum_kernel", "array(THREADS, np.float32", "array(THREADS, np.float64", []),
+        ("transpose_kernel", "(TILE, PADDED), np.float32", "(TILE, TILE), np.float64",
+         ["line 17 reads tile in 20 passes of shared memory a warp access, where 2 would do"]),
+    ],
+)  # fmt: skip
+def test_a_warp_takes_two_passes_for_numbers_of_8_bytes(name, old, new, sentences):
+    kernel = edited(getattr(examples_of_warps, name), "in_float64", {old: new})
+    assert [str(fault) for fault in fault_of(kernel, name)] == sentences

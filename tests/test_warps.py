@@ -631,8 +631,12 @@ def typed_in():
 
 ONE = np.zeros(1)
 REFUSED = [
-    (shifted, 1, 1025, ONE, ONE, "threads: expected at most 1,024 in a block, found 1,025"),
+    (shifted, 1, 1025, ONE, ONE, "threads: expected at most 1,024 along x, found 1,025"),
     (shifted, 1, (32, 33), ONE, ONE, "threads: expected at most 1,024 in a block, found 1,056"),
+    (shifted, 1, (1, 1, 65), ONE, ONE, "threads: expected at most 64 along z, found 65"),
+    (shifted, (1, 65_536), 1, ONE, ONE, "blocks: expected at most 65,535 along y, found 65,536"),
+    (shifted, (1, 1, 65_536), 1, ONE, ONE,
+     "blocks: expected at most 65,535 along z, found 65,536"),
     (shifted, 4096, 256, ONE, ONE,
      "blocks: expected at most 1,000,000 threads in all blocks, found 1,048,576"),
     (shifted, 0, 32, ONE, ONE,

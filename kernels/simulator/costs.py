@@ -22,9 +22,9 @@ class Cost(NamedTuple):
     sectors   of arguments: the 32-byte sectors that they touch, in sum
     used      the share of the sectors' bytes that belong to elements touched; None without sectors
     passes    of shared memory: how many times its 32 banks of 4-byte words are asked, in sum.  An
-              access takes as many passes as distinct words lie in one bank; 8-byte elements are
-              served for 16 lanes at a time.  Atomic updates of one address follow each other: each
-              takes a pass, in an argument's memory as well.
+              access takes as many passes as the fullest bank has distinct words; elements of 8
+              bytes are served for 16 lanes at a time, of 16 bytes for 8.  Atomic updates of one
+              address are counted one after the other, a pass each, in an argument's memory as well.
 
     A field in which the summed costs differ is None; arrays begin at a multiple of 256 bytes.
     """

@@ -59,7 +59,7 @@ class Uncoalesced(OtherMethod):
 
 
 class BankConflict(OtherMethod):
-    """A warp's access to shared memory takes more than one pass; in passes."""
+    """A warp's access to shared memory takes more passes than it need; in passes."""
 
 
 class NotShuffled(OtherMethod):

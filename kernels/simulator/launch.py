@@ -13,6 +13,7 @@ from .running import MOST, Dim3, Running, check_most
 from .text import Namespace, bound, plain
 
 MOST_THREADS = 1024  # of a block
+SIDES = {"blocks": (2**31 - 1, 65_535, 65_535), "threads": (1024, 1024, 64)}
 
 
 def record(kernel, blocks, threads, *args, method=None):
@@ -49,6 +50,8 @@ def _dim3(name, side):
     if not (whole and 0 < len(sides) <= 3):
         wanted = "expected a positive whole number or a tuple of up to three"
         raise ValueError(f"{name}: {wanted}, found {side!r}")
+    for axis, found, most in zip("xyz", sides, SIDES[name], strict=False):
+        check_most(name, found, most, f"along {axis}")
     return Dim3(*map(int, sides))
 
 

@@ -6,6 +6,7 @@ leave room for arrays that begin within a sector and for the last, partial warp 
 
 from math import ceil, log2
 
+from .costs import WORD
 from .faults import BankConflict, Idle, NotShuffled, Uncoalesced, verb
 from .methods import first_line, one_block_an_example, one_thread_an_element
 from .warps import WARP
@@ -17,7 +18,7 @@ def by_neighbours(seen):
 
 
 def by_tiles(seen):
-    """Demand neighbours in the arrays, and one pass an access in shared memory."""
+    """Demand neighbours in the arrays, and no bank conflict in shared memory."""
     return by_neighbours(seen) or _bank_conflict(seen)
 
 
@@ -49,11 +50,16 @@ def _uncoalesced(seen):
 
 
 def _bank_conflict(seen):
+    """Find a line with more passes an access than a warp's elements have words for each bank."""
+    shared = {a.memory.name: a.memory for a in _shared(seen, "read", "write", "atomic")}
     for cost in seen.costs:
-        if not cost.sectors and cost.passes > cost.accesses:
+        if cost.memory not in shared:
+            continue
+        fewest = max(1, shared[cost.memory].values.itemsize // WORD)
+        if cost.passes > fewest * cost.accesses:
             says = f"line {cost.line.number} {verb(cost)} {cost.memory} in "
-            says += f"{_mean(cost.passes, cost)} passes of shared memory a warp access, where 1 "
-            says += "would do"
+            says += f"{_mean(cost.passes, cost)} passes of shared memory a warp access, where "
+            says += f"{fewest} would do"
             return BankConflict(says, cost.line.number, cost.passes)
     return None
 

@@ -1,7 +1,9 @@
 """Calls of a warp, in which lanes meet and exchange values: shuffles, votes and syncwarp.
 
 A call waits for all lanes that its mask names; those beyond the end of the block are not waited
-for.  syncwarp orders the memory accesses of its lanes, a shuffle or a vote does not.
+for.  A lane that has ended is missed, though a GPU would go on without it: what a shuffle takes
+from it is undefined.  syncwarp orders the memory accesses of its lanes, a shuffle or a vote does
+not.
 """
 
 import math

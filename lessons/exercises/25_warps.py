@@ -31,7 +31,7 @@ def transpose_kernel(x, y):
     """y[p, n] = x[n, p] for x (N, P) and y (P, N), in blocks of (TILE, TILE) threads.
 
     The grid's x runs along P and its y along N; both may end within a block.  A warp reads
-    neighbours of x, writes neighbours of y, and shared memory takes one pass an access.
+    neighbours of x, writes neighbours of y, and has no bank conflict in shared memory.
     """
     return todo("L25.transpose_kernel")
 
@@ -41,8 +41,8 @@ def row_sum_kernel(x, total):
     """total[n] = sum_p x[n, p] for x (N, P), a block a row.                           [S5.13]
 
     The threads, a power of 2 up to THREADS, divide the row, and a tree adds up what they find.
-    The threads that work in a step fill as few warps as they can, and shared memory takes one pass
-    an access.
+    The threads that work in a step fill as few warps as they can, without a bank conflict in shared
+    memory.
     """
     return todo("L25.row_sum_kernel")
 

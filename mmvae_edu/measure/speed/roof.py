@@ -3,7 +3,8 @@
     operations a second ≤ min(the rate of a matrix product, operations a byte · bytes a second)
 
 Bytes are those that must move.  Their rate is that of an update in place: a copy is slower, since
-a processor reads what it is to overwrite.  Operations are those of the formula in `reference`.
+a processor reads what it is to overwrite.  Operations are those of the formula in `reference`,
+an exp as one, so that arithmetic may bound a kernel where the roof is memory's.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -137,6 +138,6 @@ def roof_table(bytes, operations, turns):
         moved = written(bytes[name] / seconds[name] / 1e9, ".1f")
         cells.append([name, f"{n / bytes[name]:.2f}", moved, written(rate / 1e9, ".1f"), reached])
     ridge = written(peak / bandwidth, ".1f")
-    title = f"The roof: memory bounds what does fewer than {ridge} operations a byte"
+    title = f"The roof: memory sets it for what does fewer than {ridge} operations a byte"
     header = ["", "operations\na byte", "GB/s", "10⁹ operations\na second", "of its roof"]
     return Table(title, header, cells)

@@ -138,6 +138,35 @@ def row_sum_kernel(x, total):
         total[cuda.blockIdx.x] = part
 
 
+# === L25.row_sum_kernel | right | sums in float64 | Shared memory holds float64, of which a warp takes two passes an access.
+import numpy as np
+from mmvae_edu.kernels.simulator import cuda
+
+THREADS = 256
+
+
+@cuda.jit
+def row_sum_kernel(x, total):
+    s = cuda.shared.array(shape=THREADS, dtype=np.float64)
+    tid = cuda.threadIdx.x
+    part = 0.0
+    i = tid
+    while i < x.shape[1]:
+        part += x[cuda.blockIdx.x, i]
+        i += cuda.blockDim.x
+    s[tid] = part
+    cuda.syncthreads()
+    n = cuda.blockDim.x
+    while n > 1:
+        n >>= 1
+        if tid < n:
+            part += s[tid + n]
+            s[tid] = part
+        cuda.syncthreads()
+    if tid == 0:
+        total[cuda.blockIdx.x] = part
+
+
 # === L25.row_sum_kernel | right | shuffles in the warps | Warps add up by shuffles, and the first one adds their sums.
 import numpy as np
 from mmvae_edu.kernels.simulator import cuda
