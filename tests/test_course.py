@@ -34,6 +34,7 @@ MUTANTS = [(exercise, mutant) for exercise in EXERCISES for mutant in exercise.m
 BEYOND_THE_SLIDES = {"L00.two_plus_two", "L07.adam_step", "L17.dreg_grads"}
 BEYOND_THE_SLIDES |= {"L19.cross_reconstruction", "L19.reconstruction_cap"}
 BEYOND_THE_SLIDES |= {"L20.stratified_iwae", "L20.responsibility", "L20.looseness_gap"}
+BEYOND_THE_SLIDES |= {"L25.transpose_kernel"}
 
 
 # ---- the exercises themselves -----------------------------------------------------------------
