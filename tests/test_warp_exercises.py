@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from mmvae_edu.kernels.simulator import edited, examples_of_warps, methods_of_warps, record
+from mmvae_edu.kernels.simulator import edited, examples_of_warps, methods, record
 from test_student_answers import answers
 
 X = np.ones((2, 140), np.float32)
@@ -45,7 +45,7 @@ SENTENCES = {
 def fault_of(kernel, name):
     blocks, threads, inputs, shape, method = LAUNCHES[name]
     arrays = *inputs, np.zeros(shape, np.float32)
-    method = getattr(methods_of_warps, method)
+    method = getattr(methods, method)
     return record(kernel, blocks, threads, *arrays, method=method).faults
 
 

@@ -11,7 +11,7 @@ from ..kernels.simulator.examples_of_warps import (
     sample_kernel,
     transpose_kernel,
 )
-from ..kernels.simulator.methods_of_warps import (
+from ..kernels.simulator.methods import (
     by_neighbours,
     by_shuffles,
     by_tiles,
