@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from mmvae_edu.kernels import reference
 from mmvae_edu.kernels._gpu import Device
+from mmvae_edu.kernels.launches import launched
 from mmvae_edu.kernels.simulator import Race, edited, record
 from mmvae_edu.kernels.simulator.text import plain, source
 from mmvae_edu.kernels.table import TABLE
@@ -24,7 +25,7 @@ from test_kernels import VARIANT, Draw, check_parity, wide
 
 from mmvae_edu import cli
 from mmvae_edu.measure import kernel_versions
-from mmvae_edu.measure.kernel_versions import counts, small_launch
+from mmvae_edu.measure.kernel_versions import SIZES, counts
 
 DEVICE = {name for name in EVERY if source(EVERY[name]).startswith("@cuda.jit(device=True)")}
 NAMES = [name for name in EVERY if name not in DEVICE]
@@ -146,17 +147,18 @@ def by_hand():
     """Yield op, version: warps, accesses, lanes, sectors, bytes, passes, barriers, shuffles.
 
     A warp access to 32 neighbouring numbers takes 4 sectors, all 128 bytes used.  One to 32 numbers
-    far apart takes 32; to 32 bools of the mask, or to one of them, it takes 1.
+    far apart takes 32; to 32 bools of the mask, or to one of them, it takes 1.  Rows are dealt out to
+    32 warps, in 4 blocks; of v1_strided the first block's 8 warps take all 32, a lane a row.
     """
     E, R = 2 * 32, 32  # the warp accesses to the 2 experts' rows of 32 numbers, and to a result's
     product = 5 * E + 2 * R  # the mask twice, log_var twice, mu, mean, joint_log_var
     far, near = 2 * E + 32 * (product - 2 * E), 2 * E + 4 * (product - 2 * E)
     used = 32 * 2 * E + 128 * (product - 2 * E), 2 * E + 128 * (product - 2 * E)
     yield "product_of_experts", "v1_strided", (8, product, 32 * product, far, used[0], 0, 0, 0)
-    yield "product_of_experts", "v1", (8, product, 32 * product, near, used[1], 0, 0, 0)
+    yield "product_of_experts", "v1", (32, product, 32 * product, near, used[1], 0, 0, 0)
     once = 3 * E + 2 * R
     near, used = E + 4 * (once - E), E + 128 * (once - E)
-    yield "product_of_experts", "v2", (8, once, 32 * once, near, used, 0, 0, 0)
+    yield "product_of_experts", "v2", (32, once, 32 * once, near, used, 0, 0, 0)
 
     W, op = 128, "importance_weights"  # the warp accesses to 128 x 32 entries
     for version, times in ("v1", 4), ("v1_running", 3):
@@ -211,8 +213,7 @@ def test_the_counts_of_versions_are_those_made_by_hand():
 
 @pytest.mark.parametrize(("version", "times"), [("naive", 32), ("tiled", 32 / 16)])
 def test_a_product_reads_an_element_once_for_each_thread_or_tile(version, times):
-    blocks, threads, arguments = small_launch("matmul", version)
-    accesses = record(EVERY[f"matmul_{version}"], blocks, threads, *arguments).accesses
+    accesses = launched(f"matmul_{version}", **SIZES).accesses
     reads = Counter((a.memory.name, a.at) for a in accesses if a.memory.name in ("a", "b"))
     assert len(reads) == 2 * 32 * 32
     assert set(reads.values()) == {times}

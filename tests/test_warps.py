@@ -5,24 +5,18 @@ import re
 import numpy as np
 import pytest
 from mmvae_edu.kernels import _cuda_elements
-from mmvae_edu.kernels.simulator import (
-    BarrierMissed,
-    Race,
-    Unwritten,
-    cuda,
-    examples,
-    record,
-    trace,
-)
+from mmvae_edu.kernels.launches import NAMES
+from mmvae_edu.kernels.simulator import BarrierMissed, Race, Unwritten, cuda, examples, record
 from mmvae_edu.kernels.simulator.text import plain, source
 from mmvae_edu.kernels.versions import EVERY
 from test_access import line_of
 
 from mmvae_edu import cli
 from mmvae_edu.course.exercises import exercises
+from mmvae_edu.measure.kernel_trace import trace
 
 FULL = 0xFFFFFFFF
-EXAMPLES = {id.partition(".")[2] for id in exercises() if id.startswith("L24.")}
+EXAMPLES = {id.partition(".")[2] for id in exercises() if id.startswith(("L24.", "L25."))}
 
 # ---- global memory -----------------------------------------------------------------------------
 
@@ -676,12 +670,12 @@ def test_bad_launches_get_one_sentence(case):
 
 def test_every_kernel_can_be_traced():
     device = {name for name in EVERY if source(EVERY[name]).startswith("@cuda.jit(device=True)")}
-    assert {*trace.NAMES} == {*EVERY} - device | EXAMPLES
+    assert {*NAMES} == {*EVERY} - device | EXAMPLES
 
 
-@pytest.mark.parametrize("name", trace.NAMES)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_trace_shows_each_cost_beside_one_line(name):
-    seen, functions = trace.trace(name)
+    seen, functions = trace(name)
     shown = [cost for lines in functions.values() for *_, costs in lines for cost in costs]
     assert sorted(map(str, shown)) == sorted(map(str, seen.costs + seen.meetings))
     assert seen.faults == []
@@ -702,4 +696,4 @@ def test_the_command_prints_lines_and_costs(capsys):
 
 
 def test_the_name_of_an_op_stands_for_its_last_version():
-    assert [*trace.trace("matmul")[1]] == ["matmul_tiled"]
+    assert [*trace("matmul")[1]] == ["matmul_tiled"]

@@ -2,7 +2,8 @@
 
 import textwrap
 
-from ..kernels.simulator.trace import trace
+from ..kernels.launches import kernel_of, launched
+from ..kernels.simulator.text import called, numbered
 from ..report.page import Table
 
 COLUMNS = {  # header → the text of a cost's cell
@@ -22,14 +23,33 @@ LEGEND = (
 
 def print_trace(console, name):
     """Print the lines of a small launch; a ValueError for an unknown name."""
+    seen, functions = trace(name)
     if not console.is_terminal:
         console.width = max(console.width, 100)
-    seen, functions = trace(name)
     for function, lines in functions.items():
         if any(costs for *_, costs in lines):
             _table(function, lines, console.width).show(console)
     console.print(LEGEND, highlight=False)
     console.print(_summary(seen), highlight=False)
+
+
+def trace(name):
+    """Record a small launch of a kernel; returns the Record, and its functions line by line.
+
+    Each function by name is a list: (number of the line, text, list of Costs).
+    """
+    seen = launched(name)
+    _, kernel = kernel_of(name)
+    return seen, {function.__name__: _lines(function, seen) for function in called(kernel)}
+
+
+def _lines(function, seen):
+    text, first = numbered(function)
+    costs = [c for c in seen.costs + seen.meetings if c.line.function == function.__name__]
+    return [
+        (number, line, [cost for cost in costs if cost.line.number == number])
+        for number, line in enumerate(text.splitlines(), first)
+    ]
 
 
 def _table(function, lines, width):

@@ -2,13 +2,12 @@
 
 from typing import NamedTuple
 
-import numpy as np
-
-from ..kernels.simulator import record
+from ..kernels.launches import kernel_of, launched
 from ..kernels.simulator.costs import total
-from ..kernels.versions import EVERY, VERSIONS
+from ..kernels.versions import VERSIONS
 from ..report.page import Table
 
+SIZES = {"K": 128, "M": 2, "N": 32, "D": 32, "rows": 32, "inner": 32, "columns": 32}
 COLUMNS = "warps", "accesses", "lanes", "sectors", "used", "passes", "barriers", "shuffles"
 LEGEND = (
     "\nOf a small launch in float32, counted without a GPU: warps at work, their accesses to the "
@@ -38,31 +37,17 @@ def counts(op):
     return [_counts(op, version) for version in VERSIONS[op]]
 
 
-def small_launch(op, version):
-    """Return blocks, threads and arguments of a launch in float32, in which no expert is absent."""
-    if op == "product_of_experts":
-        M, N, D = 2, 32, 32
-        experts, joint = np.zeros((2, M, N, D), np.float32), np.zeros((2, N, D), np.float32)
-        return 1, (32, 8), (M, N, D, *experts, np.ones((M, N), bool), *joint)
-    if op == "importance_weights":
-        K, N = 128, 32
-        blocks, threads = (1, 32) if version.startswith("v1") else (4, (8, 16))
-        log_w, weights, bound = *np.zeros((2, K, N), np.float32), np.zeros(N, np.float32)
-        return blocks, threads, (K, N, np.log(np.float32(K)), log_w, bound, weights)
-    return (2, 2), (16, 16), (32, 32, 32, *np.zeros((3, 32, 32), np.float32))
-
-
 def _counts(op, version):
-    kernel, (blocks, threads, arguments) = EVERY[f"{op}_{version}"], small_launch(op, version)
-    seen = record(kernel, blocks, threads, *arguments)
+    (_, kernel), seen = kernel_of(f"{op}_{version}"), launched(f"{op}_{version}", 1, **SIZES)
+    warps = {(access.block, seen.number(access.thread) // 32) for access in seen.accesses}
     local = {a.memory.name for a in seen.accesses if a.memory.role == "local"}  # in registers
     cost = total(cost for cost in seen.costs if cost.memory not in local)
     waits = [cost.accesses for cost in seen.meetings if cost.kind == "syncthreads"]
     exchanges = [cost.accesses for cost in seen.meetings if cost.kind.startswith("shfl")]
     return Counts(
         version, kernel.__doc__.partition("\n")[0],
-        int(np.prod(blocks) * np.prod(threads)) // 32, cost.accesses, cost.lanes,
-        cost.sectors, cost.used, cost.passes, sum(waits), sum(exchanges),
+        len(warps), cost.accesses, cost.lanes, cost.sectors, cost.used, cost.passes,
+        sum(waits), sum(exchanges),
     )  # fmt: skip
 
 
