@@ -15,13 +15,14 @@ import numpy as np
 import pytest
 from mmvae_edu.kernels import reference
 from mmvae_edu.kernels._gpu import Device
+from mmvae_edu.kernels.arguments import arguments
 from mmvae_edu.kernels.launches import launched
 from mmvae_edu.kernels.simulator import Race, edited, record
 from mmvae_edu.kernels.simulator.text import plain, source
 from mmvae_edu.kernels.table import TABLE
 from mmvae_edu.kernels.versions import EVERY, VERSIONS
 from numba import cuda
-from test_kernels import VARIANT, Draw, check_parity, wide
+from test_kernels import CASES, VARIANT, Draw, check_parity, outputs, wide
 
 from mmvae_edu import cli
 from mmvae_edu.measure import kernel_versions
@@ -39,21 +40,14 @@ def op_of(name):
 # ---- values and faults ---------------------------------------------------------------------------
 
 
-def check_bias_swish(backend, _, draw, shape):
-    a, b, eps = draw.normal(*shape[2:]), draw.normal(shape[3]), 4 * np.finfo(draw.dtype).eps
-    for got, want in zip(
-        backend.bias_swish(a, b), reference.bias_swish(*wide([a, b])), strict=True
-    ):
-        np.testing.assert_allclose(got, want, rtol=eps, atol=eps)
-
-
-def check_bias_activation_vjp(backend, _, draw, shape):
+def check_as_reference(backend, op, draw, shape):
+    """Compare a kernel that is not in CASES, at unit scale."""
     M, K, N, D = shape
-    dy, slope = draw.normal(2, M * K, N * D)
-    (da, db), eps = backend.bias_activation_vjp(dy, slope), 4 * np.finfo(draw.dtype).eps
-    want_da, want_db = reference.bias_activation_vjp(*wide([dy, slope]))
-    np.testing.assert_allclose(da, want_da, rtol=eps)
-    np.testing.assert_allclose(db, want_db, rtol=0, atol=eps * abs(want_da).sum(axis=0).max())
+    lengths = {"M": M, "K": K, "N": N, "D": D, "L": M, "P": D, "H": D, "size": N * D}
+    args, eps = arguments(op, lengths, draw.rng, draw.dtype), 4 * np.finfo(draw.dtype).eps
+    both = zip(outputs(backend, op, args), outputs(reference, op, wide(args)), strict=True)
+    for got, want in both:
+        np.testing.assert_allclose(got, want, rtol=eps, atol=eps)
 
 
 def check_adam_step(backend, _, draw, shape):
@@ -71,12 +65,8 @@ def check_matmul(backend, _, draw, shape):
     np.testing.assert_allclose(backend.matmul(a, b), a @ b, rtol=0, atol=atol)
 
 
-CHECKS = {
-    "bias_swish": check_bias_swish,
-    "bias_activation_vjp": check_bias_activation_vjp,
-    "adam_step": check_adam_step,
-    "matmul": check_matmul,
-}
+CHECKS = dict.fromkeys(CASES, check_parity)
+CHECKS |= {"adam_step": check_adam_step, "matmul": check_matmul}
 
 
 def check(name, kernel, draw, shape, faults):
@@ -99,7 +89,7 @@ def check(name, kernel, draw, shape, faults):
     small = {"threads": 32, "width": 8, "tall": 8, "blocks": 2}
     kernels = {op: kernel} if op in TABLE else {}
     backend = Device("recorded", np, kernels, launch, matmul, **small).checked
-    CHECKS.get(op, check_parity)(backend, op, draw, shape)
+    CHECKS.get(op, check_as_reference)(backend, op, draw, shape)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -147,8 +137,8 @@ def by_hand():
     """Yield op, version: warps, accesses, lanes, sectors, bytes, passes, barriers, shuffles.
 
     A warp access to 32 neighbouring numbers takes 4 sectors, all 128 bytes used.  One to 32 numbers
-    far apart takes 32; to 32 bools of the mask, or to one of them, it takes 1.  Rows are dealt out to
-    32 warps, in 4 blocks; of v1_strided the first block's 8 warps take all 32, a lane a row.
+    far apart takes 32; to 32 bools of the mask, or to one of them, it takes 1.
+    4 blocks have 32 warps, each with a row; of v1_strided one block's 8 take all rows, a lane each.
     """
     E, R = 2 * 32, 32  # the warp accesses to the 2 experts' rows of 32 numbers, and to a result's
     product = 5 * E + 2 * R  # the mask twice, log_var twice, mu, mean, joint_log_var

@@ -20,10 +20,9 @@ def one_thread_an_element(seen):
         share = _share(touched, threads)
         busy = [writer for writer, places in touched.items() if len(places) > share]
         if busy:
-            says = (
-                f"{seen.who(*busy[0])} writes {len(touched[busy[0]])} elements of {memory.name}, "
-            )
-            return Idle(f"{says}where its share is {share}", first_line(seen.accesses), len(busy))
+            says = f"{seen.who(*busy[0])} writes {len(touched[busy[0]])} elements of "
+            says += f"{memory.name}, where its share is {share}"
+            return Idle(says, first_line(seen.accesses), len(busy))
     return None
 
 
@@ -175,10 +174,8 @@ def _idle_lanes(seen):
     for (_, line, _, _), threads in together.items():
         warps, fewest = len({t // WARP for t in threads}), ceil(len(threads) / WARP)
         if warps > fewest:
-            says = (
-                f"{len(threads)} threads in {warps} warps run line {line.number} together, where "
-            )
-            says += f"{fewest} would hold them"
+            says = f"{len(threads)} threads in {warps} warps run line {line.number} together, "
+            says += f"where {fewest} would hold them"
             return Idle(says, line.number, WARP * warps - len(threads))
     return None
 
@@ -190,10 +187,8 @@ def _long_sum(seen):
         reads.setdefault((a.block, a.thread), []).append(a)
     for who, found in reads.items():
         if len(found) > (most := 2 * ceil(log2(threads)) + 2):
-            says = (
-                f"{seen.who(*who)} reads {len(found)} numbers of shared memory, where a tree over "
-            )
-            says += f"{threads} threads needs at most {most} in each"
+            says = f"{seen.who(*who)} reads {len(found)} numbers of shared memory, where a tree "
+            says += f"over {threads} threads needs at most {most} in each"
             return Idle(says, found[-1].line.number, len(found))
     return None
 
