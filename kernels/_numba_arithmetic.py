@@ -1,7 +1,7 @@
 """Compiler options, exp, log and sums for the compiled loops of numba_cpu.
 
 NumPy's exp and log do not vectorise in a compiled loop; these do.  With NUMBA_DISABLE_JIT=1 the
-loops run as plain Python, in which a debugger stops, and give the same numbers.
+loops run as plain Python, in which a debugger stops; only rounding differs.
 
 Literals would widen float32 to float64, so constants are cast to the arrays' own type.
 """

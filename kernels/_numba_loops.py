@@ -76,6 +76,12 @@ def product_of_experts_vjp(
                         dmu[m, n, d] = dlog_var[m, n, d] = real(0)
 
 
+@compiled(inline=True)
+def linear(logit, x, n, zero):
+    """Return x·l − n·max(l, 0) as one product, 0 where x = n: LLVM adds two to a sum one by one."""
+    return (x - (n if logit > zero else zero)) * logit
+
+
 @compiled(SUMS)
 def binomial_log_prob(start, stop, n, logits, x, log_prob):
     """Score each row of logits (L, N, P), an example, against its row of x (N, P).
@@ -92,16 +98,14 @@ def binomial_log_prob(start, stop, n, logits, x, log_prob):
         total = zero
         for p in range(alone):
             logit = logits[l, row, p]
-            positive = logit if logit > zero else zero
-            total += x[row, p] * logit - n * (positive + log1p(exp_low(-abs(logit))))
+            total += linear(logit, x[row, p], n, zero) - n * log1p(exp_low(-abs(logit)))
         for first in range(alone, P, FACTORS * LANES):
             last = min(P, first + FACTORS * LANES)
             product[:] = zero
             for block in range(first, last, LANES):
                 own, of_x = logits[l, row, block:last], x[row, block:last]
                 for j in range(min(LANES, len(own))):
-                    positive = own[j] if own[j] > zero else zero
-                    total += of_x[j] * own[j] - n * positive
+                    total += linear(own[j], of_x[j], n, zero)
                     product[j] = times(product[j], exp_low(-abs(own[j])))
             for j in range(LANES):
                 total -= n * log1p_wide(product[j], one)

@@ -277,6 +277,19 @@ def test_infinities_and_nan_as_the_reference(backend, dtype):
                 np.testing.assert_allclose(got, want, **close, err_msg=name)
 
 
+@pytest.mark.parametrize("large", [1e5, 1e30])
+@pytest.mark.parametrize("P", [9, 63, 64, 255, 256, 300, 7000])
+def test_a_large_logit_that_is_right_leaves_the_others(backend, P, large):
+    """x·l − n·max(l, 0) is 0 there: added one by one, the two would round all else away."""
+    logits, n = np.zeros((2, P), np.float32), 3.0
+    logits[0, ::5], logits[1, ::5] = large, -large
+    x = np.where(logits > 0, n, 0).astype(np.float32)
+    expected = -n * np.log(2) * (logits == 0).sum(axis=-1)
+    for module in backend, reference:
+        found = module.binomial_log_prob(logits, x, n)
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize("junk", [np.nan, np.inf, -np.inf])
 def test_what_stands_under_a_mask_does_not_matter(backend, junk):
     rng = np.random.default_rng(3)
