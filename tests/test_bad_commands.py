@@ -67,6 +67,8 @@ ROWS = [  # the kind, the command line, what the sentence has
     ("a kernel without a name", "kernels --trace=", "--trace: expected one of .* found ''$"),
     ("a function of the device", "kernels --trace sum_down", "--trace: .* found 'sum_down'"),
     ("no such architecture", "kernels --static sm_12", "--static: expected one of sm_75, sm_80"),
+    ("an architecture without a name", "kernels --static=", "--static: expected one of .* found"),
+    ("two tables", "kernels --versions --accuracy", "--accuracy: not allowed with .*--versions"),
     ("a value for --versions", "kernels --versions=2", "--versions: ignored explicit .* '2'"),
     ("a value for --accuracy", "kernels --accuracy=2", "--accuracy: ignored explicit .* '2'"),
     # ---- run, notebook

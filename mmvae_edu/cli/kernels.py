@@ -24,19 +24,20 @@ def add_commands(add):
         "kernels", _kernels, "say which backends work here, and why the others do not",
         example="kernels --accuracy",
     )  # fmt: skip
-    kernels.add_argument(
+    table = kernels.add_mutually_exclusive_group()
+    table.add_argument(
         "--accuracy", action="store_true", help="print their errors against 50-digit arithmetic"
     )
-    kernels.add_argument(
+    table.add_argument(
         "--static", nargs="?", const="sm_90", metavar="ARCH",
         help="print registers, spills and occupancy of the CUDA C kernels, without a GPU; "
         "default %(const)s",
     )  # fmt: skip
-    kernels.add_argument(
+    table.add_argument(
         "--trace", metavar="NAME",
         help="print what each line of a kernel in Python asks of the memory, without a GPU",
     )  # fmt: skip
-    kernels.add_argument(
+    table.add_argument(
         "--versions", action="store_true",
         help="print what each version of a kernel adds, and what --trace counts in sum",
     )  # fmt: skip
@@ -83,7 +84,7 @@ def _kernels(arguments):
 
         print_versions(console)
         return 0
-    if arguments.static:
+    if arguments.static is not None:
         from ..measure.kernel_resources import print_resources
 
         print_resources(console, arguments.static)
