@@ -38,7 +38,7 @@ def row(x, total):
         total[t] += x[t, k]
 
 
-predict("25-sectors", "A thread a row: how many sectors does a warp touch as it reads x?")
+predict("25-sectors", "A thread a row: how many sectors does one access of a warp to x touch?")
 x, total = np.ones((64, 64), np.float32), np.zeros(64, np.float32)
 for kernel in row, edited(row, "column", {"x[t, k]": "x[k, t]"}):
     cost = record(kernel, 2, 32, x, total).total(memory="x")
@@ -139,8 +139,8 @@ print("warps they'd fill: ", *(math.ceil(len(threads) / 32) for threads in busy.
 # ## From version to version
 #
 # Each version of a kernel of the library adds one idea, which its docstring says. Small launches,
-# counted: `mmvae-edu kernels --versions` shows more columns, and `--trace importance_weights_v3`
-# each line.
+# counted: `mmvae-edu kernels --versions` says what each column counts, and
+# `--trace importance_weights_v3` shows each line.
 
 # %%
 print("  warps  sectors  used  lanes  passes  barriers  shuffles")
