@@ -185,7 +185,7 @@ def test_a_missing_barrier_is_seen_whatever_the_values_are():
     x = np.zeros(4)
     seen = record(no_barrier, 1, 4, x, x.copy())
     assert [type(fault) for fault in seen.faults] == [Race, Unwritten]
-    counts = [0, 0, 4, 2, *6 * [0]]  # threads 0 and 1 read before 3 and 2 have written
+    counts = [0, 0, 4, 2, *7 * [0]]  # threads 0 and 1 read before 3 and 2 have written
     assert seen.marks[:-1].tolist() == counts
 
 
@@ -552,7 +552,7 @@ def test_a_launch_works_on_copies():
     assert seen_y.tolist() == [0, 2, 4, 6, 8, 10]
     assert y.tolist() == [1] * 6
     check_faults, marks, _, seen_y = beyond((2, 3), np.zeros(5), np.ones(5))
-    assert marks.tolist() == [1] + 10 * [0]
+    assert marks.tolist() == [1] + 11 * [0]
     assert not seen_y.any()  # what a faulty launch computes means nothing
     with pytest.raises(OutOfBounds):
         check_faults()

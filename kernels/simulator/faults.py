@@ -54,6 +54,10 @@ class NotShared(OtherMethod):
     """No value goes from one thread to another through shared memory."""
 
 
+class Overwritten(OtherMethod):
+    """An array that the kernel was given to read is written to; in writes."""
+
+
 class Uncoalesced(OtherMethod):
     """A warp touches more sectors than hold its elements; in warp accesses."""
 
@@ -68,7 +72,7 @@ class NotShuffled(OtherMethod):
 
 KINDS = (
     OutOfBounds, BarrierMissed, Race, Unwritten,
-    Idle, Repeated, NotShared, Uncoalesced, BankConflict, NotShuffled,
+    Idle, Repeated, NotShared, Overwritten, Uncoalesced, BankConflict, NotShuffled,
 )  # fmt: skip
 
 

@@ -6,11 +6,23 @@ Limits of what a warp's accesses may cost leave room for arrays that begin withi
 the last, partial warp of a row.
 """
 
+from collections import Counter
 from math import ceil, log2
 
 from .costs import WORD
-from .faults import BankConflict, Idle, NotShared, NotShuffled, Repeated, Uncoalesced, verb
+from .faults import (
+    BankConflict,
+    Idle,
+    NotShared,
+    NotShuffled,
+    Overwritten,
+    Repeated,
+    Uncoalesced,
+    verb,
+)
 from .warps import WARP
+
+SHUFFLES = 12  # in a warp and then among warps, 5 each; and two that hand the sum round
 
 
 def one_thread_an_element(seen):
@@ -23,7 +35,7 @@ def one_thread_an_element(seen):
             says = f"{seen.who(*busy[0])} writes {len(touched[busy[0]])} elements of "
             says += f"{memory.name}, where its share is {share}"
             return Idle(says, first_line(seen.accesses), len(busy))
-    return None
+    return _overwritten(seen)
 
 
 def one_block_an_example(seen):
@@ -33,6 +45,26 @@ def one_block_an_example(seen):
         if found := _in_a_block(seen, block, accesses):
             kind, says, threads = found
             return kind(says, first_line(accesses), threads)
+    return _overwritten(seen)
+
+
+def _overwritten(seen):
+    """Find an argument that is written to although the kernel reads what stood there before."""
+    given, writes = {}, {}
+    for a in seen.accesses:
+        if not isinstance(a.memory.role, int):
+            continue
+        places = writes.setdefault(a.memory, {})
+        if a.kind != "write" and a.at not in places:
+            given.setdefault(a.memory, a)
+        if a.kind != "read":
+            places.setdefault(a.at, a)
+    for memory, read in given.items():
+        for first in writes[memory].values():
+            says = f"line {first.line.number} writes {memory.element(first.at)}, but line "
+            says += f"{read.line.number} reads what {memory.name} held before the launch: an array "
+            says += "is an input or an output, not both"
+            return Overwritten(says, first.line.number, len(writes[memory]))
     return None
 
 
@@ -181,32 +213,60 @@ def _idle_lanes(seen):
 
 
 def _long_sum(seen):
-    """Find a thread that reads more of shared memory than the two parts of each step of a tree."""
-    reads, threads = {}, len(seen.block.indices())
-    for a in _shared(seen, "read"):
-        reads.setdefault((a.block, a.thread), []).append(a)
-    for who, found in reads.items():
-        if len(found) > (most := 2 * ceil(log2(threads)) + 2):
-            says = f"{seen.who(*who)} reads {len(found)} numbers of shared memory, where a tree "
-            says += f"over {threads} threads needs at most {most} in each"
-            return Idle(says, found[-1].line.number, len(found))
+    """Find a thread that takes more of what others left than a number in each step of a tree.
+
+    Or a block whose threads put more sums back than a tree needs.
+    """
+    writers, taken, sums = {}, {}, {}
+    threads = len(seen.block.indices())
+    most = ceil(log2(threads)) + 2
+    for a in _shared(seen, "read", "write", "atomic"):
+        place, who = (a.block, a.memory, a.at), (a.block, a.thread)
+        if a.kind == "read" and writers[place] != a.thread:
+            taken.setdefault(who, []).append(a)
+        elif a.kind != "read":
+            writers[place] = a.thread
+            if who in taken:
+                sums.setdefault(a.block, []).append(a)
+    if long := {who: reads for who, reads in taken.items() if len(reads) > most}:
+        who, reads = next(iter(long.items()))
+        says = f"{seen.who(*who)} reads {len(reads)} numbers that others left in shared "
+        says += f"memory, where a tree over {threads} threads needs at most {most}"
+        return Idle(says, reads[-1].line.number, sum(map(len, long.values())))
+    for block, writes in sums.items():
+        if len(writes) > threads:
+            says = f"the threads of {seen.which(block)} put {len(writes)} sums into shared memory, "
+            says += f"where a tree has {threads - 1}"
+            return Repeated(says, writes[-1].line.number, len(writes))
     return None
 
 
 def _not_shuffled(seen):
-    """Find a block without shuffles, or one whose warps leave more than a number each."""
-    warps = ceil(len(seen.block.indices()) / WARP)
-    if not any(wait.kind.startswith("shfl") for wait in seen.waits):
+    """Find a block without shuffles, with too many, or a warp that leaves others several numbers.
+
+    The warp that writes the result may use shared memory freely: for zeros, or for a tree.
+    """
+    shuffles = [wait for wait in seen.waits if wait.kind.startswith("shfl")]
+    if not shuffles:
         says = "no value goes from lane to lane by a shuffle"
-        return NotShuffled(says, first_line(seen.accesses), WARP * warps)
-    left = {}
-    for a in _shared(seen, "write", "atomic"):
-        left.setdefault(a.block, []).append(a)
-    for block, writes in left.items():
-        if len(writes) > warps + 1:  # one more, to begin with
-            says = f"{seen.which(block)} writes {len(writes)} numbers to shared memory, where "
-            says += f"{warps} hold a sum of each warp"
-            return NotShuffled(says, writes[-1].line.number, len(writes))
+        threads = len(seen.block.indices())
+        return NotShuffled(says, first_line(seen.accesses), WARP * ceil(threads / WARP))
+    who, most = Counter((a.block, a.thread) for a in shuffles).most_common(1)[0]
+    if most > SHUFFLES:
+        says = f"{seen.who(*who)} takes part in {most} shuffles, where 5 add up what 32 lanes have"
+        return NotShuffled(says, shuffles[-1].line.number, len(shuffles))
+    left, last = {}, set()
+    for a in seen.accesses:
+        warp = a.block, seen.number(a.thread) // WARP
+        if a.kind != "read" and a.memory.role == "shared":
+            left.setdefault(warp, {})[a.memory, a.at] = a
+        elif a.kind != "read":
+            last.add(warp)
+    for (block, warp), writes in left.items():
+        if len(writes) > 1 and (block, warp) not in last:
+            says = f"warp {warp} of {seen.which(block)} leaves {len(writes)} numbers in shared "
+            says += "memory, where one holds its sum"
+            return NotShuffled(says, [*writes.values()][-1].line.number, len(writes))
     return None
 
 

@@ -52,6 +52,6 @@ def distance_kernel(x, mu, distance):
     """distance[n] = sum_p (x[n, p] - mu[n, p])**2 for x, mu (N, P), a block a row.    [S5.13]
 
     The threads, whole warps up to THREADS, divide the row.  The lanes of a warp add up by shuffles,
-    and each warp leaves one number in shared memory.
+    and each warp hands one number on.
     """
     return todo("L25.distance_kernel")

@@ -362,3 +362,104 @@ def distance_kernel(x, mu, distance):
         own += sums[w]
     if t == cuda.blockDim.x - 1:
         distance[n] = own
+
+
+# === L25.row_sum_kernel | right | added up in shared memory | A thread adds to its own place of shared memory.
+import numpy as np
+from mmvae_edu.kernels.simulator import cuda
+
+
+@cuda.jit
+def row_sum_kernel(x, total):
+    parts = cuda.shared.array(256, np.float32)
+    t, n = cuda.threadIdx.x, cuda.blockIdx.x
+    parts[t] = 0
+    for p in range(t, x.shape[1], cuda.blockDim.x):
+        parts[t] += x[n, p]
+    cuda.syncthreads()
+    half = cuda.blockDim.x // 2
+    while half > 0:
+        if t < half:
+            parts[t] += parts[t + half]
+        cuda.syncthreads()
+        half //= 2
+    if t == 0:
+        total[n] = parts[0]
+
+
+# === L25.distance_kernel | right | a scan, then a tree | The sums before a lane by shuffles upwards; a tree over the warps.
+import numpy as np
+from mmvae_edu.kernels.simulator import cuda
+
+
+@cuda.jit
+def distance_kernel(x, mu, distance):
+    parts = cuda.shared.array(8, np.float32)
+    t, n = cuda.threadIdx.x, cuda.blockIdx.x
+    own = 0.0
+    for p in range(t, x.shape[1], cuda.blockDim.x):
+        own += (x[n, p] - mu[n, p]) ** 2
+    lane = t % 32
+    for step in (1, 2, 4, 8, 16):
+        other = cuda.shfl_up_sync(0xFFFFFFFF, own, step)
+        if lane >= step:
+            own += other
+    if lane == 31:
+        parts[t // 32] = own
+    cuda.syncthreads()
+    half = cuda.blockDim.x // 64
+    while half > 0:
+        if t < half:
+            parts[t] += parts[t + half]
+        cuda.syncthreads()
+        half //= 2
+    if t == 0:
+        distance[n] = parts[0]
+
+
+# === L25.distance_kernel | right | zeros first | The places of all possible warps begin at 0.
+import numpy as np
+from mmvae_edu.kernels.simulator import cuda
+
+
+@cuda.jit
+def distance_kernel(x, mu, distance):
+    parts = cuda.shared.array(8, np.float32)
+    t, n = cuda.threadIdx.x, cuda.blockIdx.x
+    own = 0.0
+    if t < 8:
+        parts[t] = 0.0
+    cuda.syncthreads()
+    for p in range(t, x.shape[1], cuda.blockDim.x):
+        own += (x[n, p] - mu[n, p]) ** 2
+    for step in (16, 8, 4, 2, 1):
+        own += cuda.shfl_xor_sync(0xFFFFFFFF, own, step)
+    if t % 32 == 0:
+        parts[t // 32] = own
+    cuda.syncthreads()
+    if t == 0:
+        sum = 0.0
+        for w in range(8):
+            sum += parts[w]
+        distance[n] = sum
+
+
+# === L25.distance_kernel | right | atomics on the result | Each warp adds its sum to the result, which thread 0 has set to 0.
+import numpy as np
+from mmvae_edu.kernels.simulator import cuda
+
+
+@cuda.jit
+def distance_kernel(x, mu, distance):
+    parts = cuda.shared.array(8, np.float32)
+    t, n = cuda.threadIdx.x, cuda.blockIdx.x
+    own = 0.0
+    for p in range(t, x.shape[1], cuda.blockDim.x):
+        own += (x[n, p] - mu[n, p]) ** 2
+    for step in (16, 8, 4, 2, 1):
+        own += cuda.shfl_xor_sync(0xFFFFFFFF, own, step)
+    if t == 0:
+        distance[n] = 0.0
+    cuda.syncthreads()
+    if t % 32 == 0:
+        cuda.atomic.add(distance, n, own)

@@ -518,3 +518,178 @@ def distance_kernel(x, mu, distance):
     cuda.syncthreads()
     if t == 0:
         distance[n] = whole[0]
+
+
+# === L25.sample_kernel | wrong | the mean is overwritten | mu itself takes the noise. | wrong at: every call: an input
+import numpy as np
+from mmvae_edu.kernels.simulator import cuda
+
+
+@cuda.jit
+def sample_kernel(mu, std, eps, z):
+    for i in range(cuda.grid(1), z.shape[0], cuda.gridsize(1)):
+        mu[i] += std[i] * eps[i]
+        z[i] = mu[i]
+
+
+# === L25.sample_kernel | wrong | the variance scales | The noise is multiplied by the square of std. | wrong at: every call
+import numpy as np
+from mmvae_edu.kernels.simulator import cuda
+
+
+@cuda.jit
+def sample_kernel(mu, std, eps, z):
+    for i in range(cuda.grid(1), z.shape[0], cuda.gridsize(1)):
+        z[i] = mu[i] + std[i] ** 2 * eps[i]
+
+
+# === L25.sample_kernel | wrong | every block begins at 0 | The index lacks the block. | wrong at: two blocks
+import numpy as np
+from mmvae_edu.kernels.simulator import cuda
+
+
+@cuda.jit
+def sample_kernel(mu, std, eps, z):
+    for i in range(cuda.threadIdx.x, z.shape[0], cuda.gridsize(1)):
+        z[i] = mu[i] + std[i] * eps[i]
+
+
+# === L25.transpose_kernel | wrong | barrier in the guard | Threads without an element do not reach it. | wrong at: a matrix that ends within a tile
+import numpy as np
+from mmvae_edu.kernels.simulator import cuda
+
+
+@cuda.jit
+def transpose_kernel(x, y):
+    N, P = x.shape
+    c, r = cuda.threadIdx.x, cuda.threadIdx.y
+    n0, p0 = cuda.blockIdx.y * TILE, cuda.blockIdx.x * TILE
+    tile = cuda.shared.array((TILE, PADDED), np.float32)
+    if n0 + r < N and p0 + c < P:
+        tile[r, c] = x[n0 + r, p0 + c]
+        cuda.syncthreads()
+    if n0 + c < N and p0 + r < P:
+        y[p0 + r, n0 + c] = tile[c, r]
+
+
+# === L25.row_sum_kernel | wrong | every thread adds in every step | All threads hold the sum in the end. | wrong at: every call: the method
+import numpy as np
+from mmvae_edu.kernels.simulator import cuda
+
+
+@cuda.jit
+def row_sum_kernel(x, total):
+    parts = cuda.shared.array(256, np.float32)
+    t, n = cuda.threadIdx.x, cuda.blockIdx.x
+    own = 0.0
+    for p in range(t, x.shape[1], cuda.blockDim.x):
+        own += x[n, p]
+    parts[t] = own
+    cuda.syncthreads()
+    half = cuda.blockDim.x // 2
+    while half > 0:
+        other = parts[(t + half) % cuda.blockDim.x]
+        cuda.syncthreads()
+        parts[t] += other
+        cuda.syncthreads()
+        half //= 2
+    if t == 0:
+        total[n] = parts[0]
+
+
+# === L25.distance_kernel | wrong | a shuffle for each other lane | 31 shuffles, where 5 do. | wrong at: every call: the method
+import numpy as np
+from mmvae_edu.kernels.simulator import cuda
+
+
+@cuda.jit
+def distance_kernel(x, mu, distance):
+    parts = cuda.shared.array(8, np.float32)
+    t, n = cuda.threadIdx.x, cuda.blockIdx.x
+    own = 0.0
+    for p in range(t, x.shape[1], cuda.blockDim.x):
+        own += (x[n, p] - mu[n, p]) ** 2
+    total = own
+    for step in range(1, 32):
+        total += cuda.shfl_xor_sync(0xFFFFFFFF, own, step)
+    own = total
+    if t % 32 == 0:
+        parts[t // 32] = own
+    cuda.syncthreads()
+    if t == 0:
+        sum = 0.0
+        for w in range(cuda.blockDim.x // 32):
+            sum += parts[w]
+        distance[n] = sum
+
+
+# === L25.distance_kernel | wrong | half a warp leaves a number | Four shuffles, and two numbers a warp. | wrong at: every call: the method
+import numpy as np
+from mmvae_edu.kernels.simulator import cuda
+
+
+@cuda.jit
+def distance_kernel(x, mu, distance):
+    parts = cuda.shared.array(16, np.float32)
+    t, n = cuda.threadIdx.x, cuda.blockIdx.x
+    own = 0.0
+    for p in range(t, x.shape[1], cuda.blockDim.x):
+        own += (x[n, p] - mu[n, p]) ** 2
+    for step in (8, 4, 2, 1):
+        own += cuda.shfl_xor_sync(0xFFFFFFFF, own, step)
+    if t % 16 == 0:
+        parts[t // 16] = own
+    cuda.syncthreads()
+    if t == 0:
+        sum = 0.0
+        for w in range(cuda.blockDim.x // 16):
+            sum += parts[w]
+        distance[n] = sum
+
+
+# === L25.distance_kernel | wrong | absolute differences | Nothing is squared. | wrong at: every call
+import numpy as np
+from mmvae_edu.kernels.simulator import cuda
+
+
+@cuda.jit
+def distance_kernel(x, mu, distance):
+    parts = cuda.shared.array(8, np.float32)
+    t, n = cuda.threadIdx.x, cuda.blockIdx.x
+    own = 0.0
+    for p in range(t, x.shape[1], cuda.blockDim.x):
+        own += abs(x[n, p] - mu[n, p])
+    for step in (16, 8, 4, 2, 1):
+        own += cuda.shfl_xor_sync(0xFFFFFFFF, own, step)
+    if t % 32 == 0:
+        parts[t // 32] = own
+    cuda.syncthreads()
+    if t == 0:
+        sum = 0.0
+        for w in range(cuda.blockDim.x // 32):
+            sum += parts[w]
+        distance[n] = sum
+
+
+# === L25.distance_kernel | wrong | the root | The distance itself, not its square. | wrong at: every call
+import numpy as np
+from mmvae_edu.kernels.simulator import cuda
+
+
+@cuda.jit
+def distance_kernel(x, mu, distance):
+    parts = cuda.shared.array(8, np.float32)
+    t, n = cuda.threadIdx.x, cuda.blockIdx.x
+    own = 0.0
+    for p in range(t, x.shape[1], cuda.blockDim.x):
+        own += (x[n, p] - mu[n, p]) ** 2
+    for step in (16, 8, 4, 2, 1):
+        own += cuda.shfl_xor_sync(0xFFFFFFFF, own, step)
+    if t % 32 == 0:
+        parts[t // 32] = own
+    cuda.syncthreads()
+    if t == 0:
+        sum = 0.0
+        for w in range(cuda.blockDim.x // 32):
+            sum += parts[w]
+        distance[n] = sum ** 0.5
