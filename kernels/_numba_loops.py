@@ -181,16 +181,22 @@ def bias_activation_vjp(start, stop, dy, slope, da, db):
     A product below the least normal number over eps, from a saturated unit, becomes 0: multiplied
     by a matrix it would be subnormal, which takes a CPU a hundred times as long.
     """
-    wide_vectors()
-    zero, least = dy.dtype.type(0), np.finfo(dy.dtype).tiny / np.finfo(dy.dtype).eps
-    dy, slope, da = dy[:, start:stop], slope[:, start:stop], da[:, start:stop]
     db = db[start:stop]
     db[:] = 0
     for i in range(len(dy)):
-        for h in range(len(db)):
-            product = dy[i, h] * slope[i, h]
-            da[i, h] = zero if abs(product) < least else product
-            db[h] += da[i, h]
+        add_row(dy[i, start:stop], slope[i, start:stop], da[i, start:stop], db)
+
+
+@compiled(SUMS, inline=True)
+def add_row(dy, slope, da, db):
+    """Write a row's da, and add it to db.  The rows are arguments, so that none is an alias."""
+    wide_vectors()
+    zero, least = dy.dtype.type(0), np.finfo(dy.dtype).tiny / np.finfo(dy.dtype).eps
+    for h in range(len(db)):
+        product = dy[h] * slope[h]
+        product = zero if abs(product) < least else product
+        da[h] = product
+        db[h] += product
 
 
 @compiled(SUMS)
