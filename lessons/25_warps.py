@@ -166,9 +166,9 @@ for op in VERSIONS:
 # arithmetic.
 #
 # Here bytes are those of inputs and outputs. Operations are those of the formula, in
-# `kernels.reference`, an $\exp$ as one. $B$ is that of an update in place, and $P$ that of a large
-# matrix product. `mmvae-edu bench --only roof` measures yours in half a minute. Below is a
-# committed run of it.
+# `kernels.reference`, an $\exp$ as one. $B$ is the highest rate of bytes in the run, of an update
+# in place or of a kernel, and $P$ the rate of a large matrix product. `mmvae-edu bench --only roof`
+# measures yours in half a minute. Below is a committed run of it.
 #
 # ## Predict, then run
 
@@ -179,17 +179,18 @@ work, names = run["operations"], [name for name in run["operations"] if name != 
 what = f"On {machine['device']} with {machine['threads']} threads"
 predict("25-bound", f"{what}, memory sets the roof of how many of {len(names) - 1} kernels?")
 second = {name: turns["milliseconds"] / 1000 for name, turns in run["turns"].items()}
-B, P = run["bytes"]["update"] / second["update"], work["product"] / second["product"]
+B = max(run["bytes"][name] / second[name] for name in second)
+P = work["product"] / second["product"]
 rows = []
 for name in names:
     intensity, rate = work[name] / run["bytes"][name], work[name] / second[name]
     rows.append((intensity, rate / 1e9, rate / min(P, intensity * B), name))
 rows.sort()
 bound = [row for row in rows if row[0] < P / B]
-best = max(bound, key=lambda row: row[2])
+lowest = min(bound, key=lambda row: row[2])
 finding = f"{what} memory sets the roof of {len(bound)} of {len(names) - 1} kernels: fewer than\n"
 finding += f"{P / B:.1f} operations a byte, an exp as one. "
-finding += f"Nearest to its roof is {best[3]}, at {best[2]:.0%}"
+finding += f"Farthest below its roof is {lowest[3]}, at {lowest[2]:.0%}"
 figure, axis = plots.canvas(9, 5.5)
 axis.set_title(finding, loc="left")
 ridge = np.array([0.1, P / B, 1000])

@@ -228,6 +228,8 @@ def test_the_roof_is_the_lower_of_two():
     assert re.search(r"low +2.00 +2.0 +4.0 +50%", text)  # of 4 GB/s · 2 operations a byte
     assert re.search(r"high +10.00 +0.5 +5.0 +25%", text)  # of 20e9 operations a second
     assert "failed" in shown(roof.roof_table(moved, operations, turns | {"low": Turns()}))
+    text = shown(roof.roof_table(moved, operations, turns | {"low": Turns(250)}))
+    assert re.search(r"low +2.00 +8.0 +16.0 +100%", text)  # which memory has thus been seen to do
 
 
 @pytest.mark.slow

@@ -2,9 +2,10 @@
 
     operations a second ≤ min(the rate of a matrix product, operations a byte · bytes a second)
 
-Bytes are those that must move.  Their rate is that of an update in place: a copy is slower, since
-a processor reads what it is to overwrite.  Operations are those of the formula in `reference`,
-an exp as one, so that arithmetic may bound a kernel where the roof is memory's.
+Bytes are those that must move.  Their rate is the highest in the run, of an update in place or of a
+kernel: a copy is slower, since a processor reads what it is to overwrite.  Operations are those of
+the formula in `reference`, an exp as one, so that arithmetic may bound a kernel where the roof is
+memory's.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -128,7 +129,7 @@ def make_update(size, threads, device):
 def roof_table(bytes, operations, turns):
     """Make a report.Table of what bounds each kernel, and how much of that it reaches."""
     seconds = {name: t.milliseconds / 1000 for name, t in turns.items()}
-    bandwidth = bytes["update"] / seconds["update"]
+    bandwidth = np.nanmax([bytes[name] / seconds[name] for name in bytes])  # NaN: it failed
     peak = operations["product"] / seconds["product"]
     cells = []
     for name, n in operations.items():
