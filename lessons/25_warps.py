@@ -133,8 +133,8 @@ print("warps they'd fill: ", *(math.ceil(len(threads) / 32) for threads in busy.
 #
 # A warp that waits for memory leaves the processor to others: **occupancy** is the share of its
 # places for warps that are taken. Registers, shared memory and the size of blocks limit it. By
-# **Little's law** a memory is busy all the time only if bandwidth times latency bytes are on their
-# way: of many warps, or of many loads in each.
+# **Little's law** a memory is always busy only if bandwidth times latency bytes are on their way:
+# of many warps, or of many loads in each.
 #
 # ## From version to version
 #
@@ -214,7 +214,7 @@ keep(figure, "25-roof", alt=finding.replace("\n", " "), numbers=[header, *rows])
 # numbers of fewer bytes. A roof is a bound, not a diagnosis: a kernel far below it waits for
 # something else. That may be arithmetic: were $\exp$ and $\log$ counted as the 20 or so additions
 # and multiplications that they are, the formula of `binomial_log_prob` would lie right of the
-# ridge. Or it may be memory read in short pieces, as in a sum down columns.
+# ridge. Or memory is read in short pieces.
 #
 # ## The claims
 #
