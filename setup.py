@@ -1,11 +1,20 @@
 """Packaging.  kernels/ and lessons/ are top-level folders here and subpackages once installed."""
 
+import sys
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
 version = {}
 exec(Path("mmvae_edu/version.py").read_text(encoding="utf-8"), version)
+
+packages = find_packages(include=["mmvae_edu*"])
+beside = {"mmvae_edu.kernels": "kernels", "mmvae_edu.lessons": "lessons"}
+if "editable_wheel" in sys.argv:  # the clone is put on Python's path: mmvae_edu finds the two there
+    package_dir = {"": "."}
+else:
+    packages += [*beside, "mmvae_edu.kernels.simulator"]
+    package_dir = {"mmvae_edu": "mmvae_edu", **beside}
 
 not_mac = '; sys_platform != "darwin"'
 setup(
@@ -17,13 +26,8 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.11",
-    packages=[*find_packages(include=["mmvae_edu*"]), "mmvae_edu.lessons"]
-    + ["mmvae_edu.kernels", "mmvae_edu.kernels.simulator"],
-    package_dir={
-        "mmvae_edu": "mmvae_edu",
-        "mmvae_edu.kernels": "kernels",
-        "mmvae_edu.lessons": "lessons",
-    },
+    packages=packages,
+    package_dir=package_dir,
     package_data={
         "mmvae_edu.data": ["*.npz", "README.md"],
         "mmvae_edu.claims.hunt": ["*.toml"],

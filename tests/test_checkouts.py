@@ -95,6 +95,7 @@ def parts(home):
 
 def test_python_uses_the_clone_in_which_it_runs(clones, tmp_path):
     environment, a, b = clones
+    (tmp_path / "mmvae_edu").mkdir()  # a script may stand beside a clone of that name
     for folder, owner in (a, a), (b, b), (tmp_path, a), (b / "tests", a):
         assert used(environment.run("-c", WHERE, cwd=folder)) == parts(owner)
     listed = environment.run("-m", "mmvae_edu", "run", cwd=b)
