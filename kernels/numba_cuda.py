@@ -1,8 +1,8 @@
 """The hot paths in Python for Numba's CUDA compiler, for reading and for stepping through.
 
 The same kernels as the .cu files, without what only makes those fast: loads of 16 bytes, tiles in
-registers, shuffles within a warp.  They are in `_cuda_elements` and `_cuda_sums`; here they become
-functions that agree with those of their names in `reference`.  `unchecked` has the same functions
+registers, shuffles within a warp.  They are in `_cuda_elements`, `_cuda_sums` and `_cuda_mixtures`;
+here they become functions that agree with those of their names in `reference`.  `unchecked` has the same functions
 without input checks, for arrays that the library has just made.  `versions` lists others, which are
 for reading and tracing; one has shuffles, which Numba's simulator lacks.
 

@@ -4,11 +4,11 @@ The names are those of the CUDA C files: `_v2` is the same version in both.  `_v
 version 1 with one more idea, which CUDA C does not have by itself.
 """
 
-from . import _cuda_elements, _cuda_products, _cuda_sums
+from . import _cuda_elements, _cuda_mixtures, _cuda_products, _cuda_sums
 
 EVERY = {  # kernels and device functions, in all versions
     name: function
-    for module in (_cuda_elements, _cuda_sums, _cuda_products)
+    for module in (_cuda_elements, _cuda_mixtures, _cuda_sums, _cuda_products)
     for name, function in vars(module).items()
     if callable(function)
 }
