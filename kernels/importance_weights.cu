@@ -188,7 +188,7 @@ __global__ void __launch_bounds__(1024) importance_weights_v3(
 template <typename Real, int LANES>
 struct alignas(sizeof(Real) * LANES) Pack { Real at[LANES]; };
 
-// What __stcs can store at once.
+// The type of 16 bytes that __stcs stores at once, or Real.
 template <typename Real, int LANES> struct Vector { using type = Real; };
 template <> struct Vector<float, 4> { using type = float4; };
 template <> struct Vector<double, 2> { using type = double2; };

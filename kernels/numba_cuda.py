@@ -2,9 +2,9 @@
 
 The same kernels as the .cu files, without what only makes those fast: loads of 16 bytes, tiles in
 registers, shuffles within a warp.  They are in `_cuda_elements`, `_cuda_sums` and `_cuda_mixtures`;
-here they become functions that agree with those of their names in `reference`.  `unchecked` has the same functions
-without input checks, for arrays that the library has just made.  `versions` lists others, which are
-for reading and tracing; one has shuffles, which Numba's simulator lacks.
+here they become functions that agree with those of their names in `reference`.  `unchecked` has the
+same functions without input checks, for arrays that the library has just made.  `versions` lists
+others, which are for reading and tracing; one has shuffles, which Numba's simulator lacks.
 
 With the environment variable NUMBA_ENABLE_CUDASIM=1, set before Python starts, every thread of a
 kernel is a Python thread: it runs on NumPy arrays without a GPU, and `breakpoint()` in a kernel

@@ -149,7 +149,7 @@ outcome("03-touch", {0: PLACES[0], 1: PLACES[1], len(thetas): PLACES[2]}[max(tou
 keep(figure, "03-touching", alt=finding, numbers=numbers)
 
 # %% [markdown]
-# Where they touch, both curves have the same slope, since the KL is 0 there and at least 0 around.
+# Both curves have the same slope where they touch: the KL is 0 there and at least 0 around it.
 # Raising $L^v$ over $q$, up to the posterior, makes the curves touch at the present $\theta$. Then
 # raising it over $\theta$ raises $\log p(x; \theta)$ by at least as much: this is the EM algorithm.
 # A VAE moves both at once.

@@ -106,7 +106,7 @@ outcome("11-bumps", np.sum(np.diff(np.sign(np.diff(curves["product"]))) < 0))
 keep(figure, "11-product", alt=finding, numbers=numbers)
 
 # %% [markdown]
-# Where an expert is 0, the product is 0. A Gaussian is 0 nowhere: normalised, the product of
+# The product is 0 wherever an expert is 0. A Gaussian is 0 nowhere: normalised, the product of
 # Gaussians can peak where every expert is small, as here. Its precision is the sum of all
 # precisions, whether the experts agree or not. So a sharp expert that is wrong decides nearly
 # alone. A mixture (L20) is nowhere below $1/M$ of any expert's density.

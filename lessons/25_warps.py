@@ -92,8 +92,8 @@ for length in 32, 33, 34, 36, 40:
 #
 # ## Lanes that wait
 #
-# Where the lanes of a warp disagree in an `if` (**divergence**), it runs both sides, one after the
-# other, and some lanes wait. Here every second thread of a tree adds, then every fourth, …
+# If the lanes of a warp disagree in an `if` (**divergence**), the warp runs both sides in turn, and
+# some lanes wait. Here every second thread of a tree adds, then every fourth, …
 
 
 # %%

@@ -212,7 +212,7 @@ def test_parity_with_50_digits(backend, name):
 
 
 def versions(module, name):
-    """What KERNELS[name] may be: all versions of a module."""
+    """List all versions of a module's kernels, what KERNELS[name] may be."""
     simple = isinstance(module.KERNELS["adam_step"], str)
     found = templates(source(name)) if simple else module.EVERY
     return [found[each] for each in found if re.fullmatch(rf"{name}(_v\d\w*)?", each)]
@@ -337,7 +337,7 @@ def test_unaligned_and_strided_views(module):
 
 
 def test_adam_takes_any_address(module):
-    """Where packs of 16 bytes begin, and where they do not."""
+    """Compare arrays that begin with a pack of 16 bytes with arrays that begin within one."""
     xp, rng = module.device.xp, np.random.default_rng(10)
     host = rng.random((4, 42)).astype(np.float32)
     aligned = [xp.asarray(row[1:]) for row in host]

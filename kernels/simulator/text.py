@@ -51,7 +51,9 @@ def edited(kernel, name, changes, helpers=()):
         if text.count(old) != 1:
             raise ValueError(f"{function.__name__}: {text.count(old)} places have {old!r}")
         text = text.replace(old, new)
-    file, scope = f"<{name} {next(EDITS)}>", dict(function.__globals__)
+    file, scope = f"<{name} {next(EDITS)}>", {}
+    for each in *helpers, function:
+        scope |= plain(each).__globals__
     linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file  # for `inspect`
     exec(compile(text, file, "exec", dont_inherit=True), scope)
     return scope[name]
