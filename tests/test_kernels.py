@@ -290,6 +290,13 @@ def test_a_large_logit_that_is_right_leaves_the_others(backend, P, large):
         np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize(("dtype", "P"), [(np.float32, 20_000), (np.float64, 150_000)])
+def test_even_chances_do_not_overflow_a_product(backend, dtype, P):
+    """One logarithm serves many factors, which are 2 here: too many of them would be ∞."""
+    logits, x = np.zeros((2, 1, P), dtype)
+    np.testing.assert_allclose(backend.binomial_log_prob(logits, x), -P * np.log(2), rtol=1e-5)
+
+
 @pytest.mark.parametrize("junk", [np.nan, np.inf, -np.inf])
 def test_what_stands_under_a_mask_does_not_matter(backend, junk):
     rng = np.random.default_rng(3)
