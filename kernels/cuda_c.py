@@ -12,8 +12,8 @@ from functools import cache
 from ._cublas import Cublas
 from ._cuda_source import OPTIONS, source, templates
 from ._gpu import PANEL, UNTRIED, Device, last_versions
-from .gpu import usable_cupy
 from .table import TABLE
+from .usable import usable_cupy
 
 KERNELS = last_versions(templates("".join(map(source, TABLE))), UNTRIED["cuda_c"])
 

@@ -16,7 +16,7 @@ import numpy as np
 from numba import cuda
 
 from ._gpu import UNTRIED, Device, last_versions
-from .gpu import need, usable_cupy
+from .usable import need, usable_cupy
 from .versions import EVERY
 
 KERNELS = last_versions(EVERY, UNTRIED["numba_cuda"])

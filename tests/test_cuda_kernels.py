@@ -18,7 +18,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from mmvae_edu.kernels import _gpu, arrays, gpu, reference
+from mmvae_edu.kernels import _gpu, arrays, reference, usable
 from mmvae_edu.kernels._cublas import Cublas
 from mmvae_edu.kernels._cuda_source import expressions, source, templates
 from mmvae_edu.kernels._gpu import last_versions
@@ -135,7 +135,7 @@ def cuda_c_on_host(folder):
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "cupy", cupy)
-        patch.setattr(gpu, "load_library", lambda: None)
+        patch.setattr(usable, "load_library", lambda: None)
         module = with_last_versions("cuda_c")
     module.device.threads, module.device.tall, module.device.blocks = 64, 4, 2
     module.device.panel = (8, 8)
@@ -598,7 +598,7 @@ def test_a_gpu_without_what_a_package_brings_gets_one_sentence(lacking, monkeypa
     )
     cupy = SimpleNamespace(cuda=library)
     monkeypatch.setitem(sys.modules, "cupy", cupy)
-    monkeypatch.setattr(gpu, "load_library", lambda: None)
+    monkeypatch.setattr(usable, "load_library", lambda: None)
     monkeypatch.setattr("numba.cuda.gpus", ["a GPU"])
     monkeypatch.setattr("numba.cuda.cudadrv.nvvm.NVVM", lambda: None)
     assert namespace("cuda") is cupy
@@ -606,7 +606,7 @@ def test_a_gpu_without_what_a_package_brings_gets_one_sentence(lacking, monkeypa
     if place == "sys.modules":
         monkeypatch.setitem(sys.modules, "cupy", None)
     elif place == "load_library":
-        monkeypatch.setattr(gpu, place, fails)
+        monkeypatch.setattr(usable, place, fails)
     elif place.startswith("numba"):
         monkeypatch.setattr(place, fails)  # which has no length either
     else:

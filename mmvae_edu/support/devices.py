@@ -5,7 +5,7 @@ All other code calls np functions, which CuPy arrays dispatch to CuPy.
 
 import numpy as np
 
-from ..kernels.gpu import usable_cupy
+from ..kernels.usable import usable_cupy
 
 STATES = 1 << 16  # streams of a generator on a GPU; CuPy's default depends on the chip
 
